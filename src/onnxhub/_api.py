@@ -1,0 +1,145 @@
+"""``load``: one function for every task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack, overload
+
+from onnxhub import tasks as _built_in  # noqa: F401  # importing them registers them
+from onnxhub._loading import Recipe
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
+
+    from onnxhub._model import Model
+    from onnxhub._postprocessor import Postprocessor
+    from onnxhub._registry import Task
+    from onnxhub.tasks.feature_extraction import FeatureExtractionModel
+    from onnxhub.tasks.question_answering import QuestionAnsweringModel
+    from onnxhub.tasks.text_classification import TextClassificationModel
+    from onnxhub.tasks.token_classification import TokenClassificationModel
+
+    ModelId: TypeAlias = str | os.PathLike[str] | None
+    Provider: TypeAlias = str | Sequence[str]
+
+__all__ = ["load"]
+
+ModelT = TypeVar("ModelT", bound="Model[Any, Any, Any]")
+
+
+class LoadOptions(TypedDict, total=False):
+    """The keyword options of ``load``, for its overloads."""
+
+    postprocessor: type[Postprocessor[Any, Any]] | Postprocessor[Any, Any] | None
+    dtype: str
+    file: str | None
+    revision: str | None
+    threads: int | None
+    provider_options: Mapping[str, str | int | bool] | None
+    session_options: Mapping[str, str | int | bool] | None
+    token: str | bool | None
+    cache_dir: str | os.PathLike[str] | None
+    local_files_only: bool
+    refresh: bool
+
+
+@overload
+def load(
+    task: Literal["text-classification", "sentiment-analysis", "sequence-classification"],
+    model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions],
+) -> TextClassificationModel: ...
+@overload
+def load(
+    task: Literal["question-answering"],
+    model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions],
+) -> QuestionAnsweringModel: ...
+@overload
+def load(
+    task: Literal["token-classification", "ner"],
+    model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions],
+) -> TokenClassificationModel: ...
+@overload
+def load(
+    task: Literal["feature-extraction", "embeddings", "sentence-similarity"],
+    model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions],
+) -> FeatureExtractionModel: ...
+@overload
+def load(
+    task: Task[ModelT], model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions]
+) -> ModelT: ...
+@overload
+def load(
+    task: str, model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions]
+) -> Model[object, object, object]: ...
+def load(
+    task: str | Task[Any],
+    model_id: str | os.PathLike[str] | None = None,
+    provider: str | Sequence[str] = "cpu",
+    *,
+    postprocessor: type[Postprocessor[Any, Any]] | Postprocessor[Any, Any] | None = None,
+    dtype: str = "auto",
+    file: str | None = None,
+    revision: str | None = None,
+    threads: int | None = None,
+    provider_options: Mapping[str, str | int | bool] | None = None,
+    session_options: Mapping[str, str | int | bool] | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+    refresh: bool = False,
+) -> object:
+    """Load an ONNX model of the Hugging Face Hub, or of a local folder, for a task.
+
+    A model that is in the Hub's cache is used without asking the network.
+
+    Args:
+        task: The name or alias of a task (``"text-classification"``, ``"ner"``, ...), or a ``Task`` object.
+        model_id: Hub id or local folder; None takes the task's default model.
+        provider: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"tensorrt"``, ``"openvino"``, ... or ONNX Runtime's full
+            name. One name is strict: if it cannot run, that is an error. A sequence in order of preference, or
+            ``"auto"``, is how to allow a fall-back.
+        postprocessor: A subclass of the task's postprocessor (built from the model), or an instance (used as it is).
+        dtype: The precision of the file: ``"fp32"``, ``"fp16"``, ``"q8"``, ``"int8"``, ``"q4"``, ... ``"auto"`` is
+            fp32 where the repository has it (fp16 on a GPU), else its only variant.
+        file: An exact ``.onnx`` file of the repository, instead of ``dtype``.
+        revision: Branch, tag or commit hash; default ``main``.
+        threads: Threads within an operator; None: chosen for the model, within what this process may use.
+        provider_options: Options of the provider, as ONNX Runtime documents them.
+        session_options: Attributes and configuration entries of ``onnxruntime.SessionOptions``.
+        token: A Hub token for a private or gated repository; None: the one that is stored, if any.
+        cache_dir: The Hub cache; None: huggingface_hub's own.
+        local_files_only: Never use the network.
+        refresh: Ask the Hub for the newest commit of the revision.
+
+    Returns:
+        The task's Model: call it with an input, or with a list of them.
+
+    Raises:
+        UnknownTaskError: no such task.
+        ModelNotFoundError, NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: no such model or file.
+        GatedModelError, OfflineError: the Hub does not give it.
+        IntegrityError, UnsafeModelError: a file is damaged, or not safe to load.
+        ProviderUnavailableError: the provider cannot run here.
+        TaskMismatchError: the model is not one for this task.
+
+    Example:
+        >>> model = onnxhub.load("text-classification", "models/sentiment")
+        >>> model("Quite easy!").label
+        'POSITIVE'
+    """
+    recipe = Recipe(
+        task=task,
+        model_id=model_id,
+        provider=provider,
+        postprocessor=postprocessor,
+        dtype=dtype,
+        file=file,
+        revision=revision,
+        threads=threads,
+        provider_options=provider_options,
+        session_options=session_options,
+        cache_dir=cache_dir,
+        local_files_only=local_files_only,
+    )
+    return recipe.load(token=token, refresh=refresh)

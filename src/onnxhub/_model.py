@@ -1,0 +1,316 @@
+"""A loaded model: inputs are encoded, planned into batches, run and decoded, and come back in their order."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from copy import copy
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, overload
+
+import numpy as np
+
+from onnxhub._batching import collate, plan, stack
+from onnxhub._postprocessor import ItemT, Postprocessor
+from onnxhub.errors import IndexedError, InvalidOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs
+    from onnxhub._registry import Task
+    from onnxhub.backend.session import InferenceSession
+
+__all__ = ["Encoded", "Encoder", "Model", "ModelInfo"]
+
+LOOK_AHEAD = 2048
+"""Inputs that are encoded and sorted together: bounds the memory of a long list or stream."""
+
+InputT = TypeVar("InputT")
+ResultT = TypeVar("ResultT")
+ManyT = TypeVar("ManyT")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded(Generic[ItemT]):
+    """One input, ready for the graph: its rows, and the item that its postprocessor will want."""
+
+    rows: Sequence[Features]
+    """Graph input name -> array ``(length,)``; k >= 1 of them."""
+    item: ItemT
+    """Everything that the result needs beside the outputs."""
+
+
+class Encoder(ABC, Generic[InputT, ItemT]):
+    """Inputs to ``Encoded`` values, in order; a frozen dataclass whose fields are what it needs and its options."""
+
+    @classmethod
+    @abstractmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Build it for a model.
+
+        Raises:
+            TaskMismatchError: the model has not what the task needs.
+        """
+
+    @abstractmethod
+    def __call__(self, inputs: Sequence[InputT]) -> list[Encoded[ItemT]]:
+        """Encode inputs.
+
+        Raises:
+            InvalidInputError: one of them cannot be used; with its index.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """What was loaded, and why."""
+
+    task: str
+    """Canonical task name."""
+    model_id: str
+    """Hub id or folder."""
+    revision: str | None
+    """The commit hash; None for a local folder."""
+    file: str
+    """The ONNX file that runs."""
+    reason: str
+    """Why this file."""
+    dtype: str
+    """The file's variant: ``"fp32"``, ``"q8"``, ..."""
+    provider: str
+    """The execution provider that really runs, by its short name."""
+    labels: tuple[str, ...]
+    """The model's labels, in the order of its outputs; empty where the task has none."""
+    max_length: int | None
+    """Tokens that the model takes, special tokens included; None: no limit is known."""
+
+
+class Model(Generic[InputT, ResultT, ManyT]):
+    """A model that was loaded for a task: call it with one input, or with a list of them.
+
+    Immutable, and shared by any number of threads. A ``list`` (also a numpy array or pandas Series) is many inputs;
+    anything else is one. ``with_options`` gives another Model over the same session.
+    """
+
+    def __init__(
+        self,
+        task: Task[Self],
+        backend: Backend,
+        *,
+        encoder: Encoder[InputT, ItemT],
+        postprocessor: Postprocessor[ItemT, ResultT],
+        info: ModelInfo,
+        reload: Callable[[], Self] | None = None,
+    ) -> None:
+        """Put a model together from its finished parts; ``load`` does this.
+
+        Args:
+            task: The registry row.
+            backend: The open session and its tokenizer.
+            encoder: Inputs to rows and items.
+            postprocessor: Outputs and items to results.
+            info: What was loaded.
+            reload: How to load it again; what a pickle of the model holds.
+        """
+        self.task = task
+        self.backend = backend
+        self.encoder = encoder
+        self.postprocessor = postprocessor
+        self.info = info
+        self._reload = reload
+        self._options: Mapping[str, object] = {}
+        available = backend.output_shapes
+        self._wanted = next((names for names in task.outputs if set(names) <= set(available)), tuple(available))
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that really runs, by its short name."""
+        return self.info.provider
+
+    @property
+    def sessions(self) -> Mapping[str, InferenceSession]:
+        """ONNX Runtime's sessions, by the role of their file (``"model"``, ``"encoder"``, ...)."""
+        return self.backend.sessions
+
+    @property
+    def session(self) -> InferenceSession:
+        """ONNX Runtime's session, of a model that has just one."""
+        (session,) = self.sessions.values()
+        return session
+
+    @cached_property
+    def ort_model(self) -> object:
+        """optimum's ORTModelForXXX of the task over the same session, for what else is written for such objects.
+
+        Raises:
+            MissingDependencyError: optimum is not installed.
+        """
+        return self.backend.ort_model(self.task.ort_class)
+
+    @overload
+    def __call__(self, inputs: InputT) -> ResultT: ...
+    @overload
+    def __call__(self, inputs: ListOf[InputT] | Column) -> ManyT: ...
+    def __call__(self, inputs: object) -> object:
+        """Run the model: one input gives one result, a list gives a list in the same order."""
+        return self._call(inputs)
+
+    @overload
+    async def acall(self, inputs: InputT) -> ResultT: ...
+    @overload
+    async def acall(self, inputs: ListOf[InputT] | Column) -> ManyT: ...
+    async def acall(self, inputs: object) -> object:
+        """The same from asyncio, in a thread: the event loop is not blocked."""
+        import asyncio
+
+        return await asyncio.to_thread(self._call, inputs)
+
+    def stream(self, inputs: Iterable[InputT], *, progress: bool = False) -> Iterator[ResultT]:
+        """Results of any number of inputs, in order, with bounded memory.
+
+        Args:
+            inputs: Any iterable; read ahead by at most 2,048 inputs.
+            progress: Show a progress bar on stderr.
+        """
+        if progress:
+            from onnxhub.backend.progress import bar
+
+            inputs = bar(inputs)
+        source, offset = iter(inputs), 0
+        while chunk := list(islice(source, LOOK_AHEAD)):
+            yield from self._results(chunk, offset)
+            offset += len(chunk)
+
+    def outputs(self, inputs: InputT | ListOf[InputT] | Column) -> Outputs:
+        """The raw logits: output name -> float32 array ``(rows, ...)``, padded with zeros to the longest row.
+
+        The rows are those of ``encode``, in order; ``postprocessor(outputs, items)`` turns them into results.
+        """
+        encoded = self.encode(inputs)
+        rows = [row for one in encoded for row in one.rows]
+        by_row = dict(self._run(rows))
+        return _stacked([by_row[index] for index in range(len(rows))])
+
+    def encode(self, inputs: InputT | ListOf[InputT] | Column) -> list[Encoded[ItemT]]:
+        """What the graph and the postprocessor get for inputs: always a list, also for one input."""
+        many = as_many(inputs)
+        return self._encode([inputs] if many is None else many, offset=None if many is None else 0)
+
+    def with_options(self) -> Self:
+        """Another Model over the same session, with other defaults for its call options."""
+        return self
+
+    def close(self) -> None:
+        """Free the session; the model, and all that share its session, cannot be called any more."""
+        self.backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        info = self.info
+        return f"<{type(self).__name__} {info.model_id} {info.file} ({info.dtype}) on {info.provider}>"
+
+    def __reduce__(self) -> tuple[Callable[..., Self], tuple[object, ...]]:
+        if self._reload is None:
+            msg = f"{self!r} was not loaded from files, so a pickle could not load it again"
+            raise TypeError(msg)
+        return _unpickle, (self._reload, self._options)
+
+    def _with(self, options: Mapping[str, object]) -> Self:
+        """This model with some options of its encoder or postprocessor changed; ``...`` leaves one as it is."""
+        given = {name: value for name, value in options.items() if value is not ...}
+        if not given:
+            return self
+        model = copy(self)
+        for part in ("encoder", "postprocessor"):
+            value = getattr(self, part)
+            mine = {field.name for field in fields(value)} & given.keys()
+            if mine:
+                setattr(model, part, replace(value, **{name: given.pop(name) for name in mine}))
+        for name, value in given.items():
+            raise InvalidOptionError(name, value, f"an option of {type(self.postprocessor).__name__}, which has none")
+        model._options = {**self._options, **{k: v for k, v in options.items() if v is not ...}}
+        return model
+
+    def _call(self, inputs: object) -> object:
+        many = as_many(inputs)
+        if many is not None:
+            chunks = (many[start : start + LOOK_AHEAD] for start in range(0, len(many), LOOK_AHEAD))
+            results = [self._results(chunk, index * LOOK_AHEAD) for index, chunk in enumerate(chunks)]
+            return self._gather([result for chunk in results for result in chunk])
+        return self._results([inputs], offset=None)[0]
+
+    def _gather(self, results: list[ResultT]) -> ManyT:
+        """What a list of inputs gives; a list of results unless the task can do better."""
+        return results  # type: ignore[return-value]  # ManyT is list[ResultT] wherever this is not overridden
+
+    def _encode(self, inputs: Sequence[InputT], offset: int | None) -> list[Encoded[ItemT]]:
+        try:
+            return self.encoder(inputs)
+        except IndexedError as error:
+            raise error.at(_shift(error.index, offset)) from error.__cause__
+
+    def _results(self, inputs: Sequence[InputT], offset: int | None) -> list[ResultT]:
+        """Encode, run and decode; an item is decoded as soon as its last row has run, and its outputs are dropped."""
+        encoded = self._encode(inputs, offset)
+        owners = [index for index, one in enumerate(encoded) for _ in one.rows]
+        waiting: list[dict[int, Outputs]] = [{} for _ in encoded]
+        results: dict[int, ResultT] = {}
+        for row, outputs in self._run([row for one in encoded for row in one.rows]):
+            index = owners[row]
+            waiting[index][row] = outputs
+            if len(waiting[index]) == len(encoded[index].rows):
+                rows = [waiting[index][row] for row in sorted(waiting[index])]
+                results[index] = self._decode(rows, encoded[index].item, _shift(index, offset))
+                waiting[index].clear()
+        return [results[index] for index in range(len(encoded))]
+
+    def _run(self, rows: Sequence[Features]) -> Iterator[tuple[int, Outputs]]:
+        """Each row's number and outputs ``(...)``, batch by batch, in the planner's order."""
+        lengths = [max(values.size for values in row.values()) for row in rows]
+        padding = self.backend.tokenizer.padding
+        for batch in plan(lengths, self.backend.batch_tokens):
+            outputs = self.backend.run(collate([rows[row] for row in batch], padding), self._wanted)
+            for position, row in enumerate(batch):
+                yield row, {name: values[position] for name, values in outputs.items()}
+
+    def _decode(self, rows: Sequence[Outputs], item: ItemT, index: int | None) -> ResultT:
+        try:
+            return self.postprocessor(_stacked(rows), [item])[0]
+        except IndexedError as error:
+            raise error.at(index) from error.__cause__
+
+
+def as_many(inputs: object) -> list[object] | None:
+    """The inputs of a list, numpy array or pandas Series as a list; None if it is one input."""
+    if isinstance(inputs, list):
+        return inputs
+    if isinstance(inputs, str) or not hasattr(inputs, "tolist"):
+        return None
+    values = inputs.tolist()
+    return values if isinstance(values, list) else None
+
+
+def _shift(index: int | None, offset: int | None) -> int | None:
+    return None if index is None or offset is None else index + offset
+
+
+def _stacked(rows: Sequence[Outputs]) -> Outputs:
+    if not rows:
+        return {}
+    if len(rows) == 1:
+        return {name: values[np.newaxis] for name, values in rows[0].items()}
+    return {name: stack([row[name] for row in rows]).astype(np.float32, copy=False) for name in rows[0]}
+
+
+def _unpickle(reload: Callable[[], ModelT], options: Mapping[str, object]) -> ModelT:
+    return reload()._with(options)  # noqa: SLF001  # the other half of Model.__reduce__
+
+
+ModelT = TypeVar("ModelT", bound="Model[object, object, object]")

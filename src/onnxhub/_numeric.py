@@ -1,0 +1,84 @@
+"""The numerics of all postprocessors, written once: float32, max-shifted, NaN refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onnxhub.errors import NonFiniteOutputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["finite", "l2_normalize", "log_softmax", "sigmoid", "softmax"]
+
+
+def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
+    """Probabilities along ``axis``, shifted by the maximum so that nothing overflows.
+
+    Positions that must not count are ``-inf`` in ``logits`` and get probability 0. A row where every position is
+    ``-inf`` is all zeros rather than NaN.
+
+    Args:
+        logits: Shape ``(..., labels, ...)``.
+        axis: The axis that sums to 1.
+
+    Returns:
+        float32, the shape of ``logits``.
+
+    Example:
+        >>> softmax([0.0, 0.0]).tolist()
+        [0.5, 0.5]
+    """
+    values = np.asarray(logits, dtype=np.float32)
+    peak = values.max(axis=axis, keepdims=True, initial=-np.inf)
+    exponentials: NDArray[np.float32] = np.exp(values - np.where(np.isneginf(peak), np.float32(0), peak))
+    total = exponentials.sum(axis=axis, keepdims=True)
+    # Not `total > 0`: a NaN must stay a NaN, for `finite` to find.
+    exponentials /= np.where(total == 0, np.float32(1), total)
+    return exponentials
+
+
+def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logarithms of the softmax over **all** axes together; ``-inf`` stays ``-inf``, NaN stays NaN."""
+    peak = logits.max(initial=-np.inf)
+    if np.isneginf(peak):
+        return logits
+    shifted = logits - peak
+    result: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum())
+    return result
+
+
+def sigmoid(logits: ArrayLike) -> NDArray[np.float32]:
+    """The logistic function, without overflow at either end.
+
+    Args:
+        logits: Any shape.
+
+    Returns:
+        float32, the shape of ``logits``.
+
+    Example:
+        >>> sigmoid([0.0, -1000.0]).tolist()
+        [0.5, 0.0]
+    """
+    values = np.asarray(logits, dtype=np.float32)
+    exponentials = np.exp(-np.abs(values))
+    positive = 1 / (1 + exponentials)
+    result: NDArray[np.float32] = np.where(values >= 0, positive, exponentials * positive)
+    return result
+
+
+def l2_normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors of length 1 along the last axis (a zero vector stays zero, as in torch: eps 1e-12)."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    result: NDArray[np.float32] = vectors / np.maximum(norms, np.float32(1e-12))
+    return result
+
+
+def finite(values: NDArray[np.float32], what: str = "scores") -> NDArray[np.float32]:
+    """The same array; raises ``NonFiniteOutputError`` if a value is NaN or infinite."""
+    if not np.isfinite(values).all():
+        raise NonFiniteOutputError(what)
+    return values

@@ -1,0 +1,133 @@
+"""The contract between a task and the people who subclass its postprocessor."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, final
+
+import numpy as np
+
+from onnxhub.errors import IndexedError, InvalidInputError, TaskMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from onnxhub._protocols import Backend, Outputs
+
+__all__ = ["Item", "Postprocessor", "labels_of"]
+
+
+class Item(Protocol):
+    """What a postprocessor needs to know of one input beside the model's outputs for it."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the outputs belong to the input: windows of a long text, else 1."""
+
+
+ItemT = TypeVar("ItemT", bound=Item)
+ResultT = TypeVar("ResultT")
+
+
+class Postprocessor(ABC, Generic[ItemT, ResultT]):
+    """Raw model outputs to typed results; pure: no tokenizer, no session, no files.
+
+    To write one, subclass it (or, more often, a task's own postprocessor) as a frozen dataclass whose fields are the
+    labels and options, and override ``decode``. ``__call__`` is final: it makes everything float32, gives each item
+    its rows, keeps the order and names the item that an error is about.
+
+    Pass the subclass to ``load(..., postprocessor=Mine)``, and ``for_model`` builds it from the model's configuration;
+    or pass an instance, and it is used as it is.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Calibrated(onnxhub.ClassificationPostprocessor):
+        ...     temperature: float = 2.0
+        ...
+        ...     def scores(self, logits):
+        ...         return onnxhub.softmax(logits / self.temperature)
+        >>> Calibrated(labels=("NEG", "POS"))([[-2.0, 2.0]])[0].label
+        'POS'
+    """
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Build it for a model, from its configuration; the default needs nothing of it."""
+        del backend
+        return cls()
+
+    @abstractmethod
+    def decode(self, rows: Outputs, item: ItemT) -> ResultT:
+        """Turn one item's outputs into its result.
+
+        Args:
+            rows: Output name -> float32 array ``(item.rows, ...)``; rows that were padded in their batch are longer
+                than the item.
+            item: What the task's encoder kept of the input.
+        """
+
+    def default_items(self, rows: int) -> Sequence[ItemT]:
+        """Items for outputs that come without; only for tasks whose items carry nothing."""
+        msg = f"{type(self).__name__} needs items: one for each input, {rows} rows in all"
+        raise InvalidInputError(msg)
+
+    @final
+    def __call__(
+        self, outputs: Mapping[str, NDArray[np.generic]] | Sequence[object] | NDArray[np.generic],
+        items: Sequence[ItemT] | None = None,
+    ) -> list[ResultT]:
+        """Decode the outputs of a batch.
+
+        Args:
+            outputs: Output name -> array ``(rows, ...)``, of any float type; or one bare array, called ``logits``.
+            items: One for each input, in the order of the rows; None where the task's items carry nothing.
+
+        Returns:
+            One result for each item, in order.
+
+        Raises:
+            NonFiniteOutputError: a score is NaN or infinite; with the item's index.
+            InvalidInputError: the items do not fit the outputs.
+        """
+        named = outputs if isinstance(outputs, Mapping) else {"logits": np.asarray(outputs)}
+        arrays = {name: np.asarray(values, dtype=np.float32) for name, values in named.items()}
+        rows = {len(values) for values in arrays.values()}
+        if items is None:
+            items = self.default_items(max(rows, default=0))
+        if rows != {sum(item.rows for item in items)} and (rows or items):
+            msg = f"{sum(item.rows for item in items)} rows of items for outputs of {sorted(rows)} rows"
+            raise InvalidInputError(msg)
+        results, start = [], 0
+        for index, item in enumerate(items):
+            stop = start + item.rows
+            results.append(self._decode({name: values[start:stop] for name, values in arrays.items()}, item, index))
+            start = stop
+        return results
+
+    def _decode(self, rows: Outputs, item: ItemT, index: int) -> ResultT:
+        try:
+            return self.decode(rows, item)
+        except IndexedError as error:
+            raise error.at(index) from error.__cause__
+
+
+def labels_of(backend: Backend, output: str = "logits") -> tuple[str, ...]:
+    """The model's labels in the order of its outputs: ``id2label``, else as many ``LABEL_i`` as the graph has.
+
+    Raises:
+        TaskMismatchError: the labels are not numbered 0..n-1.
+    """
+    declared = backend.config.get("id2label")
+    if not isinstance(declared, Mapping) or not declared:
+        size = backend.output_shapes.get(output, (None,))[-1]
+        # Two is what transformers' PretrainedConfig assumes.
+        return tuple(f"LABEL_{index}" for index in range(size or 2))
+    by_index = {int(key): str(label) for key, label in declared.items()}
+    if sorted(by_index) != list(range(len(by_index))):
+        problem = f"id2label in config.json is numbered {sorted(by_index)}, not 0 to {len(by_index) - 1}"
+        raise TaskMismatchError(backend.model_id, "labels", (problem,))
+    return tuple(by_index[index] for index in range(len(by_index)))

@@ -1,0 +1,90 @@
+"""Which tasks there are: a dict and three functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from onnxhub.errors import InvalidOptionError, UnknownTaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnxhub._model import Encoder, Model
+    from onnxhub._postprocessor import Postprocessor
+
+__all__ = ["Task", "get_task", "list_tasks", "register"]
+
+ENTRY_POINTS = "onnxhub.tasks"
+
+ModelT_co = TypeVar("ModelT_co", bound="Model[Any, Any, Any]", covariant=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(Generic[ModelT_co]):
+    """One row of the registry: what ``load`` needs to make a model for a task.
+
+    A package brings its own by the entry point group ``onnxhub.tasks``, or at run time by ``register``; or it passes
+    the object to ``load``, which then is typed like a built-in name.
+    """
+
+    name: str
+    """The canonical name, such as ``"text-classification"``."""
+    summary: str
+    """One line for lists of tasks."""
+    model: type[ModelT_co]
+    """What ``load`` returns."""
+    encoder: type[Encoder[Any, Any]]
+    """Inputs to rows of graph inputs, and items."""
+    postprocessor: type[Postprocessor[Any, Any]]
+    """Graph outputs and items to results."""
+    outputs: tuple[Mapping[str, int], ...]
+    """Graph outputs that the task can work with, and their rank, the best first: ``({"logits": 2},)``."""
+    ort_class: str
+    """The class of ``optimum.onnxruntime`` for the same task."""
+    aliases: tuple[str, ...] = ()
+    """Other names."""
+    default_model: str | None = None
+    """The Hub model that is loaded when none is named."""
+
+
+_TASKS: dict[str, Task[Any]] = {}
+
+
+def register(task: Task[ModelT_co]) -> Task[ModelT_co]:
+    """Add a task under its name and aliases, for ``load`` to find.
+
+    Raises:
+        InvalidOptionError: a name or alias belongs to another task.
+    """
+    for name in (task.name, *task.aliases):
+        if _TASKS.get(name, task) != task:
+            raise InvalidOptionError("task", name, f"a name that is not taken (by {_TASKS[name].name})")
+    _TASKS.update(dict.fromkeys((task.name, *task.aliases), task))
+    return task
+
+
+def get_task(name: str) -> Task[Any]:
+    """The task of this name or alias; installed packages are asked when none is known.
+
+    Raises:
+        UnknownTaskError: there is none; the message has the nearest name.
+    """
+    if name not in _TASKS:
+        _register_entry_points()
+    if name not in _TASKS:
+        raise UnknownTaskError(name, tuple(sorted(_TASKS)))
+    return _TASKS[name]
+
+
+def list_tasks() -> list[Task[Any]]:
+    """All tasks, those of installed packages too, by name."""
+    _register_entry_points()
+    return sorted({task.name: task for task in _TASKS.values()}.values(), key=lambda task: task.name)
+
+
+def _register_entry_points() -> None:
+    from importlib.metadata import entry_points
+
+    for entry_point in entry_points(group=ENTRY_POINTS):
+        register(entry_point.load())

@@ -1,0 +1,124 @@
+"""What the text tasks share: checking inputs, and tokens to rows of graph inputs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from onnxhub._protocols import Backend, Features, Tokenizer, Tokens
+
+__all__ = ["as_text", "encode_prefix", "graph_row", "positive", "require_inputs", "require_offsets", "trim"]
+
+FILLED = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
+"""Graph inputs that can be made from tokens."""
+
+LONGEST_TOKEN = 64
+"""Characters; see ``encode_prefix``."""
+
+
+def as_text(value: object, index: int | None, what: str = "text") -> str:
+    """The value if it is a text that can be tokenised.
+
+    Raises:
+        InvalidInputError: it is not a ``str``, or it has lone surrogates (half of a UTF-16 pair).
+    """
+    if not isinstance(value, str):
+        hint = "; decode it first, bytes.decode('utf-8')" if isinstance(value, bytes) else ""
+        msg = f"expected a str as {what}, got {type(value).__name__}: {_shortened(value)}{hint}"
+        raise InvalidInputError(msg, index)
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            msg = (
+                f"the {what} has a lone surrogate {value[error.start]!r} at character {error.start}, which is no "
+                f"Unicode text; clean it with text.encode('utf-8', 'replace').decode()"
+            )
+            raise InvalidInputError(msg, index) from error
+    return value
+
+
+def graph_row(tokens: Tokens, positions: NDArray[np.intp], names: Sequence[str]) -> Features:
+    """The graph's inputs for the tokens at ``positions``; each of shape ``(len(positions),)``."""
+    row: dict[str, NDArray[np.generic]] = {}
+    for name in names:
+        if name == "input_ids":
+            row[name] = tokens.ids[positions]
+        elif name == "attention_mask":
+            row[name] = np.ones(len(positions), np.int64)
+        elif name == "token_type_ids":
+            row[name] = tokens.type_ids[positions]
+        else:
+            row[name] = np.arange(len(positions))
+    return row
+
+
+def encode_prefix(tokenizer: Tokenizer, texts: Sequence[str], max_length: int | None) -> Sequence[Tokens]:
+    """Tokenise texts of which only the first ``max_length`` tokens will be kept.
+
+    A text of several megabytes is cut at a space before it is tokenised, where its first tokens come out the same.
+    If the part then has too few tokens (words of more than 64 characters, long runs of spaces), the whole is taken.
+    """
+    if max_length is None or tokenizer.truncation_side == "left":
+        return tokenizer.encode(texts)
+    prefixes = [_prefix(text, LONGEST_TOKEN * max_length) for text in texts]
+    encoded = list(tokenizer.encode(prefixes))
+    for index, (text, prefix) in enumerate(zip(texts, prefixes, strict=True)):
+        if len(prefix) < len(text) and len(encoded[index].ids) <= max_length:
+            encoded[index] = tokenizer.encode([text])[0]
+    return encoded
+
+
+def _prefix(text: str, size: int) -> str:
+    if len(text) <= size:
+        return text
+    space = re.search(r"\s\S*\Z", text[:size])
+    return text[: space.start()] if space else text
+
+
+def trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without white space at its ends; tokens of some tokenizers include the space before a word."""
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), max(end - (len(piece) - len(piece.rstrip())), start)
+
+
+def require_inputs(backend: Backend, task: str) -> tuple[str, ...]:
+    """The graph's inputs, if they can all be made from tokens.
+
+    Raises:
+        TaskMismatchError: they cannot; names those that are left.
+    """
+    unknown = [name for name in backend.input_names if name not in FILLED]
+    if unknown:
+        problem = f"its graph wants the inputs {', '.join(unknown)}, which a text does not give"
+        raise TaskMismatchError(backend.model_id, task, (problem,))
+    return backend.input_names
+
+
+def require_offsets(backend: Backend, task: str) -> Tokenizer:
+    """The tokenizer, if its tokens know their characters."""
+    if not backend.tokenizer.has_offsets:
+        problem = "its tokenizer has no fast form, so tokens cannot be traced back to characters of the text"
+        raise TaskMismatchError(backend.model_id, task, (problem,))
+    return backend.tokenizer
+
+
+def positive(option: str, value: int | None, *, optional: bool = False) -> None:
+    """Raise ``InvalidOptionError`` unless the value is a whole number of at least 1 (or None, where optional)."""
+    if (value is None and optional) or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return
+    raise InvalidOptionError(option, value, "a whole number of at least 1" + (", or None for all" if optional else ""))
+
+
+def _shortened(value: object, most: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= most else text[:most] + "..."

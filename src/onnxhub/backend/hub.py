@@ -1,0 +1,252 @@
+"""From a model id to local files: a folder, the Hub's cache, or the Hub itself, in that order.
+
+What exists is decided by the listing of one commit, stored beside the cached repository (``hub_cache``), and never by
+what happens to be on disk. A model that is cached needs no network, and huggingface_hub is not even imported.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
+
+from onnxhub.backend.hub_cache import (
+    CachedRepository,
+    Listing,
+    default_cache_dir,
+    files_on_disk,
+    offline_because,
+)
+from onnxhub.backend.hub_client import HubModel, checked_token
+from onnxhub.backend.safety import external_data_files
+from onnxhub.errors import IntegrityError, InvalidOptionError, ModelNotFoundError, OfflineError, listing, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Repository", "fetch_model", "open_repository"]
+
+_log = logging.getLogger("onnxhub")
+_Json = TypeVar("_Json", dict[str, object], list[object])
+
+_ID: Final = re.compile(r"(\b[\w.-]{1,96}\b/)?\b[\w.-]{1,96}\b", re.ASCII)  # huggingface_hub's own rule
+_REVISION: Final = re.compile(r"[^\s\\~^:?*\[/][^\s\\~^:?*\[]*")  # git's own rule, near enough to be safe in a path
+
+
+@dataclass(frozen=True, eq=False)
+class Repository:
+    """The files of one model: those of a local folder, or of one commit on the Hub, fetched as they are asked for."""
+
+    model_id: str
+    folder: Path
+    """Where the files lie, or come to lie."""
+    files: Mapping[str, int | None]
+    """Every file by its path with ``/``, and its size in bytes where it is known."""
+    source: Literal["folder", "hub", "snapshot"]
+    """Who says what exists: a local folder, the Hub's listing of the commit, or (offline) what another tool fetched."""
+    commit: str | None = None
+    """The commit's hash on the Hub; None for a local folder."""
+    hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Path -> SHA-256 of a large file, git blob id of any other, where the Hub said so."""
+    cache_dir: Path | None = field(default=None, repr=False)
+    local_files_only: bool = field(default=False, repr=False)
+    token: str | bool | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "token": None}  # a pickle travels to places where a token must not
+
+    def has(self, name: str) -> bool:
+        """Whether the repository holds the file, fetched or not."""
+        return name in self.files
+
+    def path(self, name: str) -> Path:
+        """The file on disk, fetched first if need be.
+
+        Raises:
+            ModelNotFoundError: The repository has no such file.
+            OfflineError: It is not in the cache, and cannot be fetched.
+            GatedModelError: The Hub wants a licence accepted, or another token.
+            IntegrityError: It is not as long as the Hub says.
+            OSError: The cache's disk is full or read-only, as Python says it.
+        """
+        if name not in self.files:
+            raise ModelNotFoundError(self.model_id, self._no_such_file(name))
+        path = self.folder / name
+        if not path.is_file():
+            path = self._fetched(name)
+        if self.source == "hub":
+            self._check_size(name, path)
+        return path
+
+    def json(self, name: str) -> dict[str, object] | None:
+        """The object in a JSON file; None if the repository has no such file.
+
+        Raises:
+            IntegrityError: The file is not valid JSON, or holds something else than an object.
+        """
+        return self._parsed(name, dict) if self.has(name) else None
+
+    def json_list(self, name: str) -> list[object] | None:
+        """The list in a JSON file (``modules.json``); None if the repository has no such file.
+
+        Raises:
+            IntegrityError: The file is not valid JSON, or holds something else than a list.
+        """
+        return self._parsed(name, list) if self.has(name) else None
+
+    def _parsed(self, name: str, kind: type[_Json]) -> _Json:
+        try:
+            value: object = json.loads(self.path(name).read_bytes())
+        except (ValueError, RecursionError) as exc:  # JSONDecodeError and UnicodeDecodeError tell the position
+            raise IntegrityError(name, f"{self.model_id}: not valid JSON: {exc}") from exc
+        if not isinstance(value, kind):
+            raise IntegrityError(name, f"{self.model_id}: it holds a {type(value).__name__}, not a {kind.__name__}")
+        return value
+
+    def _fetched(self, name: str) -> Path:
+        if self.commit is None or self.cache_dir is None:
+            raise ModelNotFoundError(self.model_id, f"{name} has vanished from the folder since it was opened")
+        because = offline_because(local_files_only=self.local_files_only)
+        if because:
+            raise OfflineError(self.model_id, f"{name} is not in the cache, and {because}", "fetch it beforehand")
+        return HubModel(self.model_id, self.token).download(name, self.commit, self.cache_dir)
+
+    def _check_size(self, name: str, path: Path) -> None:
+        expected, actual = self.files[name], path.stat().st_size
+        if expected is not None and expected != actual:
+            reason = f"{actual} bytes on disk where {expected} are expected; delete {path.resolve()} and load again"
+            raise IntegrityError(name, f"{self.model_id}: {reason}")
+
+    def _no_such_file(self, name: str) -> str:
+        part = " of what is on disk (the Hub could not be asked)" if self.source == "snapshot" else ""
+        return f"no file {name!r}{part}{nearest(name, self.files)}; it has: {listing(self.files)}"
+
+
+def open_repository(
+    model_id: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+    refresh: bool = False,
+) -> Repository:
+    """Find a model: a local folder if there is one of that name, else a repository of the Hub.
+
+    A commit that was listed before is used as it is; ``refresh`` asks the Hub what the revision means now.
+
+    Raises:
+        ModelNotFoundError: There is no such folder, repository or revision.
+        InvalidOptionError: The id, the revision or the token is malformed.
+        OfflineError: It is not in the cache, and the Hub cannot be asked.
+        GatedModelError: The Hub refuses access.
+    """
+    folder = _local_folder(model_id)
+    if folder is not None:
+        return _open_folder(os.fspath(model_id), folder, revision)
+    model = HubModel(_checked_id(model_id), checked_token(token))
+    cache = Path(os.path.expanduser(cache_dir)) if cache_dir else default_cache_dir()
+    cached = CachedRepository(cache / f"models--{model.model_id.replace('/', '--')}")
+    offline = offline_because(local_files_only=local_files_only)
+    found, source = _find(model, cached, _checked_revision(revision), offline, refresh=refresh)
+    return Repository(
+        model_id=model.model_id,
+        folder=cached.snapshot(found.commit),
+        files={name: blob.size for name, blob in found.files.items()},
+        source=source,
+        commit=found.commit,
+        hashes={name: blob.hash for name, blob in found.files.items() if blob.hash},
+        cache_dir=cache,
+        local_files_only=local_files_only,
+        token=model.token,
+    )
+
+
+def fetch_model(repository: Repository, file: str) -> Path:
+    """The ONNX file on disk, with every external-data file that it refers to beside it.
+
+    Raises:
+        IntegrityError: A file is damaged, or one that the model refers to is missing from the repository.
+        UnsafeModelError: The model refers to files outside its folder.
+    """
+    path = repository.path(file)
+    for location in external_data_files(path):
+        name = (PurePosixPath(file).parent / location).as_posix()
+        if not repository.has(name):
+            raise IntegrityError(file, f"{repository.model_id}: its weights are in {name}, which does not exist")
+        repository.path(name)
+    return path
+
+
+def _find(
+    model: HubModel, cached: CachedRepository, revision: str, offline: str | None, *, refresh: bool
+) -> tuple[Listing, Literal["hub", "snapshot"]]:
+    """The commit's listing: the stored one, else the Hub's, else what is on disk."""
+    stored = None if refresh else cached.stored(revision)
+    if stored is not None:
+        return stored, "hub"
+    try:
+        return _asked(model, cached, revision, offline), "hub"
+    except OfflineError:
+        on_disk = None if refresh else cached.on_disk(revision)
+        if on_disk is None:
+            raise
+        _log.info("%s: the Hub cannot be asked; using the files of %s on disk", model.model_id, on_disk.commit)
+        return on_disk, "snapshot"
+
+
+def _asked(model: HubModel, cached: CachedRepository, revision: str, offline: str | None) -> Listing:
+    if offline:
+        reason = f"the Hub would have to be asked for revision {revision!r}, which {offline} forbids"
+        raise OfflineError(model.model_id, reason, f"load it once without that (into {cached.folder.parent})")
+    found = model.listing(revision)
+    cached.store(revision, found)
+    return found
+
+
+def _open_folder(model_id: str, folder: Path, revision: str | None) -> Repository:
+    if revision is not None:
+        raise InvalidOptionError("revision", revision, f"None, since {model_id} is a local folder")
+    files = files_on_disk(folder)
+    if not files:
+        raise ModelNotFoundError(model_id, "the folder is empty")
+    return Repository(model_id, folder, files, "folder")
+
+
+def _local_folder(model_id: str | os.PathLike[str]) -> Path | None:
+    """The folder that the id names; None for an id of the Hub."""
+    name = os.fspath(model_id)
+    path = Path(os.path.expanduser(name))
+    if name and os.path.isdir(path):  # where Path.is_dir would raise for a name that is too long
+        return path
+    if os.path.isfile(path):
+        raise ModelNotFoundError(name, f"a file, not a folder; pass its folder, and file={path.name!r}")
+    if isinstance(model_id, os.PathLike) or _like_a_path(name):
+        raise ModelNotFoundError(name, "no such folder")
+    return None
+
+
+def _like_a_path(name: str) -> bool:
+    if "://" in name:
+        return False
+    windows = os.sep == "\\" and "\\" in name
+    return windows or name.startswith((".", "/", "~")) or name.endswith("/") or name.count("/") > 1
+
+
+def _checked_id(model_id: str | os.PathLike[str]) -> str:
+    name = os.fspath(model_id)
+    forbidden = "--" in name or ".." in name or name.endswith(".git")
+    if forbidden or not _ID.fullmatch(name):
+        raise InvalidOptionError("model_id", name, "an id of the Hub such as 'org/name', or a local folder")
+    return name
+
+
+def _checked_revision(revision: str | None) -> str:
+    name = "main" if revision is None else revision
+    if ".." in name or not _REVISION.fullmatch(name):
+        raise InvalidOptionError("revision", revision, "a branch, a tag or a commit hash")
+    return name

@@ -1,0 +1,129 @@
+"""An opened model: its files, its tokenizer and its session, behind the protocol that tasks see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from onnxhub.backend.hub import fetch_model
+from onnxhub.backend.ort_model import build_ort_model
+from onnxhub.backend.safety import operators
+from onnxhub.backend.safetensors import read_safetensors
+from onnxhub.backend.session import build_session
+from onnxhub.backend.tokenizer import load_tokenizer
+from onnxhub.backend.tokenizer_conversion import convert_tokenizer
+from onnxhub.backend.variants import choose_file
+from onnxhub.errors import TaskMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from onnxruntime import InferenceSession
+    from optimum.onnxruntime import ORTModel
+
+    from onnxhub._protocols import Features, Outputs, Tokenizer
+    from onnxhub.backend.hub import Repository
+    from onnxhub.backend.providers import Provider
+    from onnxhub.backend.session import Session, SessionOptions
+    from onnxhub.backend.variants import Choice
+
+__all__ = ["OnnxBackend", "open_model"]
+
+BATCH_TOKENS = {"cpu": 1024}
+"""Padded tokens of a batch, by provider."""
+GPU_BATCH_TOKENS = 16384
+DYNAMIC_QUANTIZATION = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"})
+"""Operators that scale by the range of the whole batch: there, a row's result would depend on its neighbours."""
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxBackend:
+    """A model of a Hub repository or local folder on ONNX Runtime."""
+
+    repository: Repository
+    choice: Choice
+    path: Path
+    """The ONNX file on disk."""
+    config: Mapping[str, object]
+    session: Session = field(repr=False)
+    batch_tokens: int
+
+    @property
+    def model_id(self) -> str:
+        """Hub id or folder."""
+        return self.repository.model_id
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The graph's inputs."""
+        return self.session.input_names
+
+    @property
+    def output_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        """The graph's outputs."""
+        return self.session.output_shapes
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer.
+
+        Raises:
+            TaskMismatchError: the repository has none.
+        """
+        if not self.repository.has("tokenizer.json"):
+            return convert_tokenizer(self.repository, self.config)
+        return load_tokenizer(self.repository, self.config)
+
+    def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
+        """Run one batch."""
+        return self.session.run(features, outputs)
+
+    def json(self, name: str) -> Mapping[str, object] | None:
+        """The object of a JSON file of the repository; None if it has no such file."""
+        return self.repository.json(name)
+
+    def json_list(self, name: str) -> Sequence[object] | None:
+        """The list of a JSON file of the repository; None if it has no such file."""
+        return self.repository.json_list(name)
+
+    def weights(self, name: str) -> Mapping[str, NDArray[np.float32]] | None:
+        """A safetensors file of the repository; None if it has no such file."""
+        return read_safetensors(self.repository.path(name)) if self.repository.has(name) else None
+
+    @property
+    def sessions(self) -> Mapping[str, InferenceSession]:
+        """ONNX Runtime's sessions, by the role of their file."""
+        return {"model": self.session.inference_session}
+
+    def ort_model(self, class_name: str) -> ORTModel:
+        """optimum's class of this name over the session."""
+        return build_ort_model(self, class_name)
+
+    def close(self) -> None:
+        """Free the session."""
+        self.session.close()
+
+
+def open_model(
+    repository: Repository, task: str, *, providers: Sequence[Provider], dtype: str, file: str | None,
+    options: SessionOptions,
+) -> OnnxBackend:
+    """Choose the ONNX file, fetch what it needs, and build the session."""
+    choice = choose_file(repository.model_id, repository.files, dtype=dtype, file=file, gpu=providers[0].is_gpu)
+    config = repository.json("config.json")
+    if config is None:
+        problem = "it has no config.json, which holds its labels and says what it is"
+        raise TaskMismatchError(repository.model_id, task, (problem,))
+    path = fetch_model(repository, choice.file)
+    session = build_session(path, providers, options)
+    return OnnxBackend(repository, choice, path, config, session, _batch_tokens(path, session.provider))
+
+
+def _batch_tokens(path: Path, provider: str) -> int:
+    if operators(path) & DYNAMIC_QUANTIZATION:
+        return 1
+    return BATCH_TOKENS.get(provider, GPU_BATCH_TOKENS)

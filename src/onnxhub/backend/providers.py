@@ -1,0 +1,129 @@
+"""Execution providers: their names, and what is missing when one cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onnxhub.errors import InvalidOptionError, MissingDependencyError, ProviderUnavailableError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import TypeAlias
+
+    ProviderOptions: TypeAlias = Mapping[str, str | int | bool]
+
+__all__ = ["Provider", "candidates", "onnxruntime", "require", "short_name"]
+
+FULL_NAMES = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "rocm": "ROCMExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "dnnl": "DnnlExecutionProvider",
+    "qnn": "QNNExecutionProvider",
+    "webgpu": "WebGpuExecutionProvider",
+    "xnnpack": "XnnpackExecutionProvider",
+}
+ALIASES = {"dml": "directml", "gpu": "cuda", "trt": "tensorrt", "metal": "coreml"}
+
+_GPU = "needs the CUDA build: pip uninstall onnxruntime, then pip install 'onnxhub[gpu]'"
+INSTALL = {
+    "cuda": f"it {_GPU}",
+    "tensorrt": f"it {_GPU}, and the TensorRT libraries: pip install tensorrt",
+    "openvino": "it needs another build: pip uninstall onnxruntime, then pip install onnxruntime-openvino",
+    "directml": "it needs another build, on Windows: pip uninstall onnxruntime, then pip install onnxruntime-directml",
+    "qnn": "it needs another build: pip uninstall onnxruntime, then pip install onnxruntime-qnn",
+    "coreml": "it is in the onnxruntime of macOS only",
+    "rocm": "it needs a build of ONNX Runtime for ROCm",
+    "migraphx": "it needs a build of ONNX Runtime for MIGraphX",
+}
+AUTO = ("cuda", "rocm", "migraphx", "coreml", "directml", "cpu")
+"""What ``"auto"`` tries; TensorRT is not in it, for it builds an engine for minutes before it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An execution provider with its options."""
+
+    name: str
+    """The short name."""
+    options: ProviderOptions
+
+    @property
+    def full_name(self) -> str:
+        """ONNX Runtime's name."""
+        return FULL_NAMES.get(self.name, self.name)
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether fp16 is its natural precision."""
+        return self.name in {"cuda", "tensorrt", "rocm", "migraphx", "directml"}
+
+
+def candidates(provider: str | Sequence[str], options: ProviderOptions | None) -> list[Provider]:
+    """The providers to try, in order; only a sequence or ``"auto"`` has more than one.
+
+    Raises:
+        InvalidOptionError: a name is not known; the message has the nearest.
+        ProviderUnavailableError: a single name, and the installed ONNX Runtime does not have it.
+    """
+    if isinstance(provider, str):
+        names: Sequence[str] = AUTO if provider == "auto" else (provider,)
+    else:
+        names = tuple(provider)
+    if not names:
+        raise InvalidOptionError("provider", provider, "a name, or at least one of them")
+    wanted = [_parse(name, options or {}) for name in names]
+    available = onnxruntime().get_available_providers()
+    usable = [one for one in wanted if one.full_name in available]
+    if not usable:
+        require(wanted[0], available)
+    return usable
+
+
+def require(provider: Provider, available: Sequence[str], reason: str = "") -> None:
+    """Raise ``ProviderUnavailableError``, saying what is missing."""
+    hint = reason or INSTALL.get(provider.name, "the installed ONNX Runtime was built without it")
+    raise ProviderUnavailableError(provider.name, tuple(map(short_name, available)), hint)
+
+
+def short_name(full_name: str) -> str:
+    """``"cpu"`` for ``"CPUExecutionProvider"``."""
+    return next((short for short, full in FULL_NAMES.items() if full == full_name), full_name)
+
+
+def onnxruntime() -> ModuleType:
+    """The onnxruntime package.
+
+    Raises:
+        MissingDependencyError: none is installed; the runtimes are extras, since two of them get in each other's way.
+    """
+    try:
+        import onnxruntime as module
+    except ImportError as error:
+        install = "pip install 'onnxhub[cpu]', or 'onnxhub[gpu]' for CUDA"
+        raise MissingDependencyError("onnxruntime", "running a model", install) from error
+    return module
+
+
+def _parse(name: str, options: ProviderOptions) -> Provider:
+    """``"cuda:1"`` or ``"CUDAExecutionProvider"``."""
+    known = (*FULL_NAMES, *ALIASES, "auto")
+    if not isinstance(name, str):
+        raise InvalidOptionError("provider", name, "a provider's name")
+    short, _, device = name.partition(":")
+    short = ALIASES.get(short.lower(), short.lower())
+    short = next((key for key, full in FULL_NAMES.items() if full.lower() == short), short)
+    if short not in FULL_NAMES:
+        raise InvalidOptionError("provider", name, "one of " + ", ".join(FULL_NAMES), known)
+    if not device:
+        return Provider(short, options)
+    if not device.isdecimal() or short in {"cpu", "coreml"}:
+        raise InvalidOptionError("provider", name, "a device as a number, such as 'cuda:1'")
+    return Provider(short, {"device_id": int(device), **options})

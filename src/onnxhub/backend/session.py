@@ -1,0 +1,170 @@
+"""One ONNX file in ONNX Runtime: built strictly, run in float32, closed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onnxhub.backend.providers import onnxruntime, require, short_name
+from onnxhub.backend.threads import usable_cores
+from onnxhub.errors import IntegrityError, InvalidInputError, InvalidOptionError, UnsafeModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from onnxruntime import InferenceSession
+    from onnxruntime import SessionOptions as OrtSessionOptions
+
+    from onnxhub._protocols import Features, Outputs
+    from onnxhub.backend.providers import Provider
+
+__all__ = ["Session", "SessionOptions", "build_session"]
+
+logger = logging.getLogger("onnxhub")
+
+SMALL = 8 * 2**20
+"""Bytes of weights up to which one thread answers sooner than several: they would wait for each other."""
+NUMPY_TYPES = {
+    "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32, "tensor(float16)": np.float16,
+    "tensor(bool)": np.bool_, "tensor(double)": np.float64,
+}  # fmt: skip
+
+_building = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What ``load`` was told about the session."""
+
+    threads: int | None = None
+    """Intra-op threads; None: chosen for the model."""
+    entries: Mapping[str, str | int | bool] | None = None
+    """Attributes of ``onnxruntime.SessionOptions``, and its configuration entries (those have a dot)."""
+
+
+class Session:
+    """An open ONNX Runtime session; any number of threads may run it."""
+
+    def __init__(self, session: InferenceSession) -> None:
+        """Take a built session over."""
+        self._session: InferenceSession | None = session
+        self.provider = short_name(session.get_providers()[0])
+        self.input_types = {entry.name: NUMPY_TYPES.get(entry.type) for entry in session.get_inputs()}
+        self.input_names = tuple(self.input_types)
+        self.output_shapes = {
+            entry.name: tuple(size if isinstance(size, int) else None for size in entry.shape)
+            for entry in session.get_outputs()
+        }
+
+    @property
+    def inference_session(self) -> InferenceSession:
+        """ONNX Runtime's object.
+
+        Raises:
+            InvalidInputError: the session was closed.
+        """
+        if self._session is None:
+            msg = "the model was closed; load it again"
+            raise InvalidInputError(msg)
+        return self._session
+
+    def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
+        """Run one batch; inputs are cast to what the graph wants, outputs to float32.
+
+        Raises:
+            InvalidInputError: the graph cannot take this batch.
+        """
+        feeds = {
+            name: np.asarray(features[name], dtype=wanted) for name, wanted in self.input_types.items()
+            if name in features
+        }  # fmt: skip
+        try:
+            arrays = self.inference_session.run(list(outputs), feeds)
+        except _runtime_errors() as error:
+            shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
+            msg = f"the model failed on this input ({shapes}): {_first_line(error)}"
+            raise InvalidInputError(msg) from error
+        return {name: np.asarray(values, np.float32) for name, values in zip(outputs, arrays, strict=True)}
+
+    def close(self) -> None:
+        """Drop the session; its memory goes back when the last run ends."""
+        self._session = None
+
+
+def build_session(path: Path, providers: Sequence[Provider], options: SessionOptions) -> Session:
+    """Build a session on the first of the providers that really runs.
+
+    Raises:
+        ProviderUnavailableError: none does; with a single provider, ONNX Runtime's own fall-back to the CPU is an
+            error.
+        IntegrityError: the file is no valid ONNX model.
+        UnsafeModelError: the model wants operators of a library that would have to be loaded.
+    """
+    for index, provider in enumerate(providers):
+        session = _build(path, provider, options)
+        active = session.get_providers()[0]
+        if active == provider.full_name:
+            return Session(session)
+        reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
+        if index == len(providers) - 1:
+            require(provider, session.get_providers(), reason)
+        logger.warning("provider %r cannot run here: %s; trying the next", provider.name, reason)
+    raise AssertionError
+
+
+def _build(path: Path, provider: Provider, options: SessionOptions) -> InferenceSession:
+    runtime = onnxruntime()
+    entries = [(provider.full_name, {key: str(value) for key, value in provider.options.items()})]
+    if provider.name != "cpu":
+        entries.append(("CPUExecutionProvider", {}))
+    try:
+        # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
+        with _building:
+            session: InferenceSession = runtime.InferenceSession(
+                str(path), _session_options(path, options), providers=entries
+            )
+    except _runtime_errors() as error:
+        reason = _first_line(error)
+        if "is not a registered function/op" in str(error) or "No Op registered" in str(error):
+            raise UnsafeModelError(str(path), f"it needs operators that ONNX Runtime does not have: {reason}") from error
+        raise IntegrityError(str(path), f"ONNX Runtime cannot load it: {reason}") from error
+    return session
+
+
+def _session_options(path: Path, options: SessionOptions) -> OrtSessionOptions:
+    built = onnxruntime().SessionOptions()
+    # Lengths differ from call to call: a memory pattern for each shape is memory that is never used again.
+    built.enable_mem_pattern = False
+    built.log_severity_level = 3
+    built.intra_op_num_threads = options.threads or _threads(path)
+    for name, value in (options.entries or {}).items():
+        if "." in name:
+            built.add_session_config_entry(name, str(int(value) if isinstance(value, bool) else value))
+        elif hasattr(built, name):
+            setattr(built, name, value)
+        else:
+            known = tuple(entry for entry in dir(built) if not entry.startswith("_"))
+            raise InvalidOptionError("session_options", name, "an attribute of onnxruntime.SessionOptions", known)
+    return built
+
+
+def _threads(path: Path) -> int:
+    return 1 if path.stat().st_size < SMALL else usable_cores()
+
+
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    """ONNX Runtime's exceptions; they have no base class of their own."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented",
+             "RuntimeException", "EPFail", "ModelLoadCanceled", "NoModel")  # fmt: skip
+    return tuple(getattr(state, name) for name in names if hasattr(state, name))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,274 @@
+"""What transformers' tokenizer classes change about a ``tokenizer.json``, from ``tokenizer_config.json``.
+
+``tokenizer.json`` alone is not what ``AutoTokenizer`` gives: the class that the configuration names has defaults of
+its own, and they win (for ``BertTokenizer``, ``do_lower_case=True``). The rules are those of transformers 4.57:
+``PreTrainedTokenizerFast.__init__`` and the ``__init__`` of each class; the oracle tests compare token ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    import tokenizers
+
+    Options: TypeAlias = Mapping[str, object]
+    Special: TypeAlias = Mapping[str, str | tokenizers.AddedToken]
+
+__all__ = ["Family", "adapt", "family_of", "special_tokens"]
+
+ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+
+def _roles(bos: str = "", eos: str = "", unk: str = "", sep: str = "", pad: str = "", cls: str = "", mask: str = "",
+           ) -> Mapping[str, str]:  # fmt: skip
+    tokens = dict(zip(ROLES, (bos, eos, unk, sep, pad, cls, mask), strict=True))
+    return {role: token for role, token in tokens.items() if token}
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tokenizer classes that treat their configuration alike."""
+
+    special: Mapping[str, str] = field(default_factory=dict)
+    """Role -> token, where the configuration names none."""
+    extra: tuple[str, ...] = ()
+    """Additional special tokens."""
+    type_ids: bool = True
+    """Whether the class tells the texts of a pair apart for the model."""
+    padding_side: str = "right"
+    bert_normalizer: bool = False
+    """``do_lower_case``, ``strip_accents`` and ``tokenize_chinese_chars`` replace the normalizer's own."""
+    roberta_processor: bool = False
+    """``add_prefix_space`` and ``trim_offsets`` replace the post-processor's own."""
+    bos_eos_template: tuple[bool, bool] | None = None
+    """Defaults of ``add_bos_token`` and ``add_eos_token``, from which the post-processor is made anew."""
+    mask_flags: Mapping[str, bool] | None = None
+    """How a mask token is matched that the configuration gives as a plain string."""
+
+
+_WORDPIECE = _roles(unk="[UNK]", sep="[SEP]", pad="[PAD]", cls="[CLS]", mask="[MASK]")
+_XLM = _roles("<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>")
+_SENTENCEPIECE = _roles("[CLS]", "[SEP]", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]")
+_GPT = _roles("<|endoftext|>", "<|endoftext|>", "<|endoftext|>")
+_LSTRIP = {"lstrip": True}
+_VERBATIM = {"lstrip": True, "normalized": False}
+_SPECIAL = {"lstrip": True, "special": True}
+
+_BERT = Family(_WORDPIECE, bert_normalizer=True)
+_ROBERTA = Family(_XLM, type_ids=False, roberta_processor=True, mask_flags=_VERBATIM)
+_BART = Family(_XLM, type_ids=False, roberta_processor=True, mask_flags={**_SPECIAL, "normalized": True})
+_XLM_ROBERTA = Family(_XLM, type_ids=False, mask_flags=_LSTRIP)
+_GPT2 = Family(_GPT, type_ids=False)
+_T5 = Family(_roles(eos="</s>", unk="<unk>", pad="<pad>"), type_ids=False)
+
+FAMILIES: Mapping[str, Family] = {
+    **dict.fromkeys(
+        ("Bert", "ConvBert", "Electra", "LayoutLM", "Lxmert", "MobileBert", "RoFormer", "Splinter", "SqueezeBert"),
+        _BERT,
+    ),
+    "DistilBert": Family(_WORDPIECE, type_ids=False, bert_normalizer=True),
+    "Funnel": Family(_roles("<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>"), bert_normalizer=True),
+    "MPNet": Family({**_XLM, "unk_token": "[UNK]"}, type_ids=False, bert_normalizer=True, mask_flags=_LSTRIP),
+    **dict.fromkeys(("Roberta", "Longformer", "Blenderbot"), _ROBERTA),
+    **dict.fromkeys(("Bart", "LED"), _BART),
+    "Mvp": Family(_XLM, type_ids=False, roberta_processor=True, mask_flags=_LSTRIP),
+    **dict.fromkeys(("XLMRoberta", "Barthez"), _XLM_ROBERTA),
+    "Camembert": Family(
+        _XLM, ("<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"), type_ids=False, mask_flags=_SPECIAL
+    ),
+    "Albert": Family(_SENTENCEPIECE, mask_flags=_VERBATIM),
+    "RemBert": Family(_SENTENCEPIECE, mask_flags=_LSTRIP),
+    "BigBird": Family({**_SENTENCEPIECE, "bos_token": "<s>", "eos_token": "</s>"}, type_ids=False, mask_flags=_LSTRIP),
+    "Deberta": Family({**_WORDPIECE, "bos_token": "[CLS]", "eos_token": "[SEP]"}, mask_flags=_LSTRIP),
+    "DebertaV2": Family({**_WORDPIECE, "bos_token": "[CLS]", "eos_token": "[SEP]"}),
+    "XLNet": Family(
+        _roles("<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>"), ("<eop>", "<eod>"),
+        padding_side="left", mask_flags=_LSTRIP,
+    ),
+    "GPT2": _GPT2,
+    "GPTNeoX": Family(_GPT, type_ids=False, bos_eos_template=(False, False)),
+    "Qwen2": Family(_roles(eos="<|endoftext|>", unk="<|endoftext|>", pad="<|endoftext|>"), type_ids=False),
+    "Llama": Family(
+        _roles("<s>", "</s>", "<unk>"), type_ids=False, padding_side="left", bos_eos_template=(True, False)
+    ),
+    "Gemma": Family(
+        _roles("<bos>", "<eos>", "<unk>", pad="<pad>"), type_ids=False, padding_side="left",
+        bos_eos_template=(True, False),
+    ),
+    **dict.fromkeys(("T5", "MT5"), _T5),
+}
+"""Name of a class, without ``TokenizerFast``, -> family; what is not here is as generic as PreTrainedTokenizerFast."""
+
+_MODEL_TYPES = {
+    "albert": "Albert", "bart": "Bart", "bert": "Bert", "big_bird": "BigBird", "camembert": "Camembert",
+    "convbert": "ConvBert", "data2vec-text": "Roberta", "deberta": "Deberta", "deberta-v2": "DebertaV2",
+    "distilbert": "DistilBert", "electra": "Electra", "ernie": "Bert", "funnel": "Funnel", "gemma": "Gemma",
+    "gemma2": "Gemma", "gpt2": "GPT2", "gpt_neo": "GPT2", "gpt_neox": "GPTNeoX", "gptj": "GPT2", "ibert": "Roberta",
+    "layoutlm": "LayoutLM", "led": "LED", "llama": "Llama", "longformer": "Longformer", "longt5": "T5",
+    "megatron-bert": "Bert", "mistral": "Llama", "mobilebert": "MobileBert", "mpnet": "MPNet", "mt5": "MT5",
+    "nystromformer": "Albert", "opt": "GPT2", "qwen2": "Qwen2", "qwen3": "Qwen2", "rembert": "RemBert",
+    "roberta": "Roberta", "roberta-prelayernorm": "Roberta", "roformer": "RoFormer", "splinter": "Splinter",
+    "squeezebert": "SqueezeBert", "t5": "T5", "umt5": "T5", "xlm-roberta": "XLMRoberta",
+    "xlm-roberta-xl": "XLMRoberta", "xlnet": "XLNet", "xmod": "XLMRoberta", "yoso": "Albert",
+}  # fmt: skip
+"""``model_type`` of config.json -> tokenizer class, for repositories that name none."""
+
+
+def family_of(options: Options, config: Options) -> Family:
+    """The family of the class that AutoTokenizer would take."""
+    name = options.get("tokenizer_class") or config.get("tokenizer_class")
+    if not isinstance(name, str):
+        name = _MODEL_TYPES.get(str(config.get("model_type")), "")
+    return FAMILIES.get(name.removesuffix("Fast").removesuffix("Tokenizer"), Family())
+
+
+def special_tokens(family: Family, options: Options, special_map: Options, vocabulary: Special) -> Special:
+    """Role -> token: the configuration's, else the class's.
+
+    Args:
+        family: The tokenizer's class.
+        options: ``tokenizer_config.json``.
+        special_map: ``special_tokens_map.json``; newer configurations, with ``added_tokens_decoder``, replace it.
+        vocabulary: The added tokens of ``tokenizer.json`` and of the configuration, by content.
+    """
+    declared = {**options} if "added_tokens_decoder" in options else {**options, **special_map}
+    special: dict[str, str | tokenizers.AddedToken] = {}
+    for role in ROLES:
+        token = _token(declared[role]) if role in declared else family.special.get(role)
+        if role == "mask_token" and family.mask_flags and isinstance(token, str) and token not in vocabulary:
+            token = _added(token, family.mask_flags)
+        if token is not None:
+            special[role] = vocabulary.get(str(token), token) if isinstance(token, str) else token
+    extra = declared.get("additional_special_tokens", family.extra)
+    if isinstance(extra, Sequence) and not isinstance(extra, str):
+        special.update({f"additional_special_tokens.{index}": token for index, value in enumerate(extra)
+                        if (token := _token(value)) is not None})  # fmt: skip
+    return special
+
+
+def adapt(backend: tokenizers.Tokenizer, family: Family, options: Options, special: Special) -> None:
+    """Configure a tokenizer as its class does, once, before anybody uses it."""
+    _add_tokens(backend, added_tokens(options), special)
+    _set_prefix_space(backend, options.get("add_prefix_space", False))
+    if family.bert_normalizer:
+        _set_bert_normalizer(backend, options)
+    if family.roberta_processor:
+        _set_roberta_processor(backend, options)
+    if family.bos_eos_template:
+        _set_template(backend, family.bos_eos_template, options, special)
+
+
+def added_tokens(options: Options) -> dict[int, tokenizers.AddedToken]:
+    """``added_tokens_decoder`` of a configuration: id -> token."""
+    declared = options.get("added_tokens_decoder")
+    entries = declared.items() if isinstance(declared, Mapping) else ()
+    tokens = {int(key): _token(value) for key, value in entries}
+    return {index: token for index, token in tokens.items() if token is not None and not isinstance(token, str)}
+
+
+def _token(value: object) -> str | tokenizers.AddedToken | None:
+    if isinstance(value, Mapping):
+        flags = {name: value[name] is True for name in ("single_word", "lstrip", "rstrip", "normalized", "special")
+                 if name in value}  # fmt: skip
+        return _added(str(value["content"]), flags)
+    return value if isinstance(value, str) else None
+
+
+def _added(content: str, flags: Mapping[str, bool]) -> tokenizers.AddedToken:
+    from tokenizers import AddedToken
+
+    return AddedToken(content, **flags)
+
+
+def _add_tokens(
+    backend: tokenizers.Tokenizer, decoder: Mapping[int, tokenizers.AddedToken], special: Special
+) -> None:
+    """Add the configuration's tokens that ``tokenizer.json`` lacks, and then the special tokens that neither has."""
+    present = backend.get_added_tokens_decoder().values()
+    new = [token for _, token in sorted(decoder.items()) if repr(token) not in {repr(known) for known in present}]
+    known = {token.content for token in present} | {token.content for token in new}
+    contents = {str(getattr(token, "content", token)) for token in special.values()}
+    tokens = [_added(token.content, {**_flags(token), "special": token.special or token.content in contents})
+              for token in new]  # fmt: skip
+    for token in special.values():
+        if isinstance(token, str):
+            if token not in known:
+                tokens.append(_added(token, {"special": True}))
+        elif repr(token) not in {repr(other) for other in (*present, *tokens)}:
+            tokens.append(_added(token.content, {**_flags(token), "special": True}))
+    backend.add_tokens(tokens)
+
+
+def _flags(token: tokenizers.AddedToken) -> dict[str, bool]:
+    return {name: bool(getattr(token, name)) for name in ("single_word", "lstrip", "rstrip", "normalized", "special")}
+
+
+def _state(component: object) -> dict[str, object]:
+    """A component's own description; empty for one that is written in Python."""
+    try:
+        state = json.loads(component.__getstate__())  # type: ignore[attr-defined]  # all of tokenizers' have it
+    except (AttributeError, TypeError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _set_prefix_space(backend: tokenizers.Tokenizer, wanted: object) -> None:
+    from tokenizers import pre_tokenizers
+
+    state = _state(backend.pre_tokenizer)
+    if state.get("add_prefix_space", wanted) != wanted and state["type"] == "ByteLevel":
+        use_regex = state.get("use_regex", True) is True
+        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=bool(wanted), use_regex=use_regex)
+
+
+def _set_bert_normalizer(backend: tokenizers.Tokenizer, options: Options) -> None:
+    from tokenizers import normalizers
+
+    state = _state(backend.normalizer)
+    if state.get("type") != "BertNormalizer":
+        return
+    backend.normalizer = normalizers.BertNormalizer(
+        clean_text=state.get("clean_text", True) is True,
+        lowercase=bool(options.get("do_lower_case", True)),
+        strip_accents=_optional_bool(options.get("strip_accents")),
+        handle_chinese_chars=bool(options.get("tokenize_chinese_chars", True)),
+    )
+
+
+def _set_roberta_processor(backend: tokenizers.Tokenizer, options: Options) -> None:
+    from tokenizers import processors
+
+    state = _state(backend.post_processor)
+    prefix, trim = bool(options.get("add_prefix_space", False)), bool(options.get("trim_offsets", True))
+    if state.get("type") == "RobertaProcessing":
+        sep, cls = state["sep"], state["cls"]
+        if isinstance(sep, list) and isinstance(cls, list):
+            backend.post_processor = processors.RobertaProcessing(tuple(sep), tuple(cls), trim, prefix)
+    elif state.get("type") == "ByteLevel":
+        backend.post_processor = processors.ByteLevel(add_prefix_space=prefix, trim_offsets=trim)
+
+
+def _set_template(
+    backend: tokenizers.Tokenizer, defaults: tuple[bool, bool], options: Options, special: Special
+) -> None:
+    from tokenizers import processors
+
+    wanted = zip(("bos_token", "eos_token"), defaults, strict=True)
+    bos, eos = (str(getattr(special[role], "content", special[role]))
+                if options.get(f"add_{role}", default) and role in special else "" for role, default in wanted)  # fmt: skip
+    single, pair = ([bos and f"{bos}:{side}", f"${'AB'[side]}:{side}", eos and f"{eos}:{side}"] for side in (0, 1))
+    backend.post_processor = processors.TemplateProcessing(
+        single=" ".join(filter(None, single)),
+        pair=" ".join(filter(None, single + pair)),
+        special_tokens=[(token, backend.token_to_id(token)) for token in (bos, eos) if token],
+    )
+
+
+def _optional_bool(value: object) -> bool | None:
+    return None if value is None else bool(value)

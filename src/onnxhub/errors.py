@@ -1,0 +1,281 @@
+"""Every error that the library raises on purpose, in one tree.
+
+    OnnxHubError
+    ├── UnknownTaskError            (LookupError)        no task of that name
+    ├── ModelNotFoundError          (FileNotFoundError)  no such repository, revision, folder or file
+    ├── NoOnnxFileError             (FileNotFoundError)  the repository has no ONNX file
+    ├── VariantNotFoundError        (FileNotFoundError)  it has none of the wanted dtype or name
+    ├── AmbiguousFileError          (ValueError)         it has several that fit
+    ├── GatedModelError             (PermissionError)    the Hub wants a licence accepted, or a token
+    ├── OfflineError                (ConnectionError)    not cached, and the Hub cannot be asked
+    ├── IntegrityError              (OSError)            a file is damaged or incomplete
+    ├── UnsafeModelError            (ValueError)         loading it could run code or read foreign files
+    ├── ExportError                 (RuntimeError)       the conversion to ONNX failed
+    ├── MissingDependencyError      (ImportError)        a package that this needs is not installed
+    ├── ProviderUnavailableError    (RuntimeError)       the execution provider cannot run here
+    ├── TaskMismatchError           (ValueError)         the model does not fit the task
+    ├── InvalidOptionError          (ValueError)         an option or argument, with what it may be
+    └── IndexedError                                     an input of a call, with its index:
+        ├── InvalidInputError       (ValueError)         it cannot be used
+        └── NonFiniteOutputError    (ArithmeticError)    the model gave NaN or infinity for it
+
+Each class also inherits the built-in type that a caller would expect, keeps its arguments as attributes, pickles,
+and says what was asked, what exists and what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "AmbiguousFileError",
+    "ExportError",
+    "GatedModelError",
+    "IndexedError",
+    "IntegrityError",
+    "InvalidInputError",
+    "InvalidOptionError",
+    "MissingDependencyError",
+    "ModelNotFoundError",
+    "NoOnnxFileError",
+    "NonFiniteOutputError",
+    "OfflineError",
+    "OnnxHubError",
+    "ProviderUnavailableError",
+    "TaskMismatchError",
+    "UnknownTaskError",
+    "UnsafeModelError",
+    "VariantNotFoundError",
+]
+
+
+class OnnxHubError(Exception):
+    """Base of all errors of the library: ``except onnxhub.errors.OnnxHubError`` catches them all."""
+
+    def __post_init__(self) -> None:
+        self.args = self._values()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        # OSError would drop every argument after the second.
+        return type(self), self._values()
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple(getattr(self, field.name) for field in fields(self)) if is_dataclass(self) else self.args
+
+
+@dataclass(eq=False, repr=False)
+class UnknownTaskError(OnnxHubError, LookupError):
+    """No task has this name or alias."""
+
+    task: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"unknown task {self.task!r}{nearest(self.task, self.known)}; the tasks are: {', '.join(self.known)}"
+
+
+@dataclass(eq=False, repr=False)
+class ModelNotFoundError(OnnxHubError, FileNotFoundError):
+    """There is no such repository, revision, folder or file."""
+
+    model_id: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.model_id}: {self.reason}"
+
+
+@dataclass(eq=False, repr=False)
+class NoOnnxFileError(OnnxHubError, FileNotFoundError):
+    """The repository or folder has no ONNX file."""
+
+    model_id: str
+    files: tuple[str, ...]
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.model_id} has no ONNX file; it has: {listing(self.files)}; {self.hint}"
+
+
+@dataclass(eq=False, repr=False)
+class VariantNotFoundError(OnnxHubError, FileNotFoundError):
+    """The repository has ONNX files, but none of the wanted dtype or name."""
+
+    model_id: str
+    wanted: str
+    variants: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.model_id} has no ONNX file for {self.wanted}; it has: {listing(self.variants)}"
+
+
+@dataclass(eq=False, repr=False)
+class AmbiguousFileError(OnnxHubError, ValueError):
+    """Several ONNX files of the repository fit what was asked."""
+
+    model_id: str
+    wanted: str
+    candidates: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.model_id}: {len(self.candidates)} ONNX files fit {self.wanted}: {listing(self.candidates)}; "
+            f"choose one with file={self.candidates[0]!r}"
+        )
+
+
+@dataclass(eq=False, repr=False)
+class GatedModelError(OnnxHubError, PermissionError):
+    """The repository is gated or private, and the Hub refused the token (or there was none)."""
+
+    model_id: str
+    reason: str
+    url: str
+
+    def __str__(self) -> str:
+        return f"{self.model_id}: {self.reason}: {self.url}"
+
+
+@dataclass(eq=False, repr=False)
+class OfflineError(OnnxHubError, ConnectionError):
+    """Something is not in the cache, and the Hub is switched off, out of reach or failing."""
+
+    model_id: str
+    reason: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.model_id}: {self.reason}{self.hint and '; ' + self.hint}"
+
+
+@dataclass(eq=False, repr=False)
+class IntegrityError(OnnxHubError, OSError):
+    """A file is damaged, incomplete or not what it should be."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(eq=False, repr=False)
+class UnsafeModelError(OnnxHubError, ValueError):
+    """Loading this file could run code, or read files outside the repository."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is refused: {self.reason}"
+
+
+@dataclass(eq=False, repr=False)
+class ExportError(OnnxHubError, RuntimeError):
+    """The conversion to ONNX failed."""
+
+    model_id: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.model_id} could not be converted to ONNX: {self.reason}"
+
+
+@dataclass(eq=False, repr=False)
+class MissingDependencyError(OnnxHubError, ImportError):
+    """A package that this needs is not installed."""
+
+    package: str
+    purpose: str
+    install: str
+
+    def __str__(self) -> str:
+        return f"{self.purpose} needs {self.package}, which is not installed: {self.install}"
+
+
+@dataclass(eq=False, repr=False)
+class ProviderUnavailableError(OnnxHubError, RuntimeError):
+    """The execution provider that was asked for cannot run here."""
+
+    provider: str
+    available: tuple[str, ...]
+    hint: str
+
+    def __str__(self) -> str:
+        return f"provider {self.provider!r} cannot run here: {self.hint}; available: {', '.join(self.available)}"
+
+
+@dataclass(eq=False, repr=False)
+class TaskMismatchError(OnnxHubError, ValueError):
+    """The model's graph, labels or tokenizer do not fit the task; all problems at once."""
+
+    model_id: str
+    task: str
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.model_id} cannot be used for {self.task}: {'; '.join(self.problems)}"
+
+
+class IndexedError(OnnxHubError):
+    """An error about one input of a call; ``index`` is its position in the list (None: it was not in one)."""
+
+    index: int | None
+
+    def at(self, index: int | None) -> Self:
+        """The same error, about the input at ``index``."""
+        return replace(self, index=index)  # type: ignore[type-var]  # each subclass is a dataclass
+
+
+@dataclass(eq=False, repr=False)
+class InvalidInputError(IndexedError, ValueError):
+    """An input of a call cannot be used."""
+
+    reason: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        return self.reason if self.index is None else f"item {self.index}: {self.reason}"
+
+
+@dataclass(eq=False, repr=False)
+class InvalidOptionError(OnnxHubError, ValueError):
+    """An option or argument has a value that it cannot have."""
+
+    option: str
+    value: object
+    expected: str
+    known: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.option}={self.value!r}: expected {self.expected}{nearest(self.value, self.known)}"
+
+
+@dataclass(eq=False, repr=False)
+class NonFiniteOutputError(IndexedError, ArithmeticError):
+    """The model gave NaN or infinity."""
+
+    what: str = "scores"
+    index: int | None = None
+
+    def __str__(self) -> str:
+        item = "" if self.index is None else f"item {self.index}: "
+        return f"{item}the model gave NaN or infinite {self.what}; is its ONNX file intact, and its dtype wide enough?"
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """``" (did you mean 'x'?)"`` for the known name that is nearest, else nothing."""
+    matches = get_close_matches(name.lower(), known, n=1) if isinstance(name, str) else []
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def listing(names: Iterable[str], most: int = 12) -> str:
+    """The names in one line, cut after ``most`` of them."""
+    names = list(names)
+    more = f", ... ({len(names) - most} more)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more if names else "nothing"

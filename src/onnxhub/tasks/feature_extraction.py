@@ -1,0 +1,358 @@
+"""feature-extraction: one vector for a text, pooled as its model says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self, overload
+
+import numpy as np
+
+from onnxhub._model import Encoded, Encoder, Model
+from onnxhub._numeric import finite, l2_normalize, sigmoid
+from onnxhub._postprocessor import Postprocessor
+from onnxhub._registry import Task, register
+from onnxhub._text import as_text, encode_prefix, graph_row, positive, require_inputs
+from onnxhub._windows import truncate
+from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import EllipsisType
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+
+__all__ = ["EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"]
+
+if TYPE_CHECKING:
+    Vectors: TypeAlias = NDArray[np.float32]
+
+Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+
+NAME = "feature-extraction"
+SENTENCE = "sentence_embedding"
+"""The output of graphs that pool by themselves."""
+TOKENS = ("last_hidden_state", "token_embeddings")
+"""Outputs of shape ``(batch, tokens, dim)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingItem:
+    """Which tokens of a row are pooled."""
+
+    length: int
+    """Tokens of the text; the rest of the row is padding."""
+    skip: int = 0
+    """Tokens of the prompt, where the model leaves them out of the mean."""
+
+    @property
+    def rows(self) -> int:
+        """Always one."""
+        return 1
+
+
+@dataclass(frozen=True)
+class EmbeddingEncoder(Encoder[str, EmbeddingItem]):
+    """Texts, behind a prompt if there is one, to one row each."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+    lower_case: bool = False
+    prompts: Mapping[str, str] | None = None
+    """The model's named prompts."""
+    prompt_name: str | None = None
+    """The one that is put before each text."""
+    skip_prompt: bool = False
+
+    def __post_init__(self) -> None:
+        known = tuple(self.prompts or ())
+        if self.prompt_name is not None and self.prompt_name not in known:
+            names = ", ".join(map(repr, known)) or "None, for the model has no prompts"
+            raise InvalidOptionError("prompt_name", self.prompt_name, names, known)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes case and prompts from sentence-transformers' files, where the repository has them."""
+        prompts = backend.json("config_sentence_transformers.json") or {}
+        named = prompts.get("prompts")
+        default = prompts.get("default_prompt_name")
+        return cls(
+            backend.tokenizer,
+            require_inputs(backend, NAME),
+            lower_case=(backend.json("sentence_bert_config.json") or {}).get("do_lower_case") is True,
+            prompts={str(name): str(text) for name, text in named.items()} if isinstance(named, Mapping) else None,
+            prompt_name=default if isinstance(default, str) else None,
+            skip_prompt=any(config.get("include_prompt") is False for _, config in modules(backend, "Pooling")),
+        )
+
+    def __call__(self, inputs: Sequence[str]) -> list[Encoded[EmbeddingItem]]:
+        """One item an input."""
+        prompt = "" if self.prompt_name is None else (self.prompts or {})[self.prompt_name]
+        texts = [prompt + as_text(value, index) for index, value in enumerate(inputs)]
+        if self.lower_case:
+            texts = [text.lower() for text in texts]
+        skip = self._prompt_tokens(prompt) if self.skip_prompt and prompt else 0
+        tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
+        return [self._encoded(one, skip, index) for index, one in enumerate(tokens)]
+
+    def _encoded(self, tokens: Tokens, skip: int, index: int) -> Encoded[EmbeddingItem]:
+        kept = np.arange(len(tokens.ids))
+        if self.tokenizer.max_length is not None and len(kept) > self.tokenizer.max_length:
+            kept = truncate(tokens.sequences, self.tokenizer.max_length, self.tokenizer.truncation_side)
+        if not len(kept):
+            msg = "the text has no tokens; this model's tokenizer adds none to an empty text"
+            raise InvalidInputError(msg, index)
+        return Encoded([graph_row(tokens, kept, self.inputs)], EmbeddingItem(len(kept), min(skip, len(kept) - 1)))
+
+    def _prompt_tokens(self, prompt: str) -> int:
+        # As sentence-transformers counts: with the special tokens before the prompt, without those after it.
+        return int(np.flatnonzero(self.tokenizer.encode([prompt])[0].sequences == 0)[-1]) + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dense:
+    """A linear layer after the pooling."""
+
+    weight: Vectors
+    """Shape ``(out, in)``."""
+    bias: Vectors | None
+    """Shape ``(out,)``."""
+    activation: Callable[[Vectors], Vectors]
+    """Applied to the result."""
+
+    def __call__(self, vectors: Vectors) -> Vectors:
+        """Shape: ``(in,) -> (out,)``."""
+        result = vectors @ self.weight.T
+        return self.activation(result if self.bias is None else result + self.bias)
+
+
+@dataclass(frozen=True)
+class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
+    """Token vectors ``(batch, tokens, dim)`` to one vector a text, ``(dim,)``.
+
+    To subclass, override ``pool``: it gets the vectors of one text's tokens, without padding, ``(tokens, dim)``, and
+    returns ``(dim,)``.
+    """
+
+    pooling: Pooling | tuple[Pooling, ...] | None = "mean"
+    """How token vectors become one, in sentence-transformers' terms; several are put one after another. None: the
+    graph pools by itself, and its ``sentence_embedding`` is taken."""
+    normalize: bool = False
+    """Make the vector's length 1."""
+    truncate_dim: int | None = None
+    """Keep only the first dimensions, for models trained that way (Matryoshka); before ``normalize``."""
+    dense: tuple[Dense, ...] = ()
+    """Linear layers after the pooling."""
+    dim: int = 0
+    """Dimensions of the model's token vectors; only for the shape of no result at all."""
+
+    def __post_init__(self) -> None:
+        positive("truncate_dim", self.truncate_dim, optional=True)
+        for mode in self.modes:
+            if mode not in POOLINGS:
+                raise InvalidOptionError("pooling", mode, "one of " + ", ".join(map(repr, POOLINGS)), tuple(POOLINGS))
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes sentence-transformers' modules, where the repository has them; else the mean, not normalised."""
+        if SENTENCE in backend.output_shapes:
+            # Such graphs have pooling, dense layers and normalisation in them.
+            return cls(pooling=None, dim=_dimensions(backend))
+        poolings = modules(backend, "Pooling")
+        return cls(
+            pooling=pooling_modes(poolings[0][1]) if poolings else "mean",
+            normalize=bool(modules(backend, "Normalize")),
+            dense=tuple(_dense(backend, folder, config) for folder, config in modules(backend, "Dense")),
+            dim=_dimensions(backend),
+        )
+
+    @property
+    def modes(self) -> tuple[Pooling, ...]:
+        """``pooling`` as a tuple."""
+        return (self.pooling,) if isinstance(self.pooling, str) else self.pooling or ()
+
+    def pool(self, tokens: Vectors) -> Vectors:
+        """One vector for the vectors of a text's tokens; the hook. Shape: ``(tokens, dim) -> (dim,)``."""
+        return np.concatenate([POOLINGS[mode](tokens) for mode in self.modes])
+
+    def decode(self, rows: Outputs, item: EmbeddingItem) -> Vectors:
+        """Pool the tokens that are neither padding nor a prompt to be skipped."""
+        if self.pooling is None:
+            vector = rows[SENTENCE][0]
+        else:
+            tokens = next(rows[name][0] for name in (*TOKENS, *rows) if name in rows)
+            vector = self.pool(tokens[item.skip : item.length])
+            for layer in self.dense:
+                vector = layer(vector)
+        vector = finite(vector[: self.truncate_dim], "embeddings")
+        return l2_normalize(vector) if self.normalize else vector
+
+    def none(self) -> Vectors:
+        """No vectors, shape ``(0, dim)``."""
+        size = len(self.dense[-1].weight) if self.dense else self.dim * max(len(self.modes), 1)
+        return np.empty((0, min(size, self.truncate_dim or size)), np.float32)
+
+
+class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
+    """An embedder: ``model("text")`` gives shape ``(dim,)``, ``model(["a", "b"])`` gives ``(2, dim)``."""
+
+    @overload
+    def __call__(
+        self, inputs: str, *, prompt_name: str | EllipsisType | None = ...,
+        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ..., normalize: bool | EllipsisType = ...,
+        truncate_dim: int | EllipsisType | None = ...,
+    ) -> Vectors: ...
+    @overload
+    def __call__(
+        self, inputs: ListOf[str] | Column, *, prompt_name: str | EllipsisType | None = ...,
+        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ..., normalize: bool | EllipsisType = ...,
+        truncate_dim: int | EllipsisType | None = ...,
+    ) -> Vectors: ...
+    def __call__(
+        self, inputs: object, *, prompt_name: str | EllipsisType | None = ...,
+        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ..., normalize: bool | EllipsisType = ...,
+        truncate_dim: int | EllipsisType | None = ...,
+    ) -> object:
+        """Embed a text or a list of texts; a text longer than the model takes is cut, as by sentence-transformers.
+
+        Args:
+            inputs: A text, or a list of texts; an empty text is embedded too.
+            prompt_name: One of the model's named prompts, such as ``"query"``; None: no prompt.
+            pooling: Instead of what the model says: ``"mean"``, ``"cls"``, ``"max"``, ``"lasttoken"``,
+                ``"mean_sqrt_len_tokens"``, ``"weightedmean"``, or a tuple of them.
+            normalize: Make the vectors' length 1, or not.
+            truncate_dim: Keep only the first dimensions.
+
+        Returns:
+            float32: ``(dim,)`` for a text, ``(n, dim)`` for a list, ``(0, dim)`` for an empty list.
+
+        Raises:
+            InvalidInputError: an input is no text; with its index.
+            NonFiniteOutputError: the model gave NaN; with the input's index.
+        """
+        model = self.with_options(
+            prompt_name=prompt_name, pooling=pooling, normalize=normalize, truncate_dim=truncate_dim
+        )
+        return model._call(inputs)
+
+    def with_options(
+        self, *, prompt_name: str | EllipsisType | None = ...,
+        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ..., normalize: bool | EllipsisType = ...,
+        truncate_dim: int | EllipsisType | None = ...,
+    ) -> Self:
+        """Another model over the same session with these defaults; ``...`` leaves one as it is."""
+        return self._with({
+            "prompt_name": prompt_name, "pooling": pooling, "normalize": normalize, "truncate_dim": truncate_dim,
+        })  # fmt: skip
+
+    def similarity(self, first: str | ListOf[str] | Column, second: str | ListOf[str] | Column) -> Vectors:
+        """Cosine similarity of texts, in ``[-1, 1]``.
+
+        Returns:
+            float32: ``()`` for two texts, ``(m,)`` for a text and a list, ``(n, m)`` for two lists.
+        """
+        # `_call` and not `self(...)`: which overload it is, is the caller's question.
+        left, right = (l2_normalize(np.asarray(self._call(texts), np.float32)) for texts in (first, second))
+        return np.asarray(left @ right.T, np.float32)
+
+    def _gather(self, results: list[Vectors]) -> Vectors:
+        if results:
+            return np.stack(results)
+        known = self.postprocessor
+        return known.none() if isinstance(known, EmbeddingPostprocessor) else np.empty((0, 0), np.float32)
+
+
+def _mean(tokens: Vectors) -> Vectors:
+    return np.asarray(tokens.mean(axis=0))
+
+
+def _weighted_mean(tokens: Vectors) -> Vectors:
+    weights = np.arange(1, len(tokens) + 1, dtype=np.float32)
+    return np.asarray(weights @ tokens / weights.sum())
+
+
+POOLINGS: Mapping[str, Callable[[Vectors], Vectors]] = {
+    "cls": lambda tokens: tokens[0],
+    "mean": _mean,
+    "max": lambda tokens: np.asarray(tokens.max(axis=0)),
+    "mean_sqrt_len_tokens": lambda tokens: np.asarray(tokens.sum(axis=0) / np.sqrt(np.float32(len(tokens)))),
+    "weightedmean": _weighted_mean,
+    "lasttoken": lambda tokens: tokens[-1],
+}
+"""sentence-transformers' pooling modes (``Pooling.forward``) for one text; shape ``(tokens, dim) -> (dim,)``."""
+
+_OLD_NAMES = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+
+_ACTIVATIONS: Mapping[str, Callable[[Vectors], Vectors]] = {
+    "Identity": lambda vectors: vectors,
+    "Tanh": np.tanh,
+    "ReLU": lambda vectors: np.maximum(vectors, 0),
+    "Sigmoid": sigmoid,
+}
+
+
+def pooling_modes(config: Mapping[str, object]) -> tuple[Pooling, ...]:
+    """The modes of a ``1_Pooling/config.json``, in either of sentence-transformers' two forms."""
+    modes = config.get("pooling_mode")
+    if isinstance(modes, str):
+        modes = [modes]
+    if not isinstance(modes, list):
+        modes = [mode for name, mode in _OLD_NAMES.items() if config.get(name) is True]
+    return tuple(modes) or ("mean",)
+
+
+def modules(backend: Backend, kind: str) -> list[tuple[str, Mapping[str, object]]]:
+    """Folder and configuration of sentence-transformers' modules of one kind (``Normalize`` has no files)."""
+    listed = backend.json_list("modules.json")
+    if listed is None:
+        # Repositories with a pooling configuration but no list of modules exist.
+        found = backend.json(f"1_{kind}/config.json") or {}
+        return [(f"1_{kind}", found)] if found else []
+    entries = [entry for entry in listed if isinstance(entry, Mapping)]
+    folders = [str(entry.get("path", "")) for entry in entries if str(entry.get("type", "")).endswith(f".{kind}")]
+    return [(folder, backend.json(f"{folder}/config.json") or {}) for folder in folders]
+
+
+def _dense(backend: Backend, folder: str, config: Mapping[str, object]) -> Dense:
+    weights = backend.weights(f"{folder}/model.safetensors")
+    if weights is None or "linear.weight" not in weights:
+        problem = f"its dense layer {folder} has no model.safetensors with linear.weight (pickled weights are not read)"
+        raise TaskMismatchError(backend.model_id, NAME, (problem,))
+    name = str(config.get("activation_function") or "torch.nn.modules.activation.Tanh").rpartition(".")[2]
+    if name not in _ACTIVATIONS:
+        problem = f"its dense layer {folder} has the activation {name}; known are {', '.join(_ACTIVATIONS)}"
+        raise TaskMismatchError(backend.model_id, NAME, (problem,))
+    return Dense(weights["linear.weight"], weights.get("linear.bias"), _ACTIVATIONS[name])
+
+
+def _dimensions(backend: Backend) -> int:
+    sizes = [backend.output_shapes[name][-1] for name in (SENTENCE, *TOKENS) if name in backend.output_shapes]
+    declared = [backend.config.get(key) for key in ("hidden_size", "dim", "d_model", "n_embd")]
+    return next((size for size in (*sizes, *declared) if isinstance(size, int)), 0)
+
+
+TASK = register(
+    Task(
+        name=NAME,
+        aliases=("embeddings", "sentence-similarity"),
+        summary="one vector for a text, to compare texts by",
+        model=FeatureExtractionModel,
+        encoder=EmbeddingEncoder,
+        postprocessor=EmbeddingPostprocessor,
+        outputs=(
+            {SENTENCE: 2, "token_embeddings": 3}, {SENTENCE: 2}, {"last_hidden_state": 3}, {"token_embeddings": 3},
+        ),
+        ort_class="ORTModelForFeatureExtraction",
+        default_model="Xenova/all-MiniLM-L6-v2",
+    )
+)

@@ -1,0 +1,364 @@
+"""question-answering: the span of a context that answers a question; contexts of any length, in windows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Self, TypeAlias, overload
+
+import numpy as np
+
+from onnxhub._batching import stack
+from onnxhub._model import Encoded, Encoder, Model
+from onnxhub._numeric import finite, log_softmax
+from onnxhub._postprocessor import Postprocessor
+from onnxhub._registry import Task, register
+from onnxhub._text import as_text, graph_row, positive, require_inputs, require_offsets, trim
+from onnxhub._windows import room, windows
+from onnxhub.errors import InvalidInputError, InvalidOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import EllipsisType
+
+    from numpy.typing import NDArray
+
+    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+
+__all__ = ["Answer", "QuestionAnsweringItem", "QuestionAnsweringModel", "QuestionAnsweringPostprocessor"]
+
+QuestionContext: TypeAlias = tuple[str, str]
+
+NAME = "question-answering"
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
+    "\U00020000-\U0003ffff]"
+)
+"""Thai, Lao, Burmese, Khmer, kana and Han: what stands between two spaces is no word there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The best answer, and the next best.
+
+    Example:
+        >>> Answer("Ada", 0.97, start=10, end=13)
+        Answer(answer='Ada', score=0.97, start=10, end=13)
+    """
+
+    answer: str
+    """``context[start:end]``; empty if ``found`` is False."""
+    score: float
+    """Probability of its first token times probability of its last."""
+    start: int
+    """First character in the context."""
+    end: int
+    """Character after the last."""
+    found: bool = True
+    """False: with ``allow_no_answer``, the model says that the context has no answer."""
+    alternatives: tuple[Answer, ...] = ()
+    """The others of the ``top_k``, best first."""
+
+    def __repr__(self) -> str:
+        missing = "" if self.found else ", found=False"
+        return f"Answer(answer={self.answer!r}, score={self.score:.4g}, start={self.start}, end={self.end}{missing})"
+
+    def to_dict(self) -> dict[str, object]:
+        """Field name -> value, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuestionAnsweringItem:
+    """A tokenised question and context, whole, and how it was cut into rows.
+
+    Built by hand, for logits from elsewhere: ``QuestionAnsweringItem(context, offsets, answerable)`` is one row.
+    """
+
+    context: str
+    """The text that has the answer."""
+    offsets: NDArray[np.int32]
+    """Half-open character spans of all n tokens, each in its own text; shape ``(n, 2)``."""
+    answerable: NDArray[np.bool_]
+    """Whether a token is of the context; shape ``(n,)``."""
+    null: int | None = None
+    """Position of the classification token, which stands for "no answer"; None: there is none."""
+    words: NDArray[np.int32] | None = None
+    """Word index of each token; answers are whole words. None: answers are whole tokens. Shape ``(n,)``."""
+    windows: tuple[NDArray[np.intp], ...] = ()
+    """Token positions of each row; none given: one row that has all."""
+
+    @property
+    def rows(self) -> int:
+        """The number of windows."""
+        return max(len(self.windows), 1)
+
+
+@dataclass(frozen=True)
+class QuestionAnsweringEncoder(Encoder[QuestionContext, QuestionAnsweringItem]):
+    """Pairs of question and context to overlapping windows, each with the whole question."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+    max_length: int = 384
+    """Tokens of a window: what models are trained with, less if the model takes less."""
+    overlap: int = 128
+    """Context tokens that neighbouring windows share; at most half of a window."""
+
+    def __post_init__(self) -> None:
+        positive("max_length", self.max_length)
+        positive("overlap", self.overlap)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the model's tokenizer and its graph's input names."""
+        return cls(require_offsets(backend, NAME), require_inputs(backend, NAME))
+
+    def __call__(self, inputs: Sequence[QuestionContext]) -> list[Encoded[QuestionAnsweringItem]]:
+        """One item an input."""
+        checked = [as_question_context(value, index) for index, value in enumerate(inputs)]
+        questions, contexts = [pair[0] for pair in checked], [pair[1] for pair in checked]
+        # Models whose tokenizer pads on the left were trained on (context, question): transformers' layout too.
+        context_first = self.tokenizer.padding_side == "left"
+        texts, pairs = (contexts, questions) if context_first else (questions, contexts)
+        return [
+            self._encoded(tokens, contexts[index], 0 if context_first else 1, index)
+            for index, tokens in enumerate(self.tokenizer.encode(texts, pairs))
+        ]
+
+    def _encoded(self, tokens: Tokens, context: str, side: int, index: int) -> Encoded[QuestionAnsweringItem]:
+        ids, sequences = tokens.ids, tokens.sequences
+        answerable = sequences == side
+        if not answerable.any():
+            msg = "the context has no tokens, so there is nothing to answer from"
+            raise InvalidInputError(msg, index)
+        cuts = self._windows(sequences, side, index)
+        classification = np.flatnonzero((ids == self.tokenizer.cls_token_id) & (sequences == -1))
+        null = int(classification[0]) if len(classification) else None
+        item = QuestionAnsweringItem(context, tokens.offsets, answerable, null, tokens.words, tuple(cuts))
+        return Encoded([graph_row(tokens, positions, self.inputs) for positions in cuts], item)
+
+    def _windows(self, sequences: NDArray[np.int8], side: int, index: int) -> list[NDArray[np.intp]]:
+        limit = min(self.max_length, self.tokenizer.max_length or self.max_length)
+        width = room(sequences, side, limit)
+        if len(sequences) > limit and width < limit // 4:
+            msg = (
+                f"the question has {np.count_nonzero(sequences == 1 - side)} tokens and leaves no room for the "
+                f"context in a window of {limit}; ask a shorter one, of three quarters of that at most"
+            )
+            raise InvalidInputError(msg, index)
+        return windows(sequences, side, limit, min(self.overlap, width // 2))
+
+
+@dataclass(frozen=True)
+class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer]):
+    """``start_logits`` and ``end_logits``, each ``(windows, tokens)``, to an ``Answer``.
+
+    The score of a span is P(start) x P(end), each a softmax over the context and the classification token of all
+    windows together, so that windows compete; for one window this is transformers' score.
+
+    To subclass, override ``log_probabilities``, for example to calibrate.
+    """
+
+    top_k: int = 1
+    """Answers in all: the best and its alternatives."""
+    max_answer_tokens: int = 15
+    """Longest answer, in tokens."""
+    allow_no_answer: bool = False
+    """Let "no answer" compete, for models that were trained with it (SQuAD 2)."""
+
+    def __post_init__(self) -> None:
+        positive("top_k", self.top_k)
+        positive("max_answer_tokens", self.max_answer_tokens)
+
+    def log_probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log-probabilities of positions, ``-inf`` where ``logits`` is; the hook. Shape: ``(windows, tokens)``."""
+        return log_softmax(logits)
+
+    def decode(self, rows: Outputs, item: QuestionAnsweringItem) -> Answer:
+        """The best spans of all windows, as characters of the context, each once."""
+        positions = stack(item.windows, fill=-1) if item.windows else np.arange(len(item.offsets))[np.newaxis]
+        starts, ends = (
+            self._within(rows[name][:, : positions.shape[1]], item, positions)
+            for name in ("start_logits", "end_logits")
+        )
+        answers = self._answers(starts, ends, item, positions)
+        if self.allow_no_answer:
+            answers.append(_no_answer(starts, ends, item, positions))
+        if not answers:
+            msg = "the context has only white space, so there is nothing to answer from"
+            raise InvalidInputError(msg)
+        best, *others = sorted(answers, key=lambda answer: answer.score, reverse=True)[: self.top_k]
+        return replace(best, alternatives=tuple(others))
+
+    def _within(
+        self, logits: NDArray[np.float32], item: QuestionAnsweringItem, positions: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        """Log-probabilities over the context and the classification token; nothing for the question and padding."""
+        allowed = item.answerable.copy()
+        if item.null is not None:
+            allowed[item.null] = True
+        inside = allowed[positions] & (positions >= 0)
+        finite(logits[inside], "logits")
+        return self.log_probabilities(np.where(inside, logits, np.float32(-np.inf)))
+
+    def _answers(
+        self, starts: NDArray[np.float32], ends: NDArray[np.float32], item: QuestionAnsweringItem,
+        positions: NDArray[np.intp],
+    ) -> list[Answer]:
+        inside = item.answerable[positions] & (positions >= 0)
+        scores = _span_scores(starts, ends, inside, self.max_answer_tokens)
+        spans = character_spans(item)
+        answers: dict[tuple[int, int], Answer] = {}
+        for flat in best_first(scores, 16 * self.top_k + 64):
+            length, window, column = np.unravel_index(flat, scores.shape)
+            start = int(spans[positions[window, column], 0])
+            end = int(spans[positions[window, column + length], 1])
+            start, end = trim(item.context, start, end)
+            if start < end and (start, end) not in answers:
+                score = float(np.exp(scores[length, window, column]))
+                answers[start, end] = Answer(item.context[start:end], score, start, end)
+            if len(answers) == self.top_k:
+                break
+        return list(answers.values())
+
+
+class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
+    """An extractive question answerer: ``model(question, context)``, ``model([(question, context), ...])``."""
+
+    @overload
+    def __call__(
+        self, inputs: str, context: str, *, top_k: int | EllipsisType = ..., max_answer_tokens: int | EllipsisType = ...,
+        allow_no_answer: bool | EllipsisType = ...,
+    ) -> Answer: ...
+    @overload
+    def __call__(
+        self, inputs: QuestionContext, *, top_k: int | EllipsisType = ..., max_answer_tokens: int | EllipsisType = ...,
+        allow_no_answer: bool | EllipsisType = ...,
+    ) -> Answer: ...
+    @overload
+    def __call__(
+        self, inputs: ListOf[QuestionContext] | Column, *, top_k: int | EllipsisType = ...,
+        max_answer_tokens: int | EllipsisType = ..., allow_no_answer: bool | EllipsisType = ...,
+    ) -> list[Answer]: ...
+    def __call__(
+        self, inputs: object, context: object = ..., *, top_k: int | EllipsisType = ...,
+        max_answer_tokens: int | EllipsisType = ..., allow_no_answer: bool | EllipsisType = ...,
+    ) -> object:
+        """Answer a question about a context, or a list of (question, context) tuples.
+
+        Args:
+            inputs: The question, or a tuple of question and context, or a list of tuples.
+            context: The context, if ``inputs`` is the question.
+            top_k: Answers in all; those after the best are its ``alternatives``. Default 1.
+            max_answer_tokens: Longest answer. Default 15.
+            allow_no_answer: Let "no answer" compete. Default False.
+
+        Raises:
+            InvalidInputError: an input is no such pair, a text is empty, or a question fills the whole window.
+            NonFiniteOutputError: the model gave NaN; with the input's index.
+        """
+        model = self.with_options(top_k=top_k, max_answer_tokens=max_answer_tokens, allow_no_answer=allow_no_answer)
+        return model._call(inputs if context is ... else (inputs, context))
+
+    def with_options(
+        self, *, top_k: int | EllipsisType = ..., max_answer_tokens: int | EllipsisType = ...,
+        allow_no_answer: bool | EllipsisType = ..., max_length: int | EllipsisType = ...,
+        overlap: int | EllipsisType = ...,
+    ) -> Self:
+        """Another model over the same session with these defaults; ``...`` leaves one as it is.
+
+        ``max_length`` and ``overlap`` are the tokens of a window, and those that neighbouring windows share.
+        """
+        return self._with({
+            "top_k": top_k, "max_answer_tokens": max_answer_tokens, "allow_no_answer": allow_no_answer,
+            "max_length": max_length, "overlap": overlap,
+        })  # fmt: skip
+
+
+def as_question_context(value: object, index: int | None) -> QuestionContext:
+    """The value if it is a tuple of two texts that are not blank.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    if not isinstance(value, tuple) or len(value) != 2:
+        msg = f"expected a tuple (question, context), got {type(value).__name__}; several of them go in a list"
+        raise InvalidInputError(msg, index)
+    question, context = as_text(value[0], index, "question"), as_text(value[1], index, "context")
+    for what, text in (("question", question), ("context", context)):
+        if not text or text.isspace():
+            msg = f"the {what} is empty"
+            raise InvalidInputError(msg, index)
+    return question, context
+
+
+def character_spans(item: QuestionAnsweringItem) -> NDArray[np.int32]:
+    """Where an answer starts that begins with a token, and where one ends that ends with it; shape ``(n, 2)``.
+
+    With words, a token stands for its whole word, as transformers does, but not in scripts without spaces: there a
+    whole sentence can be one "word" of the tokenizer.
+    """
+    tokens = np.flatnonzero(item.answerable)
+    if item.words is None or not len(tokens):
+        return item.offsets
+    words, offsets = item.words[tokens], item.offsets[tokens]
+    firsts = np.concatenate([[0], np.flatnonzero(np.diff(words)) + 1])
+    starts, ends = np.minimum.reduceat(offsets[:, 0], firsts), np.maximum.reduceat(offsets[:, 1], firsts)
+    whole = np.ones(len(firsts), bool)
+    if UNSPACED.search(item.context):
+        whole[:] = [not UNSPACED.search(item.context, start, end) for start, end in zip(starts, ends, strict=True)]
+    sizes = np.diff(np.append(firsts, len(tokens)))
+    spans = item.offsets.copy()
+    spans[tokens] = np.where(
+        np.repeat(whole, sizes)[:, np.newaxis], np.repeat(np.stack([starts, ends], axis=1), sizes, axis=0), offsets
+    )
+    return spans
+
+
+def best_first(scores: NDArray[np.float32], most: int) -> Iterator[np.intp]:
+    """Flat indices by falling score, ``-inf`` left out; only the first ``most`` are sorted, until more are wanted."""
+    flat = -scores.ravel()
+    if len(flat) > most:
+        top = np.argpartition(flat, most)[:most]
+        yield from top[np.lexsort((top, flat[top]))]
+    order = np.argsort(flat, kind="stable")
+    yield from order[: np.searchsorted(flat[order], np.inf)]
+
+
+def _span_scores(
+    starts: NDArray[np.float32], ends: NDArray[np.float32], inside: NDArray[np.bool_], most: int
+) -> NDArray[np.float32]:
+    """Log-scores of all spans of at most ``most`` tokens: ``[length - 1, window, first token]``."""
+    starts = np.where(inside, starts, np.float32(-np.inf))
+    ends = np.where(inside, ends, np.float32(-np.inf))
+    width = starts.shape[1]
+    scores = np.full((min(most, width), *starts.shape), -np.inf, np.float32)
+    for extra, of_length in enumerate(scores):
+        np.add(starts[:, : width - extra], ends[:, extra:], out=of_length[:, : width - extra])
+    return scores
+
+
+def _no_answer(
+    starts: NDArray[np.float32], ends: NDArray[np.float32], item: QuestionAnsweringItem, positions: NDArray[np.intp]
+) -> Answer:
+    """ "No answer", with its score in the window that is least sure of it: another window may have found one."""
+    if item.null is None:
+        msg = "False for this model: its tokenizer has no classification token that could stand for 'no answer'"
+        raise InvalidOptionError("allow_no_answer", True, msg)
+    at_null = positions == item.null
+    return Answer("", float(np.exp((starts[at_null] + ends[at_null]).min())), 0, 0, found=False)
+
+
+TASK = register(
+    Task(
+        name=NAME,
+        summary="the span of a context that answers a question",
+        model=QuestionAnsweringModel,
+        encoder=QuestionAnsweringEncoder,
+        postprocessor=QuestionAnsweringPostprocessor,
+        outputs=({"start_logits": 2, "end_logits": 2},),
+        ort_class="ORTModelForQuestionAnswering",
+        default_model="Xenova/distilbert-base-cased-distilled-squad",
+    )
+)

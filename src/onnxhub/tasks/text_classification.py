@@ -1,0 +1,296 @@
+"""text-classification: one label with a score, for a text or a pair of texts."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal, Self, overload
+
+import numpy as np
+
+from onnxhub._model import Encoded, Encoder, Model
+from onnxhub._numeric import finite, sigmoid, softmax
+from onnxhub._postprocessor import Postprocessor, labels_of
+from onnxhub._registry import Task, register
+from onnxhub._text import as_text, encode_prefix, graph_row, positive, require_inputs
+from onnxhub._windows import truncate, windows
+from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import EllipsisType
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+
+__all__ = [
+    "Classification",
+    "ClassificationItem",
+    "ClassificationPostprocessor",
+    "LabelScore",
+    "TextClassificationModel",
+    "TruncationWarning",
+]
+
+if TYPE_CHECKING:
+    TextOrPair: TypeAlias = str | tuple[str, str]
+
+Activation = Literal["softmax", "sigmoid", "none"]
+LongText = Literal["truncate", "window", "error"]
+
+NAME = "text-classification"
+
+
+class TruncationWarning(UserWarning):
+    """A text was longer than the model takes, and its end was not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """A label and its score."""
+
+    label: str
+    """One of the model's labels."""
+    score: float
+    """Its probability, or the raw logit of a regression model."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Field name -> value, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The best label, and all labels with their scores.
+
+    Example:
+        >>> Classification("POSITIVE", 0.9, (LabelScore("POSITIVE", 0.9), LabelScore("NEGATIVE", 0.1)))
+        Classification(label='POSITIVE', score=0.9)
+    """
+
+    label: str
+    """The best label."""
+    score: float
+    """Its score."""
+    ranking: tuple[LabelScore, ...]
+    """Labels with their scores, best first, cut to ``top_k``."""
+
+    def __repr__(self) -> str:
+        return f"Classification(label={self.label!r}, score={self.score:.4g})"
+
+    def to_dict(self) -> dict[str, object]:
+        """Field name -> value, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationItem:
+    """A classified input; only how many rows it has, and how much each counts."""
+
+    weights: tuple[int, ...] = (1,)
+    """The tokens of each window of a long text: what its probabilities weigh in the average."""
+
+    @property
+    def rows(self) -> int:
+        """One, or one for each window."""
+        return len(self.weights)
+
+
+@dataclass(frozen=True)
+class TextClassificationEncoder(Encoder["TextOrPair", ClassificationItem]):
+    """Texts and pairs of texts to one row each, or to windows."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+    max_length: int | None
+    """Tokens of a row; None: no limit."""
+    long_text: LongText = "truncate"
+    overlap: int = 32
+    """Tokens that neighbouring windows share."""
+    warn: bool = True
+    """Whether to say so when a text is cut; Python shows the same warning once."""
+
+    def __post_init__(self) -> None:
+        known = ("truncate", "window", "error")
+        if self.long_text not in known:
+            raise InvalidOptionError("long_text", self.long_text, "'truncate', 'window' or 'error'", known)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the model's tokenizer and its graph's input names."""
+        return cls(backend.tokenizer, require_inputs(backend, NAME), backend.tokenizer.max_length)
+
+    def __call__(self, inputs: Sequence[TextOrPair]) -> list[Encoded[ClassificationItem]]:
+        """One item an input."""
+        checked = [as_text_or_pair(value, index) for index, value in enumerate(inputs)]
+        return [self._encoded(tokens, index) for index, tokens in enumerate(self._tokenize(checked))]
+
+    def _tokenize(self, inputs: Sequence[TextOrPair]) -> list[Tokens]:
+        # One tokenizer call for the texts and one for the pairs, whatever their order.
+        tokens: dict[int, Tokens] = {}
+        single = [index for index, value in enumerate(inputs) if isinstance(value, str)]
+        pairs = [index for index, value in enumerate(inputs) if not isinstance(value, str)]
+        if single:
+            limit = self.max_length if self.long_text == "truncate" else None
+            texts = [value for value in inputs if isinstance(value, str)]
+            tokens.update(zip(single, encode_prefix(self.tokenizer, texts, limit), strict=True))
+        if pairs:
+            firsts, seconds = zip(*(inputs[index] for index in pairs), strict=True)
+            tokens.update(zip(pairs, self.tokenizer.encode(firsts, seconds), strict=True))
+        return [tokens[index] for index in range(len(inputs))]
+
+    def _encoded(self, tokens: Tokens, index: int) -> Encoded[ClassificationItem]:
+        rows = self._rows(tokens, index)
+        if not len(rows[0]):
+            msg = "the text has no tokens; this model's tokenizer adds none to an empty text"
+            raise InvalidInputError(msg, index)
+        item = ClassificationItem(tuple(len(positions) for positions in rows))
+        return Encoded([graph_row(tokens, positions, self.inputs) for positions in rows], item)
+
+    def _rows(self, tokens: Tokens, index: int) -> list[NDArray[np.intp]]:
+        limit, size = self.max_length, len(tokens.ids)
+        if limit is None or size <= limit:
+            return [np.arange(size)]
+        sequences = tokens.sequences
+        if self.long_text == "truncate":
+            if self.warn:
+                text = "'window' reads all of it, 'error' refuses it"
+                warnings.warn(f"a text was cut to {limit} tokens; long_text={text}", TruncationWarning, stacklevel=2)
+            return [truncate(sequences, limit, self.tokenizer.truncation_side)]
+        if self.long_text == "error":
+            msg = f"the text has {size} tokens, the model takes {limit} (long_text='window' would read all of it)"
+            raise InvalidInputError(msg, index)
+        rows = windows(sequences, int(sequences.max()), limit, min(self.overlap, limit // 4))
+        if not rows:
+            msg = f"the first text of the pair leaves no room for the second in the {limit} tokens of a window"
+            raise InvalidInputError(msg, index)
+        return rows
+
+
+@dataclass(frozen=True)
+class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classification]):
+    """Logits ``(batch, labels)`` to ``Classification`` values.
+
+    To subclass, override ``scores``: it gets the logits of one row, ``(labels,)``, and returns as many scores. The
+    base averages the windows of a long text, refuses NaN, ranks and names.
+
+    Example:
+        >>> ClassificationPostprocessor(labels=("NEG", "POS"))([[0.0, 2.0], [3.0, 0.0]])
+        [Classification(label='POS', score=0.8808), Classification(label='NEG', score=0.9526)]
+    """
+
+    labels: Sequence[str]
+    """Label of each logit."""
+    activation: Activation = "softmax"
+    """How logits become scores; from the model's configuration by transformers' rule (see ``activation_of``)."""
+    top_k: int | None = None
+    """Length of ``ranking``; None keeps all labels."""
+
+    def __post_init__(self) -> None:
+        positive("top_k", self.top_k, optional=True)
+        if self.activation not in (known := ("softmax", "sigmoid", "none")):
+            raise InvalidOptionError("activation", self.activation, "'softmax', 'sigmoid' or 'none'", known)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes labels and activation from ``config.json``."""
+        labels = labels_of(backend)
+        return cls(labels=labels, activation=activation_of(backend.config.get("problem_type"), len(labels)))
+
+    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of one row's labels; the hook. Shape: ``(labels,) -> (labels,)``."""
+        if self.activation == "softmax":
+            return softmax(logits)
+        return sigmoid(logits) if self.activation == "sigmoid" else logits
+
+    def default_items(self, rows: int) -> Sequence[ClassificationItem]:
+        """One row each."""
+        return [ClassificationItem()] * rows
+
+    def decode(self, rows: Outputs, item: ClassificationItem) -> Classification:
+        """Scores of all rows, averaged by their length, ranked."""
+        logits = rows["logits"]
+        if logits.ndim != 2 or logits.shape[1] != len(self.labels):
+            problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
+            raise TaskMismatchError("the model", NAME, (problem,))
+        by_row = np.stack([self.scores(row) for row in logits])
+        scores = finite(by_row[0] if item.rows == 1 else np.average(by_row, axis=0, weights=item.weights))
+        order = np.argsort(-scores, kind="stable")[: self.top_k]
+        ranking = tuple(LabelScore(self.labels[index], float(scores[index])) for index in order)
+        return Classification(ranking[0].label, ranking[0].score, ranking)
+
+
+class TextClassificationModel(Model["TextOrPair", Classification, "list[Classification]"]):
+    """A text classifier: ``model("text")``, ``model(("text", "its pair"))``, ``model(["a", "b"])``."""
+
+    @overload
+    def __call__(
+        self, inputs: TextOrPair, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...
+    ) -> Classification: ...
+    @overload
+    def __call__(
+        self, inputs: ListOf[TextOrPair] | Column, *, top_k: int | EllipsisType | None = ...,
+        long_text: LongText | EllipsisType = ...,
+    ) -> list[Classification]: ...
+    def __call__(
+        self, inputs: object, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...
+    ) -> object:
+        """Classify a text, a pair of texts (a tuple), or a list of either.
+
+        An empty text is classified too, as transformers does.
+
+        Args:
+            inputs: What to classify.
+            top_k: Length of ``ranking``; default None, all labels.
+            long_text: What to do with a text of more tokens than the model takes: ``"truncate"`` (default; a warning
+                is logged), ``"window"`` averages over overlapping windows, ``"error"``.
+
+        Raises:
+            InvalidInputError: an input is no text or pair; with its index.
+            NonFiniteOutputError: the model gave NaN; with the input's index.
+        """
+        return self.with_options(top_k=top_k, long_text=long_text)._call(inputs)
+
+    def with_options(
+        self, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...
+    ) -> Self:
+        """Another model over the same session with these defaults; ``...`` leaves one as it is."""
+        return self._with({"top_k": top_k, "long_text": long_text})
+
+
+def activation_of(problem_type: object, labels: int) -> Activation:
+    """transformers' rule (``TextClassificationPipeline.postprocess``): the problem type, else the number of labels."""
+    if problem_type == "regression":
+        return "none"
+    return "sigmoid" if problem_type == "multi_label_classification" or labels == 1 else "softmax"
+
+
+def as_text_or_pair(value: object, index: int | None) -> TextOrPair:
+    """The value if it is a text or a tuple of two.
+
+    Raises:
+        InvalidInputError: it is neither.
+    """
+    if not isinstance(value, tuple):
+        return as_text(value, index, "text (or a tuple of two)")
+    if len(value) != 2:
+        msg = f"a tuple is a pair of texts, but this one has {len(value)} elements; several texts go in a list"
+        raise InvalidInputError(msg, index)
+    return as_text(value[0], index, "first text"), as_text(value[1], index, "second text")
+
+
+TASK = register(
+    Task(
+        name=NAME,
+        aliases=("sentiment-analysis", "sequence-classification"),
+        summary="one label with a score, for a text or a pair of texts",
+        model=TextClassificationModel,
+        encoder=TextClassificationEncoder,
+        postprocessor=ClassificationPostprocessor,
+        outputs=({"logits": 2},),
+        ort_class="ORTModelForSequenceClassification",
+        default_model="Xenova/distilbert-base-uncased-finetuned-sst-2-english",
+    )
+)

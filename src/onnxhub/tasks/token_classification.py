@@ -1,0 +1,330 @@
+"""token-classification: the entities of a text of any length, as spans of the text."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal, Self, overload
+
+import numpy as np
+
+from onnxhub._model import Encoded, Encoder, Model
+from onnxhub._numeric import finite, softmax
+from onnxhub._postprocessor import Postprocessor, labels_of
+from onnxhub._registry import Task, register
+from onnxhub._text import as_text, graph_row, positive, require_inputs, require_offsets, trim
+from onnxhub._windows import depth, windows
+from onnxhub.errors import InvalidOptionError, TaskMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import EllipsisType
+
+    from numpy.typing import NDArray
+
+    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+
+__all__ = ["Entity", "TokenClassificationItem", "TokenClassificationModel", "TokenClassificationPostprocessor"]
+
+Aggregation = Literal["none", "simple", "first", "average", "max"]
+AGGREGATIONS = ("none", "simple", "first", "average", "max")
+
+NAME = "token-classification"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A span of the text with its type.
+
+    Example:
+        >>> Entity("PER", 0.99, "Ada", start=0, end=3)
+        Entity(label='PER', score=0.99, text='Ada', start=0, end=3)
+    """
+
+    label: str
+    """The type, such as ``"PER"``; with aggregation ``"none"`` the token's whole label, such as ``"B-PER"``."""
+    score: float
+    """Mean probability of its tokens or words."""
+    text: str
+    """``text[start:end]`` of the input, never empty."""
+    start: int
+    """First character in the input."""
+    end: int
+    """Character after the last."""
+
+    def __repr__(self) -> str:
+        place = f"start={self.start}, end={self.end}"
+        return f"Entity(label={self.label!r}, score={self.score:.4g}, text={self.text!r}, {place})"
+
+    def to_dict(self) -> dict[str, object]:
+        """Field name -> value, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenClassificationItem:
+    """A tokenised text, whole, and how it was cut into rows.
+
+    Built by hand, for logits from elsewhere: ``TokenClassificationItem(text, offsets)`` is one row of tokens, each a
+    word of its own.
+    """
+
+    text: str
+    """The input."""
+    offsets: NDArray[np.int32]
+    """Half-open character spans of all n tokens; shape ``(n, 2)``."""
+    words: NDArray[np.int32] | None = None
+    """Word index of each token, -1 for special tokens; shape ``(n,)``."""
+    windows: tuple[NDArray[np.intp], ...] = ()
+    """Token positions of each row; none given: one row that has all."""
+
+    @property
+    def rows(self) -> int:
+        """The number of windows."""
+        return max(len(self.windows), 1)
+
+    @property
+    def tokens(self) -> NDArray[np.intp]:
+        """Positions of the text's own tokens."""
+        special = self.offsets[:, 0] == self.offsets[:, 1] if self.words is None else self.words == -1
+        return np.flatnonzero(~special)
+
+
+@dataclass(frozen=True)
+class TokenClassificationEncoder(Encoder[str, TokenClassificationItem]):
+    """Texts to overlapping windows."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+    max_length: int | None = None
+    """Tokens of a window; None: as many as the model takes."""
+    overlap: int = 128
+    """Tokens that neighbouring windows share; at most half of a window."""
+
+    def __post_init__(self) -> None:
+        positive("max_length", self.max_length, optional=True)
+        positive("overlap", self.overlap)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the model's tokenizer and its graph's input names."""
+        return cls(require_offsets(backend, NAME), require_inputs(backend, NAME))
+
+    def __call__(self, inputs: Sequence[str]) -> list[Encoded[TokenClassificationItem]]:
+        """One item an input."""
+        texts = [as_text(value, index) for index, value in enumerate(inputs)]
+        return [self._encoded(tokens, text) for tokens, text in zip(self.tokenizer.encode(texts), texts, strict=True)]
+
+    def _encoded(self, tokens: Tokens, text: str) -> Encoded[TokenClassificationItem]:
+        limits = [limit for limit in (self.max_length, self.tokenizer.max_length) if limit is not None]
+        limit = min(limits, default=None)
+        overlap = self.overlap if limit is None else min(self.overlap, max((limit - 4) // 2, 0))
+        cuts = windows(tokens.sequences, 0, limit, overlap)
+        item = TokenClassificationItem(text, tokens.offsets, tokens.words, tuple(cuts))
+        return Encoded([graph_row(tokens, positions, self.inputs) for positions in cuts], item)
+
+
+@dataclass(frozen=True)
+class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "list[Entity]"]):
+    """Logits ``(windows, tokens, labels)`` to ``Entity`` values.
+
+    Of a token in several windows, the scores of the window count where it lies farthest from a cut. Labels may be
+    plain, BIO, or BIOES/BILOU; only prefixes that all labels have are taken for such.
+
+    To subclass, override ``scores``: it gets the logits of all tokens, ``(tokens, labels)``, and returns as many
+    scores.
+    """
+
+    labels: Sequence[str]
+    """Label of each logit."""
+    aggregation: Aggregation = "simple"
+    """``"none"``: every token; ``"simple"``: tokens grouped by their own labels; ``"first"``, ``"average"``,
+    ``"max"``: words grouped, labelled by their first token, their mean scores, or their most certain token."""
+    ignore_labels: tuple[str, ...] = ("O",)
+    """Labels and types that are left out."""
+
+    def __post_init__(self) -> None:
+        if self.aggregation not in AGGREGATIONS:
+            expected = "one of " + ", ".join(map(repr, AGGREGATIONS))
+            raise InvalidOptionError("aggregation", self.aggregation, expected, AGGREGATIONS)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the labels from ``config.json``."""
+        return cls(labels=labels_of(backend))
+
+    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of all tokens' labels; the hook. Shape: ``(tokens, labels) -> (tokens, labels)``."""
+        return softmax(logits)
+
+    def decode(self, rows: Outputs, item: TokenClassificationItem) -> list[Entity]:
+        """Scores of each token, of each word, then groups of them."""
+        logits = rows["logits"]
+        if logits.ndim != 3 or logits.shape[2] != len(self.labels):
+            problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
+            raise TaskMismatchError("the model", NAME, (problem,))
+        tokens = item.tokens
+        if not len(tokens):
+            return []
+        scores = finite(self.scores(_merged(logits, item, tokens)))
+        spans = item.offsets[tokens]
+        if self.aggregation in {"first", "average", "max"}:
+            starts = word_starts(item.text, spans, None if item.words is None else item.words[tokens])
+            scores = _by_word(scores, starts, self.aggregation)
+            ends = np.append(starts[1:], len(tokens)) - 1
+            spans = np.stack([spans[starts, 0], spans[ends, 1]], axis=1)
+        return self._entities(item.text, scores, spans)
+
+    def _entities(self, text: str, scores: NDArray[np.float32], spans: NDArray[np.int32]) -> list[Entity]:
+        best = scores.argmax(axis=1)
+        labels = [self.labels[index] for index in best]
+        certain = scores[np.arange(len(best)), best].tolist()
+        groups = _each(labels) if self.aggregation == "none" else group(labels, self.labels)
+        entities = []
+        for label, first, stop in groups:
+            start, end = trim(text, int(spans[first, 0]), int(spans[stop - 1, 1]))
+            if label not in self.ignore_labels and start < end:
+                score = sum(certain[first:stop]) / (stop - first)
+                entities.append(Entity(label, score, text[start:end], start, end))
+        return entities
+
+
+class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"]):
+    """An entity recogniser: ``model("text")`` gives a list of entities, ``model(["a", "b"])`` a list of lists."""
+
+    @overload
+    def __call__(
+        self, inputs: str, *, aggregation: Aggregation | EllipsisType = ...,
+        ignore_labels: tuple[str, ...] | EllipsisType = ...,
+    ) -> list[Entity]: ...
+    @overload
+    def __call__(
+        self, inputs: ListOf[str] | Column, *, aggregation: Aggregation | EllipsisType = ...,
+        ignore_labels: tuple[str, ...] | EllipsisType = ...,
+    ) -> list[list[Entity]]: ...
+    def __call__(
+        self, inputs: object, *, aggregation: Aggregation | EllipsisType = ...,
+        ignore_labels: tuple[str, ...] | EllipsisType = ...,
+    ) -> object:
+        """Find the entities of a text of any length, or of each text of a list.
+
+        Args:
+            inputs: A text, or a list of texts. A blank text has no entities.
+            aggregation: ``"simple"`` (default), ``"none"``, ``"first"``, ``"average"`` or ``"max"``.
+            ignore_labels: Types (or, with ``"none"``, labels) to leave out. Default ``("O",)``.
+
+        Raises:
+            InvalidInputError: an input is no text; with its index.
+            NonFiniteOutputError: the model gave NaN; with the input's index.
+        """
+        return self.with_options(aggregation=aggregation, ignore_labels=ignore_labels)._call(inputs)
+
+    def with_options(
+        self, *, aggregation: Aggregation | EllipsisType = ..., ignore_labels: tuple[str, ...] | EllipsisType = ...,
+        max_length: int | EllipsisType | None = ..., overlap: int | EllipsisType = ...,
+    ) -> Self:
+        """Another model over the same session with these defaults; ``...`` leaves one as it is.
+
+        ``max_length`` and ``overlap`` are the tokens of a window, and those that neighbouring windows share.
+        """
+        return self._with({
+            "aggregation": aggregation, "ignore_labels": ignore_labels, "max_length": max_length, "overlap": overlap,
+        })  # fmt: skip
+
+
+def word_starts(text: str, spans: NDArray[np.int32], words: NDArray[np.int32] | None) -> NDArray[np.intp]:
+    """Indices of the tokens that start a word; the first token does.
+
+    A word is the tokenizer's, but punctuation is a word of its own: tokenizers that only split at spaces would leave
+    the comma at the word before it.
+    """
+    if words is None:
+        return np.arange(len(spans))
+    starts = np.concatenate([[True], np.diff(words) != 0])
+    for index in np.flatnonzero(~starts):
+        before, after = text[spans[index - 1, 0] : spans[index - 1, 1]], text[spans[index, 0] : spans[index, 1]]
+        starts[index] = bool(before and after) and (_is_punctuation(before[-1]) or _is_punctuation(after[0]))
+    return np.flatnonzero(starts)
+
+
+def group(labels: Sequence[str], known: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """Runs of labels of one type: the type, the first index, the index after the last.
+
+    ``B`` and ``S``/``U`` start an entity, ``E``/``L`` and ``S``/``U`` end one, a plain label or ``I`` goes on with
+    the same type; what does not fit starts a new entity rather than being lost.
+    """
+    prefixes = {label[0] for label in known if label != "O"} if _is_tagged(known) else set()
+    begins, ends = prefixes & set("BSU"), prefixes & set("ELSU")
+    start, kind, closed = 0, "", True
+    for index, label in enumerate(labels):
+        tagged = bool(prefixes) and label != "O"
+        prefix, new = (label[0], label[2:]) if tagged else ("", label)
+        if index and (closed or new != kind or prefix in begins):
+            yield kind, start, index
+            start = index
+        kind, closed = new, prefix in ends
+    if labels:
+        yield kind, start, len(labels)
+
+
+def _is_tagged(labels: Sequence[str]) -> bool:
+    """Whether all labels but ``O`` are a tag of BIO or BIOES/BILOU, a dash and a type."""
+    return all(len(label) > 2 and label[0] in "BIESLU" and label[1] == "-" for label in labels if label != "O")
+
+
+def _is_punctuation(character: str) -> bool:
+    return unicodedata.category(character)[0] in "PS"
+
+
+def _each(labels: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    return ((label, index, index + 1) for index, label in enumerate(labels))
+
+
+def _merged(
+    logits: NDArray[np.float32], item: TokenClassificationItem, tokens: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """One row of logits for each token of the text, ``(tokens, labels)``, from the window that sees it best."""
+    if len(logits) == 1:
+        return logits[0, tokens]
+    merged = np.empty((len(item.offsets), logits.shape[2]), np.float32)
+    deepest = np.full(len(item.offsets), -1)
+    own = np.zeros(len(item.offsets), bool)
+    own[tokens] = True
+    for row, positions in zip(logits, item.windows, strict=True):
+        columns = np.flatnonzero(own[positions])
+        window = positions[columns]
+        depths = depth(window, tokens[0], tokens[-1])
+        better = depths > deepest[window]
+        merged[window[better]] = row[columns[better]]
+        deepest[window[better]] = depths[better]
+    return merged[tokens]
+
+
+def _by_word(scores: NDArray[np.float32], starts: NDArray[np.intp], aggregation: str) -> NDArray[np.float32]:
+    """Scores of words, ``(words, labels)``, from those of their tokens."""
+    if aggregation == "first":
+        return scores[starts]
+    sizes = np.diff(np.append(starts, len(scores)))
+    if aggregation == "average":
+        sums: NDArray[np.float32] = np.add.reduceat(scores, starts, axis=0)
+        return sums / sizes[:, np.newaxis].astype(np.float32)
+    certainty = scores.max(axis=1)
+    word = np.repeat(np.arange(len(starts)), sizes)
+    # By word, then falling certainty, then position: the first of each word is its most certain token.
+    order = np.lexsort((np.arange(len(scores)), -certainty, word))
+    return scores[order[starts]]
+
+
+TASK = register(
+    Task(
+        name=NAME,
+        aliases=("ner",),
+        summary="the entities of a text, as spans with a type and a score",
+        model=TokenClassificationModel,
+        encoder=TokenClassificationEncoder,
+        postprocessor=TokenClassificationPostprocessor,
+        outputs=({"logits": 3},),
+        ort_class="ORTModelForTokenClassification",
+        default_model="Xenova/bert-base-multilingual-cased-ner-hrl",
+    )
+)

@@ -1,0 +1,181 @@
+"""A model without files: for tests of postprocessors, and of tasks that other packages bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+
+from onnxhub import tasks as _built_in  # noqa: F401  # importing them registers them
+from onnxhub._loading import check_graph, check_labels
+from onnxhub._model import Model, ModelInfo
+from onnxhub._registry import Task, get_task
+from onnxhub.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from onnxhub._protocols import Features, Outputs
+    from onnxhub.tasks.question_answering import QuestionAnsweringModel
+    from onnxhub.tasks.text_classification import TextClassificationModel
+    from onnxhub.tasks.token_classification import TokenClassificationModel
+
+    Canned: TypeAlias = Mapping[str, ArrayLike] | Callable[[Features], Mapping[str, ArrayLike]]
+
+__all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens"]
+
+CLS, SEP = 0, 1
+
+
+@dataclass(frozen=True, eq=False)
+class CannedTokens:
+    """Words as tokens: ``[CLS] first [SEP]``, or ``[CLS] first [SEP] second [SEP]``."""
+
+    ids: NDArray[np.int64]
+    type_ids: NDArray[np.int64]
+    sequences: NDArray[np.int8]
+    words: NDArray[np.int32]
+    offsets: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class CannedTokenizer:
+    """Splits at spaces; a word's id is the order in which it was first seen, from 2."""
+
+    max_length: int | None = None
+    vocabulary: dict[str, int] = field(default_factory=lambda: {"[CLS]": CLS, "[SEP]": SEP})
+    padding_side: str = "right"
+    truncation_side: str = "right"
+    has_offsets: bool = True
+    marks_subwords: bool = False
+    cls_token_id: int | None = CLS
+    unk_token_id: int | None = None
+    padding: Mapping[str, int] = field(default_factory=dict)
+
+    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[CannedTokens]:
+        """Tokenise texts, or pairs of texts."""
+        seconds: Sequence[str | None] = [None] * len(texts) if pairs is None else pairs
+        return [self._encode(text, pair) for text, pair in zip(texts, seconds, strict=True)]
+
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """The words of ids."""
+        words = list(self.vocabulary)
+        return [words[index] for index in ids]
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """Words with spaces between them."""
+        return " ".join(tokens)
+
+    def _encode(self, first: str, second: str | None) -> CannedTokens:
+        rows = [(CLS, 0, -1, -1, (0, 0))]
+        for sequence, text in enumerate((first,) if second is None else (first, second)):
+            end = 0
+            for word, piece in enumerate(text.split()):
+                start = text.index(piece, end)
+                end = start + len(piece)
+                rows.append((self.vocabulary.setdefault(piece, len(self.vocabulary)), sequence, sequence, word,
+                             (start, end)))  # fmt: skip
+            rows.append((SEP, sequence, -1, -1, (0, 0)))
+        ids, type_ids, sequences, words, offsets = zip(*rows, strict=True)
+        return CannedTokens(
+            np.array(ids, np.int64), np.array(type_ids, np.int64), np.array(sequences, np.int8),
+            np.array(words, np.int32), np.array(offsets, np.int32),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class CannedBackend:
+    """The outside world of a model, with outputs that were written down.
+
+    ``outputs`` are those of one row, given to every row; or a function of the batch's inputs, for outputs that depend
+    on them (``tokenizer.vocabulary`` tells the ids of words).
+
+    Example:
+        >>> from onnxhub.testing import CannedBackend
+        >>> model = CannedBackend({"logits": [0.0, 2.0]}, labels=("NEG", "POS")).load("text-classification")
+        >>> model("anything")
+        Classification(label='POS', score=0.8808)
+    """
+
+    outputs: Canned
+    labels: Sequence[str] = ()
+    config: Mapping[str, object] = field(default_factory=dict)
+    input_names: tuple[str, ...] = ("input_ids", "attention_mask")
+    tokenizer: CannedTokenizer = field(default_factory=CannedTokenizer)
+    files: Mapping[str, object] = field(default_factory=dict)
+    """JSON files of the repository, by name."""
+    model_id: str = "canned"
+    batch_tokens: int = 1024
+    sessions: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.labels:
+            by_index = {str(index): label for index, label in enumerate(self.labels)}
+            object.__setattr__(self, "config", {"id2label": by_index, **self.config})
+
+    @property
+    def output_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        """The outputs of a batch of one, as if all axes were dynamic."""
+        tokens = self.tokenizer.encode(["a"])[0]
+        outputs = self.run({name: tokens.ids[np.newaxis] for name in self.input_names}, ())
+        return {name: (None,) * values.ndim for name, values in outputs.items()}
+
+    def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
+        """The canned outputs of a batch; all of them if none are named."""
+        if callable(self.outputs):
+            found = {name: np.asarray(values, np.float32) for name, values in self.outputs(features).items()}
+        else:
+            size = len(next(iter(features.values())))
+            found = {name: np.stack([np.asarray(values, np.float32)] * size) for name, values in self.outputs.items()}
+        return {name: found[name] for name in outputs or found}
+
+    def json(self, name: str) -> Mapping[str, object] | None:
+        """One of ``files``."""
+        found = self.files.get(name)
+        return found if isinstance(found, Mapping) else None
+
+    def json_list(self, name: str) -> Sequence[object] | None:
+        """One of ``files``."""
+        found = self.files.get(name)
+        return found if isinstance(found, list) else None
+
+    def weights(self, name: str) -> Mapping[str, NDArray[np.float32]] | None:
+        """None: canned models have no weights."""
+        del name
+        return None
+
+    def ort_model(self, class_name: str) -> object:
+        """Raises ``MissingDependencyError``: canned models have no session."""
+        raise MissingDependencyError("a session", class_name, "load a model from files")
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    @overload
+    def load(self, task: Literal["text-classification"]) -> TextClassificationModel: ...
+    @overload
+    def load(self, task: Literal["question-answering"]) -> QuestionAnsweringModel: ...
+    @overload
+    def load(self, task: Literal["token-classification"]) -> TokenClassificationModel: ...
+    @overload
+    def load(self, task: str | Task[Any]) -> Model[Any, Any, Any]: ...
+    def load(self, task: str | Task[Any]) -> Model[Any, Any, Any]:
+        """A model of a task over the canned outputs."""
+        row = get_task(task) if isinstance(task, str) else task
+        check_graph(row, self)
+        postprocessor = row.postprocessor.for_model(self)
+        labels = tuple(getattr(postprocessor, "labels", ()))
+        check_labels(row, self, labels)
+        info = ModelInfo(
+            task=row.name, model_id=self.model_id, revision=None, file="", reason="canned", dtype="fp32",
+            provider="canned", labels=labels, max_length=self.tokenizer.max_length,
+        )  # fmt: skip
+        model: Model[Any, Any, Any] = row.model(
+            row, self, encoder=row.encoder.for_model(self), postprocessor=postprocessor, info=info
+        )
+        return model

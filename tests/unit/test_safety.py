@@ -1,0 +1,316 @@
+"""External data: found wherever a model may hide it, and refused where it leads outside."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from onnxhub import errors
+from onnxhub.backend import safety
+from onnxhub.backend.safety import external_data_files, relative_location
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def external(location: str, name: str = "w") -> TensorProto:
+    """A tensor whose bytes lie in another file."""
+    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    for key, value in {"location": location, "offset": "0", "length": "16"}.items():
+        tensor.external_data.add(key=key, value=value)
+    return tensor
+
+
+def embedded(name: str = "e") -> TensorProto:
+    """A tensor with its bytes in it."""
+    return numpy_helper.from_array(np.zeros(4, np.float32), name)
+
+
+def graph(*initializers: TensorProto, nodes: list[onnx.NodeProto] | None = None) -> onnx.GraphProto:
+    """A graph of these initializers and nodes."""
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [4])
+    return helper.make_graph(nodes or [], "g", [value], [value], initializer=list(initializers))
+
+
+def constant(tensor: TensorProto) -> onnx.NodeProto:
+    """A Constant node with the tensor in its attribute."""
+    return helper.make_node("Constant", [], ["c"], value=tensor)
+
+
+def sparse(location: str) -> onnx.SparseTensorProto:
+    """A sparse tensor with its values in another file."""
+    return onnx.SparseTensorProto(values=external(location), indices=embedded(), dims=[4])
+
+
+def in_initializer(location: str) -> onnx.ModelProto:
+    """Where exporters put it."""
+    return helper.make_model(graph(embedded(), external(location)))
+
+
+def in_sparse_initializer(location: str) -> onnx.ModelProto:
+    """In the values of a sparse initializer."""
+    model = helper.make_model(graph())
+    model.graph.sparse_initializer.append(sparse(location))
+    return model
+
+
+def in_constant(location: str) -> onnx.ModelProto:
+    """In an attribute of a node."""
+    return helper.make_model(graph(nodes=[constant(external(location))]))
+
+
+def in_sparse_constant(location: str) -> onnx.ModelProto:
+    """In a sparse attribute of a node."""
+    node = helper.make_node("Constant", [], ["c"], sparse_value=sparse(location))
+    return helper.make_model(graph(nodes=[node]))
+
+
+def in_tensor_list(location: str) -> onnx.ModelProto:
+    """In an attribute that is a list of tensors."""
+    node = helper.make_node("Custom", [], ["c"], tensors=[embedded(), external(location)])
+    return helper.make_model(graph(nodes=[node]))
+
+
+def in_subgraph(location: str) -> onnx.ModelProto:
+    """In a branch of an If, in a Loop."""
+    inner = graph(external(location))
+    branch = helper.make_node("If", ["cond"], ["y"], then_branch=inner, else_branch=graph())
+    loop = helper.make_node("Loop", ["n", "cond"], ["z"], body=graph(nodes=[branch]))
+    return helper.make_model(graph(nodes=[loop]))
+
+
+def in_function(location: str) -> onnx.ModelProto:
+    """In the body of a model-local function."""
+    opset = [helper.make_opsetid("", 20)]
+    function = helper.make_function("local", "f", ["x"], ["c"], [constant(external(location))], opset)
+    return helper.make_model(graph(), functions=[function])
+
+
+def in_function_default(location: str) -> onnx.ModelProto:
+    """In the default of a function's attribute."""
+    model = in_function("unused")
+    del model.functions[0].node[:]
+    model.functions[0].attribute_proto.append(helper.make_attribute("a", external(location)))
+    return model
+
+
+def in_training_info(location: str) -> onnx.ModelProto:
+    """In the graph of a training algorithm."""
+    model = helper.make_model(graph())
+    model.training_info.add().algorithm.CopyFrom(graph(external(location)))
+    return model
+
+
+def varint(number: int) -> bytes:
+    """The number as protobuf writes it."""
+    data = bytearray()
+    while number >= 0x80:
+        data.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*data, number])
+
+
+def field(number: int, message: bytes) -> bytes:
+    """A length-delimited field as protobuf writes it."""
+    return varint(number << 3 | 2) + varint(len(message)) + message
+
+
+PLACES = [
+    in_initializer,
+    in_sparse_initializer,
+    in_constant,
+    in_sparse_constant,
+    in_tensor_list,
+    in_subgraph,
+    in_function,
+    in_function_default,
+    in_training_info,
+]
+ATTACKS = [
+    "",
+    ".",
+    "/etc/passwd",
+    "../secret",
+    "a/../../secret",
+    "..\\secret",
+    "a\\..\\..\\secret",
+    "C:\\secret",
+    "C:secret",
+    "\\\\host\\share",
+    "a\0b",
+    "*/_ORT_MEM_ADDR_/*",
+]
+
+
+def written(folder: Path, model: onnx.ModelProto | bytes) -> Path:
+    """The model as a file."""
+    path = folder / "model.onnx"
+    path.write_bytes(model if isinstance(model, bytes) else model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_external_data_is_found_in_every_place(place: Callable[[str], onnx.ModelProto], tmp_path: Path) -> None:
+    """Each message that can hold a tensor is walked."""
+    assert external_data_files(written(tmp_path, place("model.onnx.data"))) == ("model.onnx.data",)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_locations_outside_the_folder_are_refused(
+    place: Callable[[str], onnx.ModelProto], attack: str, tmp_path: Path
+) -> None:
+    """Absolute paths, climbs and addresses of memory are refused in every place, by the rules of every platform."""
+    with pytest.raises(errors.UnsafeModelError, match="not a file inside its folder"):
+        external_data_files(written(tmp_path, place(attack)))
+
+
+def test_order_is_kept_and_duplicates_are_dropped(tmp_path: Path) -> None:
+    """Shards come in the order of the tensors, each once, in plain form."""
+    names = ["model-2.bin", "weights/model-1.bin", "model-2.bin", "./model-3.bin"]
+    model = helper.make_model(graph(*(external(name, f"w{i}") for i, name in enumerate(names))))
+    assert external_data_files(written(tmp_path, model)) == ("model-2.bin", "weights/model-1.bin", "model-3.bin")
+
+
+def test_what_onnx_itself_writes(tmp_path: Path) -> None:
+    """A model that the onnx package saved with external data names the file that it wrote."""
+    model = helper.make_model(graph(numpy_helper.from_array(np.ones(2000, np.float32), "w")))
+    onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="model.onnx_data")
+    assert external_data_files(tmp_path / "model.onnx") == ("model.onnx_data",)
+
+
+def test_no_external_data(tmp_path: Path) -> None:
+    """Most models keep their weights to themselves."""
+    assert external_data_files(written(tmp_path, helper.make_model(graph(embedded())))) == ()
+
+
+def test_a_tensor_in_two_parts_does_not_slip_through(tmp_path: Path) -> None:
+    """Protobuf merges a message that is written twice, so the name counts without its mark beside it."""
+    name_only, mark_only = external("../secret"), TensorProto(data_location=TensorProto.EXTERNAL)
+    name_only.ClearField("data_location")
+
+    attribute = field(1, b"value") + b"".join(field(5, part.SerializeToString()) for part in (name_only, mark_only))
+    model = field(7, field(1, field(5, attribute)))
+    merged = onnx.ModelProto.FromString(model).graph.node[0].attribute[0].t
+    assert merged.data_location == TensorProto.EXTERNAL
+    assert merged.external_data[0].value == "../secret"
+    with pytest.raises(errors.UnsafeModelError):
+        external_data_files(written(tmp_path, model))
+
+
+def test_the_table_covers_every_path_to_a_tensor() -> None:
+    """The field numbers are those of onnx's own schema, and none that leads to a tensor is missing."""
+    names = {
+        "ModelProto": "model",
+        "TrainingInfoProto": "training",
+        "GraphProto": "graph",
+        "FunctionProto": "function",
+        "NodeProto": "node",
+        "AttributeProto": "attribute",
+        "SparseTensorProto": "sparse",
+        "TensorProto": "tensor",
+    }
+
+    def leads_to_a_tensor(message: Any, seen: frozenset[str] = frozenset()) -> bool:
+        inner = [field.message_type for field in message.fields if field.message_type is not None]
+        fresh = [child for child in inner if child.name not in seen]
+        return message.name == "TensorProto" or any(leads_to_a_tensor(c, seen | {message.name}) for c in fresh)
+
+    def children(message: Any) -> dict[int, str]:
+        found = {f.number: f.message_type for f in message.fields if f.message_type is not None}
+        return {number: names[child.name] for number, child in found.items() if leads_to_a_tensor(child)}
+
+    schema = onnx.ModelProto.DESCRIPTOR.file.message_types_by_name
+    expected = {kind: children(schema[name]) for name, kind in names.items() if name != "TensorProto"}
+    expected["tensor"] = {schema["TensorProto"].fields_by_name["external_data"].number: "entry"}
+    assert expected == safety._CHILDREN
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
+        (b"<!DOCTYPE html><html>", "cut, or not an ONNX file"),
+        (b"PK\x03\x04", "cut, or not an ONNX file"),
+        (b"\xff" * 12, "starts no number"),
+        (b"\x08\x08", "it holds no graph"),
+        (b"\x09\x00", "it ends in the middle of a field"),
+    ],
+)
+def test_files_that_are_no_models(content: bytes, reason: str, tmp_path: Path) -> None:
+    """What a broken download leaves is told from a model."""
+    path = written(tmp_path, content)
+    with pytest.raises(errors.IntegrityError, match=reason) as raised:
+        external_data_files(path)
+    assert raised.value.path == str(path)
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    """Bytes that are no text name no file."""
+    data = in_initializer("weights").SerializeToString().replace(b"weights", b"\xff\xfeights")
+    with pytest.raises(errors.IntegrityError, match="not UTF-8"):
+        external_data_files(written(tmp_path, data))
+
+
+def test_a_cut_model_is_noticed_wherever_it_is_cut(tmp_path: Path) -> None:
+    """No prefix of a model's graph passes for the whole."""
+    model = helper.make_model(graph(external("a"), embedded(), nodes=[constant(external("b"))]))
+    data = onnx.ModelProto(graph=model.graph).SerializeToString()
+    for length in range(len(data)):
+        with pytest.raises(errors.IntegrityError):
+            external_data_files(written(tmp_path, data[:length]))
+
+
+def test_deep_nesting_is_bounded(tmp_path: Path) -> None:
+    """A graph in a graph in a graph ... ends in an error of the tree, before Python's stack does."""
+    data = graph(external("a")).SerializeToString()
+    for _ in range(60):
+        data = field(1, field(5, field(6, data)))
+    with pytest.raises(errors.UnsafeModelError, match="nested"):
+        external_data_files(written(tmp_path, field(7, data)))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_damaged_models_end_in_names_or_errors_of_the_tree(tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever bytes are changed, nothing but the library's own errors comes out."""
+    content = bytearray(in_subgraph("weights").SerializeToString())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        names = external_data_files(written(tmp_path, bytes(content)))
+    except (errors.IntegrityError, errors.UnsafeModelError):
+        return
+    assert all(name == relative_location(name, "model.onnx") for name in names)
+
+
+def test_large_weights_are_jumped_over(tmp_path: Path) -> None:
+    """A file of DistilBERT's size and shape takes milliseconds: the weights are never read."""
+    path = tmp_path / "model.onnx"
+    nodes = [helper.make_node("MatMul", [f"x{i}", f"w{i}"], [f"x{i + 1}"], name=f"/{i}/MatMul") for i in range(800)]
+    small = graph(*(embedded(f"w{i}") for i in range(100)), nodes=nodes).SerializeToString()
+    length = 256 * 2**20
+    raw = varint(9 << 3 | 2) + varint(length)  # raw_data of TensorProto, without its bytes
+    tensor = varint(5 << 3 | 2) + varint(len(raw) + length) + raw
+    after = field(5, external("d").SerializeToString())
+    with_graph = varint(7 << 3 | 2) + varint(len(small) + len(tensor) + length + len(after))
+    with path.open("wb") as file:
+        file.write(with_graph + small + tensor)
+        file.seek(length, 1)  # a hole: the disk holds none of it
+        file.write(after)
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        assert external_data_files(path) == ("d",)
+        seconds.append(time.perf_counter() - start)
+    path.unlink()
+    assert min(seconds) < 0.1
