@@ -47,22 +47,30 @@ class LoadOptions(TypedDict, total=False):
 @overload
 def load(
     task: Literal["text-classification", "sentiment-analysis", "sequence-classification"],
-    model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
 ) -> TextClassificationModel: ...
 @overload
 def load(
     task: Literal["question-answering"],
-    model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
 ) -> QuestionAnsweringModel: ...
 @overload
 def load(
     task: Literal["token-classification", "ner"],
-    model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
 ) -> TokenClassificationModel: ...
 @overload
 def load(
     task: Literal["feature-extraction", "embeddings", "sentence-similarity"],
-    model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
 ) -> FeatureExtractionModel: ...
 @overload
 def load(

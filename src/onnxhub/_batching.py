@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from onnxhub._protocols import Features
 
-__all__ = ["collate", "plan"]
+__all__ = ["collate", "plan", "stack"]
+
+NumberT = TypeVar("NumberT", bound=np.generic)
 
 
 def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -53,7 +55,7 @@ def collate(rows: Sequence[Features], padding: Mapping[str, int]) -> Features:
     return {name: stack([row[name] for row in rows], padding.get(name, 0)) for name in rows[0]}
 
 
-def stack(arrays: Sequence[NDArray[np.generic]], fill: int = 0) -> NDArray[np.generic]:
+def stack(arrays: Sequence[NDArray[NumberT]], fill: int = 0) -> NDArray[NumberT]:
     """Stack arrays of one rank but different lengths: ``(len(arrays), *longest along each axis)``."""
     shapes = [array.shape for array in arrays]
     if shapes.count(shapes[0]) == len(shapes):

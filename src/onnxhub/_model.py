@@ -7,12 +7,12 @@ from copy import copy
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 import numpy as np
 
 from onnxhub._batching import collate, plan, stack
-from onnxhub._postprocessor import ItemT, Postprocessor
+from onnxhub._postprocessor import Item, ItemT, Postprocessor
 from onnxhub.errors import IndexedError, InvalidOptionError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs
     from onnxhub._registry import Task
-    from onnxhub.backend.session import InferenceSession
+    from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
 
 __all__ = ["Encoded", "Encoder", "Model", "ModelInfo"]
 
@@ -99,8 +99,8 @@ class Model(Generic[InputT, ResultT, ManyT]):
         task: Task[Self],
         backend: Backend,
         *,
-        encoder: Encoder[InputT, ItemT],
-        postprocessor: Postprocessor[ItemT, ResultT],
+        encoder: Encoder[InputT, Any],
+        postprocessor: Postprocessor[Any, ResultT],
         info: ModelInfo,
         reload: Callable[[], Self] | None = None,
     ) -> None:
@@ -122,7 +122,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         self._reload = reload
         self._options: Mapping[str, object] = {}
         available = backend.output_shapes
-        self._wanted = next((names for names in task.outputs if set(names) <= set(available)), tuple(available))
+        self._wanted = next((tuple(names) for names in task.outputs if set(names) <= set(available)), tuple(available))
 
     @property
     def provider(self) -> str:
@@ -193,10 +193,10 @@ class Model(Generic[InputT, ResultT, ManyT]):
         by_row = dict(self._run(rows))
         return _stacked([by_row[index] for index in range(len(rows))])
 
-    def encode(self, inputs: InputT | ListOf[InputT] | Column) -> list[Encoded[ItemT]]:
+    def encode(self, inputs: InputT | ListOf[InputT] | Column) -> list[Encoded[Any]]:
         """What the graph and the postprocessor get for inputs: always a list, also for one input."""
         many = as_many(inputs)
-        return self._encode([inputs] if many is None else many, offset=None if many is None else 0)
+        return self._encode([inputs], offset=None) if many is None else self._encode(many, offset=0)
 
     def with_options(self) -> Self:
         """Another Model over the same session, with other defaults for its call options."""
@@ -250,13 +250,14 @@ class Model(Generic[InputT, ResultT, ManyT]):
         """What a list of inputs gives; a list of results unless the task can do better."""
         return results  # type: ignore[return-value]  # ManyT is list[ResultT] wherever this is not overridden
 
-    def _encode(self, inputs: Sequence[InputT], offset: int | None) -> list[Encoded[ItemT]]:
+    def _encode(self, inputs: Sequence[object], offset: int | None) -> list[Encoded[Any]]:
         try:
-            return self.encoder(inputs)
+            # Whether they are of the encoder's type is for the encoder to find out, and to say.
+            return self.encoder(cast("Sequence[InputT]", inputs))
         except IndexedError as error:
             raise error.at(_shift(error.index, offset)) from error.__cause__
 
-    def _results(self, inputs: Sequence[InputT], offset: int | None) -> list[ResultT]:
+    def _results(self, inputs: Sequence[object], offset: int | None) -> list[ResultT]:
         """Encode, run and decode; an item is decoded as soon as its last row has run, and its outputs are dropped."""
         encoded = self._encode(inputs, offset)
         owners = [index for index, one in enumerate(encoded) for _ in one.rows]
@@ -280,7 +281,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
             for position, row in enumerate(batch):
                 yield row, {name: values[position] for name, values in outputs.items()}
 
-    def _decode(self, rows: Sequence[Outputs], item: ItemT, index: int | None) -> ResultT:
+    def _decode(self, rows: Sequence[Outputs], item: Item, index: int | None) -> ResultT:
         try:
             return self.postprocessor(_stacked(rows), [item])[0]
         except IndexedError as error:
@@ -306,7 +307,7 @@ def _stacked(rows: Sequence[Outputs]) -> Outputs:
         return {}
     if len(rows) == 1:
         return {name: values[np.newaxis] for name, values in rows[0].items()}
-    return {name: stack([row[name] for row in rows]).astype(np.float32, copy=False) for name in rows[0]}
+    return {name: stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def _unpickle(reload: Callable[[], ModelT], options: Mapping[str, object]) -> ModelT:

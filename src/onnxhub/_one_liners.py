@@ -37,17 +37,35 @@ def unload() -> None:
 
 @overload
 def classify(
-    text: TextOrPair, *, model: ModelId = ..., provider: Provider = ..., dtype: str = ..., revision: str | None = ...,
-    top_k: int | None = ..., long_text: LongText = ...,
+    text: TextOrPair,
+    *,
+    model: ModelId = ...,
+    provider: Provider = ...,
+    dtype: str = ...,
+    revision: str | None = ...,
+    top_k: int | None = ...,
+    long_text: LongText = ...,
 ) -> Classification: ...
 @overload
 def classify(
-    text: ListOf[TextOrPair] | Column, *, model: ModelId = ..., provider: Provider = ..., dtype: str = ...,
-    revision: str | None = ..., top_k: int | None = ..., long_text: LongText = ...,
+    text: ListOf[TextOrPair] | Column,
+    *,
+    model: ModelId = ...,
+    provider: Provider = ...,
+    dtype: str = ...,
+    revision: str | None = ...,
+    top_k: int | None = ...,
+    long_text: LongText = ...,
 ) -> list[Classification]: ...
 def classify(
-    text: object, *, model: ModelId = None, provider: Provider = "cpu", dtype: str = "auto",
-    revision: str | None = None, top_k: int | None = None, long_text: LongText = "truncate",
+    text: object,
+    *,
+    model: ModelId = None,
+    provider: Provider = "cpu",
+    dtype: str = "auto",
+    revision: str | None = None,
+    top_k: int | None = None,
+    long_text: LongText = "truncate",
 ) -> object:
     """Classify a text, a pair of texts (a tuple), or a list of either.
 
@@ -73,18 +91,40 @@ def classify(
 
 @overload
 def answer(
-    question: str, context: str, *, model: ModelId = ..., provider: Provider = ..., dtype: str = ...,
-    revision: str | None = ..., top_k: int = ..., max_answer_tokens: int = ..., allow_no_answer: bool = ...,
+    question: str,
+    context: str,
+    *,
+    model: ModelId = ...,
+    provider: Provider = ...,
+    dtype: str = ...,
+    revision: str | None = ...,
+    top_k: int = ...,
+    max_answer_tokens: int = ...,
+    allow_no_answer: bool = ...,
 ) -> Answer: ...
 @overload
 def answer(
-    question: ListOf[QuestionContext] | Column, context: None = ..., *, model: ModelId = ..., provider: Provider = ...,
-    dtype: str = ..., revision: str | None = ..., top_k: int = ..., max_answer_tokens: int = ...,
+    question: ListOf[QuestionContext] | Column,
+    context: None = ...,
+    *,
+    model: ModelId = ...,
+    provider: Provider = ...,
+    dtype: str = ...,
+    revision: str | None = ...,
+    top_k: int = ...,
+    max_answer_tokens: int = ...,
     allow_no_answer: bool = ...,
 ) -> list[Answer]: ...
 def answer(
-    question: object, context: str | None = None, *, model: ModelId = None, provider: Provider = "cpu",
-    dtype: str = "auto", revision: str | None = None, top_k: int = 1, max_answer_tokens: int = 15,
+    question: object,
+    context: str | None = None,
+    *,
+    model: ModelId = None,
+    provider: Provider = "cpu",
+    dtype: str = "auto",
+    revision: str | None = None,
+    top_k: int = 1,
+    max_answer_tokens: int = 15,
     allow_no_answer: bool = False,
 ) -> object:
     """Answer a question with a span of a context of any length, or a list of ``(question, context)`` tuples.
@@ -114,17 +154,32 @@ def answer(
 
 @overload
 def tag(
-    text: str, *, model: ModelId = ..., provider: Provider = ..., dtype: str = ..., revision: str | None = ...,
+    text: str,
+    *,
+    model: ModelId = ...,
+    provider: Provider = ...,
+    dtype: str = ...,
+    revision: str | None = ...,
     aggregation: Aggregation = ...,
 ) -> list[Entity]: ...
 @overload
 def tag(
-    text: ListOf[str] | Column, *, model: ModelId = ..., provider: Provider = ..., dtype: str = ...,
-    revision: str | None = ..., aggregation: Aggregation = ...,
+    text: ListOf[str] | Column,
+    *,
+    model: ModelId = ...,
+    provider: Provider = ...,
+    dtype: str = ...,
+    revision: str | None = ...,
+    aggregation: Aggregation = ...,
 ) -> list[list[Entity]]: ...
 def tag(
-    text: object, *, model: ModelId = None, provider: Provider = "cpu", dtype: str = "auto",
-    revision: str | None = None, aggregation: Aggregation = "simple",
+    text: object,
+    *,
+    model: ModelId = None,
+    provider: Provider = "cpu",
+    dtype: str = "auto",
+    revision: str | None = None,
+    aggregation: Aggregation = "simple",
 ) -> object:
     """Find the entities of a text of any length, or of each text of a list.
 
@@ -147,8 +202,14 @@ def tag(
 
 
 def embed(
-    text: str | ListOf[str] | Column, *, model: ModelId = None, provider: Provider = "cpu", dtype: str = "auto",
-    revision: str | None = None, prompt_name: str | None = None, truncate_dim: int | None = None,
+    text: str | ListOf[str] | Column,
+    *,
+    model: ModelId = None,
+    provider: Provider = "cpu",
+    dtype: str = "auto",
+    revision: str | None = None,
+    prompt_name: str | None = None,
+    truncate_dim: int | None = None,
 ) -> Vectors:
     """Embed a text or a list of texts, pooled and normalised as the model says.
 
@@ -169,12 +230,18 @@ def embed(
         (2, 384)
     """
     loaded = _load("feature-extraction", model, provider, dtype, revision)
-    return loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim)(text)
+    vectors: Vectors = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim)(text)
+    return vectors
 
 
 def similarity(
-    first: str | ListOf[str] | Column, second: str | ListOf[str] | Column, *, model: ModelId = None,
-    provider: Provider = "cpu", dtype: str = "auto", revision: str | None = None,
+    first: str | ListOf[str] | Column,
+    second: str | ListOf[str] | Column,
+    *,
+    model: ModelId = None,
+    provider: Provider = "cpu",
+    dtype: str = "auto",
+    revision: str | None = None,
 ) -> Vectors:
     """Cosine similarity of texts, in ``[-1, 1]``.
 
@@ -194,7 +261,8 @@ def similarity(
         >>> bool(near > far)
         True
     """
-    return _load("feature-extraction", model, provider, dtype, revision).similarity(first, second)
+    cosines: Vectors = _load("feature-extraction", model, provider, dtype, revision).similarity(first, second)
+    return cosines
 
 
 def _load(task: str, model: ModelId, provider: Provider, dtype: str, revision: str | None) -> Any:  # noqa: ANN401

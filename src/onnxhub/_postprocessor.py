@@ -77,7 +77,8 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
 
     @final
     def __call__(
-        self, outputs: Mapping[str, NDArray[np.generic]] | Sequence[object] | NDArray[np.generic],
+        self,
+        outputs: Mapping[str, NDArray[np.generic]] | Sequence[object] | NDArray[np.generic],
         items: Sequence[ItemT] | None = None,
     ) -> list[ResultT]:
         """Decode the outputs of a batch.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from onnxhub.backend.session import InferenceSession
+    from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
 
 __all__ = ["Backend", "Column", "Features", "ListOf", "Outputs", "Tokenizer", "Tokens"]
 

@@ -109,7 +109,12 @@ class OnnxBackend:
 
 
 def open_model(
-    repository: Repository, task: str, *, providers: Sequence[Provider], dtype: str, file: str | None,
+    repository: Repository,
+    task: str,
+    *,
+    providers: Sequence[Provider],
+    dtype: str,
+    file: str | None,
     options: SessionOptions,
 ) -> OnnxBackend:
     """Choose the ONNX file, fetch what it needs, and build the session."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from onnxhub.errors import InvalidOptionError, MissingDependencyError, ProviderUnavailableError
@@ -105,11 +106,10 @@ def onnxruntime() -> ModuleType:
         MissingDependencyError: none is installed; the runtimes are extras, since two of them get in each other's way.
     """
     try:
-        import onnxruntime as module
+        return import_module("onnxruntime")
     except ImportError as error:
         install = "pip install 'onnxhub[cpu]', or 'onnxhub[gpu]' for CUDA"
         raise MissingDependencyError("onnxruntime", "running a model", install) from error
-    return module
 
 
 def _parse(name: str, options: ProviderOptions) -> Provider:

@@ -131,7 +131,9 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
     except _runtime_errors() as error:
         reason = _first_line(error)
         if "is not a registered function/op" in str(error) or "No Op registered" in str(error):
-            raise UnsafeModelError(str(path), f"it needs operators that ONNX Runtime does not have: {reason}") from error
+            raise UnsafeModelError(
+                str(path), f"it needs operators that ONNX Runtime does not have: {reason}"
+            ) from error
         raise IntegrityError(str(path), f"ONNX Runtime cannot load it: {reason}") from error
     return session
 

@@ -178,4 +178,3 @@ def usable_length(
     padding = config.get("pad_token_id")
     offset = padding + 1 if config.get("model_type") in OFFSET_POSITIONS and isinstance(padding, int) else 0
     return positions - offset
-

@@ -79,17 +79,17 @@ FAMILIES: Mapping[str, Family] = {
     **dict.fromkeys(("Bart", "LED"), _BART),
     "Mvp": Family(_XLM, type_ids=False, roberta_processor=True, mask_flags=_LSTRIP),
     **dict.fromkeys(("XLMRoberta", "Barthez"), _XLM_ROBERTA),
-    "Camembert": Family(
-        _XLM, ("<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"), type_ids=False, mask_flags=_SPECIAL
-    ),
+    "Camembert": Family(_XLM, ("<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"), type_ids=False, mask_flags=_SPECIAL),
     "Albert": Family(_SENTENCEPIECE, mask_flags=_VERBATIM),
     "RemBert": Family(_SENTENCEPIECE, mask_flags=_LSTRIP),
     "BigBird": Family({**_SENTENCEPIECE, "bos_token": "<s>", "eos_token": "</s>"}, type_ids=False, mask_flags=_LSTRIP),
     "Deberta": Family({**_WORDPIECE, "bos_token": "[CLS]", "eos_token": "[SEP]"}, mask_flags=_LSTRIP),
     "DebertaV2": Family({**_WORDPIECE, "bos_token": "[CLS]", "eos_token": "[SEP]"}),
     "XLNet": Family(
-        _roles("<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>"), ("<eop>", "<eod>"),
-        padding_side="left", mask_flags=_LSTRIP,
+        _roles("<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>"),
+        ("<eop>", "<eod>"),
+        padding_side="left",
+        mask_flags=_LSTRIP,
     ),
     "GPT2": _GPT2,
     "GPTNeoX": Family(_GPT, type_ids=False, bos_eos_template=(False, False)),
@@ -98,7 +98,9 @@ FAMILIES: Mapping[str, Family] = {
         _roles("<s>", "</s>", "<unk>"), type_ids=False, padding_side="left", bos_eos_template=(True, False)
     ),
     "Gemma": Family(
-        _roles("<bos>", "<eos>", "<unk>", pad="<pad>"), type_ids=False, padding_side="left",
+        _roles("<bos>", "<eos>", "<unk>", pad="<pad>"),
+        type_ids=False,
+        padding_side="left",
         bos_eos_template=(True, False),
     ),
     **dict.fromkeys(("T5", "MT5"), _T5),
@@ -186,9 +188,7 @@ def _added(content: str, flags: Mapping[str, bool]) -> tokenizers.AddedToken:
     return AddedToken(content, **flags)
 
 
-def _add_tokens(
-    backend: tokenizers.Tokenizer, decoder: Mapping[int, tokenizers.AddedToken], special: Special
-) -> None:
+def _add_tokens(backend: tokenizers.Tokenizer, decoder: Mapping[int, tokenizers.AddedToken], special: Special) -> None:
     """Add the configuration's tokens that ``tokenizer.json`` lacks, and then the special tokens that neither has."""
     present = backend.get_added_tokens_decoder().values()
     new = [token for _, token in sorted(decoder.items()) if repr(token) not in {repr(known) for known in present}]
@@ -211,10 +211,8 @@ def _flags(token: tokenizers.AddedToken) -> dict[str, bool]:
 
 def _state(component: object) -> dict[str, object]:
     """A component's own description; empty for one that is written in Python."""
-    try:
-        state = json.loads(component.__getstate__())  # type: ignore[attr-defined]  # all of tokenizers' have it
-    except (AttributeError, TypeError, ValueError):
-        return {}
+    described = component.__getstate__() if component is not None else None
+    state = json.loads(described) if isinstance(described, bytes) else None
     return state if isinstance(state, dict) else {}
 
 

@@ -201,19 +201,31 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
 
     @overload
     def __call__(
-        self, inputs: str, *, prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ..., normalize: bool | EllipsisType = ...,
+        self,
+        inputs: str,
+        *,
+        prompt_name: str | EllipsisType | None = ...,
+        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
+        normalize: bool | EllipsisType = ...,
         truncate_dim: int | EllipsisType | None = ...,
     ) -> Vectors: ...
     @overload
     def __call__(
-        self, inputs: ListOf[str] | Column, *, prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ..., normalize: bool | EllipsisType = ...,
+        self,
+        inputs: ListOf[str] | Column,
+        *,
+        prompt_name: str | EllipsisType | None = ...,
+        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
+        normalize: bool | EllipsisType = ...,
         truncate_dim: int | EllipsisType | None = ...,
     ) -> Vectors: ...
     def __call__(
-        self, inputs: object, *, prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ..., normalize: bool | EllipsisType = ...,
+        self,
+        inputs: object,
+        *,
+        prompt_name: str | EllipsisType | None = ...,
+        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
+        normalize: bool | EllipsisType = ...,
         truncate_dim: int | EllipsisType | None = ...,
     ) -> object:
         """Embed a text or a list of texts; a text longer than the model takes is cut, as by sentence-transformers.
@@ -239,8 +251,11 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
         return model._call(inputs)
 
     def with_options(
-        self, *, prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ..., normalize: bool | EllipsisType = ...,
+        self,
+        *,
+        prompt_name: str | EllipsisType | None = ...,
+        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
+        normalize: bool | EllipsisType = ...,
         truncate_dim: int | EllipsisType | None = ...,
     ) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
@@ -350,7 +365,10 @@ TASK = register(
         encoder=EmbeddingEncoder,
         postprocessor=EmbeddingPostprocessor,
         outputs=(
-            {SENTENCE: 2, "token_embeddings": 3}, {SENTENCE: 2}, {"last_hidden_state": 3}, {"token_embeddings": 3},
+            {SENTENCE: 2, "token_embeddings": 3},
+            {SENTENCE: 2},
+            {"last_hidden_state": 3},
+            {"token_embeddings": 3},
         ),
         ort_class="ORTModelForFeatureExtraction",
         default_model="Xenova/all-MiniLM-L6-v2",

@@ -203,7 +203,10 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         return self.log_probabilities(np.where(inside, logits, np.float32(-np.inf)))
 
     def _answers(
-        self, starts: NDArray[np.float32], ends: NDArray[np.float32], item: QuestionAnsweringItem,
+        self,
+        starts: NDArray[np.float32],
+        ends: NDArray[np.float32],
+        item: QuestionAnsweringItem,
         positions: NDArray[np.intp],
     ) -> list[Answer]:
         inside = item.answerable[positions] & (positions >= 0)
@@ -228,22 +231,40 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
 
     @overload
     def __call__(
-        self, inputs: str, context: str, *, top_k: int | EllipsisType = ..., max_answer_tokens: int | EllipsisType = ...,
+        self,
+        inputs: str,
+        context: str,
+        *,
+        top_k: int | EllipsisType = ...,
+        max_answer_tokens: int | EllipsisType = ...,
         allow_no_answer: bool | EllipsisType = ...,
     ) -> Answer: ...
     @overload
     def __call__(
-        self, inputs: QuestionContext, *, top_k: int | EllipsisType = ..., max_answer_tokens: int | EllipsisType = ...,
+        self,
+        inputs: QuestionContext,
+        *,
+        top_k: int | EllipsisType = ...,
+        max_answer_tokens: int | EllipsisType = ...,
         allow_no_answer: bool | EllipsisType = ...,
     ) -> Answer: ...
     @overload
     def __call__(
-        self, inputs: ListOf[QuestionContext] | Column, *, top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ..., allow_no_answer: bool | EllipsisType = ...,
+        self,
+        inputs: ListOf[QuestionContext] | Column,
+        *,
+        top_k: int | EllipsisType = ...,
+        max_answer_tokens: int | EllipsisType = ...,
+        allow_no_answer: bool | EllipsisType = ...,
     ) -> list[Answer]: ...
     def __call__(
-        self, inputs: object, context: object = ..., *, top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ..., allow_no_answer: bool | EllipsisType = ...,
+        self,
+        inputs: object,
+        context: object = ...,
+        *,
+        top_k: int | EllipsisType = ...,
+        max_answer_tokens: int | EllipsisType = ...,
+        allow_no_answer: bool | EllipsisType = ...,
     ) -> object:
         """Answer a question about a context, or a list of (question, context) tuples.
 
@@ -262,8 +283,12 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
         return model._call(inputs if context is ... else (inputs, context))
 
     def with_options(
-        self, *, top_k: int | EllipsisType = ..., max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ..., max_length: int | EllipsisType = ...,
+        self,
+        *,
+        top_k: int | EllipsisType = ...,
+        max_answer_tokens: int | EllipsisType = ...,
+        allow_no_answer: bool | EllipsisType = ...,
+        max_length: int | EllipsisType = ...,
         overlap: int | EllipsisType = ...,
     ) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is.

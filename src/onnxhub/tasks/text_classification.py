@@ -231,7 +231,10 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
     ) -> Classification: ...
     @overload
     def __call__(
-        self, inputs: ListOf[TextOrPair] | Column, *, top_k: int | EllipsisType | None = ...,
+        self,
+        inputs: ListOf[TextOrPair] | Column,
+        *,
+        top_k: int | EllipsisType | None = ...,
         long_text: LongText | EllipsisType = ...,
     ) -> list[Classification]: ...
     def __call__(
@@ -253,9 +256,7 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
         """
         return self.with_options(top_k=top_k, long_text=long_text)._call(inputs)
 
-    def with_options(
-        self, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...
-    ) -> Self:
+    def with_options(self, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
         return self._with({"top_k": top_k, "long_text": long_text})
 

@@ -194,16 +194,25 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
 
     @overload
     def __call__(
-        self, inputs: str, *, aggregation: Aggregation | EllipsisType = ...,
+        self,
+        inputs: str,
+        *,
+        aggregation: Aggregation | EllipsisType = ...,
         ignore_labels: tuple[str, ...] | EllipsisType = ...,
     ) -> list[Entity]: ...
     @overload
     def __call__(
-        self, inputs: ListOf[str] | Column, *, aggregation: Aggregation | EllipsisType = ...,
+        self,
+        inputs: ListOf[str] | Column,
+        *,
+        aggregation: Aggregation | EllipsisType = ...,
         ignore_labels: tuple[str, ...] | EllipsisType = ...,
     ) -> list[list[Entity]]: ...
     def __call__(
-        self, inputs: object, *, aggregation: Aggregation | EllipsisType = ...,
+        self,
+        inputs: object,
+        *,
+        aggregation: Aggregation | EllipsisType = ...,
         ignore_labels: tuple[str, ...] | EllipsisType = ...,
     ) -> object:
         """Find the entities of a text of any length, or of each text of a list.
@@ -220,8 +229,12 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
         return self.with_options(aggregation=aggregation, ignore_labels=ignore_labels)._call(inputs)
 
     def with_options(
-        self, *, aggregation: Aggregation | EllipsisType = ..., ignore_labels: tuple[str, ...] | EllipsisType = ...,
-        max_length: int | EllipsisType | None = ..., overlap: int | EllipsisType = ...,
+        self,
+        *,
+        aggregation: Aggregation | EllipsisType = ...,
+        ignore_labels: tuple[str, ...] | EllipsisType = ...,
+        max_length: int | EllipsisType | None = ...,
+        overlap: int | EllipsisType = ...,
     ) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is.
 
@@ -285,7 +298,8 @@ def _merged(
 ) -> NDArray[np.float32]:
     """One row of logits for each token of the text, ``(tokens, labels)``, from the window that sees it best."""
     if len(logits) == 1:
-        return logits[0, tokens]
+        alone: NDArray[np.float32] = logits[0, tokens]
+        return alone
     merged = np.empty((len(item.offsets), logits.shape[2]), np.float32)
     deepest = np.full(len(item.offsets), -1)
     own = np.zeros(len(item.offsets), bool)
@@ -306,8 +320,8 @@ def _by_word(scores: NDArray[np.float32], starts: NDArray[np.intp], aggregation:
         return scores[starts]
     sizes = np.diff(np.append(starts, len(scores)))
     if aggregation == "average":
-        sums: NDArray[np.float32] = np.add.reduceat(scores, starts, axis=0)
-        return sums / sizes[:, np.newaxis].astype(np.float32)
+        means: NDArray[np.float32] = np.add.reduceat(scores, starts, axis=0) / sizes[:, np.newaxis].astype(np.float32)
+        return means
     certainty = scores.max(axis=1)
     word = np.repeat(np.arange(len(starts)), sizes)
     # By word, then falling certainty, then position: the first of each word is its most certain token.
