@@ -79,7 +79,7 @@ def load(
 @overload
 def load(
     task: str, model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions]
-) -> Model[object, object, object]: ...
+) -> Model[Any, Any, Any]: ...
 def load(
     task: str | Task[Any],
     model_id: str | os.PathLike[str] | None = None,

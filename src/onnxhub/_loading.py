@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from onnxhub._model import Model, ModelInfo
-from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, get_task
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.model import open_model
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
+    from onnxhub._postprocessor import Postprocessor
     from onnxhub._protocols import Backend
     from onnxhub.backend.model import OnnxBackend
 

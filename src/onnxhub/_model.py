@@ -18,9 +18,10 @@ from onnxhub.errors import IndexedError, InvalidOptionError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
+
     from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs
     from onnxhub._registry import Task
-    from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
 
 __all__ = ["Encoded", "Encoder", "Model", "ModelInfo"]
 
@@ -142,7 +143,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     @cached_property
     def ort_model(self) -> object:
-        """optimum's ORTModelForXXX of the task over the same session, for what else is written for such objects.
+        """The ORTModelForXXX of the task, of optimum, over the same session, for what else is written for such objects.
 
         Raises:
             MissingDependencyError: optimum is not installed.
@@ -155,7 +156,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def __call__(self, inputs: ListOf[InputT] | Column) -> ManyT: ...
     def __call__(self, inputs: object) -> object:
         """Run the model: one input gives one result, a list gives a list in the same order."""
-        return self._call(inputs)
+        return self._call(inputs, {})
 
     @overload
     async def acall(self, inputs: InputT) -> ResultT: ...
@@ -165,7 +166,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         """The same from asyncio, in a thread: the event loop is not blocked."""
         import asyncio
 
-        return await asyncio.to_thread(self._call, inputs)
+        return await asyncio.to_thread(self._call, inputs, {})
 
     def stream(self, inputs: Iterable[InputT], *, progress: bool = False) -> Iterator[ResultT]:
         """Results of any number of inputs, in order, with bounded memory.
@@ -228,6 +229,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         if not given:
             return self
         model = copy(self)
+        model._options = {**self._options, **given}  # noqa: SLF001  # a copy of ourselves
         for part in ("encoder", "postprocessor"):
             value = getattr(self, part)
             mine = {field.name for field in fields(value)} & given.keys()
@@ -235,16 +237,16 @@ class Model(Generic[InputT, ResultT, ManyT]):
                 setattr(model, part, replace(value, **{name: given.pop(name) for name in mine}))
         for name, value in given.items():
             raise InvalidOptionError(name, value, f"an option of {type(self.postprocessor).__name__}, which has none")
-        model._options = {**self._options, **{k: v for k, v in options.items() if v is not ...}}
         return model
 
-    def _call(self, inputs: object) -> object:
-        many = as_many(inputs)
+    def _call(self, inputs: object, options: Mapping[str, object]) -> object:
+        """What ``__call__`` of each task does: run with these options on one input, or on many."""
+        model, many = self._with(options), as_many(inputs)
         if many is not None:
             chunks = (many[start : start + LOOK_AHEAD] for start in range(0, len(many), LOOK_AHEAD))
-            results = [self._results(chunk, index * LOOK_AHEAD) for index, chunk in enumerate(chunks)]
-            return self._gather([result for chunk in results for result in chunk])
-        return self._results([inputs], offset=None)[0]
+            results = [model._results(chunk, index * LOOK_AHEAD) for index, chunk in enumerate(chunks)]  # noqa: SLF001
+            return model._gather([result for chunk in results for result in chunk])  # noqa: SLF001
+        return model._results([inputs], offset=None)[0]  # noqa: SLF001
 
     def _gather(self, results: list[ResultT]) -> ManyT:
         """What a list of inputs gives; a list of results unless the task can do better."""
@@ -292,9 +294,8 @@ def as_many(inputs: object) -> list[object] | None:
     """The inputs of a list, numpy array or pandas Series as a list; None if it is one input."""
     if isinstance(inputs, list):
         return inputs
-    if isinstance(inputs, str) or not hasattr(inputs, "tolist"):
-        return None
-    values = inputs.tolist()
+    to_list = None if isinstance(inputs, str) else getattr(inputs, "tolist", None)
+    values = None if to_list is None else to_list()
     return values if isinstance(values, list) else None
 
 

@@ -265,7 +265,7 @@ def similarity(
     return cosines
 
 
-def _load(task: str, model: ModelId, provider: Provider, dtype: str, revision: str | None) -> Any:  # noqa: ANN401
+def _load(task: str, model: ModelId, provider: Provider, dtype: str, revision: str | None) -> Any:
     """The cached model; of any task, so its type is each one-liner's own business."""
     name = provider if isinstance(provider, str) else tuple(provider)
     key = (task, model, name, dtype, revision)

@@ -26,6 +26,7 @@ class Item(Protocol):
     @property
     def rows(self) -> int:
         """How many rows of the outputs belong to the input: windows of a long text, else 1."""
+        ...
 
 
 ItemT = TypeVar("ItemT", bound=Item)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-
     from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
 
 __all__ = ["Backend", "Column", "Features", "ListOf", "Outputs", "Tokenizer", "Tokens"]
@@ -49,22 +48,27 @@ class Tokens(Protocol):
     @property
     def ids(self) -> NDArray[np.int64]:
         """Shape ``(n,)``."""
+        ...
 
     @property
     def type_ids(self) -> NDArray[np.int64]:
         """Segment ids, shape ``(n,)``."""
+        ...
 
     @property
     def sequences(self) -> NDArray[np.int8]:
         """Which text a token is of: 0, 1, or -1 for a special token that the tokenizer added; shape ``(n,)``."""
+        ...
 
     @property
     def words(self) -> NDArray[np.int32]:
         """The tokenizer's word index within its text, -1 for special tokens; shape ``(n,)``."""
+        ...
 
     @property
     def offsets(self) -> NDArray[np.int32]:
         """Half-open character spans in the token's own text; shape ``(n, 2)``."""
+        ...
 
 
 class Tokenizer(Protocol):
@@ -73,43 +77,54 @@ class Tokenizer(Protocol):
     @property
     def max_length(self) -> int | None:
         """The most tokens that the model takes, special tokens included; None: no limit is known."""
+        ...
 
     @property
     def has_offsets(self) -> bool:
         """Whether tokens know their characters (tokenizers without a fast form do not)."""
+        ...
 
     @property
     def padding_side(self) -> str:
         """``"right"`` or ``"left"``; with ``"left"``, QA models see (context, question)."""
+        ...
 
     @property
     def truncation_side(self) -> str:
         """``"right"`` or ``"left"``: which end a text that is too long loses."""
+        ...
 
     @property
     def padding(self) -> Mapping[str, int]:
         """Graph input name -> the value that fills short rows."""
+        ...
 
     @property
     def cls_token_id(self) -> int | None:
         """The classification token's id, where the tokenizer has one."""
+        ...
 
     @property
     def unk_token_id(self) -> int | None:
         """The unknown token's id, where the tokenizer has one."""
+        ...
 
     @property
     def marks_subwords(self) -> bool:
         """Whether continuing subwords are marked, as by WordPiece's ``##``."""
+        ...
 
     def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Sequence[Tokens]:
         """Tokenise texts, or pairs of texts."""
+        ...
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """The tokens of ids, as the vocabulary spells them."""
+        ...
 
     def join(self, tokens: Sequence[str]) -> str:
         """Tokens back to text, as the tokenizer's decoder does."""
+        ...
 
 
 @runtime_checkable
@@ -119,45 +134,58 @@ class Backend(Protocol):
     @property
     def model_id(self) -> str:
         """Hub id or folder."""
+        ...
 
     @property
     def config(self) -> Mapping[str, object]:
         """``config.json``."""
+        ...
 
     @property
     def tokenizer(self) -> Tokenizer:
         """Raises ``TaskMismatchError`` if the model has none."""
+        ...
 
     @property
     def input_names(self) -> tuple[str, ...]:
         """The graph's inputs."""
+        ...
 
     @property
     def output_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         """The graph's outputs and their shapes; None where an axis is dynamic."""
+        ...
 
     @property
     def batch_tokens(self) -> int:
         """Padded tokens of one batch; 1 keeps every row alone (dynamic quantisation scales over the whole batch)."""
+        ...
 
     def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
         """Run one batch; only the outputs that were asked for."""
+        ...
 
     def json(self, name: str) -> Mapping[str, object] | None:
         """The object of a JSON file of the repository; None if it has no such file."""
+        ...
 
     def json_list(self, name: str) -> Sequence[object] | None:
         """The list of a JSON file of the repository; None if it has no such file."""
+        ...
 
     def weights(self, name: str) -> Mapping[str, NDArray[np.float32]] | None:
         """A safetensors file of the repository; None if it has no such file."""
+        ...
 
     @property
     def sessions(self) -> Mapping[str, InferenceSession]:
         """ONNX Runtime's sessions, by the role of their file."""
+        ...
 
     def ort_model(self, class_name: str) -> object:
-        """optimum's class of this name over the sessions."""
+        """The class of optimum with this name over the sessions."""
+        ...
 
     def close(self) -> None:
         """Free the session."""
+        ...

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
+    from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
 
     from onnxhub._protocols import Features, Outputs
     from onnxhub.tasks.question_answering import QuestionAnsweringModel
@@ -111,18 +112,17 @@ class CannedBackend:
     """JSON files of the repository, by name."""
     model_id: str = "canned"
     batch_tokens: int = 1024
-    sessions: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.labels:
-            by_index = {str(index): label for index, label in enumerate(self.labels)}
+            by_index = dict(enumerate(self.labels))
             object.__setattr__(self, "config", {"id2label": by_index, **self.config})
 
     @property
     def output_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         """The outputs of a batch of one, as if all axes were dynamic."""
         tokens = self.tokenizer.encode(["a"])[0]
-        outputs = self.run({name: tokens.ids[np.newaxis] for name in self.input_names}, ())
+        outputs = self.run(dict.fromkeys(self.input_names, tokens.ids[np.newaxis]), ())
         return {name: (None,) * values.ndim for name, values in outputs.items()}
 
     def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
@@ -148,6 +148,11 @@ class CannedBackend:
         """None: canned models have no weights."""
         del name
         return None
+
+    @property
+    def sessions(self) -> Mapping[str, InferenceSession]:
+        """None: canned models have no session."""
+        return {}
 
     def ort_model(self, class_name: str) -> object:
         """Raises ``MissingDependencyError``: canned models have no session."""

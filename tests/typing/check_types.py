@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import assert_type
+from typing import Any, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ def loading(task: Task[TextClassificationModel], name: str) -> None:
     assert_type(onnxhub.load("ner"), TokenClassificationModel)
     assert_type(onnxhub.load("embeddings", provider=["cuda", "cpu"]), FeatureExtractionModel)
     assert_type(onnxhub.load(task), TextClassificationModel)
-    assert_type(onnxhub.load(name), Model[object, object, object])
+    assert_type(onnxhub.load(name), Model[Any, Any, Any])
 
 
 def text_classification(model: TextClassificationModel) -> None:

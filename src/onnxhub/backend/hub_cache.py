@@ -68,6 +68,7 @@ class CachedRepository:
     folder: Path
 
     def snapshot(self, commit: str) -> Path:
+        """The folder of a commit's files."""
         return self.folder / "snapshots" / commit
 
     def stored(self, revision: str) -> Listing | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.ort_model import build_ort_model
-from onnxhub.backend.safety import operators
 from onnxhub.backend.safetensors import read_safetensors
+from onnxhub.backend.safety import operators
 from onnxhub.backend.session import build_session
 from onnxhub.backend.tokenizer import load_tokenizer
 from onnxhub.backend.tokenizer_conversion import convert_tokenizer
@@ -67,13 +67,17 @@ class OnnxBackend:
         """The graph's outputs."""
         return self.session.output_shapes
 
-    @cached_property
+    @property
     def tokenizer(self) -> Tokenizer:
         """The model's tokenizer.
 
         Raises:
             TaskMismatchError: the repository has none.
         """
+        return self._tokenizer
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
         if not self.repository.has("tokenizer.json"):
             return convert_tokenizer(self.repository, self.config)
         return load_tokenizer(self.repository, self.config)
@@ -100,7 +104,7 @@ class OnnxBackend:
         return {"model": self.session.inference_session}
 
     def ort_model(self, class_name: str) -> ORTModel:
-        """optimum's class of this name over the session."""
+        """The class of optimum with this name, over the session."""
         return build_ort_model(self, class_name)
 
     def close(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onnxruntime import InferenceSession
-    from onnxruntime import SessionOptions as OrtSessionOptions
 
     from onnxhub._protocols import Features, Outputs
     from onnxhub.backend.providers import Provider
@@ -138,7 +138,7 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
     return session
 
 
-def _session_options(path: Path, options: SessionOptions) -> OrtSessionOptions:
+def _session_options(path: Path, options: SessionOptions) -> Any:
     built = onnxruntime().SessionOptions()
     # Lengths differ from call to call: a memory pattern for each shape is memory that is never used again.
     built.enable_mem_pattern = False
@@ -161,8 +161,7 @@ def _threads(path: Path) -> int:
 
 def _runtime_errors() -> tuple[type[Exception], ...]:
     """ONNX Runtime's exceptions; they have no base class of their own."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
+    state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented",
              "RuntimeException", "EPFail", "ModelLoadCanceled", "NoModel")  # fmt: skip
     return tuple(getattr(state, name) for name in names if hasattr(state, name))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -34,9 +33,11 @@ class Files(Protocol):
 
     def json(self, name: str) -> Mapping[str, object] | None:
         """The object of a JSON file; None if there is no such file."""
+        ...
 
     def path(self, name: str) -> Path:
         """A file on disk."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class FastTokens:
     @property
     def type_ids(self) -> NDArray[np.int64]:
         """Shape ``(n,)``; zeros where the tokenizer's class does not tell the texts of a pair apart."""
-        return np.array(self.encoding.type_ids if self.has_type_ids else [0] * len(self.encoding), np.int64)
+        return np.array(self.encoding.type_ids if self.has_type_ids else [0] * len(self.encoding.ids), np.int64)
 
     @property
     def sequences(self) -> NDArray[np.int8]:
@@ -80,8 +81,11 @@ class TextTokenizer:
     max_length: int | None
     padding_side: str
     truncation_side: str
-    special: Mapping[str, str]
-    """Role (``"cls_token"``, ...) -> token."""
+    padding: Mapping[str, int]
+    """Graph input name -> the value that fills short rows."""
+    cls_token_id: int | None
+    unk_token_id: int | None
+    marks_subwords: bool
     has_type_ids: bool = True
     has_offsets: bool = True
 
@@ -93,26 +97,6 @@ class TextTokenizer:
         inputs = texts if pairs is None else list(zip(texts, pairs, strict=True))
         return [FastTokens(encoding, self.has_type_ids) for encoding in self.backend.encode_batch(inputs)]
 
-    @cached_property
-    def padding(self) -> Mapping[str, int]:
-        """What fills short rows."""
-        return {"input_ids": self._id("pad_token") or 0}
-
-    @cached_property
-    def cls_token_id(self) -> int | None:
-        """Id of the classification token."""
-        return self._id("cls_token")
-
-    @cached_property
-    def unk_token_id(self) -> int | None:
-        """Id of the unknown token."""
-        return self._id("unk_token")
-
-    @cached_property
-    def marks_subwords(self) -> bool:
-        """Whether the model has a prefix for continuing subwords."""
-        return bool(getattr(self.backend.model, "continuing_subword_prefix", None))
-
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """The tokens of ids."""
         return [self.backend.id_to_token(int(one)) or "" for one in ids]
@@ -121,10 +105,6 @@ class TextTokenizer:
         """Tokens back to text, as transformers' ``convert_tokens_to_string``."""
         decoder = self.backend.decoder
         return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
-
-    def _id(self, role: str) -> int | None:
-        token = self.special.get(role)
-        return None if token is None else self.backend.token_to_id(token)
 
 
 def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
@@ -138,7 +118,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
     path = files.path("tokenizer.json")
     try:
         backend = Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001  # tokenizers raises bare Exception, whatever is wrong with the file
+    except Exception as error:  # tokenizers raises bare Exception, whatever is wrong with the file
         raise IntegrityError(str(path), f"no tokenizer could be read from it: {error}") from error
     options = files.json("tokenizer_config.json") or {}
     padding_side = options.get("padding_side") or (backend.padding or {}).get("direction")
@@ -150,13 +130,17 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
                                                 *added_tokens(options).values())}  # fmt: skip
     special = special_tokens(family, options, files.json("special_tokens_map.json") or {}, known)
     adapt(backend, family, options, special)
+    ids = {role: backend.token_to_id(str(getattr(token, "content", token))) for role, token in special.items()}
     names = options.get("model_input_names")
     return TextTokenizer(
         backend,
         max_length=usable_length(files.json("sentence_bert_config.json") or {}, options, config),
         padding_side=str(padding_side or family.padding_side),
         truncation_side=str(truncation_side or "right"),
-        special={role: str(getattr(token, "content", token)) for role, token in special.items()},
+        padding={"input_ids": ids.get("pad_token") or 0},
+        cls_token_id=ids.get("cls_token"),
+        unk_token_id=ids.get("unk_token"),
+        marks_subwords=bool(getattr(backend.model, "continuing_subword_prefix", None)),
         has_type_ids="token_type_ids" in names if isinstance(names, Sequence) else family.type_ids,
     )
 

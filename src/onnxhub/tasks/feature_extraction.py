@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self, overload
+from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
 
 from onnxhub._model import Encoded, Encoder, Model
-from onnxhub._numeric import finite, l2_normalize, sigmoid
+from onnxhub._numeric import finite, l2_normalize
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, register
+from onnxhub._sentence_transformers import POOLINGS, Dense, Pooling, dense_layer, modules, pooling_modes
 from onnxhub._text import as_text, encode_prefix, graph_row, positive, require_inputs
 from onnxhub._windows import truncate
-from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
+from onnxhub.errors import InvalidInputError, InvalidOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import EllipsisType
     from typing import TypeAlias
 
@@ -29,8 +29,6 @@ __all__ = ["EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"]
 
 if TYPE_CHECKING:
     Vectors: TypeAlias = NDArray[np.float32]
-
-Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 
 NAME = "feature-extraction"
 SENTENCE = "sentence_embedding"
@@ -112,23 +110,6 @@ class EmbeddingEncoder(Encoder[str, EmbeddingItem]):
         return int(np.flatnonzero(self.tokenizer.encode([prompt])[0].sequences == 0)[-1]) + 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Dense:
-    """A linear layer after the pooling."""
-
-    weight: Vectors
-    """Shape ``(out, in)``."""
-    bias: Vectors | None
-    """Shape ``(out,)``."""
-    activation: Callable[[Vectors], Vectors]
-    """Applied to the result."""
-
-    def __call__(self, vectors: Vectors) -> Vectors:
-        """Shape: ``(in,) -> (out,)``."""
-        result = vectors @ self.weight.T
-        return self.activation(result if self.bias is None else result + self.bias)
-
-
 @dataclass(frozen=True)
 class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
     """Token vectors ``(batch, tokens, dim)`` to one vector a text, ``(dim,)``.
@@ -165,7 +146,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
         return cls(
             pooling=pooling_modes(poolings[0][1]) if poolings else "mean",
             normalize=bool(modules(backend, "Normalize")),
-            dense=tuple(_dense(backend, folder, config) for folder, config in modules(backend, "Dense")),
+            dense=tuple(dense_layer(backend, folder, config) for folder, config in modules(backend, "Dense")),
             dim=_dimensions(backend),
         )
 
@@ -245,10 +226,8 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        model = self.with_options(
-            prompt_name=prompt_name, pooling=pooling, normalize=normalize, truncate_dim=truncate_dim
-        )
-        return model._call(inputs)
+        options = {"prompt_name": prompt_name, "pooling": pooling, "normalize": normalize, "truncate_dim": truncate_dim}
+        return self._call(inputs, options)
 
     def with_options(
         self,
@@ -269,8 +248,7 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
         Returns:
             float32: ``()`` for two texts, ``(m,)`` for a text and a list, ``(n, m)`` for two lists.
         """
-        # `_call` and not `self(...)`: which overload it is, is the caller's question.
-        left, right = (l2_normalize(np.asarray(self._call(texts), np.float32)) for texts in (first, second))
+        left, right = (l2_normalize(np.asarray(self._call(texts, {}), np.float32)) for texts in (first, second))
         return np.asarray(left @ right.T, np.float32)
 
     def _gather(self, results: list[Vectors]) -> Vectors:
@@ -278,76 +256,6 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             return np.stack(results)
         known = self.postprocessor
         return known.none() if isinstance(known, EmbeddingPostprocessor) else np.empty((0, 0), np.float32)
-
-
-def _mean(tokens: Vectors) -> Vectors:
-    return np.asarray(tokens.mean(axis=0))
-
-
-def _weighted_mean(tokens: Vectors) -> Vectors:
-    weights = np.arange(1, len(tokens) + 1, dtype=np.float32)
-    return np.asarray(weights @ tokens / weights.sum())
-
-
-POOLINGS: Mapping[str, Callable[[Vectors], Vectors]] = {
-    "cls": lambda tokens: tokens[0],
-    "mean": _mean,
-    "max": lambda tokens: np.asarray(tokens.max(axis=0)),
-    "mean_sqrt_len_tokens": lambda tokens: np.asarray(tokens.sum(axis=0) / np.sqrt(np.float32(len(tokens)))),
-    "weightedmean": _weighted_mean,
-    "lasttoken": lambda tokens: tokens[-1],
-}
-"""sentence-transformers' pooling modes (``Pooling.forward``) for one text; shape ``(tokens, dim) -> (dim,)``."""
-
-_OLD_NAMES = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
-
-_ACTIVATIONS: Mapping[str, Callable[[Vectors], Vectors]] = {
-    "Identity": lambda vectors: vectors,
-    "Tanh": np.tanh,
-    "ReLU": lambda vectors: np.maximum(vectors, 0),
-    "Sigmoid": sigmoid,
-}
-
-
-def pooling_modes(config: Mapping[str, object]) -> tuple[Pooling, ...]:
-    """The modes of a ``1_Pooling/config.json``, in either of sentence-transformers' two forms."""
-    modes = config.get("pooling_mode")
-    if isinstance(modes, str):
-        modes = [modes]
-    if not isinstance(modes, list):
-        modes = [mode for name, mode in _OLD_NAMES.items() if config.get(name) is True]
-    return tuple(modes) or ("mean",)
-
-
-def modules(backend: Backend, kind: str) -> list[tuple[str, Mapping[str, object]]]:
-    """Folder and configuration of sentence-transformers' modules of one kind (``Normalize`` has no files)."""
-    listed = backend.json_list("modules.json")
-    if listed is None:
-        # Repositories with a pooling configuration but no list of modules exist.
-        found = backend.json(f"1_{kind}/config.json") or {}
-        return [(f"1_{kind}", found)] if found else []
-    entries = [entry for entry in listed if isinstance(entry, Mapping)]
-    folders = [str(entry.get("path", "")) for entry in entries if str(entry.get("type", "")).endswith(f".{kind}")]
-    return [(folder, backend.json(f"{folder}/config.json") or {}) for folder in folders]
-
-
-def _dense(backend: Backend, folder: str, config: Mapping[str, object]) -> Dense:
-    weights = backend.weights(f"{folder}/model.safetensors")
-    if weights is None or "linear.weight" not in weights:
-        problem = f"its dense layer {folder} has no model.safetensors with linear.weight (pickled weights are not read)"
-        raise TaskMismatchError(backend.model_id, NAME, (problem,))
-    name = str(config.get("activation_function") or "torch.nn.modules.activation.Tanh").rpartition(".")[2]
-    if name not in _ACTIVATIONS:
-        problem = f"its dense layer {folder} has the activation {name}; known are {', '.join(_ACTIVATIONS)}"
-        raise TaskMismatchError(backend.model_id, NAME, (problem,))
-    return Dense(weights["linear.weight"], weights.get("linear.bias"), _ACTIVATIONS[name])
 
 
 def _dimensions(backend: Backend) -> int:

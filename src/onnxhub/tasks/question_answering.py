@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Self, TypeAlias, overload
 
@@ -13,12 +12,13 @@ from onnxhub._model import Encoded, Encoder, Model
 from onnxhub._numeric import finite, log_softmax
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, register
+from onnxhub._spans import best_first, span_scores, word_spans
 from onnxhub._text import as_text, graph_row, positive, require_inputs, require_offsets, trim
 from onnxhub._windows import room, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from types import EllipsisType
 
     from numpy.typing import NDArray
@@ -30,11 +30,6 @@ __all__ = ["Answer", "QuestionAnsweringItem", "QuestionAnsweringModel", "Questio
 QuestionContext: TypeAlias = tuple[str, str]
 
 NAME = "question-answering"
-UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
-    "\U00020000-\U0003ffff]"
-)
-"""Thai, Lao, Burmese, Khmer, kana and Han: what stands between two spaces is no word there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +205,8 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         positions: NDArray[np.intp],
     ) -> list[Answer]:
         inside = item.answerable[positions] & (positions >= 0)
-        scores = _span_scores(starts, ends, inside, self.max_answer_tokens)
-        spans = character_spans(item)
+        scores = span_scores(starts, ends, inside, self.max_answer_tokens)
+        spans = word_spans(item.context, item.offsets, item.answerable, item.words)
         answers: dict[tuple[int, int], Answer] = {}
         for flat in best_first(scores, 16 * self.top_k + 64):
             length, window, column = np.unravel_index(flat, scores.shape)
@@ -232,16 +227,6 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
     @overload
     def __call__(
         self,
-        inputs: str,
-        context: str,
-        *,
-        top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ...,
-    ) -> Answer: ...
-    @overload
-    def __call__(
-        self,
         inputs: QuestionContext,
         *,
         top_k: int | EllipsisType = ...,
@@ -257,6 +242,16 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
         max_answer_tokens: int | EllipsisType = ...,
         allow_no_answer: bool | EllipsisType = ...,
     ) -> list[Answer]: ...
+    @overload
+    def __call__(
+        self,
+        inputs: str,
+        context: str,
+        *,
+        top_k: int | EllipsisType = ...,
+        max_answer_tokens: int | EllipsisType = ...,
+        allow_no_answer: bool | EllipsisType = ...,
+    ) -> Answer: ...
     def __call__(
         self,
         inputs: object,
@@ -279,8 +274,8 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
             InvalidInputError: an input is no such pair, a text is empty, or a question fills the whole window.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        model = self.with_options(top_k=top_k, max_answer_tokens=max_answer_tokens, allow_no_answer=allow_no_answer)
-        return model._call(inputs if context is ... else (inputs, context))
+        options = {"top_k": top_k, "max_answer_tokens": max_answer_tokens, "allow_no_answer": allow_no_answer}
+        return self._call(inputs if context is ... else (inputs, context), options)
 
     def with_options(
         self,
@@ -318,56 +313,10 @@ def as_question_context(value: object, index: int | None) -> QuestionContext:
     return question, context
 
 
-def character_spans(item: QuestionAnsweringItem) -> NDArray[np.int32]:
-    """Where an answer starts that begins with a token, and where one ends that ends with it; shape ``(n, 2)``.
-
-    With words, a token stands for its whole word, as transformers does, but not in scripts without spaces: there a
-    whole sentence can be one "word" of the tokenizer.
-    """
-    tokens = np.flatnonzero(item.answerable)
-    if item.words is None or not len(tokens):
-        return item.offsets
-    words, offsets = item.words[tokens], item.offsets[tokens]
-    firsts = np.concatenate([[0], np.flatnonzero(np.diff(words)) + 1])
-    starts, ends = np.minimum.reduceat(offsets[:, 0], firsts), np.maximum.reduceat(offsets[:, 1], firsts)
-    whole = np.ones(len(firsts), bool)
-    if UNSPACED.search(item.context):
-        whole[:] = [not UNSPACED.search(item.context, start, end) for start, end in zip(starts, ends, strict=True)]
-    sizes = np.diff(np.append(firsts, len(tokens)))
-    spans = item.offsets.copy()
-    spans[tokens] = np.where(
-        np.repeat(whole, sizes)[:, np.newaxis], np.repeat(np.stack([starts, ends], axis=1), sizes, axis=0), offsets
-    )
-    return spans
-
-
-def best_first(scores: NDArray[np.float32], most: int) -> Iterator[np.intp]:
-    """Flat indices by falling score, ``-inf`` left out; only the first ``most`` are sorted, until more are wanted."""
-    flat = -scores.ravel()
-    if len(flat) > most:
-        top = np.argpartition(flat, most)[:most]
-        yield from top[np.lexsort((top, flat[top]))]
-    order = np.argsort(flat, kind="stable")
-    yield from order[: np.searchsorted(flat[order], np.inf)]
-
-
-def _span_scores(
-    starts: NDArray[np.float32], ends: NDArray[np.float32], inside: NDArray[np.bool_], most: int
-) -> NDArray[np.float32]:
-    """Log-scores of all spans of at most ``most`` tokens: ``[length - 1, window, first token]``."""
-    starts = np.where(inside, starts, np.float32(-np.inf))
-    ends = np.where(inside, ends, np.float32(-np.inf))
-    width = starts.shape[1]
-    scores = np.full((min(most, width), *starts.shape), -np.inf, np.float32)
-    for extra, of_length in enumerate(scores):
-        np.add(starts[:, : width - extra], ends[:, extra:], out=of_length[:, : width - extra])
-    return scores
-
-
 def _no_answer(
     starts: NDArray[np.float32], ends: NDArray[np.float32], item: QuestionAnsweringItem, positions: NDArray[np.intp]
 ) -> Answer:
-    """ "No answer", with its score in the window that is least sure of it: another window may have found one."""
+    """The answer "none", with its score in the window that is least sure of it: another may have found one."""
     if item.null is None:
         msg = "False for this model: its tokenizer has no classification token that could stand for 'no answer'"
         raise InvalidOptionError("allow_no_answer", True, msg)

@@ -217,7 +217,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
             raise TaskMismatchError("the model", NAME, (problem,))
         by_row = np.stack([self.scores(row) for row in logits])
         scores = finite(by_row[0] if item.rows == 1 else np.average(by_row, axis=0, weights=item.weights))
-        order = np.argsort(-scores, kind="stable")[: self.top_k]
+        order: list[int] = np.argsort(-scores, kind="stable")[: self.top_k].tolist()
         ranking = tuple(LabelScore(self.labels[index], float(scores[index])) for index in order)
         return Classification(ranking[0].label, ranking[0].score, ranking)
 
@@ -254,7 +254,7 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
             InvalidInputError: an input is no text or pair; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.with_options(top_k=top_k, long_text=long_text)._call(inputs)
+        return self._call(inputs, {"top_k": top_k, "long_text": long_text})
 
     def with_options(self, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
@@ -262,7 +262,7 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
 
 
 def activation_of(problem_type: object, labels: int) -> Activation:
-    """transformers' rule (``TextClassificationPipeline.postprocess``): the problem type, else the number of labels."""
+    """The rule of transformers (``TextClassificationPipeline.postprocess``): the problem type, else the number of labels."""
     if problem_type == "regression":
         return "none"
     return "sigmoid" if problem_type == "multi_label_classification" or labels == 1 else "softmax"

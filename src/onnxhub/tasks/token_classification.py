@@ -176,9 +176,9 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         return self._entities(item.text, scores, spans)
 
     def _entities(self, text: str, scores: NDArray[np.float32], spans: NDArray[np.int32]) -> list[Entity]:
-        best = scores.argmax(axis=1)
+        best: list[int] = scores.argmax(axis=1).tolist()
         labels = [self.labels[index] for index in best]
-        certain = scores[np.arange(len(best)), best].tolist()
+        certain: list[float] = scores.max(axis=1).tolist()
         groups = _each(labels) if self.aggregation == "none" else group(labels, self.labels)
         entities = []
         for label, first, stop in groups:
@@ -226,7 +226,7 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.with_options(aggregation=aggregation, ignore_labels=ignore_labels)._call(inputs)
+        return self._call(inputs, {"aggregation": aggregation, "ignore_labels": ignore_labels})
 
     def with_options(
         self,
@@ -320,8 +320,8 @@ def _by_word(scores: NDArray[np.float32], starts: NDArray[np.intp], aggregation:
         return scores[starts]
     sizes = np.diff(np.append(starts, len(scores)))
     if aggregation == "average":
-        means: NDArray[np.float32] = np.add.reduceat(scores, starts, axis=0) / sizes[:, np.newaxis].astype(np.float32)
-        return means
+        sums: NDArray[np.float32] = np.add.reduceat(scores, starts, axis=0)
+        return np.asarray(sums / sizes[:, np.newaxis], np.float32)
     certainty = scores.max(axis=1)
     word = np.repeat(np.arange(len(starts)), sizes)
     # By word, then falling certainty, then position: the first of each word is its most certain token.

@@ -1,0 +1,26 @@
+"""The texts that are measured; the same at every run."""
+
+from __future__ import annotations
+
+import random
+
+SHORT = "Using ONNX models with Hugging Face is quite easy!"
+QUESTION = "Who wrote the first program?"
+
+WORDS = (
+    "the of and to in was is for with that it on by from a an first program engine machine wrote published letter "
+    "London Paris Ada Lovelace Charles Babbage Geneva committee president company river mathematics translation notes "
+    "analytical computation internationalization unbelievable yesterday visited described numbers Bernoulli method "
+    "state-of-the-art don't 1843 museum university professor"
+).split()
+
+
+def document(words: int) -> str:
+    """Sentences of plain English words, so many in all."""
+    chance = random.Random(0)
+    left, sentences = words, []
+    while left:
+        sentence = chance.choices(WORDS, k=min(left, chance.randint(6, 24)))
+        left -= len(sentence)
+        sentences.append(" ".join(sentence).capitalize() + ".")
+    return " ".join(sentences)

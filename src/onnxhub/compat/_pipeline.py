@@ -1,0 +1,158 @@
+"""What the four pipelines share: options at construction and at the call, one input, lists and generators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from onnxhub._model import Model
+from onnxhub._windows import room, truncate
+from onnxhub.errors import InvalidInputError, InvalidOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self, TypeAlias
+
+    from numpy.typing import NDArray
+
+    from onnxhub._model import Encoder
+    from onnxhub._postprocessor import Postprocessor
+    from onnxhub._protocols import Backend
+
+    Json: TypeAlias = Any
+    """Dicts and lists of strings and numbers. Their nesting depends on the values of options and inputs, as
+    transformers' does, so that no narrower type would be true."""
+    Truncation: TypeAlias = bool | str | None
+
+__all__ = ["Pipeline", "declared_length", "kept", "strategy"]
+
+UNLIMITED = 1_000_000
+"""A ``model_max_length`` of this size or more is transformers' way to say that there is none."""
+STRATEGIES = ("longest_first", "only_first", "only_second", "do_not_truncate")
+
+
+class Pipeline:
+    """A callable that gives what transformers' pipeline of the same name gives.
+
+    It wraps a Model, ``model``, whose encoder and postprocessor are replaced by those of the subclass.
+    """
+
+    options: ClassVar[frozenset[str]]
+    """Names of the options, at construction and at the call."""
+    encoder: ClassVar[type[Encoder[Any, Any]]]
+    postprocessor: ClassVar[type[Postprocessor[Any, Any]]]
+
+    def __init__(
+        self, model: Model[Any, Any, Any], options: Mapping[str, object] | None = None, batch_size: int | None = None
+    ) -> None:
+        """Wrap a loaded model; ``onnxhub.pipeline`` does this.
+
+        Args:
+            model: Any Model of the task.
+            options: Defaults for the options of the call.
+            batch_size: Inputs of a generator that are read at once. Lists are batched by their tokens.
+        """
+        if not isinstance(batch_size or 1, int) or (batch_size or 1) < 1:
+            raise InvalidOptionError("batch_size", batch_size, "a whole number of at least 1")
+        self.model = model
+        self._options = dict(options or {})
+        self._batch_size = batch_size
+        plain: Model[Any, Any, Any] = Model(
+            model.task,
+            model.backend,
+            encoder=self.encoder.for_model(model.backend),
+            postprocessor=self.postprocessor.for_model(model.backend),
+            info=model.info,
+        )
+        self._runner = self._bound(plain, self._options)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} over {self.model!r}>"
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        return type(self), (self.model, self._options, self._batch_size)
+
+    def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
+        """Fields of encoder and postprocessor for the options that were given: transformers' precedence."""
+        return dict(options)
+
+    def _bound(self, model: Model[Any, Any, Any], options: Mapping[str, object]) -> Model[Any, Any, Any]:
+        for name in sorted(options.keys() - self.options):
+            expected = f"an option of {self.model.task.name}: {', '.join(sorted(self.options))}"
+            raise InvalidOptionError(name, options[name], expected, tuple(self.options))
+        return model._with(self._fields(options))  # noqa: SLF001  # compat has no options of a Model to name
+
+    def _run(self, inputs: Json, options: Mapping[str, object]) -> Json:
+        """One result for one input, a list for a list, an iterator for a generator or a data set."""
+        model = self._bound(self._runner, options)
+        lazy = as_iterator(inputs)
+        return model(inputs) if lazy is None else self._stream(model, lazy)
+
+    def _stream(self, model: Model[Any, Any, Any], inputs: Iterator[object]) -> Iterator[Json]:
+        # Not Model.stream: a generator that waits for the last result must not be read ahead.
+        while chunk := list(islice(inputs, self._batch_size or 1)):
+            yield from model(chunk)
+
+
+def as_iterator(inputs: object) -> Iterator[object] | None:
+    """The inputs of a generator, or of a data set (anything with a length and indices, as torch's have)."""
+    if isinstance(inputs, Iterator):
+        return inputs
+    if isinstance(inputs, str | bytes | list | tuple | dict) or hasattr(inputs, "tolist"):
+        return None
+    if hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__"):
+        return (inputs[index] for index in range(len(inputs)))
+    return None
+
+
+def declared_length(backend: Backend) -> int | None:
+    """transformers' ``tokenizer.model_max_length``; where there is none, what the configuration says; else None."""
+    declared = (backend.json("tokenizer_config.json") or {}).get("model_max_length")
+    if isinstance(declared, int | float) and 0 < declared < UNLIMITED:
+        return int(declared)
+    return backend.tokenizer.max_length
+
+
+def strategy(truncation: Truncation, max_length: int | None, padding: bool | str | None) -> str:
+    """The truncation that transformers makes of these arguments of its tokenizers.
+
+    Raises:
+        InvalidOptionError: there is none of that name.
+    """
+    if truncation is None:
+        return "longest_first" if max_length is not None and padding in (None, False) else "do_not_truncate"
+    if isinstance(truncation, bool):
+        return "longest_first" if truncation else "do_not_truncate"
+    if truncation not in STRATEGIES:
+        raise InvalidOptionError("truncation", truncation, f"True, False or one of {', '.join(STRATEGIES)}", STRATEGIES)
+    return truncation
+
+
+def kept(sequences: NDArray[np.int8], how: str, max_length: int | None, side: str) -> NDArray[np.intp]:
+    """Positions of the tokens that are kept.
+
+    Args:
+        sequences: Which text each token is of, -1 for special tokens; shape ``(n,)``.
+        how: A strategy, see ``strategy``.
+        max_length: The most tokens.
+        side: The end that a text loses.
+
+    Raises:
+        InvalidInputError: the one text that may be cut has too few tokens.
+    """
+    size = len(sequences)
+    if how == "do_not_truncate" or max_length is None or size <= max_length:
+        return np.arange(size)
+    if how == "longest_first":
+        return truncate(sequences, max_length, side)
+    text = 0 if how == "only_first" else 1
+    width = room(sequences, text, max_length)
+    if width <= 0:
+        msg = f"the text that truncation={how!r} cuts is too short to bring {size} tokens down to {max_length}"
+        raise InvalidInputError(msg)
+    own = np.flatnonzero(sequences == text)
+    dropped = own[width:] if side == "right" else own[: len(own) - width]
+    return np.delete(np.arange(size), dropped)

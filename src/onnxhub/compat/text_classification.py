@@ -1,0 +1,185 @@
+"""transformers' ``TextClassificationPipeline``: ``[{"label": ..., "score": ...}]``, nested in many ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
+
+import numpy as np
+
+from onnxhub._model import Encoded, Encoder
+from onnxhub._numeric import finite, sigmoid, softmax
+from onnxhub._postprocessor import Postprocessor, labels_of
+from onnxhub._text import as_text, graph_row, require_inputs
+from onnxhub.compat._pipeline import Pipeline, declared_length, kept, strategy
+from onnxhub.errors import InvalidInputError, InvalidOptionError
+from onnxhub.tasks.text_classification import NAME, ClassificationItem, activation_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from onnxhub._protocols import Backend, Outputs, Tokenizer, Tokens
+    from onnxhub.compat._pipeline import Json, Truncation
+    from onnxhub.tasks.text_classification import Activation
+
+__all__ = ["TextClassificationOptions", "TextClassificationPipeline"]
+
+ACTIVATIONS = ("sigmoid", "softmax", "none")
+
+
+class TextClassificationOptions(TypedDict, total=False):
+    """The options, of the constructor and of the call."""
+
+    top_k: int | Literal[""] | None
+    return_all_scores: bool | None
+    function_to_apply: str | None
+    truncation: Truncation
+    max_length: int | None
+    padding: bool | str | None
+
+
+@dataclass(frozen=True)
+class TextEncoder(Encoder[Any, ClassificationItem]):
+    """A text, a dict of text and text_pair, or the older ``[[text, text_pair]]``, to one row; whole, unless asked."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+    longest: int | None
+    """What ``truncation`` without ``max_length`` cuts to."""
+    truncation: Truncation = None
+    max_length: int | None = None
+    padding: bool | str | None = None
+    """Decides only whether ``max_length`` alone truncates: a row is as long as its batch wants."""
+
+    def __post_init__(self) -> None:
+        strategy(self.truncation, self.max_length, self.padding)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the model's tokenizer and its graph's input names."""
+        return cls(backend.tokenizer, require_inputs(backend, NAME), declared_length(backend))
+
+    def __call__(self, inputs: Sequence[object]) -> list[Encoded[ClassificationItem]]:
+        """One item an input."""
+        return [self._encoded(value, index) for index, value in enumerate(inputs)]
+
+    def _encoded(self, value: object, index: int) -> Encoded[ClassificationItem]:
+        tokens = self._tokens(value, index)
+        limit = self.longest if self.max_length is None else self.max_length
+        how = strategy(self.truncation, self.max_length, self.padding)
+        try:
+            positions = kept(tokens.sequences, how, limit, self.tokenizer.truncation_side)
+        except InvalidInputError as error:
+            raise error.at(index) from None
+        return Encoded([graph_row(tokens, positions, self.inputs)], ClassificationItem())
+
+    def _tokens(self, value: object, index: int) -> Tokens:
+        text, pair = text_and_pair(value, index)
+        # transformers takes an empty second text for none.
+        return self.tokenizer.encode([text], [pair] if pair else None)[0]
+
+
+def text_and_pair(value: object, index: int) -> tuple[str, str | None]:
+    """The text or texts of an input.
+
+    Raises:
+        InvalidInputError: it has none.
+    """
+    match value:
+        case {"text": text, **others} if not others.keys() - {"text_pair"}:
+            pair = others.get("text_pair")
+        case [[text, pair]] if isinstance(value, list):
+            pass
+        case str():
+            text, pair = value, None
+        case _:
+            msg = "expected a str, or a pair of texts as {'text': ..., 'text_pair': ...}"
+            raise InvalidInputError(f"{msg}, got {type(value).__name__}", index)
+    return as_text(text, index), None if pair is None else as_text(pair, index, "text_pair")
+
+
+@dataclass(frozen=True)
+class LabelPostprocessor(Postprocessor[ClassificationItem, "Json"]):
+    """Logits ``(1, labels)`` to a dict or a list of dicts."""
+
+    labels: Sequence[str]
+    activation: Activation
+    top_k: int | None = 1
+    legacy: bool = True
+    """transformers' ``_legacy``: ``top_k`` was never given, so one label is a dict, and all keep the model's order."""
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes labels and activation from ``config.json``."""
+        labels = labels_of(backend)
+        return cls(labels, activation_of(backend.config.get("problem_type"), len(labels)))
+
+    def decode(self, rows: Outputs, item: ClassificationItem) -> Json:
+        """The best label, or several."""
+        del item
+        scores = finite(self._scores(rows["logits"][0]))
+        if self.legacy and self.top_k == 1:
+            return self._entry(int(scores.argmax()), scores)
+        if self.legacy:
+            return [self._entry(index, scores) for index in range(len(scores))]
+        order = np.argsort(-scores, kind="stable").tolist()
+        return [self._entry(index, scores) for index in order[: self.top_k]]
+
+    def _scores(self, logits: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        if self.activation == "softmax":
+            return softmax(logits)
+        return sigmoid(logits) if self.activation == "sigmoid" else logits
+
+    def _entry(self, index: int, scores: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, object]:
+        return {"label": self.labels[index], "score": float(scores[index])}
+
+
+class TextClassificationPipeline(Pipeline):
+    """``transformers.TextClassificationPipeline`` over an onnxhub Model."""
+
+    options = frozenset(TextClassificationOptions.__annotations__)
+    encoder = TextEncoder
+    postprocessor = LabelPostprocessor
+
+    def __call__(self, inputs: Json, **options: Unpack[TextClassificationOptions]) -> Json:
+        """Classify a text, a pair ``{"text": ..., "text_pair": ...}``, or a list or generator of them.
+
+        Args:
+            inputs: What to classify.
+            **options: ``top_k``: labels to give; None gives all. ``function_to_apply``: ``"sigmoid"``, ``"softmax"``
+                or ``"none"`` in place of the model's own. ``truncation``, ``max_length``: as for a tokenizer.
+                ``return_all_scores``: the older form of ``top_k``.
+
+        Returns:
+            For a text a list of dicts; for a dict a dict, or a list if ``top_k`` was given; for a list a list of
+            these. A text whose ``top_k`` is given to the constructor is nested twice, as in transformers.
+
+        Example:
+            >>> onnxhub.pipeline("text-classification", "models/sentiment")("Quite easy!")[0]["label"]
+            'POSITIVE'
+        """
+        result = self._run(inputs, options)
+        return [result] if isinstance(inputs, str) and "top_k" not in options else result
+
+    def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
+        cutting = {name: options[name] for name in ("truncation", "max_length", "padding") if name in options}
+        return {**cutting, **self._ranking(options), **_activation(options.get("function_to_apply"))}
+
+    def _ranking(self, options: Mapping[str, Any]) -> dict[str, object]:
+        top_k = options.get("top_k", "")
+        if top_k is None or isinstance(top_k, int):
+            return {"top_k": top_k, "legacy": False}
+        if top_k:
+            raise InvalidOptionError("top_k", top_k, "a whole number, or None for all labels")
+        everything = options.get("return_all_scores")
+        if everything is None:
+            everything = self.model.backend.config.get("return_all_scores")
+        return {} if everything is None else {"top_k": None if everything else 1}
+
+
+def _activation(name: str | None) -> dict[str, object]:
+    if name is None:
+        return {}
+    if not isinstance(name, str) or name.lower() not in ACTIVATIONS:
+        raise InvalidOptionError("function_to_apply", name, "'sigmoid', 'softmax' or 'none'", ACTIVATIONS)
+    return {"activation": name.lower()}

@@ -1,0 +1,290 @@
+"""transformers' ``TokenClassificationPipeline``: ``[{"entity": ..., "score": ..., "word": ..., ...}]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+
+import numpy as np
+
+from onnxhub._model import Encoded, Encoder
+from onnxhub._numeric import finite, softmax
+from onnxhub._postprocessor import Postprocessor, labels_of
+from onnxhub._text import as_text, graph_row, require_inputs, require_offsets
+from onnxhub._windows import truncate, windows
+from onnxhub.compat._pipeline import Pipeline, declared_length
+from onnxhub.errors import InvalidInputError, InvalidOptionError
+from onnxhub.tasks.token_classification import AGGREGATIONS, NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from onnxhub._protocols import Backend, Outputs, Tokenizer, Tokens
+    from onnxhub.compat._pipeline import Json
+
+    Entity: TypeAlias = dict[str, Any]
+    Scored: TypeAlias = tuple["Token", NDArray[np.float32]]
+    """A token with its scores, shape ``(labels,)``."""
+
+__all__ = ["TokenClassificationOptions", "TokenClassificationPipeline"]
+
+
+class TokenClassificationOptions(TypedDict, total=False):
+    """The options, of the constructor and of the call."""
+
+    aggregation_strategy: str | None
+    ignore_labels: list[str] | None
+    stride: int | None
+    grouped_entities: bool | None
+    ignore_subwords: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as transformers sees it."""
+
+    index: int
+    """Its position in its window."""
+    word: str
+    """As the vocabulary spells it; an unknown one as the text does."""
+    start: int
+    end: int
+    is_subword: bool
+    """Whether it goes on with the word of the token before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenItem:
+    """The tokens of each window, without special ones."""
+
+    windows: tuple[tuple[Token, ...], ...]
+
+    @property
+    def rows(self) -> int:
+        """The number of windows."""
+        return len(self.windows)
+
+
+@dataclass(frozen=True)
+class TokenEncoder(Encoder[str, TokenItem]):
+    """Texts to one row that is cut at the tokenizer's length, or, with a stride, to windows of that length."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+    longest: int | None
+    stride: int | None = None
+    """Tokens that neighbouring windows share."""
+
+    def __post_init__(self) -> None:
+        if self.stride is not None and self.longest is not None and not 0 <= self.stride < self.longest:
+            raise InvalidOptionError("stride", self.stride, f"less than the {self.longest} tokens that the model takes")
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the model's tokenizer and its graph's input names."""
+        return cls(require_offsets(backend, NAME), require_inputs(backend, NAME), declared_length(backend))
+
+    def __call__(self, inputs: Sequence[str]) -> list[Encoded[TokenItem]]:
+        """One item an input."""
+        texts = [as_text(value, index) for index, value in enumerate(inputs)]
+        encoded = self.tokenizer.encode(texts)
+        return [self._encoded(tokens, texts[index], index) for index, tokens in enumerate(encoded)]
+
+    def _encoded(self, tokens: Tokens, text: str, index: int) -> Encoded[TokenItem]:
+        sequences, side = tokens.sequences, self.tokenizer.truncation_side
+        if self.stride is None:
+            cuts = [truncate(sequences, self.longest, side)]
+        else:
+            cuts = windows(sequences, 0, self.longest, self.stride, side)
+        if not cuts:
+            msg = f"stride={self.stride} leaves no room for other tokens in a window of {self.longest}"
+            raise InvalidInputError(msg, index)
+        item = TokenItem(tuple(tuple(self._tokens(tokens, positions, text)) for positions in cuts))
+        return Encoded([graph_row(tokens, positions, self.inputs) for positions in cuts], item)
+
+    def _tokens(self, tokens: Tokens, positions: NDArray[np.intp], text: str) -> Iterator[Token]:
+        ids, own = tokens.ids[positions], tokens.sequences[positions] == 0
+        words = self.tokenizer.tokens(ids.tolist())
+        for index in np.flatnonzero(own).tolist():
+            start, end = tokens.offsets[positions[index]].tolist()
+            if ids[index] == self.tokenizer.unk_token_id:
+                yield Token(index, text[start:end], start, end, is_subword=False)
+            else:
+                yield Token(index, words[index], start, end, self._is_subword(words[index], text, start, end))
+
+    def _is_subword(self, word: str, text: str, start: int, end: int) -> bool:
+        """transformers' guess: WordPiece marks subwords, with all others a space starts a word."""
+        if self.tokenizer.marks_subwords:
+            return len(word) != end - start
+        return start > 0 and " " not in text[start - 1 : start + 1]
+
+
+@dataclass(frozen=True)
+class EntityPostprocessor(Postprocessor[TokenItem, "list[Entity]"]):
+    """Logits ``(windows, tokens, labels)`` to dicts of tokens or of groups of them."""
+
+    labels: Sequence[str]
+    join: Callable[[Sequence[str]], str]
+    """Tokens back to text, as the tokenizer's decoder does."""
+    aggregation_strategy: str = "none"
+    ignore_labels: Sequence[str] = ("O",)
+
+    def __post_init__(self) -> None:
+        if self.aggregation_strategy not in AGGREGATIONS:
+            expected = "one of " + ", ".join(map(repr, AGGREGATIONS))
+            raise InvalidOptionError("aggregation_strategy", self.aggregation_strategy, expected, AGGREGATIONS)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the labels from ``config.json``."""
+        return cls(labels_of(backend), backend.tokenizer.join)
+
+    def decode(self, rows: Outputs, item: TokenItem) -> list[Entity]:
+        """The entities of each window; where windows overlap, the longer."""
+        found: list[Entity] = []
+        for logits, tokens in zip(rows["logits"], item.windows, strict=True):
+            scores = finite(softmax(logits[[token.index for token in tokens]]))
+            found += self._kept(self._entities(list(zip(tokens, scores, strict=True))))
+        return found if item.rows == 1 else without_overlaps(found)
+
+    def _kept(self, entities: Iterable[Entity]) -> Iterator[Entity]:
+        return (one for one in entities if one.get("entity", one.get("entity_group")) not in self.ignore_labels)
+
+    def _entities(self, tokens: list[Scored]) -> list[Entity]:
+        if self.aggregation_strategy == "none":
+            return [self._token(one) for one in tokens]
+        if self.aggregation_strategy == "simple":
+            return self._grouped(map(self._token, tokens))
+        return self._grouped(map(self._word, words(tokens)))
+
+    def _token(self, scored: Scored) -> Entity:
+        token, scores = scored
+        label, score = self._best(scores)
+        return {
+            "entity": label,
+            "score": score,
+            "index": token.index,
+            "word": token.word,
+            "start": token.start,
+            "end": token.end,
+        }
+
+    def _word(self, tokens: Sequence[Scored]) -> Entity:
+        label, score = self._best(_word_scores([scores for _, scores in tokens], self.aggregation_strategy))
+        (first, _), (last, _) = tokens[0], tokens[-1]
+        word = self.join([token.word for token, _ in tokens])
+        return {"entity": label, "score": score, "word": word, "start": first.start, "end": last.end}
+
+    def _best(self, scores: NDArray[np.float32]) -> tuple[str, float]:
+        best = int(scores.argmax())
+        return self.labels[best], float(scores[best])
+
+    def _grouped(self, entities: Iterable[Entity]) -> list[Entity]:
+        """Neighbours of one type, joined; whatever is not tagged ``B-`` goes on with the entity before it."""
+        groups: list[list[Entity]] = []
+        for entity in entities:
+            begins, kind = _tag(entity["entity"])
+            if groups and not begins and kind == _tag(groups[-1][-1]["entity"])[1]:
+                groups[-1].append(entity)
+            else:
+                groups.append([entity])
+        return [self._group(group) for group in groups]
+
+    def _group(self, entities: Sequence[Entity]) -> Entity:
+        return {
+            "entity_group": entities[0]["entity"].split("-", 1)[-1],
+            "score": float(np.mean([np.float32(entity["score"]) for entity in entities])),
+            "word": self.join([entity["word"] for entity in entities]),
+            "start": entities[0]["start"],
+            "end": entities[-1]["end"],
+        }
+
+
+def words(tokens: Iterable[Scored]) -> list[list[Scored]]:
+    """Tokens by word."""
+    found: list[list[Scored]] = []
+    for token, scores in tokens:
+        if found and token.is_subword:
+            found[-1].append((token, scores))
+        else:
+            found.append([(token, scores)])
+    return found
+
+
+def without_overlaps(entities: Sequence[Entity]) -> list[Entity]:
+    """Of entities that overlap, the longer; of equally long ones, the more certain. Labels are not compared."""
+    found: list[Entity] = []
+    for entity in sorted(entities, key=lambda one: one["start"]):
+        if not found or not found[-1]["start"] <= entity["start"] < found[-1]["end"]:
+            found.append(entity)
+        elif _weight(entity) > _weight(found[-1]):
+            found[-1] = entity
+    return found
+
+
+def _weight(entity: Entity) -> tuple[int, float]:
+    return entity["end"] - entity["start"], entity["score"]
+
+
+def _tag(label: str) -> tuple[bool, str]:
+    """Whether a label begins an entity, and its type."""
+    return label.startswith("B-"), label[2:] if label.startswith(("B-", "I-")) else label
+
+
+def _word_scores(scores: Sequence[NDArray[np.float32]], aggregation: str) -> NDArray[np.float32]:
+    if aggregation == "first":
+        return scores[0]
+    if aggregation == "max":
+        return max(scores, key=np.max)
+    return np.asarray(np.mean(scores, axis=0))
+
+
+class TokenClassificationPipeline(Pipeline):
+    """``transformers.TokenClassificationPipeline`` over an onnxhub Model."""
+
+    options = frozenset(TokenClassificationOptions.__annotations__)
+    encoder = TokenEncoder
+    postprocessor = EntityPostprocessor
+
+    def __call__(self, inputs: Json, **options: Unpack[TokenClassificationOptions]) -> Json:
+        """Find the entities of a text, or of each text of a list or generator.
+
+        Args:
+            inputs: A text, or several.
+            **options: ``aggregation_strategy``: ``"none"`` (default), ``"simple"``, ``"first"``, ``"average"`` or
+                ``"max"``. ``ignore_labels``: default ``["O"]``. ``stride``: read all of a long text, in windows that
+                share this many tokens; without it, a long text is cut. ``grouped_entities``, ``ignore_subwords``: the
+                older form of ``aggregation_strategy``.
+
+        Returns:
+            A list of dicts for a text, a list of these for a list.
+
+        Example:
+            >>> onnxhub.pipeline("ner", "models/ner", aggregation_strategy="simple")("Ada in London")[0]["word"]
+            'ada'
+        """
+        if isinstance(inputs, list) and not inputs:
+            msg = "at least one input is required"
+            raise InvalidInputError(msg)
+        return self._run(inputs, options)
+
+    def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
+        given = {name: options.get(name) for name in ("ignore_labels", "stride")}
+        aggregation = _aggregation(options)
+        if given["stride"] is not None and aggregation == "none":
+            raise InvalidOptionError("stride", given["stride"], "None with aggregation_strategy='none'")
+        given["aggregation_strategy"] = aggregation
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def _aggregation(options: Mapping[str, Any]) -> str | None:
+    grouped, whole_words = options.get("grouped_entities"), options.get("ignore_subwords")
+    if grouped is None and whole_words is None:
+        name = options.get("aggregation_strategy")
+        return name.lower() if isinstance(name, str) else name
+    if not grouped:
+        return "none"
+    return "first" if whole_words else "simple"

@@ -1,0 +1,135 @@
+"""The numerics of all postprocessors, against float64."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+import onnxhub
+from onnxhub._numeric import finite, l2_normalize, log_softmax
+from onnxhub.errors import NonFiniteOutputError
+
+LARGEST = float(np.finfo(np.float32).max)
+logits = arrays(
+    np.float32,
+    array_shapes(min_dims=1, max_dims=3, max_side=6),
+    elements=st.floats(-1e4, 1e4, width=32) | st.just(-math.inf),
+)
+
+
+def reference(row: list[float]) -> list[float]:
+    """The definition, in Python's own double precision."""
+    peak = max(row)
+    if peak == -math.inf:
+        return [0.0] * len(row)
+    exponentials = [math.exp(value - peak) for value in row]
+    return [value / math.fsum(exponentials) for value in exponentials]
+
+
+@given(logits)
+def test_softmax_is_the_definition(values: np.ndarray) -> None:
+    """Every row is the float64 softmax, masked positions count for nothing, and an all-masked row is zeros."""
+    result = onnxhub.softmax(values)
+    assert result.dtype == np.float32
+    expected = [reference(row) for row in values.reshape(-1, values.shape[-1]).astype(float).tolist()]
+    np.testing.assert_allclose(result.reshape(-1, values.shape[-1]), expected, atol=1e-6, rtol=1e-5)
+
+
+@given(logits, st.data())
+def test_softmax_of_another_axis(values: np.ndarray, data: st.DataObject) -> None:
+    """An axis is that axis, wherever it lies."""
+    axis = data.draw(st.integers(-values.ndim, values.ndim - 1))
+    expected = np.moveaxis(onnxhub.softmax(np.moveaxis(values, axis, -1)), -1, axis)
+    np.testing.assert_allclose(onnxhub.softmax(values, axis=axis), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ([LARGEST, 0.0], [1.0, 0.0]),
+        ([LARGEST, LARGEST], [0.5, 0.5]),
+        ([-LARGEST, -LARGEST], [0.5, 0.5]),
+        ([LARGEST, -LARGEST], [1.0, 0.0]),
+        ([5.0, -LARGEST], [1.0, 0.0]),
+        ([7.0], [1.0]),
+        ([-math.inf, -math.inf, -math.inf], [0.0, 0.0, 0.0]),
+        ([-math.inf, 3.0], [0.0, 1.0]),
+    ],
+)
+def test_softmax_at_the_edges_of_float32(row: list[float], expected: list[float]) -> None:
+    """Nothing overflows, and no warning is shown."""
+    assert onnxhub.softmax(row).tolist() == expected
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_softmax_keeps_what_is_not_finite_for_finite_to_find(bad: float) -> None:
+    """NaN and infinity spoil their own row alone, without a warning, and `finite` refuses them."""
+    result = onnxhub.softmax([[0.0, bad], [0.0, 0.0]])
+    assert result[1].tolist() == [0.5, 0.5]
+    with pytest.raises(NonFiniteOutputError):
+        finite(result)
+
+
+def test_softmax_of_half_precision_is_float32() -> None:
+    """Half-precision logits are not summed in half precision."""
+    row = np.zeros(5000, np.float16)
+    np.testing.assert_allclose(onnxhub.softmax(row).sum(), 1, atol=1e-5)
+
+
+@given(arrays(np.float32, array_shapes(max_dims=2), elements=st.floats(width=32, allow_nan=False)))
+def test_sigmoid_is_the_definition(values: np.ndarray) -> None:
+    """Every value is the float64 logistic function, at both ends of float32 too, without a warning."""
+    expected = [1 / (1 + math.exp(-value)) if value >= -700 else 0.0 for value in values.ravel().tolist()]
+    result = onnxhub.sigmoid(values)
+    assert result.dtype == np.float32
+    assert result.shape == values.shape
+    np.testing.assert_allclose(result.ravel(), expected, rtol=1e-5, atol=1e-37)
+
+
+def test_sigmoid_keeps_nan() -> None:
+    """NaN stays NaN, for `finite` to find."""
+    assert np.isnan(onnxhub.sigmoid([math.nan])).all()
+
+
+@given(
+    arrays(
+        np.float32,
+        array_shapes(min_dims=2, max_dims=2, max_side=6),
+        elements=st.floats(-80, 80, width=32) | st.just(-math.inf),
+    )
+)
+def test_log_softmax_is_over_all_axes_together(values: np.ndarray) -> None:
+    """The logarithm of the softmax over the flattened array; masked stays masked, also if all is."""
+    expected = reference(values.astype(float).ravel().tolist())
+    np.testing.assert_allclose(np.exp(log_softmax(values)).ravel(), expected, rtol=1e-4, atol=1e-7)
+    assert (np.isneginf(log_softmax(values)) == np.isneginf(values)).all()
+
+
+def test_log_softmax_of_far_values_is_not_minus_infinity() -> None:
+    """What underflows as a probability is still told apart as a logarithm."""
+    np.testing.assert_allclose(log_softmax(np.array([0, -500, -1000], np.float32)), [0, -500, -1000])
+
+
+def test_log_softmax_keeps_nan() -> None:
+    """NaN stays NaN."""
+    assert np.isnan(log_softmax(np.array([0, math.nan], np.float32))).all()
+
+
+def test_l2_normalize() -> None:
+    """Vectors get length 1, and a zero vector stays zero."""
+    result = l2_normalize(np.array([[3, 4], [0, 0]], np.float32))
+    np.testing.assert_allclose(result, [[0.6, 0.8], [0, 0]], atol=1e-7)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_finite_refuses_and_says_what(bad: float) -> None:
+    """`finite` gives back what is finite, and names what is not."""
+    good = np.zeros(3, np.float32)
+    assert finite(good) is good
+    with pytest.raises(NonFiniteOutputError, match="NaN or infinite embeddings"):
+        finite(np.array([0, bad], np.float32), "embeddings")
