@@ -217,6 +217,12 @@ class Model(Generic[InputT, ResultT, ManyT]):
         info = self.info
         return f"<{type(self).__name__} {info.model_id} {info.file} ({info.dtype}) on {info.provider}>"
 
+    def __copy__(self) -> Self:
+        # By its default, copy would go through __reduce__, and load the model again.
+        model = object.__new__(type(self))
+        vars(model).update(vars(self))
+        return model
+
     def __reduce__(self) -> tuple[Callable[..., Self], tuple[object, ...]]:
         if self._reload is None:
             msg = f"{self!r} was not loaded from files, so a pickle could not load it again"

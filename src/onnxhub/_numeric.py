@@ -33,7 +33,8 @@ def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
     """
     values = np.asarray(logits, dtype=np.float32)
     peak = values.max(axis=axis, keepdims=True, initial=-np.inf)
-    exponentials: NDArray[np.float32] = np.exp(values - np.where(np.isneginf(peak), np.float32(0), peak))
+    with np.errstate(over="ignore", invalid="ignore"):  # far below the peak is 0; infinity is for `finite` to find
+        exponentials: NDArray[np.float32] = np.exp(values - np.where(np.isneginf(peak), np.float32(0), peak))
     total = exponentials.sum(axis=axis, keepdims=True)
     # Not `total > 0`: a NaN must stay a NaN, for `finite` to find.
     exponentials /= np.where(total == 0, np.float32(1), total)

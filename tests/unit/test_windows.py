@@ -53,11 +53,11 @@ def test_windows_are_the_overflow_of_tokenizers(side: str, paired: bool) -> None
         special = draw.choice((0, 1, 3))
         first, second = draw.randint(1, WORDS), draw.randint(1, WORDS) if paired else None
         long = draw.randint(0, 1) if paired else 0
-        limit, overlap = draw.randint(1, 40), draw.randint(0, 12)
+        limit, overlap = draw.randint(1, 70), draw.randint(0, 12)
         ids, sequences = encoded(special, first, second)
         rows = windows(sequences, long, limit, overlap, side)
-        if len(ids) > limit and room(sequences, long, limit) <= overlap:
-            assert rows == []
+        if room(sequences, long, limit) <= overlap:  # which tokenizers refuses, even for a text that fits
+            assert [len(row) for row in rows] == ([] if len(ids) > limit else [len(ids)])
             continue
         tokens = tokenizer(special)
         strategy = ("only_first", "only_second")[long]
@@ -65,7 +65,7 @@ def test_windows_are_the_overflow_of_tokenizers(side: str, paired: bool) -> None
         cut = tokens.encode(text(first), None if second is None else text(second, WORDS))
         assert [ids[row].tolist() for row in rows] == [one.ids for one in (cut, *cut.overflowing)]
         compared += 1
-    assert compared > CASES // 3
+    assert compared > 600
 
 
 @pytest.mark.parametrize("side", ["right", "left"])

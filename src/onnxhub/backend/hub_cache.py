@@ -90,7 +90,7 @@ class CachedRepository:
             path = self._listing_path(name)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write(path, text)
+                write_atomically(path, text)
             except OSError as exc:
                 _log.debug("the listing %s is not stored: %s", path, exc)
 
@@ -122,8 +122,21 @@ def is_commit(revision: str) -> bool:
 def default_cache_dir() -> Path:
     """Where huggingface_hub keeps its cache, by the environment variables that it documents."""
     named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    home = os.environ.get("HF_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
-    return Path(os.path.expandvars(os.path.expanduser(named or os.path.join(home, "hub"))))
+    return _expanded(named or os.path.join(_home(), "hub"))
+
+
+def assets_dir(kind: str) -> Path:
+    """Where huggingface_hub lets other libraries keep what they make (its ``cached_assets_path``)."""
+    named = os.environ.get("HF_ASSETS_CACHE") or os.environ.get("HUGGINGFACE_ASSETS_CACHE")
+    return _expanded(named or os.path.join(_home(), "assets")) / "onnxhub" / kind
+
+
+def _home() -> str:
+    return os.environ.get("HF_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
+
+
+def _expanded(path: str) -> Path:
+    return Path(os.path.expandvars(os.path.expanduser(path)))
 
 
 def offline_because(*, local_files_only: bool) -> str | None:
@@ -157,7 +170,7 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
             yield from _walk(path, depth + 1)
 
 
-def _write(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Write the file in one step, so that nobody ever reads a part of it."""
     unfinished = path.with_name(f".{uuid4().hex}.tmp")
     try:

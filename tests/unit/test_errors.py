@@ -1,0 +1,107 @@
+"""The error tree: whole, documented, and good to be sent to another process."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+from dataclasses import fields
+
+import pytest
+
+from onnxhub import errors
+from onnxhub.errors import OnnxHubError
+
+VALUES = {
+    "task": "text-classification",
+    "model_id": "org/name",
+    "reason": "because",
+    "hint": "do that",
+    "files": ("a.txt", "b.bin"),
+    "variants": ("model.onnx (fp32)",),
+    "candidates": ("a.onnx", "b.onnx"),
+    "known": ("one", "two"),
+    "available": ("cpu",),
+    "problems": ("no labels", "no tokenizer"),
+    "index": 7,
+}
+CLASSES = [getattr(errors, name) for name in errors.__all__]
+RAISED = [cls for cls in CLASSES if cls not in {OnnxHubError, errors.IndexedError}]
+
+
+def make(cls: type[OnnxHubError]) -> OnnxHubError:
+    """An error with a value in every field."""
+    return cls(**{field.name: VALUES.get(field.name, f"the {field.name}") for field in fields(cls)})
+
+
+def tree() -> dict[str, str]:
+    """Class -> built-in type, as the module's docstring draws them."""
+    return dict(re.findall(r"─ (\w+) +(?:\((\w+)\))?", errors.__doc__ or ""))
+
+
+def descendants(cls: type[OnnxHubError]) -> set[type[OnnxHubError]]:
+    """The class and all below it that the library itself defines."""
+    below = {cls}.union(*(descendants(child) for child in cls.__subclasses__()))
+    return {one for one in below if one.__module__.startswith("onnxhub")}
+
+
+def test_the_docstring_draws_the_whole_tree() -> None:
+    """Every class of the library is exported, drawn, and in the tree."""
+    assert descendants(OnnxHubError) == set(CLASSES)
+    assert {*tree(), "OnnxHubError"} == set(errors.__all__)
+    assert errors.__all__ == sorted(errors.__all__)
+
+
+@pytest.mark.parametrize("cls", RAISED)
+def test_each_is_the_built_in_type_that_one_expects(cls: type[OnnxHubError]) -> None:
+    """Each also inherits the built-in type that the docstring names."""
+    builtin = tree()[cls.__name__]
+    assert builtin
+    assert builtin in {base.__name__ for base in cls.__mro__ if base.__module__ == "builtins"}
+    assert issubclass(cls, OnnxHubError)
+
+
+@pytest.mark.parametrize("cls", RAISED)
+@pytest.mark.parametrize("through", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
+def test_each_pickles_and_copies(cls: type[OnnxHubError], through) -> None:  # noqa: ANN001
+    """Class, attributes, arguments and message survive, of OSError's children too."""
+    error = make(cls)
+    again = through(error)
+    assert type(again) is cls
+    assert str(again) == str(error)
+    assert again.args == error.args
+    assert [getattr(again, field.name) for field in fields(cls)] == [getattr(error, field.name) for field in fields(cls)]
+
+
+@pytest.mark.parametrize("cls", RAISED)
+def test_each_message_tells_all_that_is_known(cls: type[OnnxHubError]) -> None:
+    """The text has every argument, and no wreck of an empty one."""
+    error = make(cls)
+    told = {"known"} if cls is errors.InvalidOptionError else set()  # only the nearest of them is told
+    for field in fields(cls):
+        value = getattr(error, field.name)
+        if field.name not in told:
+            assert all(str(one) in str(error) for one in (value if isinstance(value, tuple) else [value]))
+
+
+@pytest.mark.parametrize("cls", [errors.InvalidInputError, errors.NonFiniteOutputError])
+def test_an_indexed_error_gets_its_index_later(cls: type[errors.IndexedError]) -> None:
+    """`at` gives the same error about another input, and leaves the first alone."""
+    error = cls("scores")
+    moved = error.at(3)
+    assert (error.index, moved.index, type(moved)) == (None, 3, cls)
+    assert str(moved) == f"item 3: {error}"
+
+
+def test_the_nearest_name_is_told() -> None:
+    """A name that is nearly right gets a hint, another gets none."""
+    known = ("question-answering", "token-classification")
+    assert "did you mean 'question-answering'?" in str(errors.UnknownTaskError("Question_Answering", known))
+    assert "did you mean" not in str(errors.UnknownTaskError("zzz", known))
+
+
+def test_a_long_listing_is_cut() -> None:
+    """A repository of thousands of files does not fill the screen."""
+    message = str(errors.NoOnnxFileError("org/name", tuple(f"file{number}" for number in range(5000)), "hint"))
+    assert len(message) < 250
+    assert "(4988 more)" in message

@@ -1,0 +1,123 @@
+"""Which tasks there are, and how another package brings one."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import onnxhub
+from onnxhub import _registry
+from onnxhub._registry import get_task
+from onnxhub.errors import InvalidOptionError, UnknownTaskError
+from onnxhub.tasks.text_classification import TASK
+
+MODULE = """
+from dataclasses import dataclass, replace
+import onnxhub
+from onnxhub.tasks.text_classification import TASK
+
+@dataclass(frozen=True)
+class Shouting(onnxhub.ClassificationPostprocessor):
+    def decode(self, rows, item):
+        return super().decode(rows, item).label + "!"
+
+SHOUTING = replace(TASK, name="shouting", aliases=("loud",), postprocessor=Shouting)
+"""
+
+
+@pytest.fixture(autouse=True)
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry of the test's own."""
+    monkeypatch.setattr(_registry, "_TASKS", dict(_registry._TASKS))
+
+
+@pytest.fixture
+def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed package with a task."""
+    (tmp_path / "shouting_task.py").write_text(MODULE, encoding="utf-8")
+    info = tmp_path / "shouting-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shouting\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[onnxhub.tasks]\nshouting = shouting_task:SHOUTING\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "shouting_task", raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("task", onnxhub.list_tasks(), ids=lambda task: task.name)
+def test_aliases_lead_to_the_same_row(task: onnxhub.Task) -> None:
+    """Every alias of a built-in task is that task, and is nobody else's."""
+    assert all(get_task(name) is task for name in (task.name, *task.aliases))
+    assert task.summary
+    assert task.outputs
+    assert task.ort_class.startswith("ORTModelFor")
+
+
+def test_the_built_in_tasks() -> None:
+    """The list is sorted, and each task is in it once."""
+    names = [task.name for task in onnxhub.list_tasks()]
+    assert names == sorted(set(names))
+    assert {"text-classification", "question-answering", "token-classification", "feature-extraction"} <= set(names)
+
+
+@pytest.mark.parametrize("taken", [{"name": "ner"}, {"name": "mine", "aliases": ("sentiment-analysis",)}])
+def test_a_name_that_is_taken_is_refused(taken: dict) -> None:
+    """Neither a name nor an alias is taken from another task, and nothing is half registered."""
+    with pytest.raises(InvalidOptionError, match="a name that is not taken"):
+        onnxhub.register(replace(TASK, summary="another", **taken))
+    with pytest.raises(UnknownTaskError):
+        get_task("mine")
+    assert get_task("ner").name == "token-classification"
+
+
+def test_the_same_task_twice_is_no_error() -> None:
+    """A module that is imported again may register again."""
+    assert onnxhub.register(TASK) is TASK
+    assert onnxhub.register(replace(TASK)) == TASK
+
+
+def test_an_unknown_task_names_the_nearest() -> None:
+    """The message has the name that was meant, and all there are."""
+    with pytest.raises(UnknownTaskError, match=r"did you mean 'question-answering'\?.*token-classification") as raised:
+        get_task("question-anwsering")
+    assert raised.value.task == "question-anwsering"
+    assert "feature-extraction" in raised.value.known
+
+
+@pytest.mark.parametrize("name", ["shouting", "loud"])
+def test_an_installed_package_brings_a_task(name: str, distribution: Path, tiny_model) -> None:  # noqa: ANN001
+    """The entry point group is read when a name is not known, and the task loads like a built-in one."""
+    model = onnxhub.load(name, tiny_model())
+    assert model.info.task == "shouting"
+    assert model(["a good one"])[0] in {"NEGATIVE!", "NEUTRAL!", "POSITIVE!"}
+
+
+def test_installed_tasks_are_listed(distribution: Path) -> None:
+    """`list_tasks` knows the tasks of installed packages."""
+    assert "shouting" in [task.name for task in onnxhub.list_tasks()]
+
+
+def test_a_known_name_does_not_import_other_packages(distribution: Path) -> None:
+    """Entry points are read on a miss only."""
+    get_task("ner")
+    assert "shouting_task" not in sys.modules
+
+
+def test_a_package_that_is_broken_says_so(distribution: Path) -> None:
+    """An error of the other package's module is not swallowed."""
+    (distribution / "shouting_task.py").write_text("import no_such_module_anywhere\n", encoding="utf-8")
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
+        get_task("shouting")
+
+
+def test_a_task_object_needs_no_registration(tiny_model) -> None:  # noqa: ANN001
+    """`load` takes the row itself."""
+    mine = replace(TASK, name="mine", aliases=())
+    model = onnxhub.load(mine, tiny_model())
+    assert isinstance(model, onnxhub.TextClassificationModel)
+    assert (model.info.task, model.task) == ("mine", mine)
+    with pytest.raises(UnknownTaskError):
+        get_task("mine")

@@ -1,0 +1,93 @@
+"""How many threads a session gets, from trees that look like a host's or a container's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import onnxhub
+from onnxhub.backend.threads import usable_cores
+
+
+def write(path: Path, text: str) -> None:
+    """One file of a fake tree."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="ascii")
+
+
+@pytest.fixture
+def eight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may run on CPUs 0 to 7."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, 8),
+        ({"cpu.max": "max 100000\n"}, 8),
+        ({"cpu.max": "200000 100000\n"}, 2),
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "1600000 100000\n"}, 8),
+        ({"cpu.max": "200000 0\n"}, 8),
+        ({"cpu.max": "nonsense\n"}, 8),
+        ({"cpu.max": ""}, 8),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "300000\n"}, 8),
+    ],
+)
+def test_the_quota_of_a_control_group(files: dict[str, str], expected: int, tmp_path: Path, eight: None) -> None:
+    """Versions 2 and 1, with a limit, without one, and with nonsense."""
+    for name, text in files.items():
+        write(tmp_path / "cgroup" / name, text)
+    assert usable_cores(tmp_path / "cgroup", tmp_path / "none") == expected
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"), [(range(8), 4), ((0, 4), 1), ((0, 1), 2), ((0, 1, 2, 3), 4), ((5,), 1)]
+)
+def test_siblings_of_one_core_count_once(
+    allowed: tuple[int, ...], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four physical cores of two hardware threads each, and every affinity."""
+    for cpu in range(8):
+        write(tmp_path / f"cpu{cpu}/topology/thread_siblings_list", f"{cpu % 4},{cpu % 4 + 4}\n")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(allowed), raising=False)
+    assert usable_cores(tmp_path / "none", tmp_path) == expected
+
+
+def test_quota_and_topology_together(tmp_path: Path, eight: None) -> None:
+    """The smaller of the two counts."""
+    for cpu in range(8):
+        write(tmp_path / f"cpu{cpu}/topology/thread_siblings_list", f"{cpu % 4},{cpu % 4 + 4}\n")
+    write(tmp_path / "cpu.max", "300000 100000\n")
+    assert usable_cores(tmp_path, tmp_path) == 3
+
+
+def test_a_system_without_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS and Windows have no affinity; their CPUs are counted."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert usable_cores(tmp_path, tmp_path) == 6
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_cores(tmp_path, tmp_path) == 1
+
+
+@pytest.mark.parametrize("threads", [None, 1, 2])
+def test_a_session_gets_the_threads(threads: int | None, tiny_model) -> None:  # noqa: ANN001
+    """What was asked for is set on the session, and a tiny model runs on one thread unless told otherwise."""
+    model = onnxhub.load("text-classification", tiny_model(), threads=threads)
+    assert model.session.get_session_options().intra_op_num_threads == (threads or 1)
+
+
+def test_a_large_model_gets_the_cores(tiny_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+    """A model of some size runs on all cores that may be used."""
+    from onnxhub.backend import session
+
+    monkeypatch.setattr(session, "SMALL", 0)
+    model = onnxhub.load("text-classification", tiny_model())
+    assert model.session.get_session_options().intra_op_num_threads == usable_cores()
