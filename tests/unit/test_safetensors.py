@@ -73,6 +73,7 @@ ONE = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
         container({"a": {**ONE, "dtype": ["F32"]}}, b"\0" * 8),
         container({"a": {**ONE, "shape": [3]}}, b"\0" * 8),
         container({"a": {**ONE, "shape": "x"}}, b"\0" * 8),
+        container({"a": {**ONE, "shape": [2**70]}}, b"\0" * 8),
         container({"a": {**ONE, "data_offsets": [0]}}, b"\0" * 8),
         container({"a": {**ONE, "data_offsets": [0, 8, 9]}}, b"\0" * 8),
         container({"a": {**ONE, "data_offsets": "ab"}}, b"\0" * 8),

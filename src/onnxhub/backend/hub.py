@@ -22,11 +22,13 @@ from onnxhub.backend.hub_cache import (
     offline_because,
 )
 from onnxhub.backend.hub_client import HubModel, checked_token
-from onnxhub.backend.safety import external_data_files
+from onnxhub.backend.safety import read_facts
 from onnxhub.errors import IntegrityError, InvalidOptionError, ModelNotFoundError, OfflineError, listing, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from onnxhub.backend.safety import GraphFacts
 
 __all__ = ["Repository", "fetch_model", "open_repository"]
 
@@ -166,20 +168,20 @@ def open_repository(
     )
 
 
-def fetch_model(repository: Repository, file: str) -> Path:
-    """The ONNX file on disk, with every external-data file that it refers to beside it.
+def fetch_model(repository: Repository, file: str) -> GraphFacts:
+    """Fetch an ONNX file, and every external-data file that it refers to beside it; what it says of itself.
 
     Raises:
         IntegrityError: A file is damaged, or one that the model refers to is missing from the repository.
         UnsafeModelError: The model refers to files outside its folder.
     """
-    path = repository.path(file)
-    for location in external_data_files(path):
+    facts = read_facts(repository.path(file))
+    for location in facts.external_data:
         name = (PurePosixPath(file).parent / location).as_posix()
         if not repository.has(name):
             raise IntegrityError(file, f"{repository.model_id}: its weights are in {name}, which does not exist")
         repository.path(name)
-    return path
+    return facts
 
 
 def _find(

@@ -7,18 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnxhub.backend.hub import fetch_model
-from onnxhub.backend.ort_model import build_ort_model
 from onnxhub.backend.safetensors import read_safetensors
-from onnxhub.backend.safety import operators
 from onnxhub.backend.session import build_session
 from onnxhub.backend.tokenizer import load_tokenizer
-from onnxhub.backend.tokenizer_conversion import convert_tokenizer
 from onnxhub.backend.variants import choose_file
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -33,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OnnxBackend", "open_model"]
 
-BATCH_TOKENS = {"cpu": 1024}
-"""Padded tokens of a batch, by provider."""
+BATCH_TOKENS = 1024
+"""Padded tokens of a batch on the CPU; larger ones fall out of its caches."""
 GPU_BATCH_TOKENS = 16384
 DYNAMIC_QUANTIZATION = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"})
 """Operators that scale by the range of the whole batch: there, a row's result would depend on its neighbours."""
@@ -46,8 +42,6 @@ class OnnxBackend:
 
     repository: Repository
     choice: Choice
-    path: Path
-    """The ONNX file on disk."""
     config: Mapping[str, object]
     session: Session = field(repr=False)
     batch_tokens: int
@@ -78,9 +72,11 @@ class OnnxBackend:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        if not self.repository.has("tokenizer.json"):
-            return convert_tokenizer(self.repository, self.config)
-        return load_tokenizer(self.repository, self.config)
+        if self.repository.has("tokenizer.json"):
+            return load_tokenizer(self.repository, self.config)
+        from onnxhub.backend.tokenizer_conversion import convert_tokenizer
+
+        return convert_tokenizer(self.repository, self.config)
 
     def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
         """Run one batch."""
@@ -105,6 +101,8 @@ class OnnxBackend:
 
     def ort_model(self, class_name: str) -> ORTModel:
         """The class of optimum with this name, over the session."""
+        from onnxhub.backend.ort_model import build_ort_model
+
         return build_ort_model(self, class_name)
 
     def close(self) -> None:
@@ -127,12 +125,8 @@ def open_model(
     if config is None:
         problem = "it has no config.json, which holds its labels and says what it is"
         raise TaskMismatchError(repository.model_id, task, (problem,))
-    path = fetch_model(repository, choice.file)
-    session = build_session(path, providers, options)
-    return OnnxBackend(repository, choice, path, config, session, _batch_tokens(path, session.provider))
-
-
-def _batch_tokens(path: Path, provider: str) -> int:
-    if operators(path) & DYNAMIC_QUANTIZATION:
-        return 1
-    return BATCH_TOKENS.get(provider, GPU_BATCH_TOKENS)
+    facts = fetch_model(repository, choice.file)
+    session = build_session(repository.path(choice.file), providers, options)
+    together = BATCH_TOKENS if session.provider == "cpu" else GPU_BATCH_TOKENS
+    batch_tokens = 1 if facts.operators & DYNAMIC_QUANTIZATION else together
+    return OnnxBackend(repository, choice, config, session, batch_tokens)

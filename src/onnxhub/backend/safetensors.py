@@ -37,7 +37,7 @@ def read_safetensors(path: Path) -> Mapping[str, NDArray[np.float32]]:
             name: _tensor(data[8 + size :], entry["dtype"], entry["shape"], *entry["data_offsets"])
             for name, entry in header.items() if name != "__metadata__"
         }  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise IntegrityError(str(path), f"not a safetensors file that can be read: {error!r}") from error
 
 

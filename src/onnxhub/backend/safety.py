@@ -8,6 +8,7 @@ Runtime opens anything. The walk needs no ``onnx`` package, and jumps over the t
 from __future__ import annotations
 
 import mmap
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Final
 
@@ -16,15 +17,15 @@ from onnxhub.errors import IntegrityError, UnsafeModelError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["external_data_files", "operators", "relative_location"]
+__all__ = ["GraphFacts", "external_data_files", "read_facts", "relative_location"]
 
-# Every path from a model to a tensor: message -> field number -> message (onnx.proto). Other fields are jumped over.
+# Every path from a model to a tensor or an operator: message -> field number -> message (onnx.proto). Other fields are jumped over.
 _CHILDREN: Final[dict[str, dict[int, str]]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
     "function": {7: "node", 11: "attribute"},
-    "node": {5: "attribute"},
+    "node": {4: "operator", 5: "attribute"},
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {13: "entry"},
@@ -37,8 +38,18 @@ _GIT_LFS_POINTER: Final = b"version https://git-lfs"
 _MEMORY_ADDRESS: Final = "*/_ORT_MEM_ADDR_/*"
 
 
-def external_data_files(path: Path) -> tuple[str, ...]:
-    """The names of the files that the ONNX file refers to, relative to its folder, in order and without duplicates.
+@dataclass(frozen=True, slots=True)
+class GraphFacts:
+    """What a walk over an ONNX file finds."""
+
+    external_data: tuple[str, ...]
+    """The files that it refers to, relative to its folder, in order and without duplicates."""
+    operators: frozenset[str]
+    """The types of its operators, those of subgraphs and functions included."""
+
+
+def read_facts(path: Path) -> GraphFacts:
+    """Walk over an ONNX file.
 
     Raises:
         IntegrityError: The file is empty, cut, or not an ONNX model.
@@ -49,13 +60,14 @@ def external_data_files(path: Path) -> tuple[str, ...]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if data[: len(_GIT_LFS_POINTER)] == _GIT_LFS_POINTER:
             raise IntegrityError(str(path), "a Git LFS pointer, not the file itself; `git lfs pull` fetches it")
-        return tuple(dict.fromkeys(relative_location(name, path) for name in _Walk(path, data).locations()))
+        walk = _Walk(path, data)
+        locations = dict.fromkeys(relative_location(name, path) for name in walk.locations())
+        return GraphFacts(tuple(locations), frozenset(walk.operators))
 
 
-def operators(path: Path) -> frozenset[str]:
-    """The types of all operators of the ONNX file, subgraphs and functions included."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return frozenset(_Walk(path, data).operators("model", 0, len(data)))
+def external_data_files(path: Path) -> tuple[str, ...]:
+    """The names of the files that the ONNX file refers to: ``read_facts(path).external_data``."""
+    return read_facts(path).external_data
 
 
 def relative_location(location: str, path: str | Path) -> str:
@@ -72,11 +84,12 @@ def relative_location(location: str, path: str | Path) -> str:
 
 
 class _Walk:
-    """One pass over the protobuf fields that lead to external data."""
+    """One pass over the protobuf fields that lead to operators and to external data."""
 
     def __init__(self, path: Path, data: mmap.mmap) -> None:
         self.path = path
         self.data = data
+        self.operators: set[str] = set()
 
     def locations(self) -> Iterator[str]:
         end = len(self.data)
@@ -92,18 +105,10 @@ class _Walk:
             child = children.get(field)
             if child == "entry":
                 yield from self.entry(begin, stop)
+            elif child == "operator":
+                self.operators.add(self.data[begin:stop].decode(errors="replace"))
             elif child is not None:
                 yield from self.message(child, begin, stop, depth + 1)
-
-    def operators(self, kind: str, start: int, end: int) -> Iterator[str]:
-        """The operator of every node on the way to the tensors."""
-        children = {**_CHILDREN[kind], 4: "operator"} if kind == "node" else _CHILDREN[kind]
-        for field, begin, stop in self.fields(start, end):
-            child = children.get(field)
-            if child == "operator":
-                yield self.data[begin:stop].decode(errors="replace")
-            elif child is not None and child not in {"tensor", "sparse"}:
-                yield from self.operators(child, begin, stop)
 
     def entry(self, start: int, end: int) -> Iterator[str]:
         """The value of one key-value pair of a tensor's external data, if its key is ``location``.

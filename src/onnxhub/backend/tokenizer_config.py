@@ -170,12 +170,12 @@ def added_tokens(options: Options) -> dict[int, tokenizers.AddedToken]:
     """``added_tokens_decoder`` of a configuration: id -> token."""
     declared = options.get("added_tokens_decoder")
     entries = declared.items() if isinstance(declared, Mapping) else ()
-    tokens = {int(key): _token(value) for key, value in entries}
+    tokens = {int(key): _token(value) for key, value in entries if str(key).isdecimal()}
     return {index: token for index, token in tokens.items() if token is not None and not isinstance(token, str)}
 
 
 def _token(value: object) -> str | tokenizers.AddedToken | None:
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and "content" in value:
         flags = {name: value[name] is True for name in ("single_word", "lstrip", "rstrip", "normalized", "special")
                  if name in value}  # fmt: skip
         return _added(str(value["content"]), flags)

@@ -79,10 +79,15 @@ class Pipeline:
         """Fields of encoder and postprocessor for the options that were given: transformers' precedence."""
         return dict(options)
 
+    @classmethod
+    def check(cls, options: Mapping[str, object]) -> None:
+        """Raise ``InvalidOptionError`` for an option that the pipeline does not have."""
+        for name in sorted(options.keys() - cls.options):
+            expected = f"an option of {cls.__name__}: {', '.join(sorted(cls.options))}"
+            raise InvalidOptionError(name, options[name], expected, tuple(cls.options))
+
     def _bound(self, model: Model[Any, Any, Any], options: Mapping[str, object]) -> Model[Any, Any, Any]:
-        for name in sorted(options.keys() - self.options):
-            expected = f"an option of {self.model.task.name}: {', '.join(sorted(self.options))}"
-            raise InvalidOptionError(name, options[name], expected, tuple(self.options))
+        self.check(options)
         return model._with(self._fields(options))  # noqa: SLF001  # compat has no options of a Model to name
 
     def _run(self, inputs: Json, options: Mapping[str, object]) -> Json:
@@ -97,7 +102,7 @@ class Pipeline:
             yield from model(chunk)
 
 
-def as_iterator(inputs: object) -> Iterator[object] | None:
+def as_iterator(inputs: Json) -> Iterator[object] | None:
     """The inputs of a generator, or of a data set (anything with a length and indices, as torch's have)."""
     if isinstance(inputs, Iterator):
         return inputs
@@ -109,7 +114,7 @@ def as_iterator(inputs: object) -> Iterator[object] | None:
 
 
 def declared_length(backend: Backend) -> int | None:
-    """transformers' ``tokenizer.model_max_length``; where there is none, what the configuration says; else None."""
+    """Transformers' ``tokenizer.model_max_length``; where there is none, what the configuration says; else None."""
     declared = (backend.json("tokenizer_config.json") or {}).get("model_max_length")
     if isinstance(declared, int | float) and 0 < declared < UNLIMITED:
         return int(declared)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Outputs, Tokenizer, Tokens
+    from onnxhub._protocols import Backend, Features, Outputs, Tokenizer, Tokens
     from onnxhub.compat._pipeline import Json
 
     Entity: TypeAlias = dict[str, Any]
@@ -102,21 +102,30 @@ class TokenEncoder(Encoder[str, TokenItem]):
         if not cuts:
             msg = f"stride={self.stride} leaves no room for other tokens in a window of {self.longest}"
             raise InvalidInputError(msg, index)
-        item = TokenItem(tuple(tuple(self._tokens(tokens, positions, text)) for positions in cuts))
-        return Encoded([graph_row(tokens, positions, self.inputs) for positions in cuts], item)
+        # transformers pads windows to one length. That tells only on the left, where all positions move.
+        width = max(map(len, cuts)) if self.tokenizer.padding_side == "left" else 0
+        shifts = [max(width - len(positions), 0) for positions in cuts]
+        rows = [self._row(tokens, positions, shift) for positions, shift in zip(cuts, shifts, strict=True)]
+        read = (self._tokens(tokens, positions, text, shift) for positions, shift in zip(cuts, shifts, strict=True))
+        return Encoded(rows, TokenItem(tuple(map(tuple, read))))
 
-    def _tokens(self, tokens: Tokens, positions: NDArray[np.intp], text: str) -> Iterator[Token]:
+    def _row(self, tokens: Tokens, positions: NDArray[np.intp], shift: int) -> Features:
+        row = graph_row(tokens, positions, self.inputs)
+        fill = self.tokenizer.padding
+        return {name: np.pad(values, (shift, 0), constant_values=fill.get(name, 0)) for name, values in row.items()}
+
+    def _tokens(self, tokens: Tokens, positions: NDArray[np.intp], text: str, shift: int) -> Iterator[Token]:
         ids, own = tokens.ids[positions], tokens.sequences[positions] == 0
         words = self.tokenizer.tokens(ids.tolist())
         for index in np.flatnonzero(own).tolist():
             start, end = tokens.offsets[positions[index]].tolist()
             if ids[index] == self.tokenizer.unk_token_id:
-                yield Token(index, text[start:end], start, end, is_subword=False)
+                yield Token(index + shift, text[start:end], start, end, is_subword=False)
             else:
-                yield Token(index, words[index], start, end, self._is_subword(words[index], text, start, end))
+                yield Token(index + shift, words[index], start, end, self._is_subword(words[index], text, start, end))
 
     def _is_subword(self, word: str, text: str, start: int, end: int) -> bool:
-        """transformers' guess: WordPiece marks subwords, with all others a space starts a word."""
+        """Transformers' guess: WordPiece marks subwords, with all others a space starts a word."""
         if self.tokenizer.marks_subwords:
             return len(word) != end - start
         return start > 0 and " " not in text[start - 1 : start + 1]
@@ -216,9 +225,11 @@ def words(tokens: Iterable[Scored]) -> list[list[Scored]]:
 
 def without_overlaps(entities: Sequence[Entity]) -> list[Entity]:
     """Of entities that overlap, the longer; of equally long ones, the more certain. Labels are not compared."""
-    found: list[Entity] = []
-    for entity in sorted(entities, key=lambda one: one["start"]):
-        if not found or not found[-1]["start"] <= entity["start"] < found[-1]["end"]:
+    ordered = sorted(entities, key=lambda one: one["start"])
+    # The first is compared with itself, as in transformers: an empty one comes twice.
+    found = ordered[:1]
+    for entity in ordered:
+        if not found[-1]["start"] <= entity["start"] < found[-1]["end"]:
             found.append(entity)
         elif _weight(entity) > _weight(found[-1]):
             found[-1] = entity

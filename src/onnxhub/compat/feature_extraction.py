@@ -1,0 +1,121 @@
+"""transformers' ``FeatureExtractionPipeline``: the vectors of all tokens, neither pooled nor normalised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+
+from onnxhub._model import Encoded, Encoder
+from onnxhub._numeric import finite
+from onnxhub._postprocessor import Postprocessor
+from onnxhub._text import as_text, graph_row, require_inputs
+from onnxhub.compat._pipeline import Pipeline, declared_length, kept, strategy
+from onnxhub.errors import InvalidOptionError
+from onnxhub.tasks.feature_extraction import NAME, TOKENS, EmbeddingItem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from onnxhub._protocols import Backend, Outputs, Tokenizer, Tokens
+    from onnxhub.compat._pipeline import Json, Truncation
+
+__all__ = ["FeatureExtractionOptions", "FeatureExtractionPipeline"]
+
+
+class TokenizeKwargs(TypedDict, total=False):
+    """What ``tokenize_kwargs`` may hold."""
+
+    truncation: Truncation
+    max_length: int | None
+    padding: bool | str | None
+
+
+class FeatureExtractionOptions(TypedDict, total=False):
+    """The options, of the constructor and of the call."""
+
+    truncation: Truncation
+    tokenize_kwargs: TokenizeKwargs | None
+    return_tensors: bool | None
+
+
+@dataclass(frozen=True)
+class VectorEncoder(Encoder[str, EmbeddingItem]):
+    """Texts to one row each; whole, unless truncation is asked for."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+    longest: int | None
+    """What ``truncation`` without ``max_length`` cuts to."""
+    truncation: Truncation = None
+    max_length: int | None = None
+    padding: bool | str | None = None
+    """Decides only whether ``max_length`` alone truncates."""
+
+    def __post_init__(self) -> None:
+        strategy(self.truncation, self.max_length, self.padding)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the model's tokenizer and its graph's input names."""
+        return cls(backend.tokenizer, require_inputs(backend, NAME), declared_length(backend))
+
+    def __call__(self, inputs: Sequence[str]) -> list[Encoded[EmbeddingItem]]:
+        """One item an input."""
+        texts = [as_text(value, index) for index, value in enumerate(inputs)]
+        return [self._encoded(tokens) for tokens in self.tokenizer.encode(texts)]
+
+    def _encoded(self, tokens: Tokens) -> Encoded[EmbeddingItem]:
+        how = strategy(self.truncation, self.max_length, self.padding)
+        limit = self.longest if self.max_length is None else self.max_length
+        positions = kept(tokens.sequences, how, limit, self.tokenizer.truncation_side)
+        return Encoded([graph_row(tokens, positions, self.inputs)], EmbeddingItem(len(positions)))
+
+
+@dataclass(frozen=True)
+class VectorPostprocessor(Postprocessor[EmbeddingItem, "Json"]):
+    """Token vectors ``(1, tokens, dim)`` as they are, in lists."""
+
+    return_tensors: bool = False
+    """Give an array in place of the lists."""
+
+    def decode(self, rows: Outputs, item: EmbeddingItem) -> Json:
+        """One row without its padding, in a batch of one."""
+        output = next(rows[name] for name in (*TOKENS, *rows) if name in rows)
+        vectors = finite(output[:, : item.length] if output.ndim == 3 else output, "vectors")
+        return vectors if self.return_tensors else vectors.tolist()
+
+
+class FeatureExtractionPipeline(Pipeline):
+    """``transformers.FeatureExtractionPipeline`` over an onnxhub Model."""
+
+    options = frozenset(FeatureExtractionOptions.__annotations__)
+    encoder = VectorEncoder
+    postprocessor = VectorPostprocessor
+
+    def __call__(self, inputs: Json, **options: Unpack[FeatureExtractionOptions]) -> Json:
+        """The vectors of the tokens of a text, or of each text of a list or generator.
+
+        Args:
+            inputs: A text, or several.
+            **options: ``truncation``: cut a long text to what the model takes. ``tokenize_kwargs``: ``truncation``,
+                ``max_length``, ``padding``. ``return_tensors``: a numpy array in place of nested lists.
+
+        Returns:
+            ``[[[float, ...], ...]]`` for a text, shape ``(1, tokens, dim)``; a list of these for a list.
+
+        Example:
+            >>> vectors = onnxhub.pipeline("feature-extraction", "models/embedder", return_tensors=True)("Ada")
+            >>> vectors.shape
+            (1, 3, 16)
+        """
+        return self._run(inputs, options)
+
+    def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
+        given = {name: value for name, value in options.items() if value is not None}
+        tokenize = dict(given.pop("tokenize_kwargs", {}))
+        if "truncation" in tokenize and "truncation" in given:
+            raise InvalidOptionError("truncation", given["truncation"], "an option, or in tokenize_kwargs, not both")
+        known = TokenizeKwargs.__annotations__
+        for name in tokenize.keys() - known.keys():
+            raise InvalidOptionError("tokenize_kwargs", name, f"keys {', '.join(known)}", tuple(known))
+        return {**tokenize, **given}

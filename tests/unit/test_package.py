@@ -1,0 +1,193 @@
+"""The package itself: what it exports, what it imports, how its code is built."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import onnxhub
+
+SOURCE = Path(onnxhub.__file__).parent
+MODULES = sorted(SOURCE.rglob("*.py"))
+FOREIGN = {"huggingface_hub", "onnxruntime", "optimum", "tokenizers", "torch", "tqdm", "transformers"}
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def ids(path: Path) -> str:
+    """A module's name in a test's name."""
+    return path.relative_to(SOURCE).as_posix()
+
+
+def fresh(code: str) -> str:
+    """What a new interpreter prints that finds the package where this one does."""
+    prelude = f"import sys; sys.path.insert(0, {str(SOURCE.parent)!r})\n"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", prelude + code], capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
+
+
+# --- exports ---------------------------------------------------------------------------------------------------------
+
+
+def test_exported_names_are_sorted_and_visible() -> None:
+    """`__all__`, the lazy names and `dir` are the same, in order and without duplicates."""
+    assert onnxhub.__all__ == sorted(set(onnxhub.__all__))
+    assert set(onnxhub.__all__) == {*onnxhub._HOME, *onnxhub._MODULES}
+    assert set(dir(onnxhub)) == {*onnxhub.__all__, "__version__"}
+
+
+@pytest.mark.parametrize("name", onnxhub.__all__)
+def test_every_exported_name_is_there_and_explained(name: str) -> None:
+    """Each resolves lazily, is what its home calls so, and has a docstring of its own."""
+    value = getattr(onnxhub, name)
+    assert (value.__doc__ or "").strip()
+    assert value.__doc__ != object.__doc__
+    if not inspect.ismodule(value):
+        assert value.__name__ == name
+        assert value.__module__.startswith("onnxhub.")
+        assert pickle.loads(pickle.dumps(value)) is value
+
+
+def test_names_for_type_checkers_are_the_lazy_ones() -> None:
+    """What `if TYPE_CHECKING` imports is what `__getattr__` gives, from the same homes."""
+    tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    imported = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert imported == {**onnxhub._HOME, **dict.fromkeys(onnxhub._MODULES, "onnxhub")}
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """As of any module."""
+    with pytest.raises(AttributeError, match="module 'onnxhub' has no attribute 'clasify'"):
+        onnxhub.clasify  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize("path", MODULES, ids=ids)
+def test_each_module_exports_what_it_says(path: Path) -> None:
+    """Every `__all__` is sorted by nobody's whim and names only what is there; every module has a docstring."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__" and path.name != "__init__.py":
+            defined = {name for one in tree.body for name in _names(one)}
+            assert set(ast.literal_eval(node.value)) <= defined
+
+
+def _names(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        return [ast.unparse(target) for target in node.targets]
+    if isinstance(node, ast.AnnAssign):
+        return [ast.unparse(node.target)]
+    if isinstance(node, ast.If):
+        return [name for one in node.body for name in _names(one)]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    return []
+
+
+@pytest.mark.parametrize("name", [name for name in onnxhub.__all__ if inspect.isclass(getattr(onnxhub, name))])
+def test_every_public_method_is_explained(name: str) -> None:
+    """Methods and properties of public classes have docstrings."""
+    cls = getattr(onnxhub, name)
+    for attribute, value in vars(cls).items():
+        function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+        if not attribute.startswith("_") and inspect.isfunction(function):
+            assert (function.__doc__ or "").strip(), f"{name}.{attribute}"
+
+
+def test_every_error_is_explained() -> None:
+    """The errors are public as well."""
+    for name in onnxhub.errors.__all__:
+        assert getattr(onnxhub.errors, name).__doc__
+
+
+# --- imports ---------------------------------------------------------------------------------------------------------
+
+
+def test_importing_it_imports_numpy_and_the_standard_library_only() -> None:
+    """An allow-list over everything that a new interpreter has loaded."""
+    loaded = set(fresh("import onnxhub; print(*sorted({name.partition('.')[0] for name in sys.modules}))").split())
+    bare = set(fresh("import numpy; print(*sorted({name.partition('.')[0] for name in sys.modules}))").split())
+    assert loaded - bare - set(sys.stdlib_module_names) == {"onnxhub"}
+
+
+def test_importing_it_loads_none_of_its_own_modules() -> None:
+    """Names are imported when they are used: a module of the package is loaded by its names alone."""
+    printed = fresh("import onnxhub; print(*[name for name in sys.modules if name.startswith('onnxhub')])")
+    assert printed.split() == ["onnxhub"]
+
+
+def test_postprocessors_need_no_runtime() -> None:
+    """Logits from anywhere are decoded without onnxruntime, tokenizers or huggingface_hub."""
+    code = (
+        "import onnxhub; print(onnxhub.ClassificationPostprocessor(labels=('A', 'B'))([[0.0, 2.0]])[0].label); "
+        f"print(sorted({FOREIGN!r} & set(sys.modules)))"
+    )
+    assert fresh(code).splitlines() == ["B", "[]"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=ids)
+def test_nothing_but_the_backend_imports_foreign_packages(path: Path) -> None:
+    """At run time; what a type checker alone reads is no import."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = [
+        inner for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for one in node.body for inner in ast.walk(one)
+    ]  # fmt: skip
+    imported = set()
+    for node in ast.walk(tree):
+        if node in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            imported.add((node.module or "").partition(".")[0])
+    allowed = {"numpy", "onnxhub"} | set(sys.stdlib_module_names)
+    if SOURCE / "backend" in path.parents:
+        allowed |= FOREIGN
+    assert imported <= allowed
+
+
+# --- size and shape --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", MODULES, ids=ids)
+def test_modules_and_functions_are_short(path: Path) -> None:
+    """No module of more than 400 lines, no function body of more than 40 without its docstring."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            assert lines <= 40, node.name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=ids)
+def test_no_asserts_on_data_no_prints_no_todos(path: Path) -> None:
+    """`assert` is for what cannot be, stdout is not ours, and what is to do has an issue."""
+    text = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)):
+        assert not isinstance(node, ast.Assert), node.lineno
+        assert not (isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "eval", "exec"}), node.lineno
+    assert not re.search(r"\b(TODO|FIXME|XXX)\b(?!.*#\d)", text)
+
+
+def test_the_types_are_shipped() -> None:
+    """`py.typed` is beside the code."""
+    assert (SOURCE / "py.typed").is_file()
+
+
+def test_the_version_is_the_newest_of_the_changelog() -> None:
+    """Whoever changes one changes the other."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## \[(\d[^\]]*)\]", changelog, re.MULTILINE)
+    assert versions[0] == onnxhub.__version__

@@ -1,0 +1,211 @@
+"""What tokenizer_config.json and its neighbours change about a tokenizer.json; the oracle tests compare whole classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer
+
+from onnxhub.backend.hub import open_repository
+from onnxhub.backend.tokenizer import TextTokenizer, load_tokenizer, usable_length
+from onnxhub.backend.tokenizer_config import Family, family_of
+from onnxhub.errors import IntegrityError
+from tests import tiny
+
+TEXT = "Zoé Groß"
+
+
+def loaded(folder: Path, *, config: dict[str, Any] | None = None, without: str = "", **options: Any) -> TextTokenizer:
+    """The tokenizer of a tiny model whose tokenizer_config.json has these options."""
+    tiny.make_model(folder, config_extra=config, tokenizer_extra=options)
+    if without:
+        (folder / without).unlink()
+    repository = open_repository(folder)
+    return load_tokenizer(repository, repository.json("config.json") or {})
+
+
+def tokens(tokenizer: TextTokenizer, text: str, pair: str | None = None) -> list[str]:
+    """The tokens of a text."""
+    (encoded,) = tokenizer.encode([text], None if pair is None else [pair])
+    return tokenizer.tokens(encoded.ids.tolist())
+
+
+@pytest.mark.parametrize(
+    ("sentence", "options", "config", "expected"),
+    [
+        ({"max_seq_length": 128}, {"model_max_length": 512}, {"max_position_embeddings": 1024}, 128),
+        ({"max_seq_length": None}, {"model_max_length": 512}, {"max_position_embeddings": 1024}, 512),
+        ({}, {"model_max_length": 1e30}, {"max_position_embeddings": 512}, 512),
+        ({}, {"model_max_length": 1_000_000}, {"max_position_embeddings": 512}, 512),
+        ({}, {"max_len": 256}, {"max_position_embeddings": 512}, 256),
+        ({}, {}, {"max_position_embeddings": 514, "model_type": "roberta", "pad_token_id": 1}, 512),
+        ({}, {}, {"max_position_embeddings": 514, "model_type": "bert", "pad_token_id": 1}, 514),
+        ({}, {}, {"max_position_embeddings": 512, "position_embedding_type": "relative_key"}, None),
+        ({}, {}, {"max_position_embeddings": -1}, None),
+        ({}, {"model_max_length": 0}, {}, None),
+        ({}, {"model_max_length": "512"}, {}, None),
+        ({}, {}, {}, None),
+    ],
+)
+def test_the_usable_length(sentence: dict, options: dict, config: dict, expected: int | None) -> None:
+    """The first that says something: sentence-transformers, the tokenizer, the model's positions."""
+    assert usable_length(sentence, options, config) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"do_lower_case": True}, "zoe"),
+        ({"do_lower_case": False}, None),
+        ({"do_lower_case": None}, "zoe"),
+        ({"do_lower_case": True, "strip_accents": False}, None),
+    ],
+)
+def test_the_bert_family_takes_its_case_from_the_configuration(
+    options: dict, expected: str | None, tmp_path: Path
+) -> None:
+    """Whatever normalizer `tokenizer.json` has; without a word in the configuration, the class lowers case."""
+    first = tokens(loaded(tmp_path, **options), "Zoé")[1:-1]
+    joined = "".join(piece.removeprefix("##") for piece in first)
+    assert joined == (expected or "[UNK]")
+
+
+def test_a_generic_class_leaves_tokenizer_json_alone(tmp_path: Path) -> None:
+    """PreTrainedTokenizerFast has no normalizer options."""
+    tokenizer = loaded(tmp_path, tokenizer_class="PreTrainedTokenizerFast", do_lower_case=False)
+    assert tokens(tokenizer, "GOOD")[1:-1] == ["good"]
+
+
+def test_truncation_and_padding_of_the_file_are_switched_off(tmp_path: Path) -> None:
+    """A file that was saved with both gives whole and unpadded encodings, and its sides are remembered."""
+    tiny.make_model(tmp_path, tokenizer_extra={"padding_side": None})
+    path = tmp_path / "tokenizer.json"
+    saved = Tokenizer.from_file(str(path))
+    saved.enable_truncation(4, direction="left")
+    saved.enable_padding(length=32, direction="left")
+    saved.save(str(path))
+    repository = open_repository(tmp_path)
+    tokenizer = load_tokenizer(repository, {})
+    assert tokens(tokenizer, "a a a a a a") == ["[CLS]", *["a"] * 6, "[SEP]"]
+    assert [len(one.ids) for one in tokenizer.encode(["a", "a a a a a a a"])] == [3, 9]
+    assert (tokenizer.padding_side, tokenizer.truncation_side) == ("left", "left")
+
+
+def test_sequences_words_and_offsets(tmp_path: Path) -> None:
+    """Special tokens are of no text and no word; offsets are each text's own."""
+    tokenizer = loaded(tmp_path)
+    (one,) = tokenizer.encode(["no good"], ["yes"])
+    assert one.sequences.tolist() == [-1, 0, 0, -1, 1, -1]
+    assert one.words.tolist() == [-1, 0, 1, -1, 0, -1]
+    assert one.offsets.tolist()[1:3] == [[0, 2], [3, 7]]
+    assert one.offsets.tolist()[4] == [0, 3]
+    assert one.type_ids.tolist() == [0, 0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"model_input_names": ["input_ids", "attention_mask"]}, 0),
+        ({"model_input_names": None}, 2),
+        ({"model_input_names": None, "tokenizer_class": "DistilBertTokenizer"}, 0),
+        ({"model_input_names": ["input_ids", "token_type_ids"], "tokenizer_class": "DistilBertTokenizer"}, 2),
+    ],
+)
+def test_who_tells_the_texts_of_a_pair_apart(options: dict, expected: int, tmp_path: Path) -> None:
+    """The class, unless the configuration says otherwise; zeros where it does not."""
+    (one,) = loaded(tmp_path, **options).encode(["a"], ["a"])
+    assert one.type_ids.sum() == expected
+
+
+def test_special_tokens_by_role(tmp_path: Path) -> None:
+    """The ids that rows are filled with and answers are found by."""
+    tokenizer = loaded(tmp_path)
+    vocabulary = tokenizer.backend.get_vocab()
+    assert tokenizer.padding == {"input_ids": vocabulary["[PAD]"]}
+    assert (tokenizer.cls_token_id, tokenizer.unk_token_id) == (vocabulary["[CLS]"], vocabulary["[UNK]"])
+    assert tokenizer.marks_subwords
+
+
+def test_tokens_that_only_the_configuration_has_are_added(tmp_path: Path) -> None:
+    """`added_tokens_decoder` brings tokens that are matched whole."""
+    plain = loaded(tmp_path / "plain")
+    size = plain.backend.get_vocab_size()
+    entry = {"content": "<ent>", "special": True, "lstrip": False, "rstrip": False, "normalized": False, "single_word": False}
+    tokenizer = loaded(tmp_path / "added", added_tokens_decoder={str(size): entry})
+    assert tokens(tokenizer, "a<ent>a")[1:-1] == ["a", "<ent>", "a"]
+    assert tokenizer.backend.token_to_id("<ent>") == size
+    assert "<ent>" not in tokens(plain, "a<ent>a")
+
+
+@pytest.mark.parametrize("missing", ["tokenizer_config.json", "special_tokens_map.json"])
+def test_a_repository_with_tokenizer_json_alone(missing: str, tmp_path: Path) -> None:
+    """Neither of the other two files is needed."""
+    tokenizer = loaded(tmp_path, without=missing)
+    assert tokens(tokenizer, "a good")[1:-1] == ["a", "good"]
+    assert tokenizer.max_length == 64
+    assert tokenizer.padding_side == "right"
+
+
+@pytest.mark.parametrize(
+    ("options", "config", "bert"),
+    [
+        ({"tokenizer_class": "BertTokenizerFast"}, {}, True),
+        ({}, {"tokenizer_class": "BertTokenizer"}, True),
+        ({}, {"model_type": "electra"}, True),
+        ({"tokenizer_class": "RobertaTokenizer"}, {"model_type": "bert"}, False),
+        ({}, {"model_type": "no-such-model"}, False),
+        ({"tokenizer_class": 5}, {}, False),
+    ],
+)
+def test_the_family(options: dict, config: dict, bert: bool) -> None:
+    """The class that is named, else that of the model type; what is not known is generic."""
+    assert family_of(options, config).bert_normalizer is bert
+    assert family_of({"tokenizer_class": "NoSuchTokenizer"}, {}) == Family()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"\xff\xfe", b'{"version": "9"}'])
+def test_a_broken_tokenizer_json(content: bytes, tmp_path: Path) -> None:
+    """Whatever is wrong with it, the error names the file."""
+    tiny.make_model(tmp_path)
+    (tmp_path / "tokenizer.json").write_bytes(content)
+    with pytest.raises(IntegrityError, match="tokenizer.json: no tokenizer could be read from it"):
+        load_tokenizer(open_repository(tmp_path), {})
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"added_tokens_decoder": [1]},
+        {"added_tokens_decoder": {"x": {"content": "y"}}},
+        {"added_tokens_decoder": {"5": {}}},
+        {"added_tokens_decoder": {"5": 7}},
+        {"pad_token": 5},
+        {"pad_token": {"content": 5}},
+        {"pad_token": {}},
+        {"additional_special_tokens": 5},
+        {"additional_special_tokens": [None, 5, "<x>"]},
+        {"model_input_names": 5},
+        {"padding_side": 5},
+    ],
+    ids=json.dumps,
+)
+def test_a_configuration_of_wrong_types(extra: dict, tmp_path: Path) -> None:
+    """It is passed over where it can be, and otherwise one of the library's own errors."""
+    try:
+        tokenizer = loaded(tmp_path, **extra)
+    except IntegrityError:
+        return
+    assert tokens(tokenizer, "a good")[1:-1] == ["a", "good"]
+
+
+def test_the_tokenizer_is_the_same_after_use(tmp_path: Path) -> None:
+    """Encoding, cutting and joining reconfigure nothing: threads share it."""
+    tokenizer = loaded(tmp_path)
+    before = tokenizer.backend.to_str()
+    tokenizer.encode([TEXT] * 3)
+    tokenizer.encode([TEXT], ["b"])
+    assert tokenizer.join(["good", "##s"]) == "goods"
+    assert tokenizer.backend.to_str() == before
