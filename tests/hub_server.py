@@ -28,6 +28,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+import onnxhub
+
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
@@ -360,6 +362,7 @@ def run_python(code: str, home: Path, env: Mapping[str, str] | None = None) -> s
     huggingface_hub reads its environment when it is imported, so that tests cannot set it in their own process.
     """
     root = Path(__file__).resolve().parent.parent
+    tested = Path(onnxhub.__file__).parent.parent  # the checkout's, or that of the installed wheel
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR", "LANG") if name in os.environ}
     clean = {
         **kept,
@@ -368,7 +371,7 @@ def run_python(code: str, home: Path, env: Mapping[str, str] | None = None) -> s
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
-        "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)]),
+        "PYTHONPATH": os.pathsep.join([str(tested), str(root)]),
         **(env or {}),
     }
     command = [sys.executable, "-W", "error", "-c", code]

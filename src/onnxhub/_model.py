@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
+    from optimum.onnxruntime import ORTModel  # noqa: TID251  # for a type alone
 
     from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs
     from onnxhub._registry import Task
@@ -142,7 +143,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         return session
 
     @cached_property
-    def ort_model(self) -> object:
+    def ort_model(self) -> ORTModel:
         """The ORTModelForXXX of the task, of optimum, over the same session, for what else is written for such objects.
 
         Raises:

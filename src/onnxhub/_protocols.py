@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
+    from optimum.onnxruntime import ORTModel  # noqa: TID251  # for a type alone
 
 __all__ = ["Backend", "Column", "Features", "ListOf", "Outputs", "Tokenizer", "Tokens"]
 
@@ -182,7 +183,7 @@ class Backend(Protocol):
         """ONNX Runtime's sessions, by the role of their file."""
         ...
 
-    def ort_model(self, class_name: str) -> object:
+    def ort_model(self, class_name: str) -> ORTModel:
         """The class of optimum with this name over the sessions."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 import numpy as np
 
@@ -154,7 +154,7 @@ class CannedBackend:
         """None: canned models have no session."""
         return {}
 
-    def ort_model(self, class_name: str) -> object:
+    def ort_model(self, class_name: str) -> NoReturn:
         """Raises ``MissingDependencyError``: canned models have no session."""
         raise MissingDependencyError("a session", class_name, "load a model from files")
 
