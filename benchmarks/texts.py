@@ -7,12 +7,12 @@ import random
 SHORT = "Using ONNX models with Hugging Face is quite easy!"
 QUESTION = "Who wrote the first program?"
 
-WORDS = (
-    "the of and to in was is for with that it on by from a an first program engine machine wrote published letter "
-    "London Paris Ada Lovelace Charles Babbage Geneva committee president company river mathematics translation notes "
-    "analytical computation internationalization unbelievable yesterday visited described numbers Bernoulli method "
-    "state-of-the-art don't 1843 museum university professor"
-).split()
+WORDS = """
+    the of and to in was is for with that it on by from a an first program engine machine wrote published letter London
+    Paris Ada Lovelace Charles Babbage Geneva committee president company river mathematics translation notes
+    analytical computation internationalization unbelievable yesterday visited described numbers Bernoulli method
+    state-of-the-art don't 1843 museum university professor
+""".split()  # noqa: SIM905  # a list literal of so many words would fill a page
 
 
 def document(words: int) -> str:

@@ -18,7 +18,8 @@ import numpy as np  # noqa: F401  # the whole cost of the import, paid where one
 if TYPE_CHECKING:
     from onnxhub import errors, testing
     from onnxhub._api import load
-    from onnxhub._model import Encoded, Encoder, Model, ModelInfo
+    from onnxhub._encoder import Encoded, Encoder
+    from onnxhub._model import Model, ModelInfo
     from onnxhub._numeric import sigmoid, softmax
     from onnxhub._one_liners import answer, classify, embed, similarity, tag, unload
     from onnxhub._postprocessor import Postprocessor
@@ -50,7 +51,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "onnxhub._api": ("load",),
-    "onnxhub._model": ("Encoded", "Encoder", "Model", "ModelInfo"),
+    "onnxhub._encoder": ("Encoded", "Encoder"),
+    "onnxhub._model": ("Model", "ModelInfo"),
     "onnxhub._numeric": ("sigmoid", "softmax"),
     "onnxhub._one_liners": ("answer", "classify", "embed", "similarity", "tag", "unload"),
     "onnxhub._postprocessor": ("Postprocessor",),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final
 
 from onnxhub._model import Model, ModelInfo
+from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, get_task
+from onnxhub._text import positive
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.model import open_model
 from onnxhub.backend.providers import candidates
@@ -14,14 +19,22 @@ from onnxhub.backend.session import SessionOptions
 from onnxhub.errors import InvalidOptionError, TaskMismatchError, listing
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Mapping, Sequence
-
-    from onnxhub._postprocessor import Postprocessor
     from onnxhub._protocols import Backend
     from onnxhub.backend.model import OnnxBackend
 
 __all__ = ["Recipe", "build_model"]
+
+_ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
+    ("task", (str, Task), "the name of a task, or a Task"),
+    ("model_id", (str, os.PathLike, NoneType), "an id of the Hub such as 'org/name', or a local folder"),
+    ("provider", (str, Sequence), "a provider's name, or several in order of preference"),
+    ("file", (str, NoneType), "the path of an ONNX file in the repository"),
+    ("revision", (str, NoneType), "a branch, a tag or a commit hash"),
+    ("provider_options", (Mapping, NoneType), "a mapping of the provider's options"),
+    ("session_options", (Mapping, NoneType), "a mapping of attributes of onnxruntime.SessionOptions"),
+    ("cache_dir", (str, os.PathLike, NoneType), "a folder"),
+)
+"""Argument of ``load`` -> what it may be, for those whose value nobody else checks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +60,8 @@ class Recipe:
 
     def load(self, *, token: str | bool | None, refresh: bool) -> Model[Any, Any, Any]:
         """Open the files, then put the model together."""
-        task = self._task()
+        self._check()
+        task = get_task(self.task) if isinstance(self.task, str) else self.task
         providers = candidates(self.provider, self.provider_options)
         repository = open_repository(
             self._model_id(task), revision=self.revision, token=token, cache_dir=self.cache_dir,
@@ -59,18 +73,26 @@ class Recipe:
         )  # fmt: skip
         return build_model(task, backend, replace(self, revision=repository.commit))
 
-    def _task(self) -> Task[Any]:
-        if isinstance(self.task, str):
-            return get_task(self.task)
-        if isinstance(self.task, Task):
-            return self.task
-        raise InvalidOptionError("task", self.task, "the name of a task, or a Task")
+    def _check(self) -> None:
+        """Raise ``InvalidOptionError`` for an argument of a type that ``load`` does not take."""
+        for name, kinds, expected in _ARGUMENTS:
+            value = getattr(self, name)
+            if not isinstance(value, kinds):
+                raise InvalidOptionError(name, value, expected)
+        positive("threads", self.threads, optional=True)
+        given = self.postprocessor
+        if not (given is None or isinstance(given, Postprocessor) or _is_postprocessor(given)):
+            raise InvalidOptionError("postprocessor", given, "a subclass of onnxhub.Postprocessor, or an instance")
 
     def _model_id(self, task: Task[Any]) -> str | os.PathLike[str]:
         name = task.default_model if self.model_id is None else self.model_id
         if name is None:
             raise InvalidOptionError("model_id", name, f"a Hub id or folder, for {task.name} has no default model")
         return name
+
+
+def _is_postprocessor(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Postprocessor)
 
 
 def build_model(task: Task[Any], backend: OnnxBackend, recipe: Recipe) -> Model[Any, Any, Any]:

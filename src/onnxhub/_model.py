@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 import numpy as np
 
 from onnxhub._batching import collate, plan, stack
-from onnxhub._postprocessor import Item, ItemT, Postprocessor
 from onnxhub.errors import IndexedError, InvalidOptionError
 
 if TYPE_CHECKING:
@@ -21,10 +19,12 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
     from optimum.onnxruntime import ORTModel  # noqa: TID251  # for a type alone
 
+    from onnxhub._encoder import Encoded, Encoder
+    from onnxhub._postprocessor import Item, Postprocessor
     from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs
     from onnxhub._registry import Task
 
-__all__ = ["Encoded", "Encoder", "Model", "ModelInfo"]
+__all__ = ["Model", "ModelInfo"]
 
 LOOK_AHEAD = 2048
 """Inputs that are encoded and sorted together: bounds the memory of a long list or stream."""
@@ -32,37 +32,6 @@ LOOK_AHEAD = 2048
 InputT = TypeVar("InputT")
 ResultT = TypeVar("ResultT")
 ManyT = TypeVar("ManyT")
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded(Generic[ItemT]):
-    """One input, ready for the graph: its rows, and the item that its postprocessor will want."""
-
-    rows: Sequence[Features]
-    """Graph input name -> array ``(length,)``; k >= 1 of them."""
-    item: ItemT
-    """Everything that the result needs beside the outputs."""
-
-
-class Encoder(ABC, Generic[InputT, ItemT]):
-    """Inputs to ``Encoded`` values, in order; a frozen dataclass whose fields are what it needs and its options."""
-
-    @classmethod
-    @abstractmethod
-    def for_model(cls, backend: Backend) -> Self:
-        """Build it for a model.
-
-        Raises:
-            TaskMismatchError: the model has not what the task needs.
-        """
-
-    @abstractmethod
-    def __call__(self, inputs: Sequence[InputT]) -> list[Encoded[ItemT]]:
-        """Encode inputs.
-
-        Raises:
-            InvalidInputError: one of them cannot be used; with its index.
-        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,12 +252,29 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def _run(self, rows: Sequence[Features]) -> Iterator[tuple[int, Outputs]]:
         """Each row's number and outputs ``(...)``, batch by batch, in the planner's order."""
-        lengths = [max(values.size for values in row.values()) for row in rows]
         padding = self.backend.tokenizer.padding
-        for batch in plan(lengths, self.backend.batch_tokens):
-            outputs = self.backend.run(collate([rows[row] for row in batch], padding), self._wanted)
-            for position, row in enumerate(batch):
-                yield row, {name: values[position] for name, values in outputs.items()}
+        for group in self._groups(rows):
+            lengths = [max(values.size for values in rows[row].values()) for row in group]
+            for planned in plan(lengths, self.backend.batch_tokens):
+                batch = [group[position] for position in planned]
+                outputs = self.backend.run(collate([rows[row] for row in batch], padding), self._wanted)
+                for position, row in enumerate(batch):
+                    yield row, {name: values[position] for name, values in outputs.items()}
+
+    def _groups(self, rows: Sequence[Features]) -> list[list[int]]:
+        """Rows that may share a batch: all of them, but with classifiers of BART's kind.
+
+        Those look for the last end token of each row by an arithmetic that holds if all rows of the batch have
+        equally many (a pair has three, a text one). If not, the graph fails, or takes another row's for a row's own.
+        """
+        config = self.backend.config
+        if not config.get("is_encoder_decoder"):
+            return [list(range(len(rows)))]
+        groups: dict[int, list[int]] = {}
+        for index, row in enumerate(rows):
+            ends = int(np.count_nonzero(row["input_ids"] == config.get("eos_token_id")))
+            groups.setdefault(ends, []).append(index)
+        return list(groups.values())
 
     def _decode(self, rows: Sequence[Outputs], item: Item, index: int | None) -> ResultT:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, final
 
 import numpy as np
 
-from onnxhub.errors import IndexedError, InvalidInputError, TaskMismatchError
+from onnxhub.errors import IndexedError, InvalidInputError, TaskMismatchError, listing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,8 +128,9 @@ def labels_of(backend: Backend, output: str = "logits") -> tuple[str, ...]:
         size = backend.output_shapes.get(output, (None,))[-1]
         # Two is what transformers' PretrainedConfig assumes.
         return tuple(f"LABEL_{index}" for index in range(size or 2))
-    by_index = {int(key): str(label) for key, label in declared.items()}
-    if sorted(by_index) != list(range(len(by_index))):
-        problem = f"id2label in config.json is numbered {sorted(by_index)}, not 0 to {len(by_index) - 1}"
+    numbers = [key for key in declared if str(key).isdecimal()]
+    by_index = {int(key): str(declared[key]) for key in numbers}
+    if sorted(by_index) != list(range(len(declared))):
+        problem = f"id2label in config.json is numbered {listing(map(str, declared))}, not 0 to {len(declared) - 1}"
         raise TaskMismatchError(backend.model_id, "labels", (problem,))
     return tuple(by_index[index] for index in range(len(by_index)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from onnxhub.errors import InvalidOptionError, UnknownTaskError
@@ -10,7 +11,8 @@ from onnxhub.errors import InvalidOptionError, UnknownTaskError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onnxhub._model import Encoder, Model
+    from onnxhub._encoder import Encoder
+    from onnxhub._model import Model
     from onnxhub._postprocessor import Postprocessor
 
 __all__ = ["Task", "get_task", "list_tasks", "register"]
@@ -57,6 +59,7 @@ def register(task: Task[ModelT_co]) -> Task[ModelT_co]:
     Raises:
         InvalidOptionError: a name or alias belongs to another task.
     """
+    _register_built_in()
     for name in (task.name, *task.aliases):
         if _TASKS.get(name, task) != task:
             raise InvalidOptionError("task", name, f"a name that is not taken (by {_TASKS[name].name})")
@@ -70,6 +73,7 @@ def get_task(name: str) -> Task[Any]:
     Raises:
         UnknownTaskError: there is none; the message has the nearest name.
     """
+    _register_built_in()
     if name not in _TASKS:
         _register_entry_points()
     if name not in _TASKS:
@@ -79,8 +83,14 @@ def get_task(name: str) -> Task[Any]:
 
 def list_tasks() -> list[Task[Any]]:
     """All tasks, those of installed packages too, by name."""
+    _register_built_in()
     _register_entry_points()
     return sorted({task.name: task for task in _TASKS.values()}.values(), key=lambda task: task.name)
+
+
+def _register_built_in() -> None:
+    # Whoever comes here first, with a pickled model or a task of their own, finds the built-in tasks in their places.
+    import_module("onnxhub.tasks")
 
 
 def _register_entry_points() -> None:

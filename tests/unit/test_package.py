@@ -156,6 +156,33 @@ def test_nothing_but_the_backend_imports_foreign_packages(path: Path) -> None:
     assert imported <= allowed
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print(len(onnxhub.list_tasks()) >= 4)",
+        "from onnxhub._registry import get_task; print(get_task('ner').name == 'token-classification')",
+        "from onnxhub._registry import Task; print(Task.__name__ == 'Task' and onnxhub.Encoder.__name__ == 'Encoder')",
+    ],
+)
+def test_built_in_tasks_are_there_whatever_is_used_first(code: str) -> None:
+    """The registry is full before `load` was ever touched."""
+    assert fresh(f"import onnxhub; {code}").strip() == "True"
+
+
+def test_a_built_in_name_cannot_be_taken_first() -> None:
+    """Not even by who registers before anything else is used."""
+    code = """
+import onnxhub
+class Anything: pass
+task = onnxhub.Task(name="ner", summary="", model=Anything, encoder=Anything, postprocessor=Anything, outputs=(), ort_class="")
+try:
+    onnxhub.register(task)
+except onnxhub.errors.InvalidOptionError as error:
+    print(error)
+"""
+    assert "a name that is not taken (by token-classification)" in fresh(code)
+
+
 # --- size and shape --------------------------------------------------------------------------------------------------
 
 

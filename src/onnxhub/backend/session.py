@@ -34,6 +34,9 @@ NUMPY_TYPES = {
     "tensor(bool)": np.bool_, "tensor(double)": np.float64,
 }  # fmt: skip
 
+UNKNOWN_OPERATOR = ("is not a registered function/op", "No Op registered", "No opset import for domain")
+"""What ONNX Runtime says of operators that are not its own."""
+
 _building = threading.Lock()
 
 
@@ -130,7 +133,7 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
             )
     except _runtime_errors() as error:
         reason = _first_line(error)
-        if "is not a registered function/op" in str(error) or "No Op registered" in str(error):
+        if any(sign in str(error) for sign in UNKNOWN_OPERATOR):
             raise UnsafeModelError(
                 str(path), f"it needs operators that ONNX Runtime does not have: {reason}"
             ) from error
@@ -147,12 +150,26 @@ def _session_options(path: Path, options: SessionOptions) -> Any:
     for name, value in (options.entries or {}).items():
         if "." in name:
             built.add_session_config_entry(name, str(int(value) if isinstance(value, bool) else value))
-        elif hasattr(built, name):
-            setattr(built, name, value)
         else:
-            known = tuple(entry for entry in dir(built) if not entry.startswith("_"))
-            raise InvalidOptionError("session_options", name, "an attribute of onnxruntime.SessionOptions", known)
+            _set_attribute(built, name, value)
     return built
+
+
+def _set_attribute(built: Any, name: str, value: str | int | bool) -> None:
+    known = {entry: getattr(built, entry) for entry in dir(built) if not entry.startswith("_")}
+    known = {entry: current for entry, current in known.items() if not callable(current)}
+    if name not in known:
+        expected = "an attribute of onnxruntime.SessionOptions, or a configuration entry (those have a dot)"
+        raise InvalidOptionError("session_options", name, expected, tuple(known))
+    # Enumerations, such as graph_optimization_level, go by the names of their members.
+    members = getattr(type(known[name]), "__members__", {})
+    try:
+        setattr(built, name, members.get(value, value))
+    except TypeError as error:
+        expected = (
+            f"for {name}: one of {', '.join(members)}" if members else f"a {type(known[name]).__name__} for {name}"
+        )
+        raise InvalidOptionError("session_options", value, expected) from error
 
 
 def _threads(path: Path) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._model import Encoder
+    from onnxhub._encoder import Encoder
     from onnxhub._postprocessor import Postprocessor
     from onnxhub._protocols import Backend
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-from onnxhub._model import Encoded, Encoder
+from onnxhub._encoder import Encoded, Encoder
 from onnxhub._numeric import finite
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._text import as_text, graph_row, require_inputs

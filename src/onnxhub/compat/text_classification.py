@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 import numpy as np
 
-from onnxhub._model import Encoded, Encoder
+from onnxhub._encoder import Encoded, Encoder
 from onnxhub._numeric import finite, sigmoid, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of
 from onnxhub._text import as_text, graph_row, require_inputs

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
 
-from onnxhub._model import Encoded, Encoder, Model
+from onnxhub._encoder import Encoded, Encoder
+from onnxhub._model import Model
 from onnxhub._numeric import finite, l2_normalize
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, register

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 
 import numpy as np
 
-from onnxhub._model import Encoded, Encoder, Model
+from onnxhub._encoder import Encoded, Encoder
+from onnxhub._model import Model
 from onnxhub._numeric import finite, sigmoid, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of
 from onnxhub._registry import Task, register

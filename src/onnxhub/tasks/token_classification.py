@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 
 import numpy as np
 
-from onnxhub._model import Encoded, Encoder, Model
+from onnxhub._encoder import Encoded, Encoder
+from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of
 from onnxhub._registry import Task, register
@@ -147,6 +148,8 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         if self.aggregation not in AGGREGATIONS:
             expected = "one of " + ", ".join(map(repr, AGGREGATIONS))
             raise InvalidOptionError("aggregation", self.aggregation, expected, AGGREGATIONS)
+        if isinstance(self.ignore_labels, str):
+            raise InvalidOptionError("ignore_labels", self.ignore_labels, "a tuple of labels, such as ('O',)")
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:

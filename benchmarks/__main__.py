@@ -1,0 +1,5 @@
+"""``python -m benchmarks --full PYTHON --light PYTHON``."""
+
+from benchmarks.bench import main
+
+main()

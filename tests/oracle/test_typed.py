@@ -1,0 +1,277 @@
+"""``onnxhub.load`` gives what transformers gives, or differs by a rule that has a name.
+
+A rule is a change to transformers' own procedure, over transformers' own tokens and logits. Where a result differs, the
+smallest set of rules is looked for that makes transformers' result ours; there must be one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, combinations
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+
+import onnxhub
+from tests.oracle.peers import COUNTS, reference, transformers, zoo
+
+Rules: TypeAlias = frozenset[str]
+Row: TypeAlias = tuple[Any, ...]
+"""A result without its score: label or answer, start, end."""
+Rows: TypeAlias = Sequence[tuple[Row, float]]
+
+
+def _cases(task: str) -> list[tuple[str, str]]:
+    """List the architectures of a task, in both flavours."""
+    return [(name, flavour) for name, _ in zoo.cases([task]) for flavour in zoo.FLAVOURS]
+
+
+def _subsets(rules: Sequence[str]) -> Iterator[Rules]:
+    """Give all sets of rules, the small ones first."""
+    chosen = chain.from_iterable(combinations(rules, size) for size in range(len(rules) + 1))
+    return (frozenset(rules) for rules in chosen)
+
+
+def _equal(expected: Rows, actual: Rows) -> bool:
+    """Compare rows exactly, and their scores to within 1e-5."""
+    rows = [row for row, _ in expected] == [row for row, _ in actual]
+    return rows and np.allclose([score for _, score in expected], [score for _, score in actual], rtol=0, atol=1e-5)
+
+
+def _explain(what: str, actual: Rows, procedure: Callable[[Rules], Rows], rules: Sequence[str], given: Any) -> None:
+    """Find the rules that make transformers' procedure give our result; count them."""
+    for chosen in _subsets(rules):
+        if _equal(procedure(chosen), actual):
+            COUNTS[f"typed, {what}: {' + '.join(sorted(chosen)) or 'equal'}"] += 1
+            return
+    pytest.fail(f"no rule explains {actual} for {given!r}; transformers gives {procedure(frozenset())}")
+
+
+# --- text-classification ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("architecture", "flavour"), _cases("text-classification"))
+def test_text_classification(zoo_root: Path, architecture: str, flavour: str) -> None:
+    """Rankings are transformers' of ``top_k=None, truncation=True``, for texts, pairs and every problem type."""
+    folder = zoo.build(zoo_root, architecture, "text-classification", flavour)
+    theirs, ours = reference(folder, "text-classification"), onnxhub.load("text-classification", folder)
+    pairs = [(context, question) for question, context in zoo.qa_pairs(31, 25)]
+    inputs = [*zoo.texts(31, 75), *pairs]
+    expected = theirs(
+        [one if isinstance(one, str) else {"text": one[0], "text_pair": one[1]} for one in inputs],
+        top_k=None,
+        truncation=True,
+    )
+    for given, entries, result in zip(inputs, expected, ours(inputs), strict=True):
+        rows = [((entry["label"],), entry["score"]) for entry in entries]
+        ranking = [((entry.label,), entry.score) for entry in result.ranking]
+        assert ((result.label,), result.score) == ranking[0]
+        _explain("text-classification", ranking, lambda _, rows=rows: rows, (), given)
+
+
+# --- question-answering ----------------------------------------------------------------------------------------------
+
+QUESTION = "left padding: question masked"
+SPECIAL = "special tokens in the text are text"
+UNSPACED = "unspaced script: no alignment to words"
+TRIMMED = "trimmed white space"
+MERGED = "answers are not merged by text"
+CANDIDATES = "all candidates"
+ANSWER_RULES = (TRIMMED, MERGED, CANDIDATES, UNSPACED, QUESTION, SPECIAL)
+
+
+def _unspaced(text: str) -> bool:
+    """Say whether a text has a letter of a script that is written without spaces."""
+    names = ("THAI", "LAO ", "MYANMAR", "KHMER", "HIRAGANA", "KATAKANA", "CJK", "SQUARE")
+    return any(_name(character).removeprefix("HALFWIDTH ").startswith(names) for character in text)
+
+
+def _name(character: str) -> str:
+    import unicodedata
+
+    return unicodedata.name(character, "")
+
+
+def _answers(theirs: Any, feature: Any, context: str, rules: Rules, top_k: int) -> Rows:
+    """Do what QuestionAnsweringPipeline.postprocess does with one window, but for the rules."""
+    from transformers.pipelines.question_answering import select_starts_ends
+
+    side, encoding = (1 if theirs.tokenizer.padding_side == "right" else 0), feature["encoding"]
+    mask = np.array(feature["p_mask"])
+    text = np.array([sequence == side for sequence in encoding.sequence_ids])
+    if QUESTION in rules and side == 0:
+        mask[0] = [not (own or token is None and number == 0) for number, (own, token) in enumerate(
+            zip(text, encoding.sequence_ids, strict=True))]  # fmt: skip
+    if SPECIAL in rules:
+        first = encoding.ids.index(theirs.tokenizer.cls_token_id)
+        mask[0] = [not (own or number == first) for number, own in enumerate(text)]
+    most = text.size**2 + 1 if CANDIDATES in rules else top_k * 2 + 10
+    found = select_starts_ends(feature["start"], feature["end"], mask, None, 1000000, most, True, 15)
+    answers: dict[Any, tuple[Row, float]] = {}
+    for first, last, score in zip(*found[:3], strict=True):
+        if CANDIDATES in rules and score <= 0:
+            break
+        shift = 0 if QUESTION in rules or SPECIAL in rules else _left_shift(theirs, encoding, side)
+        start, end = _characters(theirs, encoding, (first - shift, last - shift), side, context, rules)
+        if TRIMMED in rules:
+            piece = context[start:end]
+            start, end = start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
+            if start >= end:
+                continue
+        key = (start, end) if MERGED in rules else context[start:end].lower()
+        known = answers.get(key)
+        if known is None:
+            answers[key] = ((context[start:end], start, end), float(score))
+        elif MERGED not in rules:
+            answers[key] = (known[0], known[1] + float(score))
+    rows = [*answers.values(), (("", 0, 0), found[3])]
+    return sorted(rows, key=lambda row: row[1], reverse=True)[:top_k]
+
+
+def _left_shift(theirs: Any, encoding: Any, side: int) -> int:
+    """Count the padding tokens of the text, as transformers does with padding on the left."""
+    return 0 if side else encoding.ids.count(theirs.tokenizer.pad_token_id)
+
+
+def _characters(
+    theirs: Any, encoding: Any, tokens: tuple[int, int], side: int, context: str, rules: Rules
+) -> tuple[int, int]:
+    """Map tokens to characters, by words unless the rule says that a word is none."""
+    whole: tuple[int, int] = theirs.get_indices(encoding, *map(int, tokens), side, True)
+    if UNSPACED not in rules:
+        return whole
+    spans = []
+    for token in tokens:
+        start, end = theirs.get_indices(encoding, int(token), int(token), side, True)
+        spans.append(encoding.offsets[token] if _unspaced(context[start:end]) else (start, end))
+    return spans[0][0], spans[1][1]
+
+
+@pytest.mark.parametrize(("architecture", "flavour"), _cases("question-answering"))
+def test_question_answering(zoo_root: Path, architecture: str, flavour: str) -> None:
+    """Answers to what fits one window are transformers', "no answer" included, or differ by rules."""
+    folder = zoo.build(zoo_root, architecture, "question-answering", flavour)
+    theirs, ours = reference(folder, "question-answering"), onnxhub.load("question-answering", folder)
+    for question, context in zoo.qa_pairs(32, 70):
+        example = {"question": question, "context": context}
+        features = [theirs.forward(feature) for feature in theirs.preprocess(example)]
+        if len(features) > 1:
+            continue
+        for top_k in (1, 3):
+            result = ours(question, context, top_k=top_k, allow_no_answer=True)
+            rows = [((one.answer, one.start, one.end), one.score) for one in (result, *result.alternatives)]
+            _explain(
+                "question-answering",
+                rows,
+                lambda rules, top_k=top_k: _answers(theirs, features[0], context, rules, top_k),
+                ANSWER_RULES,
+                (question, context),
+            )
+
+
+# --- token-classification --------------------------------------------------------------------------------------------
+
+PUNCTUATION = "punctuation is a word"
+WORDS = "words are the tokenizer's"
+SCHEME = "BIOES and BILOU"
+DASHED = "dashed label is a whole label"
+ENTITY_RULES = (TRIMMED, PUNCTUATION, WORDS, SCHEME, DASHED)
+
+
+def _entities(theirs: Any, text: str, strategy: str, rules: Rules) -> Rows:
+    """Do what TokenClassificationPipeline does with one window, but for the rules."""
+    strategy = transformers.pipelines.token_classification.AggregationStrategy[strategy.upper()]
+    (given,) = theirs.preprocess(text, is_split_into_words=False)
+    out = theirs.forward(given)
+    scores = out["logits"][0].float().softmax(-1).numpy()
+    offsets, special = out["offset_mapping"][0], out["special_tokens_mask"][0].numpy()
+    tokens = theirs.gather_pre_entities(text, out["input_ids"][0], scores, offsets, special, strategy)
+    _mark_words(theirs, tokens, text, rules)
+    if strategy.value in {"none", "simple"}:
+        entities = theirs.aggregate(tokens, transformers.pipelines.token_classification.AggregationStrategy.NONE)
+    else:
+        entities = theirs.aggregate_words(tokens, strategy)
+    labels = tuple(theirs.model.config.id2label.values())
+    groups = [[one] for one in entities] if strategy.value == "none" else _groups(entities, labels, rules)
+    return list(_named(groups, labels, text, rules, whole=strategy.value == "none"))
+
+
+def _mark_words(theirs: Any, tokens: Sequence[Any], text: str, rules: Rules) -> None:
+    """Say anew which tokens go on with a word."""
+    ids = theirs.tokenizer(text, truncation=True).word_ids()
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        if before is None:
+            continue
+        if WORDS in rules:
+            token["is_subword"] = ids[token["index"]] == ids[before["index"]]
+        pieces = text[before["start"] : before["end"]], text[token["start"] : token["end"]]
+        if PUNCTUATION in rules and (_punctuation(pieces[0][-1:]) or _punctuation(pieces[1][:1])):
+            token["is_subword"] = False
+
+
+def _punctuation(character: str) -> bool:
+    import unicodedata
+
+    return bool(character) and unicodedata.category(character)[0] in "PS"
+
+
+def _split(label: str, labels: Sequence[str], rules: Rules) -> tuple[str, str]:
+    """Split a label into its tag and its type."""
+    tags = {one[:2] for one in labels if one != "O"}
+    if SCHEME in rules and tags <= {"B-", "I-", "E-", "S-", "L-", "U-"} and label != "O":
+        return label[0], label[2:]
+    return ("B" if label.startswith("B-") else "I"), label[2:] if label.startswith(("B-", "I-")) else label
+
+
+def _groups(entities: Iterable[Any], labels: Sequence[str], rules: Rules) -> list[list[Any]]:
+    """Put neighbours of one type together."""
+    groups: list[list[Any]] = []
+    for entity in entities:
+        tag, kind = _split(entity["entity"], labels, rules)
+        last_tag, last_kind = _split(groups[-1][-1]["entity"], labels, rules) if groups else ("", "")
+        closed = tag in "BSU" or last_tag in "ELSU" or kind != last_kind
+        groups[-1].append(entity) if groups and not closed else groups.append([entity])
+    return groups
+
+
+def _named(
+    groups: Iterable[Sequence[Any]], labels: Sequence[str], text: str, rules: Rules, *, whole: bool
+) -> Iterator[tuple[Row, float]]:
+    """Name the groups, leave out O, and trim."""
+    for group in groups:
+        label = group[0]["entity"]
+        if not whole and not (DASHED in rules and _is_dashed(labels)):
+            label = label.split("-", 1)[-1]
+        start, end = group[0]["start"], group[-1]["end"]
+        if TRIMMED in rules:
+            piece = text[start:end]
+            start, end = start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
+        if label != "O" and not (TRIMMED in rules and start >= end):
+            yield (label, start, end), float(np.mean([entity["score"] for entity in group]))
+
+
+def _is_dashed(labels: Sequence[str]) -> bool:
+    """Say whether a label has a dash that no tag is before."""
+    return any("-" in label and label[1:2] != "-" for label in labels)
+
+
+@pytest.mark.parametrize("aggregation", ["none", "simple", "first", "average", "max"])
+@pytest.mark.parametrize(("architecture", "flavour"), _cases("token-classification"))
+def test_token_classification(zoo_root: Path, architecture: str, flavour: str, aggregation: Any) -> None:
+    """Entities of what fits one window are transformers', or differ by rules; their text is the text's own."""
+    folder = zoo.build(zoo_root, architecture, "token-classification", flavour)
+    theirs, ours = reference(folder, "token-classification"), onnxhub.load("token-classification", folder)
+    for text in zoo.texts(33, 30):
+        (encoded,) = ours.encode(text)
+        if len(encoded.rows) > 1:
+            continue
+        entities = ours(text, aggregation=aggregation)
+        assert all(one.text == text[one.start : one.end] for one in entities)
+        rows = [((one.label, one.start, one.end), one.score) for one in entities]
+        _explain(
+            f"token-classification {aggregation}",
+            rows,
+            lambda rules, text=text: _entities(theirs, text, aggregation, rules),
+            ENTITY_RULES,
+            text,
+        )
