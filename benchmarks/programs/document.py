@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -54,7 +55,7 @@ def encoded(tokenizer: Tokenizer, inputs: str | tuple[str, str]) -> object:
     ]
 
 
-def batch_runner(model: onnxhub.Model, rows: int, length: int) -> Callable[[], object]:
+def batch_runner(model: onnxhub.Model[Any, Any, Any], rows: int, length: int) -> Callable[[], object]:
     """Run one batch of that shape."""
     feeds = {name: np.ones((rows, length), np.int64) for name in model.backend.input_names}
     return lambda: model.session.run(None, feeds)

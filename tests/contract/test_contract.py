@@ -87,9 +87,15 @@ def close(found: object, expected: object, tolerance: float = 1e-5) -> bool:
     """Equal but for scores, which may differ by the tolerance."""
     if is_dataclass(expected):
         mine = [getattr(found, field.name) for field in fields(expected)]
-        return type(found) is type(expected) and close(mine, [getattr(expected, field.name) for field in fields(expected)], tolerance)
+        return type(found) is type(expected) and close(
+            mine, [getattr(expected, field.name) for field in fields(expected)], tolerance
+        )
     if isinstance(expected, np.ndarray):
-        return isinstance(found, np.ndarray) and found.shape == expected.shape and bool((np.abs(found - expected) <= tolerance).all())
+        return (
+            isinstance(found, np.ndarray)
+            and found.shape == expected.shape
+            and bool((np.abs(found - expected) <= tolerance).all())
+        )
     if isinstance(expected, list | tuple):
         pairs = zip(found, expected, strict=False)
         return len(found) == len(expected) and all(close(one, other, tolerance) for one, other in pairs)
@@ -291,7 +297,7 @@ class Spy(onnxhub.ClassificationPostprocessor):
 
     threads = set()  # noqa: RUF012
 
-    def scores(self, logits):  # noqa: ANN001, ANN201
+    def scores(self, logits):
         """The base's."""
         self.threads.add(threading.get_ident())
         return super().scores(logits)
@@ -439,7 +445,13 @@ def test_a_pickle_works_in_another_process(load, tmp_path: Path) -> None:
     model = load("text-classification")
     (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))
     code = f"import pickle; print(pickle.load(open({str(tmp_path / 'model.pickle')!r}, 'rb'))('a good one'))"
-    command = [sys.executable, "-W", "error::UserWarning", "-c", f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n{code}"]
+    command = [
+        sys.executable,
+        "-W",
+        "error::UserWarning",
+        "-c",
+        f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n{code}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == repr(model("a good one"))
 
@@ -464,7 +476,7 @@ class Calibrated(onnxhub.ClassificationPostprocessor):
 
     temperature: float = 2.0
 
-    def scores(self, logits):  # noqa: ANN001, ANN201
+    def scores(self, logits):
         """Softer than the base's."""
         return onnxhub.softmax(logits / self.temperature)
 
@@ -489,7 +501,7 @@ def test_a_postprocessor_of_ones_own(load) -> None:
 class JustLogits(onnxhub.Postprocessor[Any, list]):
     """A postprocessor from nothing."""
 
-    def decode(self, rows, item):  # noqa: ANN001, ANN201
+    def decode(self, rows, item):  # noqa: ARG002
         """The numbers."""
         return {name: values.tolist() for name, values in rows.items()}
 
@@ -553,7 +565,7 @@ def test_an_exact_file(tmp_path: Path) -> None:
     model = onnxhub.load("text-classification", tmp_path, file="other/mine.onnx")
     assert model.info.file == "other/mine.onnx"
     assert not close(model("a good one"), onnxhub.load("text-classification", tmp_path)("a good one"))
-    with pytest.raises(VariantNotFoundError, match="it has: model.onnx"):
+    with pytest.raises(VariantNotFoundError, match=r"it has: model.onnx"):
         onnxhub.load("text-classification", tmp_path, file="none.onnx")
 
 
@@ -575,7 +587,7 @@ def test_optimums_class_over_the_same_session(case: Case, load) -> None:
     outputs = ort_model(**{name: values[np.newaxis] for name, values in row.items()})
     for name, values in model.outputs(case.inputs[0]).items():
         np.testing.assert_array_equal(outputs[name][0], values[0][: len(outputs[name][0])])
-    with pytest.raises(TypeError, match="load\\(..., provider=...\\)"):
+    with pytest.raises(TypeError, match=r"load\(..., provider=...\)"):
         ort_model.to("cpu")
 
 
@@ -602,7 +614,9 @@ def test_a_long_document_is_answered_from_all_of_it(document: str, load) -> None
     best, span = -np.inf, (0, 0)
     for number, window in enumerate(item.windows):
         inside = item.answerable[window]
-        starts, ends = (np.where(inside, outputs[name][number, : len(window)], -np.inf) for name in ("start_logits", "end_logits"))
+        starts, ends = (
+            np.where(inside, outputs[name][number, : len(window)], -np.inf) for name in ("start_logits", "end_logits")
+        )
         for length in range(15):
             scores = starts[: len(window) - length] + ends[length:]
             column = int(scores.argmax())
@@ -648,7 +662,9 @@ LONG = " ".join(["a good", *["bad"] * 200])
 def test_a_long_text_is_cut_with_a_warning(load, tiny_model) -> None:
     """Truncation is the default, and is said; what is left decides."""
     model = onnxhub.load("text-classification", tiny_model())
-    with pytest.warns(onnxhub.TruncationWarning, match="a text was cut to 64 tokens; long_text='window' reads all of it"):
+    with pytest.warns(
+        onnxhub.TruncationWarning, match="a text was cut to 64 tokens; long_text='window' reads all of it"
+    ):
         cut = model(LONG)
     words = LONG.split()[:62]
     assert close(cut, model(" ".join(words)))
@@ -676,7 +692,9 @@ def test_a_long_text_is_refused_on_request(load) -> None:
 def test_text_pairs(load) -> None:
     """A pair is not its texts joined, order matters, and pairs and texts may be mixed in a list."""
     model = load("text-classification")
-    pair, turned, joined = model([("a good one", "an awful one"), ("an awful one", "a good one"), "a good one an awful one"])
+    pair, turned, joined = model(
+        [("a good one", "an awful one"), ("an awful one", "a good one"), "a good one an awful one"]
+    )
     assert not close(pair, turned)
     assert not close(pair, joined)
     assert close(model(("a good one", "an awful one")), pair)
@@ -720,7 +738,7 @@ def test_embeddings_are_pooled_as_the_model_says(tmp_path: Path) -> None:
             assert close(vector, expected / np.linalg.norm(expected))
         assert model.info.max_length == 32
         assert close(model("a good one", prompt_name="query"), model("query: a good one"))
-        with pytest.raises(InvalidOptionError, match="prompt_name='qery': expected 'query'.*did you mean 'query'"):
+        with pytest.raises(InvalidOptionError, match=r"prompt_name='qery': expected 'query'.*did you mean 'query'"):
             model("a", prompt_name="qery")
 
 

@@ -1,4 +1,5 @@
 """Everything bad that one can hand to the library: one table, each row with its own error of the tree."""
+# ruff: noqa: ARG005, PLW0108  # every row's lambda takes the world
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ TOKEN = "hf_CANARYcanaryCANARY"
 class World:
     """Good models, and folders to spoil."""
 
-    def __init__(self, path: Path, tiny_model: Callable[..., Path], hub_errors: dict[str, tuple[str, str, str]]) -> None:
+    def __init__(
+        self, path: Path, tiny_model: Callable[..., Path], hub_errors: dict[str, tuple[str, str, str]]
+    ) -> None:
         self.path = path
         self.tiny_model = tiny_model
         self.hub_errors = hub_errors
@@ -105,14 +108,19 @@ class World:
 def dynamic_labels(graph: onnx.GraphProto) -> None:
     """Let the graph not say how many labels it has, nor ONNX Runtime find out: the number comes from the input."""
     graph.node[-1].output[0] = "all_logits"
-    graph.initializer.extend([
-        numpy_helper.from_array(np.array([value]), name) for name, value in (("none", 0), ("many", 10**6), ("last", -1))
-    ])
-    graph.node.extend([
-        helper.make_node("ReduceMax", ["input_ids"], ["largest"], keepdims=0),
-        helper.make_node("Add", ["largest", "many"], ["end"]),
-        helper.make_node("Slice", ["all_logits", "none", "end", "last"], ["logits"]),
-    ])
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array([value]), name)
+            for name, value in (("none", 0), ("many", 10**6), ("last", -1))
+        ]
+    )
+    graph.node.extend(
+        [
+            helper.make_node("ReduceMax", ["input_ids"], ["largest"], keepdims=0),
+            helper.make_node("Add", ["largest", "many"], ["end"]),
+            helper.make_node("Slice", ["all_logits", "none", "end", "last"], ["logits"]),
+        ]
+    )
     graph.output[0].type.tensor_type.shape.dim[-1].dim_param = "labels"
 
 
@@ -136,26 +144,40 @@ class Row:
     message: str
 
 
-def called(name: str, task: str, bad: Any, message: str, error: type[Exception] = InvalidInputError, **options: Any) -> Row:
+def called(
+    name: str, task: str, bad: Any, message: str, error: type[Exception] = InvalidInputError, **options: Any
+) -> Row:
     """A bad input of a good model."""
     return Row(f"{task}: {name}", lambda world: world.model(task)(bad, **options), error, message)
 
 
-def not_loaded(name: str, make: Callable[[World], Path], error: type[Exception], message: str, task: str = CLASSIFY, **options: Any) -> Row:
+def not_loaded(
+    name: str, make: Callable[[World], Path], error: type[Exception], message: str, task: str = CLASSIFY, **options: Any
+) -> Row:
     """A folder that is no good model."""
     return Row(f"load: {name}", lambda world: onnxhub.load(task, make(world), **options), error, message)
 
 
 def option(name: str, value: Any, message: str, error: type[Exception] = InvalidOptionError) -> Row:
     """A bad option of `load`."""
-    return Row(f"load: {name}={value!r}", lambda world: onnxhub.load(CLASSIFY, world.tiny_model(), **{name: value}), error, message)
+    return Row(
+        f"load: {name}={value!r}",
+        lambda world: onnxhub.load(CLASSIFY, world.tiny_model(), **{name: value}),
+        error,
+        message,
+    )
 
 
 def call_option(task: str, message: str, **bad: Any) -> list[Row]:
     """A bad option of a call, and of `with_options`."""
     return [
         Row(f"{task}: call {bad}", lambda world: world.model(task)(GOOD[task], **bad), InvalidOptionError, message),
-        Row(f"{task}: with_options {bad}", lambda world: world.model(task).with_options(**bad), InvalidOptionError, message),
+        Row(
+            f"{task}: with_options {bad}",
+            lambda world: world.model(task).with_options(**bad),
+            InvalidOptionError,
+            message,
+        ),
     ]
 
 
@@ -165,7 +187,7 @@ NO_TEXT: dict[str, Any] = {
 }  # fmt: skip
 
 INPUTS = [
-    *(called(name, task, bad, rf"^expected a str as text.*, got \w+: ")
+    *(called(name, task, bad, r"^expected a str as text.*, got \w+: ")
       for name, bad in NO_TEXT.items() for task in (CLASSIFY, TAG, EMBED)),
     *(called(name, ANSWER, bad, r"^expected a tuple \(question, context\), got \w+") for name, bad in NO_TEXT.items()),
     *(called(f"{name} in a list", task, [GOOD[task], bad], r"^item 1: expected a (str|tuple)")
@@ -445,3 +467,66 @@ def test_bad_input(row: Row, world: World) -> None:
     assert "\n" not in str(raised.value)
     if row.message.startswith("^item "):
         assert f"item {raised.value.index}: " in str(raised.value)  # type: ignore[attr-defined]
+
+
+# --- what looks bad, and is not --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t ", "\u3000", "\0", "\u200b", "\ufeff"], ids=repr)
+def test_blank_texts(blank: str, tiny_model: Callable[..., Path]) -> None:
+    """A blank text is classified and embedded, and has no entities; alone and between others."""
+    classify, tag, embed = (onnxhub.load(task, tiny_model(task)) for task in (CLASSIFY, TAG, EMBED))
+    assert classify(blank).label in tiny.LABELS[CLASSIFY]
+    assert classify((blank, blank)).label in tiny.LABELS[CLASSIFY]
+    assert tag(blank) == []
+    assert tag(["Ada", blank])[1] == []
+    assert embed(blank).shape == (16,)
+    assert np.isfinite(embed(["a", blank, "b"])).all()
+
+
+@pytest.mark.parametrize(
+    "text", ["a\0good\0one", "\0Ada in London", "Ada in\0 London\0", "a\x01\x02b", "\ud7ff\ue000 b"], ids=repr
+)
+def test_control_characters_are_text(text: str, tiny_model: Callable[..., Path]) -> None:
+    """NUL and its like are characters like any other: spans stay those of the original."""
+    assert onnxhub.load(CLASSIFY, tiny_model())(text).label in tiny.LABELS[CLASSIFY]
+    assert onnxhub.load(EMBED, tiny_model(EMBED))(text).shape == (16,)
+    for aggregation in ("none", "simple", "first"):
+        for one in onnxhub.load(TAG, tiny_model(TAG))(text, aggregation=aggregation):
+            assert one.text == text[one.start : one.end] != ""
+    answer = onnxhub.load(ANSWER, tiny_model(ANSWER))("Wh\0o?", text)
+    assert answer.answer == text[answer.start : answer.end] != ""
+
+
+HUGE = """
+import resource, sys, warnings
+import onnxhub
+warnings.simplefilter("ignore")
+text = TEXT
+model = onnxhub.load(TASK, FOLDER)
+result = model(("What?", text) if TASK == "question-answering" else text)
+if TASK == "token-classification":
+    assert result[-1].end > len(text) - 500, result[-1]
+    assert all(one.text == text[one.start : one.end] for one in result)
+assert repr(model(GOOD)) == repr(onnxhub.load(TASK, FOLDER)(GOOD))
+scale = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)
+"""
+
+
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        *((task, '("good bad text " * 3 + "y" * 101 + " ") * 36_500') for task in TASKS),
+        (CLASSIFY, '"a" * 5_250_000'),
+        (TAG, '" " * 5_250_000 + "Ada"'),
+    ],
+)
+def test_a_text_of_five_megabytes(task: str, text: str, tiny_model: Callable[..., Path], tmp_path: Path) -> None:
+    """It is read to its end where the task promises so, in a process that stays below 1.5 GiB and ends in time."""
+    pytest.importorskip("resource")
+    folder = tiny_model(task, max_length=512)
+    code = f"TASK, FOLDER, GOOD, TEXT = {task!r}, {str(folder)!r}, {GOOD[task]!r}, {text}\n{HUGE}"
+    done = run_python(code, tmp_path)  # which gives up after two minutes
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) < 1.5 * 2**30

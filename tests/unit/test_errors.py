@@ -63,14 +63,16 @@ def test_each_is_the_built_in_type_that_one_expects(cls: type[OnnxHubError]) -> 
 
 @pytest.mark.parametrize("cls", RAISED)
 @pytest.mark.parametrize("through", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
-def test_each_pickles_and_copies(cls: type[OnnxHubError], through) -> None:  # noqa: ANN001
+def test_each_pickles_and_copies(cls: type[OnnxHubError], through) -> None:
     """Class, attributes, arguments and message survive, of OSError's children too."""
     error = make(cls)
     again = through(error)
     assert type(again) is cls
     assert str(again) == str(error)
     assert again.args == error.args
-    assert [getattr(again, field.name) for field in fields(cls)] == [getattr(error, field.name) for field in fields(cls)]
+    assert [getattr(again, field.name) for field in fields(cls)] == [
+        getattr(error, field.name) for field in fields(cls)
+    ]
 
 
 @pytest.mark.parametrize("cls", RAISED)

@@ -28,7 +28,9 @@ def ids(path: Path) -> str:
 def fresh(code: str) -> str:
     """What a new interpreter prints that finds the package where this one does."""
     prelude = f"import sys; sys.path.insert(0, {str(SOURCE.parent)!r})\n"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", prelude + code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", prelude + code], capture_output=True, text=True, timeout=60, check=True
+    )
     return done.stdout
 
 
@@ -58,7 +60,9 @@ def test_names_for_type_checkers_are_the_lazy_ones() -> None:
     """What `if TYPE_CHECKING` imports is what `__getattr__` gives, from the same homes."""
     tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]
-    imported = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    imported = {
+        alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
     assert imported == {**onnxhub._HOME, **dict.fromkeys(onnxhub._MODULES, "onnxhub")}
 
 

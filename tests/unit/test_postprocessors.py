@@ -125,10 +125,12 @@ def test_nothing_in_nothing_out() -> None:
     assert ClassificationPostprocessor(("A", "B"))({}, []) == []
 
 
-@pytest.mark.parametrize("options", [{"top_k": 0}, {"top_k": -1}, {"top_k": 1.5}, {"top_k": True}, {"activation": "relu"}])
+@pytest.mark.parametrize(
+    "options", [{"top_k": 0}, {"top_k": -1}, {"top_k": 1.5}, {"top_k": True}, {"activation": "relu"}]
+)
 def test_classification_options_are_checked(options: dict) -> None:
     """The message names the option and its value."""
-    (name, value), = options.items()
+    ((name, value),) = options.items()
     with pytest.raises(InvalidOptionError, match=f"{name}={value!r}"):
         ClassificationPostprocessor(("A", "B"), **options)
 
@@ -140,12 +142,14 @@ def test_a_subclass_overrides_one_hook() -> None:
     class Calibrated(ClassificationPostprocessor):
         temperature: float = 2.0
 
-        def scores(self, logits):  # noqa: ANN001, ANN202
+        def scores(self, logits):
             assert logits.shape == (2,)
             return onnxhub.softmax(logits / self.temperature)
 
     calibrated = replace(Calibrated(("A", "B")), top_k=1)
-    assert calibrated([[4.0, 0.0]]) == [Classification("A", pytest.approx(SIGMOID_OF_2), (LabelScore("A", calibrated([[4.0, 0.0]])[0].score),))]
+    assert calibrated([[4.0, 0.0]]) == [
+        Classification("A", pytest.approx(SIGMOID_OF_2), (LabelScore("A", calibrated([[4.0, 0.0]])[0].score),))
+    ]
     with pytest.raises(FrozenInstanceError):
         calibrated.top_k = 3  # type: ignore[misc]
 
@@ -181,7 +185,9 @@ def question_item(context: str, cuts: int, *, aligned: bool, null: bool = True) 
     return QuestionAnsweringItem(context, offsets, answerable, 0 if null else None, words if aligned else None, windows)
 
 
-def searched(starts: np.ndarray, ends: np.ndarray, item: QuestionAnsweringItem, most: int) -> list[tuple[float, int, int]]:
+def searched(
+    starts: np.ndarray, ends: np.ndarray, item: QuestionAnsweringItem, most: int
+) -> list[tuple[float, int, int]]:
     """Every span of every window with its float64 score, each once, best first."""
     allowed = item.answerable.copy()
     if item.null is not None:
@@ -278,7 +284,9 @@ def peaked(size: int, start: int, end: int) -> dict[str, np.ndarray]:
 
 def test_an_item_built_by_hand() -> None:
     """Offsets and a mask are all that logits from elsewhere need; tokens are then what answers are made of."""
-    item = QuestionAnsweringItem("Ada wrote", np.array([[0, 0], [0, 3], [4, 9]], np.int32), np.array([False, True, True]))
+    item = QuestionAnsweringItem(
+        "Ada wrote", np.array([[0, 0], [0, 3], [4, 9]], np.int32), np.array([False, True, True])
+    )
     (answer,) = QuestionAnsweringPostprocessor()(peaked(3, 2, 2), [item])
     assert answer == Answer("wrote", pytest.approx(1, abs=1e-6), 4, 9)
     assert item.rows == 1
@@ -316,19 +324,23 @@ def test_what_is_not_finite_counts_only_where_it_matters() -> None:
     """NaN over padding and the question is nobody's business; over the context it is an error with the index."""
     item = question_item(CONTEXT, 1, aligned=True)
     size = len(item.windows[0])
-    logits = {name: np.pad(values, ((0, 0), (0, 3)), constant_values=np.nan) for name, values in peaked(size, 5, 6).items()}
+    logits = {
+        name: np.pad(values, ((0, 0), (0, 3)), constant_values=np.nan) for name, values in peaked(size, 5, 6).items()
+    }
     logits["start_logits"][0, 1] = np.inf
     assert QuestionAnsweringPostprocessor()(logits, [item])[0].found
     logits["end_logits"][0, 8] = np.nan
     both = {name: np.concatenate([np.nan_to_num(values), values]) for name, values in logits.items()}
-    with pytest.raises(NonFiniteOutputError, match="item 1: .* logits"):
+    with pytest.raises(NonFiniteOutputError, match=r"item 1: .* logits"):
         QuestionAnsweringPostprocessor()(both, [item, item])
 
 
-@pytest.mark.parametrize("options", [{"top_k": 0}, {"top_k": None}, {"max_answer_tokens": 0}, {"max_answer_tokens": "9"}])
+@pytest.mark.parametrize(
+    "options", [{"top_k": 0}, {"top_k": None}, {"max_answer_tokens": 0}, {"max_answer_tokens": "9"}]
+)
 def test_question_answering_options_are_checked(options: dict) -> None:
     """The message names the option and its value."""
-    (name, value), = options.items()
+    ((name, value),) = options.items()
     with pytest.raises(InvalidOptionError, match=f"{name}={value!r}"):
         QuestionAnsweringPostprocessor(**options)
 
@@ -369,7 +381,14 @@ def test_tagged_labels_are_read_back(spans: list[tuple[str | None, int]], scheme
         tags = [single] if size == 1 else [begin, *[inside] * (size - 2), end]
         labels += [f"{tag}-{kind}" for tag in tags]
         expected.append((kind, first, len(labels)))
-    known = ["O", *(f"{tag}-{kind}" for tag in set(SCHEMES[scheme]) for kind in ("PER", "LOC", "work-of-art", "E-MAIL", "B", "I-95"))]
+    known = [
+        "O",
+        *(
+            f"{tag}-{kind}"
+            for tag in set(SCHEMES[scheme])
+            for kind in ("PER", "LOC", "work-of-art", "E-MAIL", "B", "I-95")
+        ),
+    ]
     assert [one for one in group(labels, known) if one[0] != "O"] == expected
 
 
@@ -425,7 +444,9 @@ def by_hand(logits: np.ndarray, item: TokenClassificationItem, aggregation: str)
             found[-1][3].append(score)
         else:
             found.append([kind, start, end, [score]])
-    return [(kind, int(start), int(end), sum(scores) / len(scores)) for kind, start, end, scores in found if kind != "O"]
+    return [
+        (kind, int(start), int(end), sum(scores) / len(scores)) for kind, start, end, scores in found if kind != "O"
+    ]
 
 
 def token_item(text: str, *windows: np.ndarray) -> TokenClassificationItem:
@@ -505,7 +526,9 @@ def test_an_item_of_words_built_by_hand() -> None:
     assert found == [Entity("PER", pytest.approx(1), "Ada", 0, 3), Entity("LOC", pytest.approx(1), "Rome", 7, 11)]
 
 
-@pytest.mark.parametrize(("ignored", "labels"), [(("O",), ["PER", "LOC"]), (("O", "LOC"), ["PER"]), ((), ["PER", "O", "LOC"])])
+@pytest.mark.parametrize(
+    ("ignored", "labels"), [(("O",), ["PER", "LOC"]), (("O", "LOC"), ["PER"]), ((), ["PER", "O", "LOC"])]
+)
 def test_labels_to_leave_out(ignored: tuple[str, ...], labels: list[str]) -> None:
     """Types are left out by their name, and `O` can be kept."""
     item = TokenClassificationItem("Ada in Rome", np.array([[0, 3], [4, 6], [7, 11]], np.int32))
@@ -516,7 +539,9 @@ def test_labels_to_leave_out(ignored: tuple[str, ...], labels: list[str]) -> Non
 
 def test_a_comma_is_no_part_of_the_word_before_it() -> None:
     """Tokenizers that split at spaces alone would give the word's label to it."""
-    item = TokenClassificationItem("Ada, Bo", np.array([[0, 3], [3, 4], [5, 7]], np.int32), np.array([0, 0, 1], np.int32))
+    item = TokenClassificationItem(
+        "Ada, Bo", np.array([[0, 3], [3, 4], [5, 7]], np.int32), np.array([0, 0, 1], np.int32)
+    )
     logits = np.eye(5)[np.newaxis, [1, 0, 1]] * 9
     for aggregation in ("first", "average", "max"):
         (found,) = TokenClassificationPostprocessor(LABELS, aggregation=aggregation)(logits, [item])
@@ -546,7 +571,9 @@ def test_token_logits_that_cannot_be(logits: np.ndarray, error: type[Exception],
 
 def test_an_unknown_aggregation_gets_the_nearest() -> None:
     """The message has all of them, and the one that was meant."""
-    with pytest.raises(InvalidOptionError, match="aggregation='avrage': expected one of 'none', .*did you mean 'average'"):
+    with pytest.raises(
+        InvalidOptionError, match=r"aggregation='avrage': expected one of 'none', .*did you mean 'average'"
+    ):
         TokenClassificationPostprocessor(LABELS, aggregation="avrage")  # type: ignore[arg-type]
 
 
@@ -609,6 +636,6 @@ def test_embeddings_that_are_not_finite() -> None:
 @pytest.mark.parametrize("options", [{"pooling": "median"}, {"truncate_dim": 0}, {"truncate_dim": 2.0}])
 def test_embedding_options_are_checked(options: dict) -> None:
     """The message names the option and its value."""
-    (name, value), = options.items()
+    ((name, value),) = options.items()
     with pytest.raises(InvalidOptionError, match=f"{name}={value!r}"):
         EmbeddingPostprocessor(**options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,9 @@ from onnxhub import _registry
 from onnxhub._registry import get_task
 from onnxhub.errors import InvalidOptionError, UnknownTaskError
 from onnxhub.tasks.text_classification import TASK
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODULE = """
 from dataclasses import dataclass, replace
@@ -88,7 +91,7 @@ def test_an_unknown_task_names_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("name", ["shouting", "loud"])
-def test_an_installed_package_brings_a_task(name: str, distribution: Path, tiny_model) -> None:  # noqa: ANN001
+def test_an_installed_package_brings_a_task(name: str, distribution: Path, tiny_model) -> None:
     """The entry point group is read when a name is not known, and the task loads like a built-in one."""
     model = onnxhub.load(name, tiny_model())
     assert model.info.task == "shouting"
@@ -113,7 +116,7 @@ def test_a_package_that_is_broken_says_so(distribution: Path) -> None:
         get_task("shouting")
 
 
-def test_a_task_object_needs_no_registration(tiny_model) -> None:  # noqa: ANN001
+def test_a_task_object_needs_no_registration(tiny_model) -> None:
     """`load` takes the row itself."""
     mine = replace(TASK, name="mine", aliases=())
     model = onnxhub.load(mine, tiny_model())

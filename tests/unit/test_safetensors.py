@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,9 +14,14 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from onnxhub.backend.safetensors import read_safetensors
 from onnxhub.errors import IntegrityError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 TYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
 tensor = st.sampled_from(sorted(TYPES)).flatmap(
-    lambda kind: arrays(TYPES[kind], array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4), elements=st.integers(-9, 9))
+    lambda kind: arrays(
+        TYPES[kind], array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4), elements=st.integers(-9, 9)
+    )
 )
 
 
@@ -85,5 +90,5 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path, data: bytes) -
     """Cut anywhere, or with a header that says something impossible."""
     path = tmp_path / "dense.safetensors"
     path.write_bytes(data)
-    with pytest.raises(IntegrityError, match="dense.safetensors"):
+    with pytest.raises(IntegrityError, match=r"dense.safetensors"):
         read_safetensors(path)

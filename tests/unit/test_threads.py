@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import onnxhub
 from onnxhub.backend.threads import usable_cores
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def write(path: Path, text: str) -> None:
@@ -69,7 +72,7 @@ def test_quota_and_topology_together(tmp_path: Path, eight: None) -> None:
 
 
 def test_a_system_without_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """macOS and Windows have no affinity; their CPUs are counted."""
+    """MacOS and Windows have no affinity; their CPUs are counted."""
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert usable_cores(tmp_path, tmp_path) == 6
@@ -78,13 +81,13 @@ def test_a_system_without_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2])
-def test_a_session_gets_the_threads(threads: int | None, tiny_model) -> None:  # noqa: ANN001
+def test_a_session_gets_the_threads(threads: int | None, tiny_model) -> None:
     """What was asked for is set on the session, and a tiny model runs on one thread unless told otherwise."""
     model = onnxhub.load("text-classification", tiny_model(), threads=threads)
     assert model.session.get_session_options().intra_op_num_threads == (threads or 1)
 
 
-def test_a_large_model_gets_the_cores(tiny_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+def test_a_large_model_gets_the_cores(tiny_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model of some size runs on all cores that may be used."""
     from onnxhub.backend import session
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tokenizers import Tokenizer
@@ -14,6 +13,9 @@ from onnxhub.backend.tokenizer import TextTokenizer, load_tokenizer, usable_leng
 from onnxhub.backend.tokenizer_config import Family, family_of
 from onnxhub.errors import IntegrityError
 from tests import tiny
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEXT = "Zoé Groß"
 
@@ -133,7 +135,14 @@ def test_tokens_that_only_the_configuration_has_are_added(tmp_path: Path) -> Non
     """`added_tokens_decoder` brings tokens that are matched whole."""
     plain = loaded(tmp_path / "plain")
     size = plain.backend.get_vocab_size()
-    entry = {"content": "<ent>", "special": True, "lstrip": False, "rstrip": False, "normalized": False, "single_word": False}
+    entry = {
+        "content": "<ent>",
+        "special": True,
+        "lstrip": False,
+        "rstrip": False,
+        "normalized": False,
+        "single_word": False,
+    }
     tokenizer = loaded(tmp_path / "added", added_tokens_decoder={str(size): entry})
     assert tokens(tokenizer, "a<ent>a")[1:-1] == ["a", "<ent>", "a"]
     assert tokenizer.backend.token_to_id("<ent>") == size
@@ -171,7 +180,7 @@ def test_a_broken_tokenizer_json(content: bytes, tmp_path: Path) -> None:
     """Whatever is wrong with it, the error names the file."""
     tiny.make_model(tmp_path)
     (tmp_path / "tokenizer.json").write_bytes(content)
-    with pytest.raises(IntegrityError, match="tokenizer.json: no tokenizer could be read from it"):
+    with pytest.raises(IntegrityError, match=r"tokenizer.json: no tokenizer could be read from it"):
         load_tokenizer(open_repository(tmp_path), {})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from functools import cache
 
@@ -34,7 +35,7 @@ def text(size: int, first: int = 0) -> str:
     return " ".join(f"w{first + index}" for index in range(size))
 
 
-def encoded(special: int, first: int, second: int | None):  # noqa: ANN201
+def encoded(special: int, first: int, second: int | None):
     """The untruncated encoding, its ids and its sequences."""
     tokens = tokenizer(special)
     tokens.no_truncation()
@@ -99,7 +100,7 @@ def test_windows_cover_everything(size: int, question: int, limit: int, overlap:
     assert set(np.concatenate(rows).tolist()) == set(range(len(sequences)))
     others = np.flatnonzero(sequences != 1)
     assert all(np.isin(others, row).all() for row in rows)
-    for one, other in zip(rows, rows[1:], strict=False):
+    for one, other in itertools.pairwise(rows):
         assert np.count_nonzero(sequences[np.intersect1d(one, other)] == 1) >= overlap
 
 
@@ -117,7 +118,5 @@ def test_depth_is_the_distance_to_the_nearer_cut(size: int, cut_left: bool, cut_
     window = np.arange(start, start + size)
     first = 0 if cut_left else start
     last = 1000 if cut_right else start + size - 1
-    expected = [
-        min(index if cut_left else size, size - 1 - index if cut_right else size) for index in range(size)
-    ]
+    expected = [min(index if cut_left else size, size - 1 - index if cut_right else size) for index in range(size)]
     assert depth(window, first, last).tolist() == expected

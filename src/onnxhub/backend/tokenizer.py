@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -40,34 +41,34 @@ class Files(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FastTokens:
-    """One encoding of the tokenizers library, as arrays."""
+    """One encoding of the tokenizers library, as arrays; each made once, since all windows of a long text want it."""
 
     encoding: tokenizers.Encoding
     has_type_ids: bool
 
-    @property
+    @cached_property
     def ids(self) -> NDArray[np.int64]:
         """Shape ``(n,)``."""
         return np.array(self.encoding.ids, np.int64)
 
-    @property
+    @cached_property
     def type_ids(self) -> NDArray[np.int64]:
         """Shape ``(n,)``; zeros where the tokenizer's class does not tell the texts of a pair apart."""
         return np.array(self.encoding.type_ids if self.has_type_ids else [0] * len(self.encoding.ids), np.int64)
 
-    @property
+    @cached_property
     def sequences(self) -> NDArray[np.int8]:
         """Shape ``(n,)``; -1 for special tokens that the tokenizer added."""
         return np.array([-1 if sequence is None else sequence for sequence in self.encoding.sequence_ids], np.int8)
 
-    @property
+    @cached_property
     def words(self) -> NDArray[np.int32]:
         """Shape ``(n,)``; -1 for special tokens that the tokenizer added."""
         return np.array([-1 if word is None else word for word in self.encoding.word_ids], np.int32)
 
-    @property
+    @cached_property
     def offsets(self) -> NDArray[np.int32]:
         """Shape ``(n, 2)``."""
         return np.array(self.encoding.offsets, np.int32).reshape(-1, 2)

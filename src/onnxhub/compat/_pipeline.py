@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from onnxhub._model import Model
+from onnxhub._text import positive
 from onnxhub._windows import room, truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
@@ -55,8 +56,7 @@ class Pipeline:
             options: Defaults for the options of the call.
             batch_size: Inputs of a generator that are read at once. Lists are batched by their tokens.
         """
-        if not isinstance(batch_size or 1, int) or (batch_size or 1) < 1:
-            raise InvalidOptionError("batch_size", batch_size, "a whole number of at least 1")
+        positive("batch_size", batch_size, optional=True)
         self.model = model
         self._options = dict(options or {})
         self._batch_size = batch_size

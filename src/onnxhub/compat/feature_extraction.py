@@ -106,7 +106,7 @@ class FeatureExtractionPipeline(Pipeline):
         Example:
             >>> vectors = onnxhub.pipeline("feature-extraction", "models/embedder", return_tensors=True)("Ada")
             >>> vectors.shape
-            (1, 3, 16)
+            (1, 3, 384)
         """
         return self._run(inputs, options)
 

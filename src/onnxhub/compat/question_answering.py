@@ -256,7 +256,7 @@ class QuestionAnsweringPipeline(Pipeline):
         Example:
             >>> pipe = onnxhub.pipeline("question-answering", "models/qa")
             >>> pipe(question="Who?", context="Ada Lovelace wrote it.")["answer"]
-            'Ada Lovelace'
+            'Ada'
         """
         others = {name: value for name, value in options.items() if name not in {"question", "context"}}
         given = (options.get("question"), options.get("context"))
@@ -282,15 +282,14 @@ def positional_examples(inputs: Sequence[Json]) -> Json:
         return named_examples(only.get("question"), only.get("context"))
     if isinstance(only, dict):
         return [only]
-    return only if as_iterator(only) is not None else list(_iterable(only))
+    if not isinstance(only, list | tuple) and as_iterator(only) is None:
+        msg = f"expected a dict {{'question': ..., 'context': ...}} or a list of them, got {type(only).__name__}"
+        raise InvalidInputError(msg)
+    return list(only) if isinstance(only, tuple) else only
 
 
 def named_examples(question: Json, context: Json) -> list[Json]:
-    """The dicts of a question or several, and a context or as many.
-
-    Raises:
-        InvalidInputError: they do not fit.
-    """
+    """The dicts of a question or several, and a context or as many; refuses what does not fit."""
     if isinstance(question, list) and isinstance(context, str):
         context = [context] * len(question)
     elif isinstance(question, str) and isinstance(context, str):
@@ -299,10 +298,3 @@ def named_examples(question: Json, context: Json) -> list[Json]:
         msg = "expected question= and context=, each a str, or as many of both in lists"
         raise InvalidInputError(msg)
     return [{"question": one, "context": other} for one, other in zip(question, context, strict=True)]
-
-
-def _iterable(value: Json) -> Json:
-    if not isinstance(value, list | tuple | set):
-        msg = f"expected a dict {{'question': ..., 'context': ...}} or a list of them, got {type(value).__name__}"
-        raise InvalidInputError(msg)
-    return value

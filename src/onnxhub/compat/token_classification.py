@@ -172,14 +172,8 @@ class EntityPostprocessor(Postprocessor[TokenItem, "list[Entity]"]):
     def _token(self, scored: Scored) -> Entity:
         token, scores = scored
         label, score = self._best(scores)
-        return {
-            "entity": label,
-            "score": score,
-            "index": token.index,
-            "word": token.word,
-            "start": token.start,
-            "end": token.end,
-        }
+        place = {"index": token.index, "word": token.word, "start": token.start, "end": token.end}
+        return {"entity": label, "score": score, **place}
 
     def _word(self, tokens: Sequence[Scored]) -> Entity:
         label, score = self._best(_word_scores([scores for _, scores in tokens], self.aggregation_strategy))

@@ -1,0 +1,61 @@
+"""``model.ort_model``: optimum's class over our session, for whatever else is written for such objects."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import onnxhub
+from tests.oracle.peers import ORT_CLASSES, difference, optimum, reference, transformers, zoo
+
+TASKS = tuple(ORT_CLASSES)
+
+
+def _load(root: Path, task: str) -> tuple[Path, Any]:
+    """Load one model of the task."""
+    folder = zoo.build(root, "bert", task)
+    return folder, onnxhub.load(task, folder)
+
+
+def _input(task: str) -> Any:
+    """Give an input of the task in transformers' form."""
+    context = "Ada Lovelace wrote the book in London."
+    return {"question": "Who wrote it?", "context": context} if task == "question-answering" else context
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_is_of_the_class_over_the_same_session(zoo_root: Path, task: str) -> None:
+    """The object is of the task's class, is made once, and holds the model's own session."""
+    _, model = _load(zoo_root, task)
+    assert type(model.ort_model) is getattr(optimum, ORT_CLASSES[task])
+    assert model.ort_model is model.ort_model
+    assert model.ort_model.session is model.session
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_works_in_a_pipeline(zoo_root: Path, task: str) -> None:
+    """Transformers' pipeline takes it, and gives what it gives for a model that optimum loaded."""
+    folder, model = _load(zoo_root, task)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    ours = transformers.pipeline(task, model=model.ort_model, tokenizer=tokenizer, device="cpu")
+    expected, actual = reference(folder, task)(_input(task)), ours(_input(task))
+    assert str(expected) == str(actual)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_saves_a_folder_that_loads(zoo_root: Path, task: str, tmp_path: Path) -> None:
+    """What it saves, with a tokenizer beside it, is loaded by optimum and by us, with the same results."""
+    folder, model = _load(zoo_root, task)
+    model.ort_model.save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path)
+    given = _input(task)
+    assert str(reference(folder, task)(given)) == str(reference(tmp_path, task)(given))
+    ours, again = onnxhub.pipeline(task, folder), onnxhub.pipeline(task, tmp_path)
+    assert not difference(ours(given), again(given))
+
+
+def test_refuses_to_move(zoo_root: Path) -> None:
+    """It cannot be moved to a device, for the session is shared."""
+    _, model = _load(zoo_root, "text-classification")
+    with pytest.raises(TypeError, match="provider"):
+        model.ort_model.to("cuda")
