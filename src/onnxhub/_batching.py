@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -18,7 +18,7 @@ __all__ = ["collate", "plan", "stack"]
 NumberT = TypeVar("NumberT", bound=np.generic)
 
 
-def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
+def plan(lengths: Sequence[int], budget: int, kinds: Sequence[Hashable] | None = None) -> list[list[int]]:
     """Group rows of similar length, so that little of a batch is padding.
 
     Rows are taken longest first. A batch is closed when one more row would make it larger than the budget, padding
@@ -27,6 +27,7 @@ def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
     Args:
         lengths: Tokens of each row.
         budget: The most padded tokens of a batch: rows times the longest of them.
+        kinds: Only rows of one kind share a batch; None: all are of one kind.
 
     Returns:
         Groups of row indices; every index once.
@@ -36,11 +37,15 @@ def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
         [[1, 3], [0, 2]]
     """
     batches: list[list[int]] = []
+    open_batches: dict[Hashable, list[int]] = {}
     for index in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= budget:
-            batches[-1].append(index)
+        kind = None if kinds is None else kinds[index]
+        batch = open_batches.get(kind)
+        if batch and (len(batch) + 1) * lengths[batch[0]] <= budget:
+            batch.append(index)
         else:
-            batches.append([index])
+            open_batches[kind] = [index]
+            batches.append(open_batches[kind])
     return batches
 
 

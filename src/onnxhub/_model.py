@@ -252,29 +252,12 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def _run(self, rows: Sequence[Features]) -> Iterator[tuple[int, Outputs]]:
         """Each row's number and outputs ``(...)``, batch by batch, in the planner's order."""
+        lengths = [max(values.size for values in row.values()) for row in rows]
         padding = self.backend.tokenizer.padding
-        for group in self._groups(rows):
-            lengths = [max(values.size for values in rows[row].values()) for row in group]
-            for planned in plan(lengths, self.backend.batch_tokens):
-                batch = [group[position] for position in planned]
-                outputs = self.backend.run(collate([rows[row] for row in batch], padding), self._wanted)
-                for position, row in enumerate(batch):
-                    yield row, {name: values[position] for name, values in outputs.items()}
-
-    def _groups(self, rows: Sequence[Features]) -> list[list[int]]:
-        """Rows that may share a batch: all of them, but with classifiers of BART's kind.
-
-        Those look for the last end token of each row by an arithmetic that holds if all rows of the batch have
-        equally many (a pair has three, a text one). If not, the graph fails, or takes another row's for a row's own.
-        """
-        config = self.backend.config
-        if not config.get("is_encoder_decoder"):
-            return [list(range(len(rows)))]
-        groups: dict[int, list[int]] = {}
-        for index, row in enumerate(rows):
-            ends = int(np.count_nonzero(row["input_ids"] == config.get("eos_token_id")))
-            groups.setdefault(ends, []).append(index)
-        return list(groups.values())
+        for batch in plan(lengths, self.backend.batch_tokens, [self.backend.kind(row) for row in rows]):
+            outputs = self.backend.run(collate([rows[row] for row in batch], padding), self._wanted)
+            for position, row in enumerate(batch):
+                yield row, {name: values[position] for name, values in outputs.items()}
 
     def _decode(self, rows: Sequence[Outputs], item: Item, index: int | None) -> ResultT:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
     from typing import SupportsIndex, TypeAlias
 
     import numpy as np
@@ -160,6 +160,10 @@ class Backend(Protocol):
     @property
     def batch_tokens(self) -> int:
         """Padded tokens of one batch; 1 keeps every row alone (dynamic quantisation scales over the whole batch)."""
+        ...
+
+    def kind(self, row: Features) -> Hashable:
+        """What the rows of one batch must have in common; the same for all rows of most models."""
         ...
 
     def run(self, features: Features, outputs: Sequence[str]) -> Outputs:

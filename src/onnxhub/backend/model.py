@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.safetensors import read_safetensors
 from onnxhub.backend.session import build_session
@@ -16,7 +18,6 @@ from onnxhub.errors import TaskMismatchError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
     from onnxruntime import InferenceSession
     from optimum.onnxruntime import ORTModel
@@ -77,6 +78,16 @@ class OnnxBackend:
         from onnxhub.backend.tokenizer_conversion import convert_tokenizer
 
         return convert_tokenizer(self.repository, self.config)
+
+    def kind(self, row: Features) -> int:
+        """How many end tokens the row has, with encoder-decoder models; the same for all rows of any other.
+
+        Classifiers of BART's kind find the last end token of each row by an arithmetic that holds only if all rows of
+        the batch have equally many (a pair has three, a text one). Else the graph fails, or mixes the rows up.
+        """
+        if not self.config.get("is_encoder_decoder"):
+            return 0
+        return int(np.count_nonzero(row["input_ids"] == self.config.get("eos_token_id")))
 
     def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
         """Run one batch."""
