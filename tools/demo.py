@@ -56,7 +56,9 @@ def main() -> None:
     print(f"{QUESTION!r} is about as near to")
     for score, sentence in sorted(zip(scores.tolist(), SENTENCES, strict=True), reverse=True):
         print(f"  {score:5.2f}  {'#' * round(max(score, 0) * 30):<20} {sentence}")
-    print(f"\n{len(SENTENCES) + 1} sentences embedded to {model(QUESTION).shape[0]} dimensions in {milliseconds:.0f} ms")
+    print(
+        f"\n{len(SENTENCES) + 1} sentences embedded to {model(QUESTION).shape[0]} dimensions in {milliseconds:.0f} ms"
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 import numpy as np
 
 from onnxhub._batching import collate, plan, stack
-from onnxhub.errors import IndexedError, InvalidOptionError
+from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -144,12 +144,21 @@ class Model(Generic[InputT, ResultT, ManyT]):
         Args:
             inputs: Any iterable; read ahead by at most 2,048 inputs.
             progress: Show a progress bar on stderr.
+
+        Raises:
+            InvalidInputError: ``inputs`` is one text, or cannot be iterated; an input cannot be used, with its index.
         """
+        if isinstance(inputs, str | bytes) or not hasattr(inputs, "__iter__"):
+            msg = f"stream takes an iterable of inputs, got {type(inputs).__name__}; one input goes to the call itself"
+            raise InvalidInputError(msg)
         if progress:
             from onnxhub.backend.progress import bar
 
             inputs = bar(inputs)
-        source, offset = iter(inputs), 0
+        return self._stream(iter(inputs))
+
+    def _stream(self, source: Iterator[InputT]) -> Iterator[ResultT]:
+        offset = 0
         while chunk := list(islice(source, LOOK_AHEAD)):
             yield from self._results(chunk, offset)
             offset += len(chunk)

@@ -123,11 +123,15 @@ def labels_of(backend: Backend, output: str = "logits") -> tuple[str, ...]:
     Raises:
         TaskMismatchError: the labels are not numbered 0..n-1.
     """
-    declared = backend.config.get("id2label")
-    if not isinstance(declared, Mapping) or not declared:
+    declared = backend.config.get("id2label") or {}
+    if not isinstance(declared, Mapping):
+        problem = f"id2label in config.json is a {type(declared).__name__}, not an object of index and label"
+        raise TaskMismatchError(backend.model_id, "labels", (problem,))
+    if not declared:
         size = backend.output_shapes.get(output, (None,))[-1]
-        # Two is what transformers' PretrainedConfig assumes.
-        return tuple(f"LABEL_{index}" for index in range(size or 2))
+        # A logit for each word of the vocabulary is no label. Two is what transformers' PretrainedConfig assumes.
+        size = 2 if size is None or size == backend.config.get("vocab_size") else size
+        return tuple(f"LABEL_{index}" for index in range(size))
     numbers = [key for key in declared if str(key).isdecimal()]
     by_index = {int(key): str(declared[key]) for key in numbers}
     if sorted(by_index) != list(range(len(declared))):

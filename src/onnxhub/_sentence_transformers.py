@@ -26,18 +26,27 @@ if TYPE_CHECKING:
 
 __all__ = ["POOLINGS", "Dense", "Pooling", "dense_layer", "modules", "pooling_modes"]
 
+KINDS = ("Transformer", "Pooling", "Dense", "Normalize")
 Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 
 
 def modules(backend: Backend, kind: str) -> list[tuple[str, Mapping[str, object]]]:
-    """Folder and configuration of sentence-transformers' modules of one kind (``Normalize`` has no files)."""
+    """Folder and configuration of sentence-transformers' modules of one kind (``Normalize`` has no files).
+
+    Raises:
+        TaskMismatchError: there is a module of a kind that is not known: without it, the vectors would be others.
+    """
     listed = backend.json_list("modules.json")
     if listed is None:
         # Repositories with a pooling configuration but no list of modules exist.
         found = backend.json(f"1_{kind}/config.json") or {}
         return [(f"1_{kind}", found)] if found else []
     entries = [entry for entry in listed if isinstance(entry, Mapping)]
-    folders = [str(entry.get("path", "")) for entry in entries if str(entry.get("type", "")).endswith(f".{kind}")]
+    kinds = [str(entry.get("type")).rpartition(".")[2] for entry in entries]
+    if unknown := [name for name in kinds if name not in KINDS]:
+        problem = f"modules.json has {', '.join(unknown)}; known are {', '.join(KINDS)}"
+        raise TaskMismatchError(backend.model_id, "feature-extraction", (problem,))
+    folders = [str(entry.get("path")) for entry, name in zip(entries, kinds, strict=True) if name == kind]
     return [(folder, backend.json(f"{folder}/config.json") or {}) for folder in folders]
 
 
@@ -77,13 +86,20 @@ _ACTIVATIONS: Mapping[str, Callable[[Vectors], Vectors]] = {
 }
 
 
-def pooling_modes(config: Mapping[str, object]) -> tuple[Pooling, ...]:
-    """The modes of a ``1_Pooling/config.json``, in either of sentence-transformers' two forms."""
+def pooling_modes(backend: Backend, config: Mapping[str, object]) -> tuple[Pooling, ...]:
+    """The modes of a ``1_Pooling/config.json``, in either of sentence-transformers' two forms.
+
+    Raises:
+        TaskMismatchError: one of them is not known.
+    """
     modes = config.get("pooling_mode")
     if isinstance(modes, str):
         modes = [modes]
     if not isinstance(modes, list):
         modes = [mode for name, mode in _OLD_NAMES.items() if config.get(name) is True]
+    if unknown := [mode for mode in modes if str(mode) not in POOLINGS]:
+        problem = f"its pooling is {', '.join(map(repr, unknown))}; known are {', '.join(POOLINGS)}"
+        raise TaskMismatchError(backend.model_id, "feature-extraction", (problem,))
     return cast("tuple[Pooling, ...]", tuple(modes)) or ("mean",)
 
 

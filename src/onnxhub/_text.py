@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,8 +66,8 @@ def graph_row(tokens: Tokens, positions: NDArray[np.intp], names: Sequence[str])
 def encode_prefix(tokenizer: Tokenizer, texts: Sequence[str], max_length: int | None) -> Sequence[Tokens]:
     """Tokenise texts of which only the first ``max_length`` tokens will be kept.
 
-    A text of several megabytes is cut at a space before it is tokenised, where its first tokens come out the same.
-    If the part then has too few tokens (words of more than 64 characters, long runs of spaces), the whole is taken.
+    A text of several megabytes is cut before it is tokenised, at a space if there is one, far behind the tokens that
+    count. If the part has too few tokens (words of more than 64 characters, long runs of spaces), the whole is taken.
     """
     if max_length is None or tokenizer.truncation_side == "left":
         return tokenizer.encode(texts)
@@ -114,7 +115,7 @@ def require_offsets(backend: Backend, task: str) -> Tokenizer:
 
 def positive(option: str, value: int | None, *, optional: bool = False) -> None:
     """Raise ``InvalidOptionError`` unless the value is a whole number of at least 1 (or None, where optional)."""
-    if (value is None and optional) or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+    if (value is None and optional) or (isinstance(value, Integral) and not isinstance(value, bool) and value >= 1):
         return
     raise InvalidOptionError(option, value, "a whole number of at least 1" + (", or None for all" if optional else ""))
 

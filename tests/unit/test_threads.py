@@ -47,7 +47,19 @@ def test_the_quota_of_a_control_group(files: dict[str, str], expected: int, tmp_
     """Versions 2 and 1, with a limit, without one, and with nonsense."""
     for name, text in files.items():
         write(tmp_path / "cgroup" / name, text)
-    assert usable_cores(tmp_path / "cgroup", tmp_path / "none") == expected
+    assert usable_cores(tmp_path / "cgroup", tmp_path / "none", tmp_path / "no process") == expected
+
+
+@pytest.mark.parametrize(
+    ("process", "expected"),
+    [("0::/\n", 8), ("0::/system.slice/app.service\n", 2), ("0::/system.slice\n", 6), ("12:cpu:/other\n", 8)],
+)
+def test_the_quota_of_nested_control_groups(process: str, expected: int, tmp_path: Path, eight: None) -> None:
+    """The tightest of the process's own group and of those around it."""
+    write(tmp_path / "cgroup/system.slice/cpu.max", "600000 100000\n")
+    write(tmp_path / "cgroup/system.slice/app.service/cpu.max", "200000 100000\n")
+    write(tmp_path / "process", process)
+    assert usable_cores(tmp_path / "cgroup", tmp_path / "none", tmp_path / "process") == expected
 
 
 @pytest.mark.parametrize(

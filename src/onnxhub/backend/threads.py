@@ -10,14 +10,15 @@ __all__ = ["usable_cores"]
 
 CGROUP = Path("/sys/fs/cgroup")
 CPUS = Path("/sys/devices/system/cpu")
+PROCESS = Path("/proc/self/cgroup")
 
 
-def usable_cores(cgroup: Path = CGROUP, cpus: Path = CPUS) -> int:
+def usable_cores(cgroup: Path = CGROUP, cpus: Path = CPUS, process: Path = PROCESS) -> int:
     """Physical cores that this process may run on, and no more than its container's quota pays for."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
     allowed = os.sched_getaffinity(0)
-    return max(1, math.ceil(min(_physical(allowed, cpus), _quota(cgroup))))
+    return max(1, math.ceil(min(_physical(allowed, cpus), _quota(cgroup, process))))
 
 
 def _physical(allowed: set[int], cpus: Path) -> int:
@@ -26,12 +27,16 @@ def _physical(allowed: set[int], cpus: Path) -> int:
     return len(cores)
 
 
-def _quota(cgroup: Path) -> float:
-    """CPUs' worth of time that the control group grants (versions 2 and 1); infinite without a limit."""
-    quota, _, period = (_read(cgroup / "cpu.max") or "max").partition(" ")
-    if not period:
-        quota = _read(cgroup / "cpu/cpu.cfs_quota_us") or "-1"
-        period = _read(cgroup / "cpu/cpu.cfs_period_us")
+def _quota(cgroup: Path, process: Path) -> float:
+    """CPUs' worth of time that the control groups grant (versions 2 and 1); infinite without a limit."""
+    own = next((line[4:] for line in _read(process).splitlines() if line.startswith("0::/")), "")
+    groups = [cgroup / own, *(cgroup / own).parents]
+    nested = [_cpus(*(_read(group / "cpu.max") or "max").split()) for group in groups if group.is_relative_to(cgroup)]
+    legacy = _cpus(_read(cgroup / "cpu/cpu.cfs_quota_us"), _read(cgroup / "cpu/cpu.cfs_period_us"))
+    return min(legacy, *nested)
+
+
+def _cpus(quota: str, period: str = "") -> float:
     if not quota.isdecimal() or not period.isdecimal() or period == "0":
         return math.inf
     return int(quota) / int(period)

@@ -16,7 +16,7 @@ from onnxhub._registry import Task, register
 from onnxhub._sentence_transformers import POOLINGS, Dense, Pooling, dense_layer, modules, pooling_modes
 from onnxhub._text import as_text, encode_prefix, graph_row, positive, require_inputs
 from onnxhub._windows import truncate
-from onnxhub.errors import InvalidInputError, InvalidOptionError
+from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
     from types import EllipsisType
@@ -78,6 +78,9 @@ class EmbeddingEncoder(Encoder[str, EmbeddingItem]):
         prompts = backend.json("config_sentence_transformers.json") or {}
         named = prompts.get("prompts")
         default = prompts.get("default_prompt_name")
+        if default is not None and not (isinstance(named, Mapping) and default in named):
+            problem = f"its default prompt {default!r} is none of its prompts"
+            raise TaskMismatchError(backend.model_id, NAME, (problem,))
         return cls(
             backend.tokenizer,
             require_inputs(backend, NAME),
@@ -145,7 +148,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
             return cls(pooling=None, dim=_dimensions(backend))
         poolings = modules(backend, "Pooling")
         return cls(
-            pooling=pooling_modes(poolings[0][1]) if poolings else "mean",
+            pooling=pooling_modes(backend, poolings[0][1]) if poolings else "mean",
             normalize=bool(modules(backend, "Normalize")),
             dense=tuple(dense_layer(backend, folder, config) for folder, config in modules(backend, "Dense")),
             dim=_dimensions(backend),

@@ -248,8 +248,8 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
         Args:
             inputs: What to classify.
             top_k: Length of ``ranking``; default None, all labels.
-            long_text: What to do with a text of more tokens than the model takes: ``"truncate"`` (default; a warning
-                is logged), ``"window"`` averages over overlapping windows, ``"error"``.
+            long_text: What to do with a text of more tokens than the model takes: ``"truncate"`` (default, with a
+                ``TruncationWarning``), ``"window"`` averages over overlapping windows, ``"error"``.
 
         Raises:
             InvalidInputError: an input is no text or pair; with its index.
