@@ -112,7 +112,7 @@ def load(
             fp32 where the repository has it (fp16 on a GPU), else its only variant.
         file: An exact ``.onnx`` file of the repository, instead of ``dtype``.
         revision: Branch, tag or commit hash; default ``main``.
-        threads: Threads within an operator; None: chosen for the model, within what this process may use.
+        threads: Threads within an operator; None: as many as this process may use cores.
         provider_options: Options of the provider, as ONNX Runtime documents them.
         session_options: Attributes and configuration entries of ``onnxruntime.SessionOptions``.
         token: A Hub token for a private or gated repository; None: the one that is stored, if any.

@@ -32,6 +32,7 @@ LOOK_AHEAD = 2048
 InputT = TypeVar("InputT")
 ResultT = TypeVar("ResultT")
 ManyT = TypeVar("ManyT")
+PartT = TypeVar("PartT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,17 +212,14 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def _with(self, options: Mapping[str, object]) -> Self:
         """This model with some options of its encoder or postprocessor changed; ``...`` leaves one as it is."""
         given = {name: value for name, value in options.items() if value is not ...}
-        if not given:
+        left = dict(given)
+        encoder, postprocessor = _replaced(self.encoder, left), _replaced(self.postprocessor, left)
+        for name, value in left.items():
+            raise InvalidOptionError(name, value, f"an option of {type(self.postprocessor).__name__}, which has none")
+        if encoder is self.encoder and postprocessor is self.postprocessor:
             return self
         model = copy(self)
-        model._options = {**self._options, **given}  # noqa: SLF001  # a copy of ourselves
-        for part in ("encoder", "postprocessor"):
-            value = getattr(self, part)
-            mine = {field.name for field in fields(value)} & given.keys()
-            if mine:
-                setattr(model, part, replace(value, **{name: given.pop(name) for name in mine}))
-        for name, value in given.items():
-            raise InvalidOptionError(name, value, f"an option of {type(self.postprocessor).__name__}, which has none")
+        vars(model).update(encoder=encoder, postprocessor=postprocessor, _options={**self._options, **given})
         return model
 
     def _call(self, inputs: object, options: Mapping[str, object]) -> object:
@@ -247,6 +245,10 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def _results(self, inputs: Sequence[object], offset: int | None) -> list[ResultT]:
         """Encode, run and decode; an item is decoded as soon as its last row has run, and its outputs are dropped."""
         encoded = self._encode(inputs, offset)
+        if len(encoded) == 1 == len(encoded[0].rows):
+            # The call for one short input: nothing to plan, nothing to wait for.
+            outputs = self.backend.run(collate(encoded[0].rows, {}), self._wanted)
+            return [self._decode(outputs, encoded[0].item, _shift(0, offset))]
         owners = [index for index, one in enumerate(encoded) for _ in one.rows]
         waiting: list[dict[int, Outputs]] = [{} for _ in encoded]
         results: dict[int, ResultT] = {}
@@ -255,7 +257,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
             waiting[index][row] = outputs
             if len(waiting[index]) == len(encoded[index].rows):
                 rows = [waiting[index][row] for row in sorted(waiting[index])]
-                results[index] = self._decode(rows, encoded[index].item, _shift(index, offset))
+                results[index] = self._decode(_stacked(rows), encoded[index].item, _shift(index, offset))
                 waiting[index].clear()
         return [results[index] for index in range(len(encoded))]
 
@@ -268,9 +270,9 @@ class Model(Generic[InputT, ResultT, ManyT]):
             for position, row in enumerate(batch):
                 yield row, {name: values[position] for name, values in outputs.items()}
 
-    def _decode(self, rows: Sequence[Outputs], item: Item, index: int | None) -> ResultT:
+    def _decode(self, rows: Outputs, item: Item, index: int | None) -> ResultT:
         try:
-            return self.postprocessor(_stacked(rows), [item])[0]
+            return self.postprocessor(rows, [item])[0]
         except IndexedError as error:
             raise error.at(index) from error.__cause__
 
@@ -282,6 +284,18 @@ def as_many(inputs: object) -> list[object] | None:
     to_list = None if isinstance(inputs, str) else getattr(inputs, "tolist", None)
     values = None if to_list is None else to_list()
     return values if isinstance(values, list) else None
+
+
+def _replaced(part: PartT, options: dict[str, object]) -> PartT:
+    """The dataclass with the options that are fields of it, which are taken out; itself if none has another value."""
+    mine: dict[str, object] = {
+        field.name: options.pop(field.name)
+        for field in fields(part)  # type: ignore[arg-type]  # encoders and postprocessors are dataclasses
+        if field.name in options
+    }
+    if all(getattr(part, name) is value for name, value in mine.items()):
+        return part
+    return replace(part, **mine)  # type: ignore[type-var]
 
 
 def _shift(index: int | None, offset: int | None) -> int | None:

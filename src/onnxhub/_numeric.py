@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["finite", "l2_normalize", "log_softmax", "sigmoid", "softmax"]
 
+LOWEST = np.finfo(np.float32).min
+
 
 def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
     """Probabilities along ``axis``, shifted by the maximum so that nothing overflows.
@@ -32,12 +34,12 @@ def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
         [0.5, 0.5]
     """
     values = np.asarray(logits, dtype=np.float32)
-    peak = values.max(axis=axis, keepdims=True, initial=-np.inf)
+    # Not lower than the lowest number: the distance of -inf to it is -inf, to -inf it would be NaN.
+    peak = values.max(axis=axis, keepdims=True, initial=LOWEST)
     with np.errstate(over="ignore", invalid="ignore"):  # far below the peak is 0; infinity is for `finite` to find
-        exponentials: NDArray[np.float32] = np.exp(values - np.where(np.isneginf(peak), np.float32(0), peak))
-    total = exponentials.sum(axis=axis, keepdims=True)
-    # Not `total > 0`: a NaN must stay a NaN, for `finite` to find.
-    exponentials /= np.where(total == 0, np.float32(1), total)
+        exponentials: NDArray[np.float32] = np.exp(values - peak)
+    # The peak itself counts 1, so that only a row without one is divided by less, and NaN stays NaN.
+    exponentials /= np.maximum(exponentials.sum(axis=axis, keepdims=True), np.float32(1))
     return exponentials
 
 

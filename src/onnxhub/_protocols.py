@@ -44,7 +44,12 @@ class Column(Protocol):
 
 
 class Tokens(Protocol):
-    """One tokenised text, or pair of texts, whole and with its special tokens; n tokens."""
+    """One tokenised text, or pair of texts, whole and with its special tokens; n tokens.
+
+    An array may be made anew each time that it is asked for.
+    """
+
+    def __len__(self) -> int: ...
 
     @property
     def ids(self) -> NDArray[np.int64]:

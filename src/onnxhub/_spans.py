@@ -50,13 +50,17 @@ def best_first(scores: NDArray[np.float32], most: int) -> Iterator[int]:
 
     When more are wanted, the first ones come again.
     """
-    falling = -scores.ravel()
-    if len(falling) > most:
-        top = np.argpartition(falling, most)[:most]
-        top = top[falling[top] < np.inf]
-        yield from top[np.lexsort((top, falling[top]))].tolist()
-    order = np.argsort(falling, kind="stable")
-    yield from order[falling[order] < np.inf].tolist()
+    flat = scores.ravel()
+    if len(flat) > most:
+        # By value, not by argpartition: its indices are several times as large as the scores of a long document.
+        least = np.partition(flat, len(flat) - most)[len(flat) - most]
+        yield from _falling(flat, flat >= least)
+    yield from _falling(flat, np.ones(len(flat), bool))
+
+
+def _falling(flat: NDArray[np.float32], wanted: NDArray[np.bool_]) -> Iterator[int]:
+    found = np.flatnonzero(wanted & (flat > -np.inf))
+    yield from found[np.argsort(-flat[found], kind="stable")].tolist()
 
 
 def word_spans(

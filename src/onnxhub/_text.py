@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from onnxhub._protocols import Backend, Features, Tokenizer, Tokens
 
-__all__ = ["as_text", "encode_prefix", "graph_row", "positive", "require_inputs", "require_offsets", "trim"]
+__all__ = ["as_text", "encode_prefix", "graph_rows", "positive", "require_inputs", "require_offsets", "trim"]
 
 FILLED = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
 """Graph inputs that can be made from tokens."""
@@ -48,19 +48,30 @@ def as_text(value: object, index: int | None, what: str = "text") -> str:
     return value
 
 
-def graph_row(tokens: Tokens, positions: NDArray[np.intp], names: Sequence[str]) -> Features:
-    """The graph's inputs for the tokens at ``positions``; each of shape ``(len(positions),)``."""
-    row: dict[str, NDArray[np.generic]] = {}
-    for name in names:
-        if name == "input_ids":
-            row[name] = tokens.ids[positions]
-        elif name == "attention_mask":
-            row[name] = np.ones(len(positions), np.int64)
-        elif name == "token_type_ids":
-            row[name] = tokens.type_ids[positions]
-        else:
-            row[name] = np.arange(len(positions))
-    return row
+def graph_rows(tokens: Tokens, cuts: Sequence[NDArray[np.intp]], names: Sequence[str]) -> list[Features]:
+    """The graph's inputs for the tokens at each cut's positions.
+
+    Args:
+        tokens: The whole tokenisation; n tokens.
+        cuts: Ascending positions, one array for each row.
+        names: The graph's inputs.
+
+    Returns:
+        A row for each cut, of arrays of shape ``(len(cut),)``.
+    """
+    ids = tokens.ids
+    types = tokens.type_ids if "token_type_ids" in names else ids
+    rows: list[Features] = []
+    for cut in cuts:
+        whole = len(cut) == len(ids)
+        made = {
+            "input_ids": ids if whole else ids[cut],
+            "attention_mask": np.ones(len(cut), np.int64),
+            "token_type_ids": types if whole else types[cut],
+            "position_ids": np.arange(len(cut)),
+        }
+        rows.append({name: made[name] for name in names})
+    return rows
 
 
 def encode_prefix(tokenizer: Tokenizer, texts: Sequence[str], max_length: int | None) -> Sequence[Tokens]:
@@ -74,7 +85,7 @@ def encode_prefix(tokenizer: Tokenizer, texts: Sequence[str], max_length: int | 
     prefixes = [_prefix(text, LONGEST_TOKEN * max_length) for text in texts]
     encoded = list(tokenizer.encode(prefixes))
     for index, (text, prefix) in enumerate(zip(texts, prefixes, strict=True)):
-        if len(prefix) < len(text) and len(encoded[index].ids) <= max_length:
+        if len(prefix) < len(text) and len(encoded[index]) <= max_length:
             encoded[index] = tokenizer.encode([text])[0]
     return encoded
 

@@ -43,6 +43,9 @@ class CannedTokens:
     words: NDArray[np.int32]
     offsets: NDArray[np.int32]
 
+    def __len__(self) -> int:
+        return len(self.ids)
+
 
 @dataclass(frozen=True)
 class CannedTokenizer:

@@ -551,11 +551,16 @@ def test_weights_in_files_of_their_own(case: Case, layout: str, load, tiny_model
 
 def test_session_options_reach_the_session(load) -> None:
     """Attributes and configuration entries, of any simple type."""
-    options = {"enable_cpu_mem_arena": False, "inter_op_num_threads": 3, "session.set_denormal_as_zero": True}
+    options = {
+        "enable_mem_pattern": False,
+        "enable_cpu_mem_arena": False,
+        "inter_op_num_threads": 3,
+        "session.set_denormal_as_zero": True,
+    }
     built = load("text-classification", session_options=options).session.get_session_options()
     assert (built.enable_cpu_mem_arena, built.inter_op_num_threads) == (False, 3)
     assert built.get_session_config_entry("session.set_denormal_as_zero") == "1"
-    assert not load("text-classification").session.get_session_options().enable_mem_pattern
+    assert not built.enable_mem_pattern
 
 
 def test_an_exact_file(tmp_path: Path) -> None:

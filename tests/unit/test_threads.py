@@ -94,15 +94,6 @@ def test_a_system_without_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("threads", [None, 1, 2])
 def test_a_session_gets_the_threads(threads: int | None, tiny_model) -> None:
-    """What was asked for is set on the session, and a tiny model runs on one thread unless told otherwise."""
+    """What was asked for is set on the session, else as many as this process may use cores."""
     model = onnxhub.load("text-classification", tiny_model(), threads=threads)
-    assert model.session.get_session_options().intra_op_num_threads == (threads or 1)
-
-
-def test_a_large_model_gets_the_cores(tiny_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model of some size runs on all cores that may be used."""
-    from onnxhub.backend import session
-
-    monkeypatch.setattr(session, "SMALL", 0)
-    model = onnxhub.load("text-classification", tiny_model())
-    assert model.session.get_session_options().intra_op_num_threads == usable_cores()
+    assert model.session.get_session_options().intra_op_num_threads == (threads or usable_cores())

@@ -27,8 +27,6 @@ __all__ = ["Session", "SessionOptions", "build_session"]
 
 logger = logging.getLogger("onnxhub")
 
-SMALL = 8 * 2**20
-"""Bytes of weights up to which one thread answers sooner than several: they would wait for each other."""
 NUMPY_TYPES = {
     "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32, "tensor(float16)": np.float16,
     "tensor(bool)": np.bool_, "tensor(double)": np.float64,
@@ -45,7 +43,7 @@ class SessionOptions:
     """What ``load`` was told about the session."""
 
     threads: int | None = None
-    """Intra-op threads; None: chosen for the model."""
+    """Intra-op threads; None: as many as this process may use cores."""
     entries: Mapping[str, str | int | bool] | None = None
     """Attributes of ``onnxruntime.SessionOptions``, and its configuration entries (those have a dot)."""
 
@@ -129,7 +127,7 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
         # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
         with _building:
             session: InferenceSession = runtime.InferenceSession(
-                str(path), _session_options(path, options), providers=entries
+                str(path), _session_options(options), providers=entries
             )
     except _runtime_errors() as error:
         reason = _first_line(error)
@@ -141,12 +139,10 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
     return session
 
 
-def _session_options(path: Path, options: SessionOptions) -> Any:
+def _session_options(options: SessionOptions) -> Any:
     built = onnxruntime().SessionOptions()
-    # Lengths differ from call to call: a memory pattern for each shape is memory that is never used again.
-    built.enable_mem_pattern = False
     built.log_severity_level = 3
-    built.intra_op_num_threads = options.threads or _threads(path)
+    built.intra_op_num_threads = options.threads or usable_cores()
     for name, value in (options.entries or {}).items():
         if "." in name:
             built.add_session_config_entry(name, str(int(value) if isinstance(value, bool) else value))
@@ -170,10 +166,6 @@ def _set_attribute(built: Any, name: str, value: str | int | bool) -> None:
             f"for {name}: one of {', '.join(members)}" if members else f"a {type(known[name]).__name__} for {name}"
         )
         raise InvalidOptionError("session_options", value, expected) from error
-
-
-def _threads(path: Path) -> int:
-    return 1 if path.stat().st_size < SMALL else usable_cores()
 
 
 def _runtime_errors() -> tuple[type[Exception], ...]:

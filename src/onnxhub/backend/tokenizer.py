@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -43,32 +42,35 @@ class Files(Protocol):
 
 @dataclass(frozen=True)
 class FastTokens:
-    """One encoding of the tokenizers library, as arrays; each made once, since all windows of a long text want it."""
+    """One encoding of the tokenizers library, as arrays; each is made when it is asked for, so ask once."""
 
     encoding: tokenizers.Encoding
     has_type_ids: bool
 
-    @cached_property
+    def __len__(self) -> int:
+        return len(self.encoding)
+
+    @property
     def ids(self) -> NDArray[np.int64]:
         """Shape ``(n,)``."""
         return np.array(self.encoding.ids, np.int64)
 
-    @cached_property
+    @property
     def type_ids(self) -> NDArray[np.int64]:
         """Shape ``(n,)``; zeros where the tokenizer's class does not tell the texts of a pair apart."""
-        return np.array(self.encoding.type_ids if self.has_type_ids else [0] * len(self.encoding.ids), np.int64)
+        return np.array(self.encoding.type_ids if self.has_type_ids else [0] * len(self), np.int64)
 
-    @cached_property
+    @property
     def sequences(self) -> NDArray[np.int8]:
         """Shape ``(n,)``; -1 for special tokens that the tokenizer added."""
         return np.array([-1 if sequence is None else sequence for sequence in self.encoding.sequence_ids], np.int8)
 
-    @cached_property
+    @property
     def words(self) -> NDArray[np.int32]:
         """Shape ``(n,)``; -1 for special tokens that the tokenizer added."""
         return np.array([-1 if word is None else word for word in self.encoding.word_ids], np.int32)
 
-    @cached_property
+    @property
     def offsets(self) -> NDArray[np.int32]:
         """Shape ``(n, 2)``."""
         return np.array(self.encoding.offsets, np.int32).reshape(-1, 2)

@@ -77,6 +77,9 @@ class SlowTokens:
     type_ids: NDArray[np.int64]
     sequences: NDArray[np.int8]
 
+    def __len__(self) -> int:
+        return len(self.ids)
+
     @property
     def words(self) -> NDArray[np.int32]:
         """Not known: shape ``(n,)``, -1."""

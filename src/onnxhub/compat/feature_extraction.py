@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._numeric import finite
 from onnxhub._postprocessor import Postprocessor
-from onnxhub._text import as_text, graph_row, require_inputs
+from onnxhub._text import as_text, graph_rows, require_inputs
 from onnxhub.compat._pipeline import Pipeline, declared_length, kept, strategy
 from onnxhub.errors import InvalidOptionError
 from onnxhub.tasks.feature_extraction import NAME, TOKENS, EmbeddingItem
@@ -68,7 +68,7 @@ class VectorEncoder(Encoder[str, EmbeddingItem]):
         how = strategy(self.truncation, self.max_length, self.padding)
         limit = self.longest if self.max_length is None else self.max_length
         positions = kept(tokens.sequences, how, limit, self.tokenizer.truncation_side)
-        return Encoded([graph_row(tokens, positions, self.inputs)], EmbeddingItem(len(positions)))
+        return Encoded(graph_rows(tokens, [positions], self.inputs), EmbeddingItem(len(positions)))
 
 
 @dataclass(frozen=True)

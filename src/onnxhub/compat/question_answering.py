@@ -10,7 +10,7 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._numeric import finite, softmax
 from onnxhub._postprocessor import Postprocessor
-from onnxhub._text import as_text, graph_row, positive, require_inputs, require_offsets
+from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._windows import windows
 from onnxhub.compat._pipeline import Pipeline, as_iterator, declared_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError
@@ -124,7 +124,7 @@ class SpanEncoder(Encoder["tuple[str, str]", SpanItem]):
         allowed = (sequences == 1) | (ids == self.tokenizer.cls_token_id) if side else np.ones(len(ids), bool)
         padding = ids == self.tokenizer.padding["input_ids"] if side == 0 else np.zeros(len(ids), bool)
         item = SpanItem(context, side, sequences, tokens.words, tokens.offsets, allowed, padding, tuple(cuts))
-        return Encoded([graph_row(tokens, positions, self.inputs) for positions in cuts], item)
+        return Encoded(graph_rows(tokens, cuts, self.inputs), item)
 
 
 def question_and_context(value: object, index: int | None) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._numeric import finite, sigmoid, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of
-from onnxhub._text import as_text, graph_row, require_inputs
+from onnxhub._text import as_text, graph_rows, require_inputs
 from onnxhub.compat._pipeline import Pipeline, declared_length, kept, strategy
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.text_classification import NAME, ClassificationItem, activation_of
@@ -71,7 +71,7 @@ class TextEncoder(Encoder[Any, ClassificationItem]):
             positions = kept(tokens.sequences, how, limit, self.tokenizer.truncation_side)
         except InvalidInputError as error:
             raise error.at(index) from None
-        return Encoded([graph_row(tokens, positions, self.inputs)], ClassificationItem())
+        return Encoded(graph_rows(tokens, [positions], self.inputs), ClassificationItem())
 
     def _tokens(self, value: object, index: int) -> Tokens:
         text, pair = text_and_pair(value, index)

@@ -10,7 +10,7 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._numeric import finite, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of
-from onnxhub._text import as_text, graph_row, require_inputs, require_offsets
+from onnxhub._text import as_text, graph_rows, require_inputs, require_offsets
 from onnxhub._windows import truncate, windows
 from onnxhub.compat._pipeline import Pipeline, declared_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError
@@ -105,20 +105,25 @@ class TokenEncoder(Encoder[str, TokenItem]):
         # transformers pads windows to one length. That tells only on the left, where all positions move.
         width = max(map(len, cuts)) if self.tokenizer.padding_side == "left" else 0
         shifts = [max(width - len(positions), 0) for positions in cuts]
-        rows = [self._row(tokens, positions, shift) for positions, shift in zip(cuts, shifts, strict=True)]
-        read = (self._tokens(tokens, positions, text, shift) for positions, shift in zip(cuts, shifts, strict=True))
+        ids, own, offsets = tokens.ids, sequences == 0, tokens.offsets
+        rows = [
+            self._shifted(row, shift) for row, shift in zip(graph_rows(tokens, cuts, self.inputs), shifts, strict=True)
+        ]
+        read = (
+            self._tokens(ids[cut], own[cut], offsets[cut], text, shift) for cut, shift in zip(cuts, shifts, strict=True)
+        )
         return Encoded(rows, TokenItem(tuple(map(tuple, read))))
 
-    def _row(self, tokens: Tokens, positions: NDArray[np.intp], shift: int) -> Features:
-        row = graph_row(tokens, positions, self.inputs)
+    def _shifted(self, row: Features, shift: int) -> Features:
         fill = self.tokenizer.padding
         return {name: np.pad(values, (shift, 0), constant_values=fill.get(name, 0)) for name, values in row.items()}
 
-    def _tokens(self, tokens: Tokens, positions: NDArray[np.intp], text: str, shift: int) -> Iterator[Token]:
-        ids, own = tokens.ids[positions], tokens.sequences[positions] == 0
-        words = self.tokenizer.tokens(ids.tolist())
+    def _tokens(
+        self, ids: NDArray[np.int64], own: NDArray[np.bool_], offsets: NDArray[np.int32], text: str, shift: int
+    ) -> Iterator[Token]:
+        words, spans = self.tokenizer.tokens(ids.tolist()), offsets.tolist()
         for index in np.flatnonzero(own).tolist():
-            start, end = tokens.offsets[positions[index]].tolist()
+            start, end = spans[index]
             if ids[index] == self.tokenizer.unk_token_id:
                 yield Token(index + shift, text[start:end], start, end, is_subword=False)
             else:

@@ -14,7 +14,7 @@ from onnxhub._numeric import finite, l2_normalize
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, register
 from onnxhub._sentence_transformers import POOLINGS, Dense, Pooling, dense_layer, modules, pooling_modes
-from onnxhub._text import as_text, encode_prefix, graph_row, positive, require_inputs
+from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs
 from onnxhub._windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -101,13 +101,13 @@ class EmbeddingEncoder(Encoder[str, EmbeddingItem]):
         return [self._encoded(one, skip, index) for index, one in enumerate(tokens)]
 
     def _encoded(self, tokens: Tokens, skip: int, index: int) -> Encoded[EmbeddingItem]:
-        kept = np.arange(len(tokens.ids))
+        kept = np.arange(len(tokens))
         if self.tokenizer.max_length is not None and len(kept) > self.tokenizer.max_length:
             kept = truncate(tokens.sequences, self.tokenizer.max_length, self.tokenizer.truncation_side)
         if not len(kept):
             msg = "the text has no tokens; this model's tokenizer adds none to an empty text"
             raise InvalidInputError(msg, index)
-        return Encoded([graph_row(tokens, kept, self.inputs)], EmbeddingItem(len(kept), min(skip, len(kept) - 1)))
+        return Encoded(graph_rows(tokens, [kept], self.inputs), EmbeddingItem(len(kept), min(skip, len(kept) - 1)))
 
     def _prompt_tokens(self, prompt: str) -> int:
         # As sentence-transformers counts: with the special tokens before the prompt, without those after it.

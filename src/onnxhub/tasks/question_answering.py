@@ -14,7 +14,7 @@ from onnxhub._numeric import finite, log_softmax
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, register
 from onnxhub._spans import best_first, span_scores, word_spans
-from onnxhub._text import as_text, graph_row, positive, require_inputs, require_offsets, trim
+from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, trim
 from onnxhub._windows import room, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
@@ -132,7 +132,7 @@ class QuestionAnsweringEncoder(Encoder[QuestionContext, QuestionAnsweringItem]):
         classification = np.flatnonzero((ids == self.tokenizer.cls_token_id) & (sequences == -1))
         null = int(classification[0]) if len(classification) else None
         item = QuestionAnsweringItem(context, tokens.offsets, answerable, null, tokens.words, tuple(cuts))
-        return Encoded([graph_row(tokens, positions, self.inputs) for positions in cuts], item)
+        return Encoded(graph_rows(tokens, cuts, self.inputs), item)
 
     def _windows(self, sequences: NDArray[np.int8], side: int, index: int) -> list[NDArray[np.intp]]:
         limit = min(self.max_length, self.tokenizer.max_length or self.max_length)

@@ -13,7 +13,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import finite, sigmoid, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text, encode_prefix, graph_row, positive, require_inputs
+from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs
 from onnxhub._windows import truncate, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -129,16 +129,13 @@ class TextClassificationEncoder(Encoder["TextOrPair", ClassificationItem]):
         return [self._encoded(tokens, index) for index, tokens in enumerate(self._tokenize(checked))]
 
     def _tokenize(self, inputs: Sequence[TextOrPair]) -> list[Tokens]:
-        # One tokenizer call for the texts and one for the pairs, whatever their order.
-        tokens: dict[int, Tokens] = {}
-        single = [index for index, value in enumerate(inputs) if isinstance(value, str)]
-        pairs = [index for index, value in enumerate(inputs) if not isinstance(value, str)]
-        if single:
-            limit = self.max_length if self.long_text == "truncate" else None
-            texts = [value for value in inputs if isinstance(value, str)]
-            tokens.update(zip(single, encode_prefix(self.tokenizer, texts, limit), strict=True))
+        # One call of the tokenizer for the texts and one for the pairs, whatever their order.
+        texts = {index: value for index, value in enumerate(inputs) if isinstance(value, str)}
+        pairs = {index: value for index, value in enumerate(inputs) if not isinstance(value, str)}
+        limit = self.max_length if self.long_text == "truncate" else None
+        tokens = dict(zip(texts, encode_prefix(self.tokenizer, list(texts.values()), limit), strict=True))
         if pairs:
-            firsts, seconds = zip(*(inputs[index] for index in pairs), strict=True)
+            firsts, seconds = zip(*pairs.values(), strict=True)
             tokens.update(zip(pairs, self.tokenizer.encode(firsts, seconds), strict=True))
         return [tokens[index] for index in range(len(inputs))]
 
@@ -148,10 +145,10 @@ class TextClassificationEncoder(Encoder["TextOrPair", ClassificationItem]):
             msg = "the text has no tokens; this model's tokenizer adds none to an empty text"
             raise InvalidInputError(msg, index)
         item = ClassificationItem(tuple(len(positions) for positions in rows))
-        return Encoded([graph_row(tokens, positions, self.inputs) for positions in rows], item)
+        return Encoded(graph_rows(tokens, rows, self.inputs), item)
 
     def _rows(self, tokens: Tokens, index: int) -> list[NDArray[np.intp]]:
-        limit, size = self.max_length, len(tokens.ids)
+        limit, size = self.max_length, len(tokens)
         if limit is None or size <= limit:
             return [np.arange(size)]
         sequences = tokens.sequences
@@ -216,7 +213,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
         if logits.ndim != 2 or logits.shape[1] != len(self.labels):
             problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
-        by_row = np.stack([self.scores(row) for row in logits])
+        by_row = [self.scores(row) for row in logits]
         scores = finite(by_row[0] if item.rows == 1 else np.average(by_row, axis=0, weights=item.weights))
         order: list[int] = np.argsort(-scores, kind="stable")[: self.top_k].tolist()
         ranking = tuple(LabelScore(self.labels[index], float(scores[index])) for index in order)

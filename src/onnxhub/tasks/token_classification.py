@@ -13,7 +13,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text, graph_row, positive, require_inputs, require_offsets, trim
+from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, trim
 from onnxhub._windows import depth, windows
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
@@ -122,7 +122,7 @@ class TokenClassificationEncoder(Encoder[str, TokenClassificationItem]):
         overlap = self.overlap if limit is None else min(self.overlap, max((limit - 4) // 2, 0))
         cuts = windows(tokens.sequences, 0, limit, overlap)
         item = TokenClassificationItem(text, tokens.offsets, tokens.words, tuple(cuts))
-        return Encoded([graph_row(tokens, positions, self.inputs) for positions in cuts], item)
+        return Encoded(graph_rows(tokens, cuts, self.inputs), item)
 
 
 @dataclass(frozen=True)
