@@ -212,6 +212,8 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def _with(self, options: Mapping[str, object]) -> Self:
         """This model with some options of its encoder or postprocessor changed; ``...`` leaves one as it is."""
         given = {name: value for name, value in options.items() if value is not ...}
+        if not given:
+            return self
         left = dict(given)
         encoder, postprocessor = _replaced(self.encoder, left), _replaced(self.postprocessor, left)
         for name, value in left.items():

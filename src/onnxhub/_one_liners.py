@@ -268,7 +268,7 @@ def similarity(
 def _load(task: str, model: ModelId, provider: Provider, dtype: str, revision: str | None) -> Any:
     """The cached model; of any task, so its type is each one-liner's own business."""
     # A folder by its full path: the same name means another model in another working directory.
-    name = os.path.realpath(model) if isinstance(model, str | os.PathLike) and os.path.isdir(model) else model
+    name = os.path.abspath(model) if isinstance(model, str | os.PathLike) and os.path.isdir(model) else model
     # By its text, for `load` to say what is wrong with an argument that cannot be a key.
     key = repr((task, name, provider, dtype, revision))
     return _models.get(key, lambda: load(task, model, provider, dtype=dtype, revision=revision))
