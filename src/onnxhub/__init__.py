@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from onnxhub._one_liners import answer, classify, embed, similarity, tag, unload
     from onnxhub._postprocessor import Postprocessor
     from onnxhub._registry import Task, list_tasks, register
+    from onnxhub._text import TruncationWarning
     from onnxhub.compat import pipeline
     from onnxhub.tasks.feature_extraction import EmbeddingItem, EmbeddingPostprocessor, FeatureExtractionModel
     from onnxhub.tasks.question_answering import (
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
         ClassificationPostprocessor,
         LabelScore,
         TextClassificationModel,
-        TruncationWarning,
     )
     from onnxhub.tasks.token_classification import (
         Entity,
@@ -57,6 +57,7 @@ _HOMES = {
     "onnxhub._one_liners": ("answer", "classify", "embed", "similarity", "tag", "unload"),
     "onnxhub._postprocessor": ("Postprocessor",),
     "onnxhub._registry": ("Task", "list_tasks", "register"),
+    "onnxhub._text": ("TruncationWarning",),
     "onnxhub.compat": ("pipeline",),
     "onnxhub.tasks.feature_extraction": ("EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"),
     "onnxhub.tasks.question_answering": (
@@ -64,7 +65,6 @@ _HOMES = {
     ),
     "onnxhub.tasks.text_classification": (
         "Classification", "ClassificationItem", "ClassificationPostprocessor", "LabelScore", "TextClassificationModel",
-        "TruncationWarning",
     ),
     "onnxhub.tasks.token_classification": (
         "Entity", "TokenClassificationItem", "TokenClassificationModel", "TokenClassificationPostprocessor",

@@ -99,7 +99,7 @@ def load(
 ) -> object:
     """Load an ONNX model of the Hugging Face Hub, or of a local folder, for a task.
 
-    A model that is in the Hub's cache is used without asking the network.
+    A model that was loaded before needs no network; ``refresh`` asks for what is new.
 
     Args:
         task: The name or alias of a task (``"text-classification"``, ``"ner"``, ...), or a ``Task`` object.

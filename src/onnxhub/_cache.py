@@ -21,32 +21,44 @@ class OnceCache(Generic[T]):
         """Keep at most ``size`` values."""
         self._size = size
         self._values: OrderedDict[Hashable, T] = OrderedDict()
-        self._making: dict[Hashable, threading.Lock] = {}
+        self._makers: dict[Hashable, _Maker] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of ``key``; the first to ask makes it, others wait. A failure is not kept."""
+        """The value of ``key``; the first to ask makes it, others wait. After a failure, the next in line tries."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
                 return self._values[key]
-            making = self._making.setdefault(key, threading.Lock())
-        with making:
+            maker = self._makers.setdefault(key, _Maker())
+            maker.waiting += 1
+        try:
+            with maker.lock:
+                found = self._values.get(key)
+                return self._made(key, make) if found is None else found
+        finally:
             with self._lock:
-                if key in self._values:
-                    return self._values[key]
-            try:
-                value = make()
-            finally:
-                with self._lock:
-                    self._making.pop(key, None)
-            with self._lock:
-                self._values[key] = value
-                while len(self._values) > self._size:
-                    self._values.popitem(last=False)
-        return value
+                maker.waiting -= 1
+                if not maker.waiting:
+                    self._makers.pop(key, None)
 
     def clear(self) -> None:
         """Forget all values."""
         with self._lock:
             self._values.clear()
+
+    def _made(self, key: Hashable, make: Callable[[], T]) -> T:
+        value = make()
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value
+
+
+class _Maker:
+    """The lock of a key that is being made, and how many want it: it goes with the last of them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.waiting = 0

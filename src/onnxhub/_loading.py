@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
@@ -19,10 +19,13 @@ from onnxhub.backend.session import SessionOptions
 from onnxhub.errors import InvalidOptionError, TaskMismatchError, listing
 
 if TYPE_CHECKING:
-    from onnxhub._protocols import Backend
-    from onnxhub.backend.model import OnnxBackend
+    from typing import TypeAlias
 
-__all__ = ["Recipe", "build_model"]
+    from onnxhub._protocols import Backend
+
+    AnyPostprocessor: TypeAlias = type[Postprocessor[Any, Any]] | Postprocessor[Any, Any]
+
+__all__ = ["Recipe", "Source", "build_model", "check_postprocessor"]
 
 _ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("task", (str, Task), "the name of a task, or a Task"),
@@ -44,7 +47,7 @@ class Recipe:
     task: str | Task[Any]
     model_id: str | os.PathLike[str] | None
     provider: str | Sequence[str]
-    postprocessor: type[Postprocessor[Any, Any]] | Postprocessor[Any, Any] | None
+    postprocessor: AnyPostprocessor | None
     dtype: str
     file: str | None
     revision: str | None
@@ -62,6 +65,7 @@ class Recipe:
         """Open the files, then put the model together."""
         self._check()
         task = get_task(self.task) if isinstance(self.task, str) else self.task
+        check_postprocessor(task, self.postprocessor)
         providers = candidates(self.provider, self.provider_options)
         repository = open_repository(
             self._model_id(task), revision=self.revision, token=token, cache_dir=self.cache_dir,
@@ -71,7 +75,12 @@ class Recipe:
             repository, task.name, providers=providers, dtype=self.dtype, file=self.file,
             options=SessionOptions(self.threads, self.session_options),
         )  # fmt: skip
-        return build_model(task, backend, replace(self, revision=repository.commit))
+        source = Source(
+            revision=repository.commit, file=backend.choice.file, reason=backend.choice.reason,
+            dtype=backend.choice.dtype, provider=backend.session.provider,
+        )  # fmt: skip
+        recipe = replace(self, model_id=absolute(self.model_id), revision=repository.commit)
+        return build_model(task, backend, source, postprocessor=self.postprocessor, reload=recipe)
 
     def _check(self) -> None:
         """Raise ``InvalidOptionError`` for an argument of a type that ``load`` does not take."""
@@ -80,9 +89,6 @@ class Recipe:
             if not isinstance(value, kinds):
                 raise InvalidOptionError(name, value, expected)
         positive("threads", self.threads, optional=True)
-        given = self.postprocessor
-        if not (given is None or isinstance(given, Postprocessor) or _is_postprocessor(given)):
-            raise InvalidOptionError("postprocessor", given, "a subclass of onnxhub.Postprocessor, or an instance")
 
     def _model_id(self, task: Task[Any]) -> str | os.PathLike[str]:
         name = task.default_model if self.model_id is None else self.model_id
@@ -91,32 +97,76 @@ class Recipe:
         return name
 
 
-def _is_postprocessor(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Postprocessor)
+def absolute(model_id: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
+    """A folder by its full path: the same name means another one in another working directory; a Hub id as it is."""
+    if isinstance(model_id, str | os.PathLike) and os.path.isdir(model_id):
+        return os.path.abspath(model_id)
+    return model_id
 
 
-def build_model(task: Task[Any], backend: OnnxBackend, recipe: Recipe) -> Model[Any, Any, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a ``ModelInfo`` says of the file that runs, and only whoever opened it knows."""
+
+    revision: str | None
+    file: str
+    reason: str
+    dtype: str
+    provider: str
+
+
+def build_model(
+    task: Task[Any],
+    backend: Backend,
+    source: Source,
+    *,
+    postprocessor: AnyPostprocessor | None,
+    reload: Callable[[], Model[Any, Any, Any]] | None = None,
+) -> Model[Any, Any, Any]:
     """A Model from an open backend, checked to fit the task."""
     check_graph(task, backend)
-    wanted = task.postprocessor if recipe.postprocessor is None else recipe.postprocessor
-    postprocessor = wanted.for_model(backend) if isinstance(wanted, type) else wanted
-    labels = tuple(getattr(postprocessor, "labels", ()))
+    made = task.postprocessor.for_model(backend) if postprocessor is None else _made(postprocessor, backend)
+    labels = tuple(getattr(made, "labels", ()))
     check_labels(task, backend, labels)
     info = ModelInfo(
         task=task.name,
         model_id=backend.model_id,
-        revision=recipe.revision,
-        file=backend.choice.file,
-        reason=backend.choice.reason,
-        dtype=backend.choice.dtype,
-        provider=backend.session.provider,
+        revision=source.revision,
+        file=source.file,
+        reason=source.reason,
+        dtype=source.dtype,
+        provider=source.provider,
         labels=labels,
         max_length=backend.tokenizer.max_length,
     )
+    encoder = task.encoder.for_model(backend)
     model: Model[Any, Any, Any] = task.model(
-        task, backend, encoder=task.encoder.for_model(backend), postprocessor=postprocessor, info=info, reload=recipe
+        task, backend, encoder=encoder, postprocessor=made, info=info, reload=reload
     )
     return model
+
+
+def check_postprocessor(task: Task[Any], given: object) -> None:
+    """Raise ``InvalidOptionError`` unless it is None, or a postprocessor or class of them for the items of the task."""
+    if given is None:
+        return
+    kind = given if isinstance(given, type) else type(given)
+    if not issubclass(kind, Postprocessor):
+        raise InvalidOptionError("postprocessor", given, "a subclass of onnxhub.Postprocessor, or an instance")
+    own = task.postprocessor
+    if own.item is not None and kind.item is not None and not issubclass(own.item, kind.item):
+        expected = f"one for the items of {task.name}, such as {own.__name__} and its subclasses"
+        raise InvalidOptionError("postprocessor", kind.__name__, expected)
+
+
+def _made(given: AnyPostprocessor, backend: Backend) -> Postprocessor[Any, Any]:
+    if not isinstance(given, type):
+        return given
+    try:
+        return given.for_model(backend)
+    except TypeError as error:
+        expected = f"a frozen dataclass whose extra fields have defaults ({error})"
+        raise InvalidOptionError("postprocessor", given.__name__, expected) from error
 
 
 def check_graph(task: Task[Any], backend: Backend) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 import numpy as np
 
 from onnxhub._batching import collate, plan, stack
-from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError
+from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,10 +27,13 @@ __all__ = ["Model", "ModelInfo"]
 
 LOOK_AHEAD = 2048
 """Inputs that are encoded and sorted together: bounds the memory of a long list or stream."""
+LOOK_AHEAD_CHARACTERS = 1_000_000
+"""The same for long inputs; a document of 20,000 words takes about 20 MB when it is encoded."""
 
 InputT = TypeVar("InputT")
 ResultT = TypeVar("ResultT")
 ManyT = TypeVar("ManyT")
+T = TypeVar("T")
 PartT = TypeVar("PartT")
 
 
@@ -109,8 +111,11 @@ class Model(Generic[InputT, ResultT, ManyT]):
     @property
     def session(self) -> InferenceSession:
         """ONNX Runtime's session, of a model that has just one."""
-        (session,) = self.sessions.values()
-        return session
+        sessions = self.sessions
+        if len(sessions) != 1:
+            msg = f"{self!r} has {len(sessions)} sessions, not one: {listing(sessions)}"
+            raise InvalidInputError(msg)
+        return next(iter(sessions.values()))
 
     @cached_property
     def ort_model(self) -> ORTModel:
@@ -143,7 +148,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         """Results of any number of inputs, in order, with bounded memory.
 
         Args:
-            inputs: Any iterable; read ahead by at most 2,048 inputs.
+            inputs: Any iterable; read ahead by 32 inputs at first, later by at most 2,048 or a million characters.
             progress: Show a progress bar on stderr.
 
         Raises:
@@ -160,7 +165,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def _stream(self, source: Iterator[InputT]) -> Iterator[ResultT]:
         offset = 0
-        while chunk := list(islice(source, LOOK_AHEAD)):
+        for chunk in _chunks(source, first=32):
             yield from self._results(chunk, offset)
             offset += len(chunk)
 
@@ -216,7 +221,8 @@ class Model(Generic[InputT, ResultT, ManyT]):
             return self
         left = dict(given)
         encoder, postprocessor = _replaced(self.encoder, left), _replaced(self.postprocessor, left)
-        for name, value in left.items():
+        if left:
+            name, value = next(iter(left.items()))
             raise InvalidOptionError(name, value, f"an option of {type(self.postprocessor).__name__}, which has none")
         if encoder is self.encoder and postprocessor is self.postprocessor:
             return self
@@ -228,9 +234,10 @@ class Model(Generic[InputT, ResultT, ManyT]):
         """What ``__call__`` of each task does: run with these options on one input, or on many."""
         model, many = self._with(options), as_many(inputs)
         if many is not None:
-            chunks = (many[start : start + LOOK_AHEAD] for start in range(0, len(many), LOOK_AHEAD))
-            results = [model._results(chunk, index * LOOK_AHEAD) for index, chunk in enumerate(chunks)]  # noqa: SLF001
-            return model._gather([result for chunk in results for result in chunk])  # noqa: SLF001
+            results: list[ResultT] = []
+            for chunk in _chunks(iter(many), first=LOOK_AHEAD):
+                results += model._results(chunk, len(results))  # noqa: SLF001
+            return model._gather(results)  # noqa: SLF001
         return model._results([inputs], offset=None)[0]  # noqa: SLF001
 
     def _gather(self, results: list[ResultT]) -> ManyT:
@@ -279,6 +286,20 @@ class Model(Generic[InputT, ResultT, ManyT]):
             raise error.at(index) from error.__cause__
 
 
+def _chunks(inputs: Iterator[T], first: int) -> Iterator[list[T]]:
+    """Inputs that are encoded together: ``first`` of them, then twice as many, up to what memory should hold."""
+    chunk: list[T] = []
+    limit, size = first, 0
+    for one in inputs:
+        chunk.append(one)
+        size += sum(len(text) for text in (one if isinstance(one, tuple) else (one,)) if isinstance(text, str))
+        if len(chunk) == limit or size >= LOOK_AHEAD_CHARACTERS:
+            yield chunk
+            chunk, size, limit = [], 0, min(2 * limit, LOOK_AHEAD)
+    if chunk:
+        yield chunk
+
+
 def as_many(inputs: object) -> list[object] | None:
     """The inputs of a list, numpy array or pandas Series as a list; None if it is one input."""
     if isinstance(inputs, list):
@@ -290,11 +311,9 @@ def as_many(inputs: object) -> list[object] | None:
 
 def _replaced(part: PartT, options: dict[str, object]) -> PartT:
     """The dataclass with the options that are fields of it, which are taken out; itself if none has another value."""
-    mine: dict[str, object] = {
-        field.name: options.pop(field.name)
-        for field in fields(part)  # type: ignore[arg-type]  # encoders and postprocessors are dataclasses
-        if field.name in options
-    }
+    if not is_dataclass(part):
+        return part
+    mine: dict[str, object] = {field.name: options.pop(field.name) for field in fields(part) if field.name in options}
     if all(getattr(part, name) is value for name, value in mine.items()):
         return part
     return replace(part, **mine)  # type: ignore[type-var]

@@ -11,7 +11,7 @@ from onnxhub.errors import NonFiniteOutputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["finite", "l2_normalize", "log_softmax", "sigmoid", "softmax"]
+__all__ = ["finite", "l2_normalize", "log_sum_exp", "sigmoid", "softmax"]
 
 LOWEST = np.finfo(np.float32).min
 
@@ -43,14 +43,12 @@ def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
     return exponentials
 
 
-def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logarithms of the softmax over **all** axes together; ``-inf`` stays ``-inf``, NaN stays NaN."""
-    peak = logits.max(initial=-np.inf)
+def log_sum_exp(values: NDArray[np.float32]) -> np.float32:
+    """Logarithm of the sum of exponentials over all axes; ``-inf`` if there are none but ``-inf``."""
+    peak = values.max(initial=-np.inf)
     if np.isneginf(peak):
-        return logits
-    shifted = logits - peak
-    result: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum())
-    return result
+        return np.float32(peak)
+    return np.float32(peak + np.log(np.exp(values - peak).sum()))
 
 
 def sigmoid(logits: ArrayLike) -> NDArray[np.float32]:

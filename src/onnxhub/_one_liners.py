@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, overload
 
 from onnxhub._api import load
 from onnxhub._cache import OnceCache
+from onnxhub._loading import absolute
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
     from typing import TypeAlias
 
@@ -31,7 +32,10 @@ _models: OnceCache[Model[Any, Any, Any]] = OnceCache(size=8)
 
 
 def unload() -> None:
-    """Let go of the models that the one-liners keep loaded (the eight used last)."""
+    """Let go of the models that the one-liners keep loaded (the eight used last).
+
+    A folder that has been written anew, for one, is read again only after this.
+    """
     _models.clear()
 
 
@@ -268,7 +272,7 @@ def similarity(
 def _load(task: str, model: ModelId, provider: Provider, dtype: str, revision: str | None) -> Any:
     """The cached model; of any task, so its type is each one-liner's own business."""
     # A folder by its full path: the same name means another model in another working directory.
-    name = os.path.abspath(model) if isinstance(model, str | os.PathLike) and os.path.isdir(model) else model
+    name = absolute(model)
     # By its text, for `load` to say what is wrong with an argument that cannot be a key.
     key = repr((task, name, provider, dtype, revision))
     return _models.get(key, lambda: load(task, model, provider, dtype=dtype, revision=revision))

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, final
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, Self, TypeVar, final
 
 import numpy as np
 
-from onnxhub.errors import IndexedError, InvalidInputError, TaskMismatchError, listing
+from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, TaskMismatchError, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from onnxhub._protocols import Backend, Outputs
 
-__all__ = ["Item", "Postprocessor", "labels_of"]
+__all__ = ["Item", "Postprocessor", "labels_of", "same_shape"]
 
 
 class Item(Protocol):
@@ -54,6 +54,11 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
         >>> Calibrated(labels=("NEG", "POS"))([[-2.0, 2.0]])[0].label
         'POS'
     """
+
+    outputs: ClassVar[tuple[str, ...]] = ()
+    """The outputs that ``decode`` needs; a call without one of them is an error. None named: nothing is checked."""
+    item: ClassVar[type[Item] | None] = None
+    """The class of its items; ``load`` compares it with that of the task. None: any."""
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
@@ -93,15 +98,13 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
 
         Raises:
             NonFiniteOutputError: a score is NaN or infinite; with the item's index.
-            InvalidInputError: the items do not fit the outputs.
+            InvalidInputError: an output is missing, or the items do not fit the outputs.
         """
-        named = outputs if isinstance(outputs, Mapping) else {"logits": np.asarray(outputs)}
-        arrays = {name: np.asarray(values, dtype=np.float32) for name, values in named.items()}
+        arrays = self._arrays(outputs)
         rows = {len(values) for values in arrays.values()}
-        if items is None:
-            items = self.default_items(max(rows, default=0))
-        if rows != {sum(item.rows for item in items)} and (rows or items):
-            msg = f"{sum(item.rows for item in items)} rows of items for outputs of {sorted(rows)} rows"
+        items, wanted = self._items(self.default_items(max(rows, default=0)) if items is None else items)
+        if rows != {wanted} and (rows or items):
+            msg = f"{wanted} rows of items for outputs of {sorted(rows)} rows"
             raise InvalidInputError(msg)
         results, start = [], 0
         for index, item in enumerate(items):
@@ -110,11 +113,46 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
             start = stop
         return results
 
+    def _arrays(self, outputs: object) -> dict[str, NDArray[np.float32]]:
+        """The outputs by name, as float32 with an axis of rows."""
+        named = outputs if isinstance(outputs, Mapping) else {"logits": outputs}
+        if named and not all(name in named for name in self.outputs):
+            given = listing(map(str, named)) if named is outputs else "one array without a name"
+            msg = f"{type(self).__name__} needs a mapping with {' and '.join(self.outputs)}, got {given}"
+            raise InvalidInputError(msg)
+        try:
+            return {name: np.asarray(values, dtype=np.float32)[:] for name, values in named.items()}
+        except (TypeError, ValueError, IndexError) as error:
+            msg = f"{type(self).__name__} needs arrays of numbers with an axis of rows: {error}"
+            raise InvalidInputError(msg) from error
+
+    def _items(self, items: Iterable[ItemT]) -> tuple[list[ItemT], int]:
+        """The items as a list, and their rows in all."""
+        try:
+            listed = list(items)
+            return listed, sum(item.rows for item in listed)
+        except (TypeError, AttributeError) as error:
+            kind = "items" if self.item is None else self.item.__name__
+            msg = f"{type(self).__name__} needs a list of {kind}, got {type(items).__name__}: {error}"
+            raise InvalidInputError(msg) from error
+
     def _decode(self, rows: Outputs, item: ItemT, index: int) -> ResultT:
         try:
             return self.decode(rows, item)
         except IndexedError as error:
             raise error.at(index) from error.__cause__
+
+
+def same_shape(scores: NDArray[np.float32], logits: NDArray[np.float32], hook: str) -> NDArray[np.float32]:
+    """What a hook made of logits, if it has their shape.
+
+    Raises:
+        InvalidOptionError: it has another; names the hook as it is called, such as ``"Calibrated.scores"``.
+    """
+    if np.shape(scores) != logits.shape:
+        expected = f"{hook} to keep the shape of its logits, {logits.shape}; it gave {np.shape(scores)}"
+        raise InvalidOptionError("postprocessor", hook.partition(".")[0], expected)
+    return scores
 
 
 def labels_of(backend: Backend, output: str = "logits") -> tuple[str, ...]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -133,7 +133,6 @@ class Tokenizer(Protocol):
         ...
 
 
-@runtime_checkable
 class Backend(Protocol):
     """A loaded model: its configuration, tokenizer and graph."""
 

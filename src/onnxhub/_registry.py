@@ -10,6 +10,7 @@ from onnxhub.errors import InvalidOptionError, UnknownTaskError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.metadata import EntryPoints
 
     from onnxhub._encoder import Encoder
     from onnxhub._model import Model
@@ -68,16 +69,16 @@ def register(task: Task[ModelT_co]) -> Task[ModelT_co]:
 
 
 def get_task(name: str) -> Task[Any]:
-    """The task of this name or alias; installed packages are asked when none is known.
+    """The task of this name or alias; of installed packages, only those with an entry point of that name are asked.
 
     Raises:
         UnknownTaskError: there is none; the message has the nearest name.
     """
     _register_built_in()
     if name not in _TASKS:
-        _register_entry_points()
+        _register_entry_points(name)
     if name not in _TASKS:
-        raise UnknownTaskError(name, tuple(sorted(_TASKS)))
+        raise UnknownTaskError(name, tuple(sorted({*_TASKS, *(point.name for point in _entry_points())})))
     return _TASKS[name]
 
 
@@ -93,8 +94,13 @@ def _register_built_in() -> None:
     import_module("onnxhub.tasks")
 
 
-def _register_entry_points() -> None:
+def _register_entry_points(name: str | None = None) -> None:
+    for entry_point in _entry_points():
+        if name in (None, entry_point.name):
+            register(entry_point.load())
+
+
+def _entry_points() -> EntryPoints:
     from importlib.metadata import entry_points
 
-    for entry_point in entry_points(group=ENTRY_POINTS):
-        register(entry_point.load())
+    return entry_points(group=ENTRY_POINTS)

@@ -46,6 +46,9 @@ def modules(backend: Backend, kind: str) -> list[tuple[str, Mapping[str, object]
     if unknown := [name for name in kinds if name not in KINDS]:
         problem = f"modules.json has {', '.join(unknown)}; known are {', '.join(KINDS)}"
         raise TaskMismatchError(backend.model_id, "feature-extraction", (problem,))
+    if kinds != sorted(kinds, key=KINDS.index):
+        problem = f"modules.json has {', '.join(kinds)} in this order; known is the order {', '.join(KINDS)}"
+        raise TaskMismatchError(backend.model_id, "feature-extraction", (problem,))
     folders = [str(entry.get("path")) for entry, name in zip(entries, kinds, strict=True) if name == kind]
     return [(folder, backend.json(f"{folder}/config.json") or {}) for folder in folders]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["best_first", "span_scores", "word_spans"]
+__all__ = ["best_first", "span_scores", "split_at_spaces", "word_spans"]
 
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
@@ -63,6 +63,22 @@ def _falling(flat: NDArray[np.float32], wanted: NDArray[np.bool_]) -> Iterator[i
     yield from found[np.argsort(-flat[found], kind="stable")].tolist()
 
 
+def split_at_spaces(text: str, offsets: NDArray[np.int32], words: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Word indices that also change at white space: some tokenizers take a line, or all of a text, for a word.
+
+    Args:
+        text: The text of the tokens.
+        offsets: Half-open character spans of its tokens, in order; shape ``(n, 2)``.
+        words: The tokenizer's word index of each; shape ``(n,)``.
+    """
+    more = np.zeros(len(words), np.int32)
+    for index in np.flatnonzero(np.diff(words) == 0) + 1:
+        # From the last character of the token before to the first of this one.
+        between = text[max(offsets[index - 1, 1] - 1, 0) : offsets[index, 0] + 1]
+        more[index] = any(map(str.isspace, between))
+    return words + np.cumsum(more, dtype=np.int32)
+
+
 def word_spans(
     text: str, offsets: NDArray[np.int32], own: NDArray[np.bool_], words: NDArray[np.int32] | None
 ) -> NDArray[np.int32]:
@@ -83,7 +99,7 @@ def word_spans(
     tokens = np.flatnonzero(own)
     if words is None or not len(tokens):
         return offsets
-    first = np.concatenate([[0], np.flatnonzero(np.diff(words[tokens])) + 1])
+    first = np.concatenate([[0], np.flatnonzero(np.diff(split_at_spaces(text, offsets[tokens], words[tokens]))) + 1])
     starts = np.minimum.reduceat(offsets[tokens, 0], first)
     ends = np.maximum.reduceat(offsets[tokens, 1], first)
     whole = np.ones(len(first), bool)

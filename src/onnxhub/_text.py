@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
+import warnings
+from collections.abc import Collection, Iterator
 from numbers import Integral
 from typing import TYPE_CHECKING
 
@@ -17,7 +20,22 @@ if TYPE_CHECKING:
 
     from onnxhub._protocols import Backend, Features, Tokenizer, Tokens
 
-__all__ = ["as_text", "encode_prefix", "graph_rows", "positive", "require_inputs", "require_offsets", "trim"]
+__all__ = [
+    "TruncationWarning",
+    "as_text",
+    "encode_prefix",
+    "graph_rows",
+    "positive",
+    "require_inputs",
+    "require_offsets",
+    "trim",
+    "warn_cut",
+]
+
+
+class TruncationWarning(UserWarning):
+    """A text was longer than the model takes, and a part of it was not read."""
+
 
 FILLED = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
 """Graph inputs that can be made from tokens."""
@@ -34,6 +52,8 @@ def as_text(value: object, index: int | None, what: str = "text") -> str:
     """
     if not isinstance(value, str):
         hint = "; decode it first, bytes.decode('utf-8')" if isinstance(value, bytes) else ""
+        if isinstance(value, Iterator | Collection) and not isinstance(value, bytes):
+            hint = "; several inputs go in a list, or through stream()"
         msg = f"expected a str as {what}, got {type(value).__name__}: {_shortened(value)}{hint}"
         raise InvalidInputError(msg, index)
     if not value.isascii():
@@ -95,6 +115,14 @@ def _prefix(text: str, size: int) -> str:
         return text
     space = re.search(r"\s\S*\Z", text[:size])
     return text[: space.start()] if space else text
+
+
+def warn_cut(limit: int, advice: str) -> None:
+    """Say that a text was cut, at the line of the caller that gave it; Python shows the same warning once."""
+    level, frame = 1, sys._getframe()  # noqa: SLF001  # skip_file_prefixes is new in Python 3.12
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "onnxhub":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(f"a text was cut to the {limit} tokens that the model takes{advice}", TruncationWarning, level)
 
 
 def trim(text: str, start: int, end: int) -> tuple[int, int]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, overload
 
 import numpy as np
 
 from onnxhub import tasks as _built_in  # noqa: F401  # importing them registers them
-from onnxhub._loading import check_graph, check_labels
-from onnxhub._model import Model, ModelInfo
+from onnxhub._loading import Source, build_model, check_postprocessor
 from onnxhub._registry import Task, get_task
-from onnxhub.errors import MissingDependencyError
+from onnxhub.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
 
+    from onnxhub._loading import AnyPostprocessor
+    from onnxhub._model import Model
     from onnxhub._protocols import Features, Outputs
+    from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.question_answering import QuestionAnsweringModel
     from onnxhub.tasks.text_classification import TextClassificationModel
     from onnxhub.tasks.token_classification import TokenClassificationModel
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens"]
 
 CLS, SEP = 0, 1
+CANNED = Source(revision=None, file="", reason="canned", dtype="fp32", provider="canned")
+
+ModelT = TypeVar("ModelT", bound="Model[Any, Any, Any]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,32 +168,46 @@ class CannedBackend:
         return {}
 
     def ort_model(self, class_name: str) -> NoReturn:
-        """Raises ``MissingDependencyError``: canned models have no session."""
-        raise MissingDependencyError("a session", class_name, "load a model from files")
+        """Raises ``InvalidInputError``: canned models have no session."""
+        msg = f"canned models have no session, which {class_name} would need; load a model from files"
+        raise InvalidInputError(msg)
 
     def close(self) -> None:
         """Nothing to free."""
 
     @overload
-    def load(self, task: Literal["text-classification"]) -> TextClassificationModel: ...
+    def load(
+        self,
+        task: Literal["text-classification", "sentiment-analysis", "sequence-classification"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> TextClassificationModel: ...
     @overload
-    def load(self, task: Literal["question-answering"]) -> QuestionAnsweringModel: ...
+    def load(
+        self, task: Literal["question-answering"], *, postprocessor: AnyPostprocessor | None = ...
+    ) -> QuestionAnsweringModel: ...
     @overload
-    def load(self, task: Literal["token-classification"]) -> TokenClassificationModel: ...
+    def load(
+        self, task: Literal["token-classification", "ner"], *, postprocessor: AnyPostprocessor | None = ...
+    ) -> TokenClassificationModel: ...
     @overload
-    def load(self, task: str | Task[Any]) -> Model[Any, Any, Any]: ...
-    def load(self, task: str | Task[Any]) -> Model[Any, Any, Any]:
-        """A model of a task over the canned outputs."""
+    def load(
+        self,
+        task: Literal["feature-extraction", "embeddings", "sentence-similarity"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> FeatureExtractionModel: ...
+    @overload
+    def load(self, task: Task[ModelT], *, postprocessor: AnyPostprocessor | None = ...) -> ModelT: ...
+    @overload
+    def load(self, task: str, *, postprocessor: AnyPostprocessor | None = ...) -> Model[Any, Any, Any]: ...
+    def load(self, task: str | Task[Any], *, postprocessor: AnyPostprocessor | None = None) -> object:
+        """A model of a task over the canned outputs.
+
+        Args:
+            task: The name of a task or an alias, or a Task.
+            postprocessor: In place of the task's own, as ``onnxhub.load`` takes it.
+        """
         row = get_task(task) if isinstance(task, str) else task
-        check_graph(row, self)
-        postprocessor = row.postprocessor.for_model(self)
-        labels = tuple(getattr(postprocessor, "labels", ()))
-        check_labels(row, self, labels)
-        info = ModelInfo(
-            task=row.name, model_id=self.model_id, revision=None, file="", reason="canned", dtype="fp32",
-            provider="canned", labels=labels, max_length=self.tokenizer.max_length,
-        )  # fmt: skip
-        model: Model[Any, Any, Any] = row.model(
-            row, self, encoder=row.encoder.for_model(self), postprocessor=postprocessor, info=info
-        )
-        return model
+        check_postprocessor(row, postprocessor)
+        return build_model(row, self, CANNED, postprocessor=postprocessor)

@@ -228,7 +228,7 @@ INPUTS = [
     Row("similarity: None", lambda world: world.model(EMBED).similarity("a", None), InvalidInputError, "expected a str"),
     called("too long, and to be refused", CLASSIFY, ["a", "bad " * 100], "^item 1: the text has 102 tokens, the model takes 64",
            long_text="error"),
-    called("first of a pair fills the windows", CLASSIFY, ["a", ("bad " * 100, "a")], "^item 1: the first text of the pair leaves no room",
+    called("both of a pair fill the windows", CLASSIFY, ["a", ("bad " * 100, "bad " * 70)], "^item 1: the shorter text of the pair alone fills",
            long_text="window"),
 ]  # fmt: skip
 
@@ -297,6 +297,14 @@ OPTIONS = [
           "model_id=.*: expected an id of the Hub such as 'org/name', or a local folder") for bad in (5, b"x", "", "a b", "a--b", ["a"])),
     Row("load: unknown task", lambda world: onnxhub.load("text-clasification", world.tiny_model()), UnknownTaskError,
         r"unknown task 'text-clasification' \(did you mean 'text-classification'\?\); the tasks are: .*token-classification"),
+    Row("load: a log level that does not exist", lambda world: onnxhub.load(CLASSIFY, world.tiny_model(), session_options={"log_severity_level": 99}),
+        IntegrityError, "ONNX Runtime cannot load it"),
+    Row("load: an endless entry", lambda world: onnxhub.load(CLASSIFY, world.tiny_model(), session_options={"a." + "b" * 2000: "1"}),
+        InvalidOptionError, "an entry that ONNX Runtime takes"),
+    Row("tag: a window of special tokens", lambda world: world.model(TAG).with_options(max_length=2)("a b c d e f g"), InvalidOptionError,
+        "max_length=2: expected more tokens"),
+    Row("classify: a generator", lambda world: world.model(CLASSIFY)(text for text in "ab"), InvalidInputError,
+        r"got generator: .*several inputs go in a list, or through stream\(\)"),
     Row("stream: a text", lambda world: world.model(CLASSIFY).stream("ab"), InvalidInputError, "an iterable of inputs, got str"),
     Row("stream: None", lambda world: world.model(CLASSIFY).stream(None), InvalidInputError, "an iterable of inputs, got NoneType"),
     *(Row(f"classify: model={bad!r}", lambda world, bad=bad: onnxhub.classify("a", model=bad), InvalidOptionError,

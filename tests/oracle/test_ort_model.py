@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import onnxhub
+from tests import tiny
 from tests.oracle.peers import ORT_CLASSES, difference, optimum, reference, transformers, zoo
 
 TASKS = tuple(ORT_CLASSES)
@@ -59,3 +60,14 @@ def test_refuses_to_move(zoo_root: Path) -> None:
     _, model = _load(zoo_root, "text-classification")
     with pytest.raises(TypeError, match="provider"):
         model.ort_model.to("cuda")
+
+
+def test_code_of_the_repository_is_not_asked_for(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A configuration that names code of its own is refused, without a question on the terminal."""
+    folder = tiny.make_model(tmp_path, config_extra={"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}})
+    (folder / "own.py").write_text("open('canary', 'w')")
+    model = onnxhub.load("text-classification", folder)
+    with pytest.raises(onnxhub.errors.TaskMismatchError, match=r"transformers cannot read its config\.json"):
+        _ = model.ort_model
+    assert not capfd.readouterr().out
+    assert not (folder / "canary").exists()

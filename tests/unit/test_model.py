@@ -1,5 +1,6 @@
 """How a Model batches its rows, and what another Model over the same session shares with it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,45 @@ def test_options_share_the_session(tmp_path: Path) -> None:
 def test_rows_of_encoder_decoders_are_told_apart_by_their_end_tokens(tmp_path: Path) -> None:
     """A text and a pair, with one end token and two, never share a batch of a classifier of BART's kind."""
     config = {"is_encoder_decoder": True, "eos_token_id": 3}
-    for extra, kinds in ((config, [1, 2]), ({}, [0, 0])):
+    for extra, kinds in ((config, [(1, 0), (2, 0)]), ({}, [(0, 0), (0, 0)])):
         model = onnxhub.load("text-classification", tiny.make_model(tmp_path, config_extra=extra))
         encoded = model.encode(["a b c", ("a", "b")])
         assert [model.backend.kind(one.rows[0]) for one in encoded] == kinds
+
+
+def test_rows_are_of_one_length_where_the_graph_cannot_tell_padding(tmp_path: Path) -> None:
+    """Decoders that name no padding token look for the last token that is not padding: theirs would be padding."""
+    for extra, kinds in (
+        ({"model_type": "gpt2", "pad_token_id": None}, 2),
+        ({"model_type": "gpt2", "pad_token_id": 0}, 1),
+    ):
+        model = onnxhub.load("text-classification", tiny.make_model(tmp_path, config_extra=extra))
+        encoded = model.encode(["a b c", "a"])
+        assert len({model.backend.kind(one.rows[0]) for one in encoded}) == kinds
+
+
+def test_rows_are_filled_with_what_the_model_takes_for_padding(tmp_path: Path) -> None:
+    """The configuration's padding token counts before the tokenizer's."""
+    model = onnxhub.load("text-classification", tiny.make_model(tmp_path, config_extra={"pad_token_id": 7}))
+    assert model.backend.tokenizer.padding["input_ids"] == 7
+
+
+def test_a_stream_reads_little_at_first(tmp_path: Path) -> None:
+    """The first result of a live source does not wait for thousands of inputs, nor do long documents pile up."""
+    model = onnxhub.load("text-classification", tiny.make_model(tmp_path)).with_options(long_text="window")
+    read = 0
+
+    def source(text: str) -> Iterator[str]:
+        nonlocal read
+        for _ in range(5000):
+            read += 1
+            yield text
+
+    next(model.stream(source("a")))
+    assert read <= 32
+    read = 0
+    next(model.stream(source("good " * 100_000)))
+    assert read <= 3
 
 
 def test_similarity_of_no_texts(tmp_path: Path) -> None:

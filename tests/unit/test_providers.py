@@ -120,3 +120,8 @@ def test_what_onnx_runtime_says_stays_off_the_log(tiny_model, caplog: pytest.Log
     with caplog.at_level(logging.WARNING):
         onnxhub.load("text-classification", tiny_model())
     assert not caplog.records
+
+
+def test_onnx_runtime_may_not_fall_back_by_itself(tiny_model) -> None:
+    """It would print so to stdout and go on with the CPU, while the model says otherwise."""
+    assert not onnxhub.load("text-classification", tiny_model()).session._enable_fallback

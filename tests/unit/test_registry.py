@@ -44,7 +44,9 @@ def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     info = tmp_path / "shouting-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shouting\nVersion: 1.0\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text("[onnxhub.tasks]\nshouting = shouting_task:SHOUTING\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(
+        "[onnxhub.tasks]\nshouting = shouting_task:SHOUTING\nloud = shouting_task:SHOUTING\n", encoding="utf-8"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "shouting_task", raising=False)
     return tmp_path
@@ -107,6 +109,13 @@ def test_a_known_name_does_not_import_other_packages(distribution: Path) -> None
     """Entry points are read on a miss only."""
     get_task("ner")
     assert "shouting_task" not in sys.modules
+
+
+def test_a_package_that_is_broken_is_its_own_affair(distribution: Path) -> None:
+    """A mistyped name does not import other packages, and names theirs among those that exist."""
+    (distribution / "shouting_task.py").write_text("import no_such_module_anywhere\n", encoding="utf-8")
+    with pytest.raises(onnxhub.errors.UnknownTaskError, match="did you mean 'shouting'"):
+        get_task("shoutin")
 
 
 def test_a_package_that_is_broken_says_so(distribution: Path) -> None:

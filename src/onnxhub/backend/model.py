@@ -36,6 +36,12 @@ GPU_BATCH_TOKENS = 16384
 DYNAMIC_QUANTIZATION = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"})
 """Operators that scale by the range of the whole batch: there, a row's result would depend on its neighbours."""
 
+DECODERS = frozenset({
+    "bloom", "codegen", "falcon", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_bigcode", "gpt_neo", "gpt_neox", "gptj",
+    "llama", "mistral", "mpt", "olmo", "opt", "phi", "phi3", "qwen2", "qwen3", "stablelm",
+})  # fmt: skip
+"""Model types whose classifiers read the last token that is not padding."""
+
 
 @dataclass(frozen=True, eq=False)
 class OnnxBackend:
@@ -79,15 +85,22 @@ class OnnxBackend:
 
         return convert_tokenizer(self.repository, self.config)
 
-    def kind(self, row: Features) -> int:
-        """How many end tokens the row has, with encoder-decoder models; the same for all rows of any other.
+    def kind(self, row: Features) -> tuple[int, int]:
+        """What the rows of a batch must have in common, so that none depends on its neighbours.
 
-        Classifiers of BART's kind find the last end token of each row by an arithmetic that holds only if all rows of
-        the batch have equally many (a pair has three, a text one). Else the graph fails, or mixes the rows up.
+        The number of end tokens, with encoder-decoder models: classifiers of BART's kind find the last end token of
+        each row by an arithmetic that holds only if all rows have equally many (a pair has three, a text one). And the
+        length, where the graph could not tell padding from text: without an attention mask, or, for decoders, which
+        look for the last token that is not padding, without a padding token.
         """
-        if not self.config.get("is_encoder_decoder"):
-            return 0
-        return int(np.count_nonzero(row["input_ids"] == self.config.get("eos_token_id")))
+        ids = row["input_ids"] if "input_ids" in row else next(iter(row.values()))
+        ends = np.count_nonzero(ids == self.config.get("eos_token_id")) if self.config.get("is_encoder_decoder") else 0
+        return int(ends), 0 if self._tells_padding else len(ids)
+
+    @cached_property
+    def _tells_padding(self) -> bool:
+        decoder = str(self.config.get("model_type")) in DECODERS
+        return "attention_mask" in self.input_names and not (decoder and self.config.get("pad_token_id") is None)
 
     def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
         """Run one batch."""

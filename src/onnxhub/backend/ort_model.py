@@ -29,7 +29,9 @@ def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
     except ImportError as error:
         raise MissingDependencyError("optimum", class_name, "pip install 'onnxhub[optimum]'") from error
     try:
-        config = AutoConfig.from_pretrained(backend.repository.path("config.json").parent, local_files_only=True)
+        folder = backend.repository.path("config.json").parent
+        # False, and not the default: that asks on the terminal whether code of the repository may run.
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except ValueError as error:
         problem = f"transformers cannot read its config.json: {error}"
         raise TaskMismatchError(backend.model_id, class_name, (problem,)) from error

@@ -42,4 +42,7 @@ def read_safetensors(path: Path) -> Mapping[str, NDArray[np.float32]]:
 
 
 def _tensor(data: bytes, dtype: str, shape: list[int], start: int, stop: int) -> NDArray[np.float32]:
+    if dtype == "BF16":  # the upper half of a float32
+        halves = np.frombuffer(data[start:stop], "<u2").astype(np.uint32) << 16
+        return halves.view(np.float32).reshape(shape)
     return np.frombuffer(data[start:stop], TYPES[dtype]).reshape(shape).astype(np.float32)

@@ -123,12 +123,15 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
     entries = [(provider.full_name, {key: str(value) for key, value in provider.options.items()})]
     if provider.name != "cpu":
         entries.append(("CPUExecutionProvider", {}))
+    built = _session_options(options)
     try:
         # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
         with _building:
             session: InferenceSession = runtime.InferenceSession(
-                str(path), _session_options(options), providers=entries
+                str(path), built, providers=entries, enable_fallback=0, read_config_from_model=0
             )
+        # A provider that fails later must not be replaced either: ONNX Runtime would print so to stdout, and go on.
+        session.disable_fallback()
     except _runtime_errors() as error:
         reason = _first_line(error)
         if any(sign in str(error) for sign in UNKNOWN_OPERATOR):
@@ -145,10 +148,17 @@ def _session_options(options: SessionOptions) -> Any:
     built.intra_op_num_threads = options.threads or usable_cores()
     for name, value in (options.entries or {}).items():
         if "." in name:
-            built.add_session_config_entry(name, str(int(value) if isinstance(value, bool) else value))
+            _add_entry(built, name, str(int(value) if isinstance(value, bool) else value))
         else:
             _set_attribute(built, name, value)
     return built
+
+
+def _add_entry(built: Any, name: str, value: str) -> None:
+    try:
+        built.add_session_config_entry(name, value)
+    except RuntimeError as error:
+        raise InvalidOptionError("session_options", name, f"an entry that ONNX Runtime takes ({error})") from error
 
 
 def _set_attribute(built: Any, name: str, value: str | int | bool) -> None:
@@ -169,11 +179,12 @@ def _set_attribute(built: Any, name: str, value: str | int | bool) -> None:
 
 
 def _runtime_errors() -> tuple[type[Exception], ...]:
-    """ONNX Runtime's exceptions; they have no base class of their own."""
+    """What ONNX Runtime raises; its own exceptions have no base class."""
     state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented",
              "RuntimeException", "EPFail", "ModelLoadCanceled", "NoModel")  # fmt: skip
-    return tuple(getattr(state, name) for name in names if hasattr(state, name))
+    found = (getattr(state, name) for name in names if hasattr(state, name))
+    return (ValueError, RuntimeError, *found)
 
 
 def _first_line(error: Exception) -> str:

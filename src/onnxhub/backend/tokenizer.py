@@ -48,7 +48,7 @@ class FastTokens:
     has_type_ids: bool
 
     def __len__(self) -> int:
-        return len(self.encoding)
+        return len(self.encoding.ids)
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -140,7 +140,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
         max_length=usable_length(files.json("sentence_bert_config.json") or {}, options, config),
         padding_side=str(padding_side or family.padding_side),
         truncation_side=str(truncation_side or "right"),
-        padding={"input_ids": ids.get("pad_token") or 0},
+        padding={"input_ids": padding_id(config, ids.get("pad_token"))},
         cls_token_id=ids.get("cls_token"),
         unk_token_id=ids.get("unk_token"),
         marks_subwords=bool(getattr(backend.model, "continuing_subword_prefix", None)),
@@ -148,20 +148,28 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
     )
 
 
+def padding_id(config: Mapping[str, object], token: int | None) -> int:
+    """What fills short rows: what the model takes for padding, if it says so, else the tokenizer's padding token."""
+    declared = config.get("pad_token_id")
+    return declared if isinstance(declared, int) and declared >= 0 else token or 0
+
+
 def usable_length(
     sentence: Mapping[str, object], options: Mapping[str, object], config: Mapping[str, object]
 ) -> int | None:
     """The most tokens that a model takes, special tokens included; None if nothing says so.
 
-    The first of: sentence-transformers' own limit, the tokenizer's, the positions that the model has (less those
-    that its family does not count from: the RoBERTa family starts after its padding id).
+    Sentence-transformers' own limit, else the tokenizer's; but no more than the positions that the model has (less
+    those that its family does not count from: the RoBERTa family starts after its padding id).
     """
-    for declared in (sentence.get("max_seq_length"), options.get("model_max_length"), options.get("max_len")):
-        if isinstance(declared, int | float) and 0 < declared < UNLIMITED:
-            return int(declared)
+    lengths = [sentence.get("max_seq_length"), options.get("model_max_length"), options.get("max_len")]
+    declared = next((int(one) for one in lengths if isinstance(one, int | float) and 0 < one < UNLIMITED), None)
     positions = config.get("max_position_embeddings")
-    if not isinstance(positions, int) or positions <= 0 or config.get("position_embedding_type") == "relative_key":
-        return None
+    if not isinstance(positions, int) or positions <= 0:
+        return declared
     padding = config.get("pad_token_id")
     offset = padding + 1 if config.get("model_type") in OFFSET_POSITIONS and isinstance(padding, int) else 0
-    return positions - offset
+    if declared is None:
+        return positions - offset
+    # DeBERTa without position embeddings goes on beyond the positions that it declares.
+    return declared if config.get("position_biased_input") is False else min(declared, positions - offset)

@@ -11,6 +11,7 @@ import numpy as np
 from onnxhub._model import Model
 from onnxhub._text import positive
 from onnxhub._windows import room, truncate
+from onnxhub.backend.tokenizer import UNLIMITED
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipeline", "declared_length", "kept", "strategy"]
 
-UNLIMITED = 1_000_000
-"""A ``model_max_length`` of this size or more is transformers' way to say that there is none."""
 STRATEGIES = ("longest_first", "only_first", "only_second", "do_not_truncate")
 
 

@@ -14,7 +14,7 @@ from onnxhub._numeric import finite, l2_normalize
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, register
 from onnxhub._sentence_transformers import POOLINGS, Dense, Pooling, dense_layer, modules, pooling_modes
-from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs
+from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
 from onnxhub._windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 NAME = "feature-extraction"
 SENTENCE = "sentence_embedding"
 """The output of graphs that pool by themselves."""
-TOKENS = ("last_hidden_state", "token_embeddings")
-"""Outputs of shape ``(batch, tokens, dim)``."""
+TOKENS = ("last_hidden_state", "token_embeddings", "logits")
+"""Outputs of shape ``(batch, tokens, dim)``; the last is what a bare array is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,7 @@ class EmbeddingEncoder(Encoder[str, EmbeddingItem]):
     def _encoded(self, tokens: Tokens, skip: int, index: int) -> Encoded[EmbeddingItem]:
         kept = np.arange(len(tokens))
         if self.tokenizer.max_length is not None and len(kept) > self.tokenizer.max_length:
+            warn_cut(self.tokenizer.max_length, "; embed its parts to keep all of it")
             kept = truncate(tokens.sequences, self.tokenizer.max_length, self.tokenizer.truncation_side)
         if not len(kept):
             msg = "the text has no tokens; this model's tokenizer adds none to an empty text"
@@ -122,6 +123,8 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
     returns ``(dim,)``.
     """
 
+    item = EmbeddingItem
+
     pooling: Pooling | tuple[Pooling, ...] | None = "mean"
     """How token vectors become one, in sentence-transformers' terms; several are put one after another. None: the
     graph pools by itself, and its ``sentence_embedding`` is taken."""
@@ -136,19 +139,19 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
 
     def __post_init__(self) -> None:
         positive("truncate_dim", self.truncate_dim, optional=True)
-        for mode in self.modes:
-            if mode not in POOLINGS:
-                raise InvalidOptionError("pooling", mode, "one of " + ", ".join(map(repr, POOLINGS)), tuple(POOLINGS))
+        known = ", ".join(map(repr, POOLINGS))
+        given = self.modes if isinstance(self.pooling, str | tuple | None) else (self.pooling,)
+        if self.pooling == () or any(mode not in POOLINGS for mode in given):
+            raise InvalidOptionError("pooling", self.pooling, f"one of {known}, or several in a tuple", tuple(POOLINGS))
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
         """Takes sentence-transformers' modules, where the repository has them; else the mean, not normalised."""
-        if SENTENCE in backend.output_shapes:
-            # Such graphs have pooling, dense layers and normalisation in them.
-            return cls(pooling=None, dim=_dimensions(backend))
         poolings = modules(backend, "Pooling")
+        declared = pooling_modes(backend, poolings[0][1]) if poolings else ("mean",)
         return cls(
-            pooling=pooling_modes(backend, poolings[0][1]) if poolings else "mean",
+            # A graph with this output has pooling, dense layers and normalisation in it.
+            pooling=None if SENTENCE in backend.output_shapes else declared,
             normalize=bool(modules(backend, "Normalize")),
             dense=tuple(dense_layer(backend, folder, config) for folder, config in modules(backend, "Dense")),
             dim=_dimensions(backend),
@@ -165,11 +168,14 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
 
     def decode(self, rows: Outputs, item: EmbeddingItem) -> Vectors:
         """Pool the tokens that are neither padding nor a prompt to be skipped."""
-        if self.pooling is None:
-            vector = rows[SENTENCE][0]
-        else:
-            tokens = next(rows[name][0] for name in (*TOKENS, *rows) if name in rows)
-            vector = self.pool(tokens[item.skip : item.length])
+        wanted = (SENTENCE,) if self.pooling is None else TOKENS
+        output = next((name for name in wanted if name in rows), None)
+        if output is None:
+            expected = f"another value, for the graph gives only {', '.join(rows)} (None takes {SENTENCE})"
+            raise InvalidOptionError("pooling", self.pooling, expected)
+        vector = rows[output][0]
+        if self.pooling is not None:
+            vector = self.pool(vector[item.skip : item.length])
             for layer in self.dense:
                 vector = layer(vector)
         vector = finite(vector[: self.truncate_dim], "embeddings")
@@ -253,7 +259,8 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             float32: ``()`` for two texts, ``(m,)`` for a text and a list, ``(n, m)`` for two lists.
         """
         left, right = (l2_normalize(np.asarray(self._call(texts, {}), np.float32)) for texts in (first, second))
-        return np.asarray(left @ right.T, np.float32)
+        # Rounding may carry the product of a vector with itself beyond 1.
+        return np.asarray((left @ right.T).clip(-1, 1), np.float32)
 
     def _gather(self, results: list[Vectors]) -> Vectors:
         if results:

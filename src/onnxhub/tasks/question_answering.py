@@ -10,8 +10,8 @@ import numpy as np
 from onnxhub._batching import stack
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
-from onnxhub._numeric import finite, log_softmax
-from onnxhub._postprocessor import Postprocessor
+from onnxhub._numeric import finite, log_sum_exp
+from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._spans import best_first, span_scores, word_spans
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, trim
@@ -84,6 +84,12 @@ class QuestionAnsweringItem:
     windows: tuple[NDArray[np.intp], ...] = ()
     """Token positions of each row; none given: one row that has all."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "offsets", np.asarray(self.offsets, np.int32).reshape(len(self.offsets), 2))
+        object.__setattr__(self, "answerable", np.asarray(self.answerable, np.bool_))
+        if self.words is not None:
+            object.__setattr__(self, "words", np.asarray(self.words, np.int32))
+
     @property
     def rows(self) -> int:
         """The number of windows."""
@@ -137,7 +143,7 @@ class QuestionAnsweringEncoder(Encoder[QuestionContext, QuestionAnsweringItem]):
     def _windows(self, sequences: NDArray[np.int8], side: int, index: int) -> list[NDArray[np.intp]]:
         limit = min(self.max_length, self.tokenizer.max_length or self.max_length)
         width = room(sequences, side, limit)
-        if len(sequences) > limit and width < limit // 4:
+        if len(sequences) > limit and width < max(limit // 4, 1):
             msg = (
                 f"the question has {np.count_nonzero(sequences == 1 - side)} tokens and leaves no room for the "
                 f"context in a window of {limit}; ask a shorter one, of three quarters of that at most"
@@ -150,11 +156,15 @@ class QuestionAnsweringEncoder(Encoder[QuestionContext, QuestionAnsweringItem]):
 class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer]):
     """``start_logits`` and ``end_logits``, each ``(windows, tokens)``, to an ``Answer``.
 
-    The score of a span is P(start) x P(end), each a softmax over the context and the classification token of all
-    windows together, so that windows compete; for one window this is transformers' score.
+    The score of a span is P(start) x P(end), each a softmax over the positions of the whole document, so that windows
+    compete. A position that several windows have counts once, by its largest logit; "no answer" by its smallest, for
+    only the window that has the answer knows better. For one window this is transformers' score.
 
-    To subclass, override ``log_probabilities``, for example to calibrate.
+    To subclass, override ``calibrate``, for example to divide by a temperature.
     """
+
+    outputs = ("start_logits", "end_logits")
+    item = QuestionAnsweringItem
 
     top_k: int = 1
     """Answers in all: the best and its alternatives."""
@@ -167,17 +177,14 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         positive("top_k", self.top_k)
         positive("max_answer_tokens", self.max_answer_tokens)
 
-    def log_probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Log-probabilities of positions, ``-inf`` where ``logits`` is; the hook. Shape: ``(windows, tokens)``."""
-        return log_softmax(logits)
+    def calibrate(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits of all windows, ``-inf`` where nothing may start or end; the hook. Shape: ``(windows, tokens)``."""
+        return logits
 
     def decode(self, rows: Outputs, item: QuestionAnsweringItem) -> Answer:
         """The best spans of all windows, as characters of the context, each once."""
         positions = stack(item.windows, fill=-1) if item.windows else np.arange(len(item.offsets))[np.newaxis]
-        starts, ends = (
-            self._within(rows[name][:, : positions.shape[1]], item, positions)
-            for name in ("start_logits", "end_logits")
-        )
+        starts, ends = (self._within(rows[name][:, : positions.shape[1]], item, positions) for name in self.outputs)
         answers = self._answers(starts, ends, item, positions)
         if self.allow_no_answer:
             answers.append(_no_answer(starts, ends, item, positions))
@@ -190,13 +197,18 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
     def _within(
         self, logits: NDArray[np.float32], item: QuestionAnsweringItem, positions: NDArray[np.intp]
     ) -> NDArray[np.float32]:
-        """Log-probabilities over the context and the classification token; nothing for the question and padding."""
+        """Log-probabilities of the context and the classification token; none for the question and padding."""
+        if logits.shape != positions.shape:
+            msg = f"logits of shape {logits.shape} for an item whose rows of tokens have the shape {positions.shape}"
+            raise InvalidInputError(msg)
         allowed = item.answerable.copy()
         if item.null is not None:
             allowed[item.null] = True
         inside = allowed[positions] & (positions >= 0)
         finite(logits[inside], "logits")
-        return self.log_probabilities(np.where(inside, logits, np.float32(-np.inf)))
+        masked = np.where(inside, logits, np.float32(-np.inf))
+        masked = same_shape(self.calibrate(masked), masked, f"{type(self).__name__}.calibrate")
+        return masked - log_sum_exp(_over_document(masked, item, positions))
 
     def _answers(
         self,
@@ -312,6 +324,17 @@ def as_question_context(value: object, index: int | None) -> QuestionContext:
             msg = f"the {what} is empty"
             raise InvalidInputError(msg, index)
     return question, context
+
+
+def _over_document(
+    logits: NDArray[np.float32], item: QuestionAnsweringItem, positions: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """One logit for each position of the tokenisation, from those of the windows; shape ``(n,)``."""
+    document = np.full(len(item.offsets), -np.inf, np.float32)
+    np.maximum.at(document, positions[positions >= 0], logits[positions >= 0])
+    if item.null is not None:
+        document[item.null] = logits[positions == item.null].min(initial=np.inf)
+    return document
 
 
 def _no_answer(

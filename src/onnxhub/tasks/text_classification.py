@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, Self, overload
 
@@ -11,9 +10,9 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import finite, sigmoid, softmax
-from onnxhub._postprocessor import Postprocessor, labels_of
+from onnxhub._postprocessor import Postprocessor, labels_of, same_shape
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs
+from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
 from onnxhub._windows import truncate, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -32,7 +31,6 @@ __all__ = [
     "ClassificationPostprocessor",
     "LabelScore",
     "TextClassificationModel",
-    "TruncationWarning",
 ]
 
 if TYPE_CHECKING:
@@ -42,10 +40,6 @@ Activation = Literal["softmax", "sigmoid", "none"]
 LongText = Literal["truncate", "window", "error"]
 
 NAME = "text-classification"
-
-
-class TruncationWarning(UserWarning):
-    """A text was longer than the model takes, and its end was not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +104,6 @@ class TextClassificationEncoder(Encoder["TextOrPair", ClassificationItem]):
     long_text: LongText = "truncate"
     overlap: int = 32
     """Tokens that neighbouring windows share."""
-    warn: bool = True
-    """Whether to say so when a text is cut; Python shows the same warning once."""
 
     def __post_init__(self) -> None:
         known = ("truncate", "window", "error")
@@ -153,16 +145,15 @@ class TextClassificationEncoder(Encoder["TextOrPair", ClassificationItem]):
             return [np.arange(size)]
         sequences = tokens.sequences
         if self.long_text == "truncate":
-            if self.warn:
-                text = "'window' reads all of it, 'error' refuses it"
-                warnings.warn(f"a text was cut to {limit} tokens; long_text={text}", TruncationWarning, stacklevel=2)
+            warn_cut(limit, "; long_text='window' reads all of it, 'error' refuses it")
             return [truncate(sequences, limit, self.tokenizer.truncation_side)]
         if self.long_text == "error":
-            msg = f"the text has {size} tokens, the model takes {limit} (long_text='window' would read all of it)"
+            msg = f"the text has {size} tokens, the model takes {limit} (see long_text)"
             raise InvalidInputError(msg, index)
-        rows = windows(sequences, int(sequences.max()), limit, min(self.overlap, limit // 4))
+        longer = int(np.count_nonzero(sequences == 1) > np.count_nonzero(sequences == 0))
+        rows = windows(sequences, longer, limit, min(self.overlap, limit // 4))
         if not rows:
-            msg = f"the first text of the pair leaves no room for the second in the {limit} tokens of a window"
+            msg = f"the shorter text of the pair alone fills the {limit} tokens of a window; long_text='truncate' cuts both"
             raise InvalidInputError(msg, index)
         return rows
 
@@ -178,6 +169,9 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
         >>> ClassificationPostprocessor(labels=("NEG", "POS"))([[0.0, 2.0], [3.0, 0.0]])
         [Classification(label='POS', score=0.8808), Classification(label='NEG', score=0.9526)]
     """
+
+    outputs = ("logits",)
+    item = ClassificationItem
 
     labels: Sequence[str]
     """Label of each logit."""
@@ -213,7 +207,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
         if logits.ndim != 2 or logits.shape[1] != len(self.labels):
             problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
-        by_row = [self.scores(row) for row in logits]
+        by_row = [same_shape(self.scores(row), row, f"{type(self).__name__}.scores") for row in logits]
         scores = finite(by_row[0] if item.rows == 1 else np.average(by_row, axis=0, weights=item.weights))
         order: list[int] = np.argsort(-scores, kind="stable")[: self.top_k].tolist()
         ranking = tuple(LabelScore(self.labels[index], float(scores[index])) for index in order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, Self, overload
 
@@ -11,11 +12,12 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax
-from onnxhub._postprocessor import Postprocessor, labels_of
+from onnxhub._postprocessor import Postprocessor, labels_of, same_shape
 from onnxhub._registry import Task, register
+from onnxhub._spans import split_at_spaces
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, trim
 from onnxhub._windows import depth, windows
-from onnxhub.errors import InvalidOptionError, TaskMismatchError
+from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,6 +81,11 @@ class TokenClassificationItem:
     windows: tuple[NDArray[np.intp], ...] = ()
     """Token positions of each row; none given: one row that has all."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "offsets", np.asarray(self.offsets, np.int32).reshape(len(self.offsets), 2))
+        if self.words is not None:
+            object.__setattr__(self, "words", np.asarray(self.words, np.int32))
+
     @property
     def rows(self) -> int:
         """The number of windows."""
@@ -121,6 +128,8 @@ class TokenClassificationEncoder(Encoder[str, TokenClassificationItem]):
         limit = min(limits, default=None)
         overlap = self.overlap if limit is None else min(self.overlap, max((limit - 4) // 2, 0))
         cuts = windows(tokens.sequences, 0, limit, overlap)
+        if not cuts:
+            raise InvalidOptionError("max_length", limit, "more tokens than the special ones of a window")
         item = TokenClassificationItem(text, tokens.offsets, tokens.words, tuple(cuts))
         return Encoded(graph_rows(tokens, cuts, self.inputs), item)
 
@@ -136,6 +145,9 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
     scores.
     """
 
+    outputs = ("logits",)
+    item = TokenClassificationItem
+
     labels: Sequence[str]
     """Label of each logit."""
     aggregation: Aggregation = "simple"
@@ -148,7 +160,7 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         if self.aggregation not in AGGREGATIONS:
             expected = "one of " + ", ".join(map(repr, AGGREGATIONS))
             raise InvalidOptionError("aggregation", self.aggregation, expected, AGGREGATIONS)
-        if isinstance(self.ignore_labels, str):
+        if isinstance(self.ignore_labels, str) or not isinstance(self.ignore_labels, Collection):
             raise InvalidOptionError("ignore_labels", self.ignore_labels, "a tuple of labels, such as ('O',)")
 
     @classmethod
@@ -166,10 +178,14 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         if logits.ndim != 3 or logits.shape[2] != len(self.labels):
             problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
+        if logits.shape[1] < (longest := max(map(len, item.windows), default=len(item.offsets))):
+            msg = f"logits of {logits.shape[1]} tokens for an item of {longest}"
+            raise InvalidInputError(msg)
         tokens = item.tokens
         if not len(tokens):
             return []
-        scores = finite(self.scores(_merged(logits, item, tokens)))
+        merged = _merged(logits, item, tokens)
+        scores = finite(same_shape(self.scores(merged), merged, f"{type(self).__name__}.scores"))
         spans = item.offsets[tokens]
         if self.aggregation in {"first", "average", "max"}:
             starts = word_starts(item.text, spans, None if item.words is None else item.words[tokens])
@@ -251,11 +267,12 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
 def word_starts(text: str, spans: NDArray[np.int32], words: NDArray[np.int32] | None) -> NDArray[np.intp]:
     """Indices of the tokens that start a word; the first token does.
 
-    A word is the tokenizer's, but punctuation is a word of its own: tokenizers that only split at spaces would leave
-    the comma at the word before it.
+    A word is the tokenizer's, but ends at white space, and punctuation is a word of its own: tokenizers that only split
+    at spaces would leave the comma at the word before it.
     """
     if words is None:
         return np.arange(len(spans))
+    words = split_at_spaces(text, spans, words)
     starts = np.concatenate([[True], np.diff(words) != 0])
     for index in np.flatnonzero(~starts):
         before, after = text[spans[index - 1, 0] : spans[index - 1, 1]], text[spans[index, 0] : spans[index, 1]]
@@ -269,11 +286,11 @@ def group(labels: Sequence[str], known: Sequence[str]) -> Iterator[tuple[str, in
     ``B`` and ``S``/``U`` start an entity, ``E``/``L`` and ``S``/``U`` end one, a plain label or ``I`` goes on with
     the same type; what does not fit starts a new entity rather than being lost.
     """
-    prefixes = {label[0] for label in known if label != "O"} if _is_tagged(known) else set()
+    prefixes = {label[0] for label in known if "-" in label} if _is_tagged(known) else set()
     begins, ends = prefixes & set("BSU"), prefixes & set("ELSU")
     start, kind, closed = 0, "", True
     for index, label in enumerate(labels):
-        tagged = bool(prefixes) and label != "O"
+        tagged = bool(prefixes) and "-" in label
         prefix, new = (label[0], label[2:]) if tagged else ("", label)
         if index and (closed or new != kind or prefix in begins):
             yield kind, start, index
@@ -284,8 +301,12 @@ def group(labels: Sequence[str], known: Sequence[str]) -> Iterator[tuple[str, in
 
 
 def _is_tagged(labels: Sequence[str]) -> bool:
-    """Whether all labels but ``O`` are a tag of BIO or BIOES/BILOU, a dash and a type."""
-    return all(len(label) > 2 and label[0] in "BIESLU" and label[1] == "-" for label in labels if label != "O")
+    """Whether all labels with a dash are a tag of BIO or BIOES/BILOU, the dash and a type.
+
+    Labels without one, such as ``O`` or ``[PAD]``, say nothing of that.
+    """
+    dashed = [label for label in labels if "-" in label]
+    return bool(dashed) and all(len(label) > 2 and label[0] in "BIESLU" and label[1] == "-" for label in dashed)
 
 
 def _is_punctuation(character: str) -> bool:

@@ -1,0 +1,66 @@
+"""Where words end, whatever the tokenizer takes for one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from onnxhub import QuestionAnsweringItem, QuestionAnsweringPostprocessor
+from onnxhub._spans import split_at_spaces
+from onnxhub.tasks.token_classification import group, word_starts
+
+
+def tokens(text: str, pieces: str) -> np.ndarray:
+    """Character spans of the pieces, which ``|`` separates."""
+    ends = np.cumsum([len(piece) for piece in pieces.split("|")])
+    assert pieces.replace("|", "") == text
+    return np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1).astype(np.int32)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "starts"),
+    [
+        ("Par|is|\n|Lon|don", [0, 2, 3]),
+        ("Par|is|\nLon|don", [0, 2]),
+        ("Par|is\n|Lon|don", [0, 2]),
+        ("Par|is| |Lon|don", [0, 2, 3]),
+    ],
+)
+def test_white_space_ends_a_word(pieces: str, starts: list[int]) -> None:
+    """A tokenizer without a pre-tokenizer, or whose normalizer keeps line ends, has one word for all of it."""
+    text = pieces.replace("|", "")
+    spans = tokens(text, pieces)
+    one_word = np.zeros(len(spans), np.int32)
+    assert word_starts(text, spans, one_word).tolist() == starts
+    assert len(set(split_at_spaces(text, spans, one_word).tolist())) == len(starts)
+
+
+def test_an_answer_is_not_the_whole_line() -> None:
+    """Nor is an answer more than the words that its tokens are in."""
+    text = "Ada wrote it in London"
+    spans = tokens(text, "Ada| wrote| it| in| Lon|don")
+    item = QuestionAnsweringItem(text, spans, np.ones(6, bool), words=np.zeros(6, np.int32))
+    logits = np.zeros((1, 6), np.float32)
+    logits[0, 4] = 9
+    (answer,) = QuestionAnsweringPostprocessor()({"start_logits": logits, "end_logits": logits}, [item])
+    assert answer.answer == "London"
+
+
+@pytest.mark.parametrize("extra", ["[PAD]", "X", "[CLS]"])
+def test_a_label_without_a_dash_leaves_the_scheme_alone(extra: str) -> None:
+    """It is no type of BIO's, but does not make the others plain either."""
+    known = ["O", "B-PER", "I-PER", extra]
+    labels = ["B-PER", "I-PER", extra, "O", "B-PER"]
+    assert list(group(labels, known)) == [("PER", 0, 2), (extra, 2, 3), ("O", 3, 4), ("PER", 4, 5)]
+
+
+@pytest.mark.parametrize("windows", [1, 4])
+def test_evidence_in_an_overlap_counts_once(windows: int) -> None:
+    """An answer that several windows see is as sure as one that a single window sees."""
+    spans = tokens("a b c d", "a| b| c| d")
+    rows = tuple(np.arange(4) for _ in range(windows))
+    item = QuestionAnsweringItem("a b c d", spans, np.ones(4, bool), windows=rows)
+    logits = np.tile(np.array([0, 5, 0, 0], np.float32), (windows, 1))
+    (answer,) = QuestionAnsweringPostprocessor()({"start_logits": logits, "end_logits": logits}, [item])
+    assert answer.answer == "b"
+    assert answer.score == pytest.approx((np.exp(5) / (np.exp(5) + 3)) ** 2, rel=1e-5)
