@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onnxhub._numeric import sigmoid, softmax
     from onnxhub._one_liners import answer, classify, embed, similarity, tag, unload
     from onnxhub._postprocessor import Postprocessor
+    from onnxhub._protocols import Backend, Tokenizer, Tokens
     from onnxhub._registry import Task, list_tasks, register
     from onnxhub._text import TruncationWarning
     from onnxhub.compat import pipeline
@@ -56,6 +57,7 @@ _HOMES = {
     "onnxhub._numeric": ("sigmoid", "softmax"),
     "onnxhub._one_liners": ("answer", "classify", "embed", "similarity", "tag", "unload"),
     "onnxhub._postprocessor": ("Postprocessor",),
+    "onnxhub._protocols": ("Backend", "Tokenizer", "Tokens"),
     "onnxhub._registry": ("Task", "list_tasks", "register"),
     "onnxhub._text": ("TruncationWarning",),
     "onnxhub.compat": ("pipeline",),
@@ -75,6 +77,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Answer",
+    "Backend",
     "Classification",
     "ClassificationItem",
     "ClassificationPostprocessor",
@@ -96,6 +99,8 @@ __all__ = [
     "TokenClassificationItem",
     "TokenClassificationModel",
     "TokenClassificationPostprocessor",
+    "Tokenizer",
+    "Tokens",
     "TruncationWarning",
     "answer",
     "classify",

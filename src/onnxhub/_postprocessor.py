@@ -121,6 +121,7 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
             msg = f"{type(self).__name__} needs a mapping with {' and '.join(self.outputs)}, got {given}"
             raise InvalidInputError(msg)
         try:
+            # The slice costs nothing, and refuses a single number, which has no rows.
             return {name: np.asarray(values, dtype=np.float32)[:] for name, values in named.items()}
         except (TypeError, ValueError, IndexError) as error:
             msg = f"{type(self).__name__} needs arrays of numbers with an axis of rows: {error}"

@@ -66,16 +66,21 @@ def _falling(flat: NDArray[np.float32], wanted: NDArray[np.bool_]) -> Iterator[i
 def split_at_spaces(text: str, offsets: NDArray[np.int32], words: NDArray[np.int32]) -> NDArray[np.int32]:
     """Word indices that also change at white space: some tokenizers take a line, or all of a text, for a word.
 
+    White space at the beginning of a word belongs to it, also as a token of its own.
+
     Args:
         text: The text of the tokens.
         offsets: Half-open character spans of its tokens, in order; shape ``(n, 2)``.
         words: The tokenizer's word index of each; shape ``(n,)``.
     """
     more = np.zeros(len(words), np.int32)
+    starts = offsets[:, 0].copy()
     for index in np.flatnonzero(np.diff(words) == 0) + 1:
+        start, end = offsets[index - 1, 1], offsets[index, 0]
         # From the last character of the token before to the first of this one.
-        between = text[max(offsets[index - 1, 1] - 1, 0) : offsets[index, 0] + 1]
-        more[index] = any(map(str.isspace, between))
+        spaced = any(map(str.isspace, text[max(start - 1, 0) : end + 1]))
+        more[index] = spaced and bool(text[starts[index - 1] : start].strip())
+        starts[index] = starts[index] if more[index] else starts[index - 1]
     return words + np.cumsum(more, dtype=np.int32)
 
 

@@ -19,6 +19,7 @@ from onnxhub import (
     TextClassificationModel,
     TokenClassificationModel,
 )
+from onnxhub.testing import CannedBackend
 
 texts: list[str] = ["a", "b"]
 pairs: list[tuple[str, str]] = [("a", "b")]
@@ -75,6 +76,16 @@ def one_liners() -> None:
     assert_type(onnxhub.tag(texts), list[list[Entity]])
     assert_type(onnxhub.embed(texts), NDArray[np.float32])
     assert_type(onnxhub.similarity("a", "b"), NDArray[np.float32])
+
+
+def canned(backend: CannedBackend, task: Task[TextClassificationModel], name: str) -> None:
+    own = onnxhub.ClassificationPostprocessor
+    assert_type(backend.load("sentiment-analysis", postprocessor=own), TextClassificationModel)
+    assert_type(backend.load("question-answering"), QuestionAnsweringModel)
+    assert_type(backend.load("ner"), TokenClassificationModel)
+    assert_type(backend.load("embeddings"), FeatureExtractionModel)
+    assert_type(backend.load(task), TextClassificationModel)
+    assert_type(backend.load(name), Model[Any, Any, Any])
 
 
 def postprocessors() -> None:
