@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from onnxhub._encoder import Encoder
 from onnxhub._model import Model
-from onnxhub._text import positive
+from onnxhub._postprocessor import ItemT
+from onnxhub._text import positive, require_inputs
 from onnxhub._windows import room, truncate
 from onnxhub.backend.tokenizer import UNLIMITED
 from onnxhub.errors import InvalidInputError, InvalidOptionError
@@ -20,16 +23,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._encoder import Encoder
     from onnxhub._postprocessor import Postprocessor
-    from onnxhub._protocols import Backend
+    from onnxhub._protocols import Backend, Tokenizer, Tokens
 
     Json: TypeAlias = Any
     """Dicts and lists of strings and numbers. Their nesting depends on the values of options and inputs, as
     transformers' does, so that no narrower type would be true."""
     Truncation: TypeAlias = bool | str | None
 
-__all__ = ["Pipeline", "declared_length", "kept", "strategy"]
+__all__ = ["CutEncoder", "Pipeline", "declared_length", "kept", "strategy"]
 
 STRATEGIES = ("longest_first", "only_first", "only_second", "do_not_truncate")
 
@@ -99,6 +101,34 @@ class Pipeline:
         # Not Model.stream: a generator that waits for the last result must not be read ahead.
         while chunk := list(islice(inputs, self._batch_size or 1)):
             yield from model(chunk)
+
+
+@dataclass(frozen=True)
+class CutEncoder(Encoder[Any, ItemT]):
+    """Inputs to one row each; whole, unless transformers' tokenizer arguments ask for a cut."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+    longest: int | None
+    """What ``truncation`` without ``max_length`` cuts to."""
+    truncation: Truncation = None
+    max_length: int | None = None
+    padding: bool | str | None = None
+    """Decides only whether ``max_length`` alone truncates: a row is as long as its batch wants."""
+
+    def __post_init__(self) -> None:
+        strategy(self.truncation, self.max_length, self.padding)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the model's tokenizer and its graph's input names."""
+        return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), declared_length(backend))
+
+    def cut(self, tokens: Tokens) -> NDArray[np.intp]:
+        """Positions of the tokens that are kept."""
+        how = strategy(self.truncation, self.max_length, self.padding)
+        limit = self.longest if self.max_length is None else self.max_length
+        return kept(tokens.sequences, how, limit, self.tokenizer.truncation_side)
 
 
 def as_iterator(inputs: Json) -> Iterator[object] | None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from onnxhub._encoder import Encoded, Encoder
+from onnxhub._encoder import Encoded
 from onnxhub._numeric import finite
 from onnxhub._postprocessor import Postprocessor
-from onnxhub._text import as_text, graph_rows, require_inputs
-from onnxhub.compat._pipeline import Pipeline, declared_length, kept, strategy
+from onnxhub._text import as_text, graph_rows
+from onnxhub.compat._pipeline import CutEncoder, Pipeline
 from onnxhub.errors import InvalidOptionError
-from onnxhub.tasks.feature_extraction import NAME, TOKENS, EmbeddingItem
+from onnxhub.tasks.feature_extraction import TOKENS, EmbeddingItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from onnxhub._protocols import Backend, Outputs, Tokenizer, Tokens
+    from onnxhub._protocols import Outputs, Tokens
     from onnxhub.compat._pipeline import Json, Truncation
 
 __all__ = ["FeatureExtractionOptions", "FeatureExtractionPipeline"]
@@ -39,25 +39,8 @@ class FeatureExtractionOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class VectorEncoder(Encoder[str, EmbeddingItem]):
-    """Texts to one row each; whole, unless truncation is asked for."""
-
-    tokenizer: Tokenizer
-    inputs: tuple[str, ...]
-    longest: int | None
-    """What ``truncation`` without ``max_length`` cuts to."""
-    truncation: Truncation = None
-    max_length: int | None = None
-    padding: bool | str | None = None
-    """Decides only whether ``max_length`` alone truncates."""
-
-    def __post_init__(self) -> None:
-        strategy(self.truncation, self.max_length, self.padding)
-
-    @classmethod
-    def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
-        return cls(backend.tokenizer, require_inputs(backend, NAME), declared_length(backend))
+class VectorEncoder(CutEncoder[EmbeddingItem]):
+    """Texts to one row each."""
 
     def __call__(self, inputs: Sequence[str]) -> list[Encoded[EmbeddingItem]]:
         """One item an input."""
@@ -65,9 +48,7 @@ class VectorEncoder(Encoder[str, EmbeddingItem]):
         return [self._encoded(tokens) for tokens in self.tokenizer.encode(texts)]
 
     def _encoded(self, tokens: Tokens) -> Encoded[EmbeddingItem]:
-        how = strategy(self.truncation, self.max_length, self.padding)
-        limit = self.longest if self.max_length is None else self.max_length
-        positions = kept(tokens.sequences, how, limit, self.tokenizer.truncation_side)
+        positions = self.cut(tokens)
         return Encoded(graph_rows(tokens, [positions], self.inputs), EmbeddingItem(len(positions)))
 
 

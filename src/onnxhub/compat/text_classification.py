@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 import numpy as np
 
-from onnxhub._encoder import Encoded, Encoder
+from onnxhub._encoder import Encoded
 from onnxhub._numeric import finite, sigmoid, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of
-from onnxhub._text import as_text, graph_rows, require_inputs
-from onnxhub.compat._pipeline import Pipeline, declared_length, kept, strategy
+from onnxhub._text import as_text, graph_rows
+from onnxhub.compat._pipeline import CutEncoder, Pipeline
 from onnxhub.errors import InvalidInputError, InvalidOptionError
-from onnxhub.tasks.text_classification import NAME, ClassificationItem, activation_of
+from onnxhub.tasks.text_classification import ClassificationItem, activation_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from onnxhub._protocols import Backend, Outputs, Tokenizer, Tokens
+    from onnxhub._protocols import Backend, Outputs, Tokens
     from onnxhub.compat._pipeline import Json, Truncation
     from onnxhub.tasks.text_classification import Activation
 
@@ -39,25 +39,8 @@ class TextClassificationOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class TextEncoder(Encoder[Any, ClassificationItem]):
-    """A text, a dict of text and text_pair, or the older ``[[text, text_pair]]``, to one row; whole, unless asked."""
-
-    tokenizer: Tokenizer
-    inputs: tuple[str, ...]
-    longest: int | None
-    """What ``truncation`` without ``max_length`` cuts to."""
-    truncation: Truncation = None
-    max_length: int | None = None
-    padding: bool | str | None = None
-    """Decides only whether ``max_length`` alone truncates: a row is as long as its batch wants."""
-
-    def __post_init__(self) -> None:
-        strategy(self.truncation, self.max_length, self.padding)
-
-    @classmethod
-    def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
-        return cls(backend.tokenizer, require_inputs(backend, NAME), declared_length(backend))
+class TextEncoder(CutEncoder[ClassificationItem]):
+    """A text, a dict of text and text_pair, or the older ``[[text, text_pair]]``, to one row."""
 
     def __call__(self, inputs: Sequence[object]) -> list[Encoded[ClassificationItem]]:
         """One item an input."""
@@ -65,10 +48,8 @@ class TextEncoder(Encoder[Any, ClassificationItem]):
 
     def _encoded(self, value: object, index: int) -> Encoded[ClassificationItem]:
         tokens = self._tokens(value, index)
-        limit = self.longest if self.max_length is None else self.max_length
-        how = strategy(self.truncation, self.max_length, self.padding)
         try:
-            positions = kept(tokens.sequences, how, limit, self.tokenizer.truncation_side)
+            positions = self.cut(tokens)
         except InvalidInputError as error:
             raise error.at(index) from None
         return Encoded(graph_rows(tokens, [positions], self.inputs), ClassificationItem())
