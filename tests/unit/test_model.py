@@ -86,3 +86,15 @@ def test_one_liners_know_a_folder_by_its_full_path(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path / "second")
     assert onnxhub.classify("a", model="model").label in {"C", "D"}
     onnxhub.unload()
+
+
+def test_a_graph_that_pools_needs_none_of_the_modules(tmp_path: Path) -> None:
+    """They are in it, so that one which is not known here, or whose weights are pickled, is no reason to refuse it."""
+    folder = tiny.make_model(tmp_path, "feature-extraction", sentence_outputs=True)
+    model = onnxhub.load("feature-extraction", folder)
+    expected = model("a cat")
+    np.testing.assert_array_equal(expected, model.outputs("a cat")["sentence_embedding"][0])
+    (folder / "modules.json").write_text(
+        '[{"path": "1_LSTM", "type": "a.LSTM"}, {"path": "2_Dense", "type": "a.Dense"}]'
+    )
+    np.testing.assert_array_equal(onnxhub.load("feature-extraction", folder)("a cat"), expected)

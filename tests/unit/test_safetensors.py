@@ -92,3 +92,11 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path, data: bytes) -
     path.write_bytes(data)
     with pytest.raises(IntegrityError, match=r"dense.safetensors"):
         read_safetensors(path)
+
+
+def test_bfloat16_is_widened(tmp_path: Path) -> None:
+    """It is the upper half of a float32."""
+    path = tmp_path / "model.safetensors"
+    header = {"a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}
+    path.write_bytes(container(header, np.array([0x3F80, 0xC000], "<u2").tobytes()))
+    assert read_safetensors(path)["a"].tolist() == [1.0, -2.0]

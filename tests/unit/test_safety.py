@@ -14,11 +14,16 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxhub import errors
 from onnxhub.backend import safety
-from onnxhub.backend.safety import external_data_files, relative_location
+from onnxhub.backend.safety import read_facts, relative_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+def external_data_files(path: Path) -> tuple[str, ...]:
+    """The files that an ONNX file refers to."""
+    return read_facts(path).external_data
 
 
 def external(location: str, name: str = "w") -> TensorProto:

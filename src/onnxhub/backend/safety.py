@@ -17,7 +17,7 @@ from onnxhub.errors import IntegrityError, UnsafeModelError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["GraphFacts", "external_data_files", "read_facts", "relative_location"]
+__all__ = ["GraphFacts", "read_facts", "relative_location"]
 
 # Every path from a model to a tensor or an operator: message -> field number -> message (onnx.proto). Other fields are jumped over.
 _CHILDREN: Final[dict[str, dict[int, str]]] = {
@@ -63,11 +63,6 @@ def read_facts(path: Path) -> GraphFacts:
         walk = _Walk(path, data)
         locations = dict.fromkeys(relative_location(name, path) for name in walk.locations())
         return GraphFacts(tuple(locations), frozenset(walk.operators))
-
-
-def external_data_files(path: Path) -> tuple[str, ...]:
-    """The names of the files that the ONNX file refers to: ``read_facts(path).external_data``."""
-    return read_facts(path).external_data
 
 
 def relative_location(location: str, path: str | Path) -> str:

@@ -87,7 +87,8 @@ class EmbeddingEncoder(Encoder[str, EmbeddingItem]):
             lower_case=(backend.json("sentence_bert_config.json") or {}).get("do_lower_case") is True,
             prompts={str(name): str(text) for name, text in named.items()} if isinstance(named, Mapping) else None,
             prompt_name=default if isinstance(default, str) else None,
-            skip_prompt=any(config.get("include_prompt") is False for _, config in modules(backend, "Pooling")),
+            skip_prompt=SENTENCE not in backend.output_shapes
+            and any(config.get("include_prompt") is False for _, config in modules(backend, "Pooling")),
         )
 
     def __call__(self, inputs: Sequence[str]) -> list[Encoded[EmbeddingItem]]:
@@ -127,7 +128,8 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
 
     pooling: Pooling | tuple[Pooling, ...] | None = "mean"
     """How token vectors become one, in sentence-transformers' terms; several are put one after another. None: the
-    graph pools by itself, and its ``sentence_embedding`` is taken."""
+    graph pools by itself, and its ``sentence_embedding`` is taken; with another value, its token vectors are pooled, and
+    neither its dense layers nor its normalisation apply."""
     normalize: bool = False
     """Make the vector's length 1."""
     truncate_dim: int | None = None
@@ -147,11 +149,12 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
         """Takes sentence-transformers' modules, where the repository has them; else the mean, not normalised."""
+        if SENTENCE in backend.output_shapes:
+            # Such a graph has the modules in it, also those that are not known here.
+            return cls(pooling=None, dim=_dimensions(backend))
         poolings = modules(backend, "Pooling")
-        declared = pooling_modes(backend, poolings[0][1]) if poolings else ("mean",)
         return cls(
-            # A graph with this output has pooling, dense layers and normalisation in it.
-            pooling=None if SENTENCE in backend.output_shapes else declared,
+            pooling=pooling_modes(backend, poolings[0][1]) if poolings else "mean",
             normalize=bool(modules(backend, "Normalize")),
             dense=tuple(dense_layer(backend, folder, config) for folder, config in modules(backend, "Dense")),
             dim=_dimensions(backend),
