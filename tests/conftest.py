@@ -11,10 +11,13 @@ import pytest
 from hypothesis import settings
 
 from tests import tiny
+from tests.workplace import workplace as make_workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
+
+    from tests.workplace import Workplace
 
 settings.register_profile("onnxhub", deadline=None, database=None, derandomize=True)
 settings.load_profile("onnxhub")
@@ -72,3 +75,10 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return tiny.make_model(tmp_path_factory.mktemp(task), task, **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """Where the documentation's examples and the commands run, made once for all tests."""
+    with make_workplace(tmp_path_factory.mktemp("workplace")) as made:
+        yield made

@@ -361,10 +361,17 @@ def run_python(code: str, home: Path, env: Mapping[str, str] | None = None) -> s
 
     huggingface_hub reads its environment when it is imported, so that tests cannot set it in their own process.
     """
+    command = [sys.executable, "-W", "error", "-c", code]
+    clean = clean_environment(home, env)
+    return subprocess.run(command, env=clean, cwd=home, capture_output=True, text=True, timeout=120, check=False)
+
+
+def clean_environment(home: Path, env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a process that has ``home`` for its own, and finds the package where this one does."""
     root = Path(__file__).resolve().parent.parent
     tested = Path(onnxhub.__file__).parent.parent  # the checkout's, or that of the installed wheel
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR", "LANG") if name in os.environ}
-    clean = {
+    return {
         **kept,
         "HOME": str(home),
         "HF_HOME": str(home / "huggingface"),
@@ -374,8 +381,6 @@ def run_python(code: str, home: Path, env: Mapping[str, str] | None = None) -> s
         "PYTHONPATH": os.pathsep.join([str(tested), str(root)]),
         **(env or {}),
     }
-    command = [sys.executable, "-W", "error", "-c", code]
-    return subprocess.run(command, env=clean, cwd=home, capture_output=True, text=True, timeout=120, check=False)
 
 
 def _read(folder: Path) -> dict[str, bytes]:

@@ -16,12 +16,14 @@ from onnxhub.backend.hub import open_repository
 from onnxhub.backend.model import open_model
 from onnxhub.backend.providers import candidates
 from onnxhub.backend.session import SessionOptions
-from onnxhub.errors import InvalidOptionError, TaskMismatchError, listing
+from onnxhub.errors import InvalidOptionError, OfflineError, TaskMismatchError, listing
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     from onnxhub._protocols import Backend
+    from onnxhub.backend.hub import Repository
+    from onnxhub.backend.model import OnnxBackend
 
     AnyPostprocessor: TypeAlias = type[Postprocessor[Any, Any]] | Postprocessor[Any, Any]
 
@@ -66,6 +68,22 @@ class Recipe:
         self._check()
         task = get_task(self.task) if isinstance(self.task, str) else self.task
         check_postprocessor(task, self.postprocessor)
+        try:
+            repository, backend = self._open(task, token=token, refresh=refresh)
+        except OfflineError as error:
+            if self.model_id is not None or task.bundled_model is None:
+                raise
+            # Another model is never taken silently; but whoever named none should know what would answer at once.
+            hint = f"{error.hint or 'try again later'}, or name {task.bundled_model!r}, which is bundled and answers at once"
+            raise replace(error, hint=hint) from error
+        source = Source(
+            revision=repository.commit, file=backend.choice.file, reason=backend.choice.reason,
+            dtype=backend.choice.dtype, provider=backend.session.provider,
+        )  # fmt: skip
+        recipe = replace(self, model_id=absolute(self.model_id), revision=repository.commit)
+        return build_model(task, backend, source, postprocessor=self.postprocessor, reload=recipe)
+
+    def _open(self, task: Task[Any], *, token: str | bool | None, refresh: bool) -> tuple[Repository, OnnxBackend]:
         providers = candidates(self.provider, self.provider_options)
         repository = open_repository(
             self._model_id(task), revision=self.revision, token=token, cache_dir=self.cache_dir,
@@ -75,12 +93,7 @@ class Recipe:
             repository, task.name, providers=providers, dtype=self.dtype, file=self.file,
             options=SessionOptions(self.threads, self.session_options),
         )  # fmt: skip
-        source = Source(
-            revision=repository.commit, file=backend.choice.file, reason=backend.choice.reason,
-            dtype=backend.choice.dtype, provider=backend.session.provider,
-        )  # fmt: skip
-        recipe = replace(self, model_id=absolute(self.model_id), revision=repository.commit)
-        return build_model(task, backend, source, postprocessor=self.postprocessor, reload=recipe)
+        return repository, backend
 
     def _check(self) -> None:
         """Raise ``InvalidOptionError`` for an argument of a type that ``load`` does not take."""

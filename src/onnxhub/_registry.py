@@ -47,8 +47,16 @@ class Task(Generic[ModelT_co]):
     """The class of ``optimum.onnxruntime`` for the same task."""
     aliases: tuple[str, ...] = ()
     """Other names."""
+    result: str = ""
+    """What one result is, for lists of tasks: ``"Classification"``."""
     default_model: str | None = None
     """The Hub model that is loaded when none is named."""
+    bundled_model: str | None = None
+    """One that comes with the package, such as ``"builtin:sentiment"``: what to use where the Hub cannot be asked."""
+    one_liners: tuple[str, ...] = ()
+    """Functions that load a model of the task and call it, as one writes them: ``("onnxhub.classify",)``."""
+    commands: tuple[str, ...] = ()
+    """Commands of the command line, by where they are found: ``("onnxhub.cli.classify:classify",)``."""
 
 
 _TASKS: dict[str, Task[Any]] = {}

@@ -17,7 +17,7 @@ import onnxhub
 from tests.hub_server import run_python
 
 if TYPE_CHECKING:
-    from tests.docs.conftest import Workplace
+    from tests.workplace import Workplace
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", ROOT / "README.ja.md", *sorted((ROOT / "docs").rglob("*.md"))]

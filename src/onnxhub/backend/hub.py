@@ -1,4 +1,4 @@
-"""From a model id to local files: a folder, the Hub's cache, or the Hub itself, in that order.
+"""From a model id to local files: a folder, a bundled model, the Hub's cache, or the Hub itself, in that order.
 
 What exists is decided by the listing of one commit, stored beside the cached repository (``hub_cache``), and never by
 what happens to be on disk. A model that is cached needs no network, and huggingface_hub is not even imported.
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
+from onnxhub import builtin
 from onnxhub.backend.hub_cache import (
     CachedRepository,
     Listing,
@@ -137,7 +138,7 @@ def open_repository(
     local_files_only: bool = False,
     refresh: bool = False,
 ) -> Repository:
-    """Find a model: a local folder if there is one of that name, else a repository of the Hub.
+    """Find a model: a local folder if there is one of that name, else a bundled model or a repository of the Hub.
 
     A commit that was listed before is used as it is; ``refresh`` asks the Hub what the revision means now.
 
@@ -220,13 +221,15 @@ def _open_folder(model_id: str, folder: Path, revision: str | None) -> Repositor
 
 
 def _local_folder(model_id: str | os.PathLike[str]) -> Path | None:
-    """The folder that the id names; None for an id of the Hub."""
+    """The folder that the id names, or where a bundled model lies; None for an id of the Hub."""
     name = os.fspath(model_id)
     path = Path(os.path.expanduser(name))
     if name and os.path.isdir(path):  # where Path.is_dir would raise for a name that is too long
         return path
     if os.path.isfile(path):
         raise ModelNotFoundError(name, f"a file, not a folder; pass its folder, and file={path.name!r}")
+    if name.startswith(builtin.PREFIX):
+        return builtin.folder(name)
     if isinstance(model_id, os.PathLike) or _like_a_path(name):
         raise ModelNotFoundError(name, "no such folder")
     return None

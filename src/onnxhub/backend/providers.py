@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     ProviderOptions: TypeAlias = Mapping[str, str | int | bool]
 
-__all__ = ["Provider", "candidates", "onnxruntime", "require", "short_name"]
+__all__ = ["FULL_NAMES", "Provider", "candidates", "needs", "onnxruntime", "require", "short_name"]
 
 FULL_NAMES = {
     "cpu": "CPUExecutionProvider",
@@ -90,8 +90,12 @@ def candidates(provider: str | Sequence[str], options: ProviderOptions | None) -
 
 def require(provider: Provider, available: Sequence[str], reason: str = "") -> None:
     """Raise ``ProviderUnavailableError``, saying what is missing."""
-    hint = reason or INSTALL.get(provider.name, "the installed ONNX Runtime was built without it")
-    raise ProviderUnavailableError(provider.name, tuple(map(short_name, available)), hint)
+    raise ProviderUnavailableError(provider.name, tuple(map(short_name, available)), reason or needs(provider.name))
+
+
+def needs(name: str) -> str:
+    """What it takes to have a provider that the installed ONNX Runtime does not have."""
+    return INSTALL.get(name, "the installed ONNX Runtime was built without it")
 
 
 def short_name(full_name: str) -> str:

@@ -283,6 +283,7 @@ TASK = register(
         name=NAME,
         aliases=("embeddings", "sentence-similarity"),
         summary="one vector for a text, to compare texts by",
+        result="float32 array (dim,)",
         model=FeatureExtractionModel,
         encoder=EmbeddingEncoder,
         postprocessor=EmbeddingPostprocessor,
@@ -294,5 +295,7 @@ TASK = register(
         ),
         ort_class="ORTModelForFeatureExtraction",
         default_model="Xenova/all-MiniLM-L6-v2",
+        one_liners=("onnxhub.embed", "onnxhub.similarity"),
+        commands=("onnxhub.cli.embed:embed", "onnxhub.cli.similarity:similarity"),
     )
 )

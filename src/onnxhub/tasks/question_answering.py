@@ -352,11 +352,15 @@ TASK = register(
     Task(
         name=NAME,
         summary="the span of a context that answers a question",
+        result="Answer",
         model=QuestionAnsweringModel,
         encoder=QuestionAnsweringEncoder,
         postprocessor=QuestionAnsweringPostprocessor,
         outputs=({"start_logits": 2, "end_logits": 2},),
         ort_class="ORTModelForQuestionAnswering",
         default_model="Xenova/distilbert-base-cased-distilled-squad",
+        bundled_model="builtin:qa",
+        one_liners=("onnxhub.answer",),
+        commands=("onnxhub.cli.answer:answer",),
     )
 )

@@ -279,11 +279,15 @@ TASK = register(
         name=NAME,
         aliases=("sentiment-analysis", "sequence-classification"),
         summary="one label with a score, for a text or a pair of texts",
+        result="Classification",
         model=TextClassificationModel,
         encoder=TextClassificationEncoder,
         postprocessor=ClassificationPostprocessor,
         outputs=({"logits": 2},),
         ort_class="ORTModelForSequenceClassification",
         default_model="Xenova/distilbert-base-uncased-finetuned-sst-2-english",
+        bundled_model="builtin:sentiment",
+        one_liners=("onnxhub.classify",),
+        commands=("onnxhub.cli.classify:classify",),
     )
 )

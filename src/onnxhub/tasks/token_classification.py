@@ -358,11 +358,15 @@ TASK = register(
         name=NAME,
         aliases=("ner",),
         summary="the entities of a text, as spans with a type and a score",
+        result="list[Entity]",
         model=TokenClassificationModel,
         encoder=TokenClassificationEncoder,
         postprocessor=TokenClassificationPostprocessor,
         outputs=({"logits": 3},),
         ort_class="ORTModelForTokenClassification",
         default_model="Xenova/bert-base-multilingual-cased-ner-hrl",
+        bundled_model="builtin:ner",
+        one_liners=("onnxhub.tag",),
+        commands=("onnxhub.cli.tag:tag",),
     )
 )

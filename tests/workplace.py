@@ -1,11 +1,10 @@
-"""A folder as the documentation assumes it: four small models, a file of reviews, and a Hub with the default models."""
+"""A folder as the documentation and the commands assume it: small models, a file of reviews, a Hub with the default models."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests import tiny
 from tests.hub_server import HubServer
@@ -38,16 +37,15 @@ ON_THE_HUB = {
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where the examples run."""
+    """Where examples and commands run."""
 
     folder: Path
     endpoint: str
 
 
-@pytest.fixture(scope="session")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
-    """The folder, and a running Hub."""
-    folder = tmp_path_factory.mktemp("workplace")
+@contextmanager
+def workplace(folder: Path) -> Iterator[Workplace]:
+    """Make the folder, and run the Hub."""
     for name, (task, labels, hidden, seed) in MODELS.items():
         tiny.make_model(folder / "models" / name, task, labels=labels, texts=TEXTS, hidden=hidden, seed=seed)
     (folder / "reviews.txt").write_text("Quite easy!\nRather hard.\n", encoding="utf-8")

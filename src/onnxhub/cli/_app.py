@@ -1,0 +1,127 @@
+"""The program around the commands: which there are, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from functools import wraps
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import onnxhub
+from onnxhub._registry import list_tasks
+from onnxhub.cli.providers import providers
+from onnxhub.cli.tasks import tasks
+from onnxhub.errors import OnnxHubError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["build", "run"]
+
+
+def run() -> None:
+    """Run the command line with the process's own arguments, and exit."""
+    for name in ("stdout", "stderr"):
+        # Results are UTF-8 whatever the locale: a pipe into a file must not depend on who runs it. A stream that was
+        # closed (None) is one that nobody reads.
+        stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: PTH123, SIM115
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        setattr(sys, name, stream)
+    warnings.showwarning = _show_warning
+    warnings.simplefilter("default", onnxhub.TruncationWarning)
+    logging.basicConfig(level=logging.WARNING, format="onnxhub: %(message)s")
+    try:
+        build()(prog_name="onnxhub")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def build() -> typer.Typer:
+    """The program, with the commands of all registered tasks."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        callback=_about,
+    )
+    for task in list_tasks():
+        for place in task.commands:
+            module, _, name = place.partition(":")
+            _add(app, getattr(import_module(module), name), "Run a model")
+    _add(app, tasks, "Look around")
+    _add(app, providers, "Look around")
+    return app
+
+
+def _add(app: typer.Typer, command: Callable[..., None], panel: str) -> None:
+    name = command.__name__.replace("_", "-")
+    app.command(name, rich_help_panel=panel, no_args_is_help=False)(_guarded(command))
+
+
+def _about(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=lambda on: _show_version(on=on), is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Run ONNX models of the Hugging Face Hub, of a folder, or bundled ones: texts in, typed results out.
+
+    For people on a terminal, as tab-separated rows in a pipe, or as JSON lines with --json.
+    """
+
+
+def _show_version(*, on: bool) -> None:
+    if on:
+        sys.stdout.write(f"onnxhub {onnxhub.__version__}\n")
+        raise typer.Exit
+
+
+def _guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with its errors as one line on stderr and an exit code; all of it with ``--debug``."""
+
+    @wraps(command)
+    def guarded(*, debug: bool, **arguments: object) -> None:
+        try:
+            command(debug=debug, **arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _drop_output()  # whoever reads has enough, as `head` has: no error
+        except (OnnxHubError, OSError) as error:
+            raise _failed(str(error), debug=debug) from error
+        except MemoryError as error:
+            raise _failed("out of memory", debug=debug) from error
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception as error:
+            unexpected = f"{type(error).__name__}: {error} (a bug in onnxhub; --debug shows where)"
+            raise _failed(unexpected, debug=debug) from error
+
+    return guarded
+
+
+def _failed(message: str, *, debug: bool) -> typer.Exit:
+    if debug:
+        traceback.print_exc()
+    try:
+        sys.stdout.flush()  # what was answered before comes before the error
+    except OSError:
+        _drop_output()
+    sys.stderr.write(f"onnxhub: {' '.join(message.split())}\n")
+    return typer.Exit(1)
+
+
+def _drop_output() -> None:
+    """What cannot be written goes nowhere; else the interpreter would try once more, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    sys.stderr.write(f"onnxhub: {message}\n")

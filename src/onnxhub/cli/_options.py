@@ -1,0 +1,58 @@
+"""The arguments and options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from onnxhub import builtin
+
+__all__ = ["Debug", "Dtype", "File", "Json", "Model", "Provider", "Revision", "Texts"]
+
+_MODEL = "The model"
+
+Texts = Annotated[
+    list[str] | None,
+    typer.Argument(help="Texts; none: each line of --file, or of standard input, is one.", show_default=False),
+]
+File = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="PATH",
+        help="Read texts from a file, one a line; - is standard input.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", metavar="ID", rich_help_panel=_MODEL, show_default=False,
+        autocompletion=lambda incomplete: [name for name in builtin.names() if name.startswith(incomplete)],
+        help=f"Id on the Hub, folder, or a bundled model: {', '.join(builtin.names())}. Default: the task's own (see `onnxhub tasks`).",
+    ),
+]  # fmt: skip
+Provider = Annotated[
+    str,
+    typer.Option(
+        "--provider", "-p", metavar="NAME", rich_help_panel=_MODEL,
+        help="What runs it: cpu, cuda, cuda:1, tensorrt, ...; auto takes the best (see `onnxhub providers`).",
+    ),
+]  # fmt: skip
+Dtype = Annotated[
+    str,
+    typer.Option(
+        "--dtype", metavar="NAME", rich_help_panel=_MODEL,
+        help="The precision of the file: fp32, fp16, q8, int8, q4, ...; auto takes full precision where it is.",
+    ),
+]  # fmt: skip
+Revision = Annotated[
+    str | None,
+    typer.Option(
+        "--revision", metavar="NAME", rich_help_panel=_MODEL, show_default=False, help="Branch, tag or commit hash on the Hub.",
+    ),
+]  # fmt: skip
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.", rich_help_panel="Output")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")]

@@ -1,0 +1,156 @@
+"""Results on standard output: for a person at a terminal, as tab-separated rows in a pipe, or as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from rich.console import ConsoleOptions, RenderableType, RenderResult
+
+__all__ = ["Line", "Printer", "highlighted", "score"]
+
+STYLES = ("green", "magenta", "cyan", "yellow", "blue", "red")
+BAR = 10
+"""Characters of a bar."""
+NARROW = 60
+"""A terminal of fewer columns has no room for bars."""
+KNOWN_STYLES = {"POSITIVE": "green", "NEGATIVE": "red", "PER": "magenta", "ORG": "cyan", "LOC": "green"}
+
+
+@dataclass(frozen=True)
+class Printer:
+    """Prints each result in the one form that suits where it goes."""
+
+    json: bool
+    """Whether JSON was asked for."""
+
+    def show(
+        self,
+        record: Mapping[str, object],
+        rows: Iterable[Sequence[object]],
+        drawn: Callable[[], RenderableType],
+    ) -> None:
+        """Print a result: its record as JSON, or its rows with tabs between, or what is drawn of it for a person."""
+        if self.json:
+            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        elif self.for_a_person:
+            self._console.print(drawn())
+        else:
+            sys.stdout.writelines("\t".join(map(_cell, row)) + "\n" for row in rows)
+
+    def show_table(self, records: Sequence[Mapping[str, object]]) -> None:
+        """Print records that belong together: as JSON lines, as rows, or as a table that cuts nothing."""
+        if not self.for_a_person:
+            for record in records:
+                self.show(record, [[_joined(value) for value in record.values()]], Text)
+            return
+        table = _table(records)
+        squeezed = self._console.measure(table, options=self._console.options.update(max_width=1000)).maximum
+        self._console.print(table if squeezed <= 1.7 * self._console.width else _blocks(records))
+
+    def flush(self) -> None:
+        """What was printed reaches the reader now."""
+        sys.stdout.flush()
+
+    @property
+    def for_a_person(self) -> bool:
+        """Whether results are drawn, rather than written for a program."""
+        return not self.json and self._console.is_terminal
+
+    @cached_property
+    def _console(self) -> Console:
+        return Console(file=sys.stdout, highlight=False, emoji=False, markup=False)
+
+
+def score(value: float) -> str:
+    """A probability, or the like, to four digits."""
+    return f"{value:.4f}"
+
+
+def bar(value: float) -> Text:
+    """A share of 1 as a bar of full and eighth blocks."""
+    full, part = divmod(round(min(max(value, 0.0), 1.0) * BAR * 8), 8)
+    return Text(("█" * full + " ▏▎▍▌▋▊▉"[part]).ljust(BAR)[:BAR], style="dim")
+
+
+def style_of(label: str) -> str:
+    """The colour of a label: always the same for the same label."""
+    return KNOWN_STYLES.get(label) or STYLES[sum(label.encode()) % len(STYLES)]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A score as a number and as a bar, then a text, with a label of fixed width before it; lines stand in columns."""
+
+    score: float
+    text: Text
+    label: str = ""
+    width: int = 0
+    """Of the label's column; 0: there is none."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Drawn by rich; without the bar where the text needs the room."""
+        cells: list[tuple[int | None, RenderableType]] = [
+            (7, score(self.score)),
+            (BAR, bar(self.score)),
+            (None, self.text),
+        ]
+        if options.max_width < NARROW:
+            del cells[1]
+        if self.width:
+            cells.insert(0, (self.width, Text(self.label, style_of(self.label))))
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        for width, _ in cells:
+            grid.add_column(width=width, overflow="fold")
+        grid.add_row(*(cell for _, cell in cells))
+        yield grid
+
+
+def highlighted(text: str, spans: Iterable[tuple[int, int, str]], *, name: bool = True) -> Text:
+    """The text with spans ``(start, end, label)`` in their labels' colours, each with its label behind it."""
+    drawn, done = Text(), 0
+    for start, end, label in sorted(spans):
+        style = f"bold {style_of(label)}"
+        drawn.append(text[done:start]).append(text[start:end], f"{style} underline")
+        if name:
+            drawn.append(f" {label}", f"{style_of(label)} dim")
+        done = end
+    return drawn.append(text[done:])
+
+
+def _table(records: Sequence[Mapping[str, object]]) -> Table:
+    drawn = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in records[0]:
+        drawn.add_column(title, overflow="fold")
+    for record in records:
+        drawn.add_row(*map(_joined, record.values()))
+    return drawn
+
+
+def _blocks(records: Sequence[Mapping[str, object]]) -> Group:
+    """One block a record and one line a value, for terminals too narrow for a table."""
+    lines = []
+    for record in records:
+        (_, name), *others = record.items()
+        lines.append(Text(_joined(name), "bold"))
+        lines += [Text(f"  {title}: {_joined(value)}") for title, value in others if _joined(value)]
+    return Group(*lines)
+
+
+def _joined(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _cell(value: object) -> str:
+    # A tab or newline of the text would end the cell.
+    return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

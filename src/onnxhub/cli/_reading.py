@@ -1,0 +1,124 @@
+"""Arguments, files and standard input -> texts: UTF-8 whatever the locale, and one error for what is no text."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, cast
+
+import typer
+
+from onnxhub.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from io import BufferedReader
+
+__all__ = ["argument", "read_lines", "read_whole"]
+
+CHUNK = 1 << 16
+"""Bytes that are read at once: enough lines to make good batches of, few enough to answer soon."""
+STDIN = "-"
+EMPTY = "there is no text in it"
+
+
+def read_lines(arguments: Sequence[str] | None, files: Sequence[str] | None) -> Iterator[list[str]]:
+    """The arguments, then the lines of the files, else the lines of standard input; those at hand together in a list.
+
+    Lines are passed on as they come, so that a slow producer has each one answered at once, and those before a bad
+    one are not lost. Blank lines are left out. What can be checked is checked now, before a model is loaded.
+
+    Raises:
+        typer.BadParameter: there is nothing to read.
+        InvalidInputError: a file is not there (now), or is no text (when it is read).
+    """
+    texts = [argument(text) for text in arguments or ()]
+    names = files or ([] if texts else [_standard_input()])
+    return _chunks(texts, [(_title(name), _opened(name)) for name in names])
+
+
+def read_whole(file: str | None) -> str:
+    """All of a file, or of standard input, as one text.
+
+    Raises:
+        typer.BadParameter: there is nothing to read.
+        InvalidInputError: the file is not there, or is no text.
+    """
+    name = _standard_input() if file is None else file
+    with _opened(name) as stream:
+        text = _decoded(stream.read(), _title(name)).removeprefix("\ufeff")
+    if not text.strip():
+        raise InvalidInputError(f"{_title(name)}: {EMPTY}")
+    return text
+
+
+def argument(text: str) -> str:
+    """An argument as the bytes that were typed mean it in UTF-8, whatever the locale made of them."""
+    return _decoded(os.fsencode(text), f"the argument {text!r}")
+
+
+def _standard_input() -> str:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise typer.BadParameter("no text: pass it as an argument, name a file with --file, or pipe it in.")
+    return STDIN
+
+
+def _chunks(texts: list[str], files: Sequence[tuple[str, BufferedReader]]) -> Iterator[list[str]]:
+    if texts:
+        yield texts
+    for title, stream in files:
+        empty = True
+        with stream:
+            for lines in _lines(title, stream):
+                empty = False
+                yield lines
+        if empty:
+            raise InvalidInputError(f"{title}: {EMPTY}")
+
+
+def _lines(title: str, stream: BufferedReader) -> Iterator[list[str]]:
+    rest, number = b"", 0
+    while chunk := stream.read1(CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from _texts(lines, number, title)
+        number += len(lines)
+    yield from _texts([rest], number, title)
+
+
+def _texts(lines: Sequence[bytes], number: int, title: str) -> Iterator[list[str]]:
+    """The texts of some lines, of which ``number`` came before; those before a bad line first, then its error."""
+    texts: list[str] = []
+    for count, line in enumerate(lines, number + 1):
+        try:
+            text = _decoded(line, f"{title}, line {count}").removeprefix("\ufeff" if count == 1 else "")
+        except InvalidInputError:
+            if texts:
+                yield texts
+            raise
+        if text.strip():
+            texts.append(text.removesuffix("\r"))
+    if texts:
+        yield texts
+
+
+def _decoded(data: bytes, title: str) -> str:
+    if b"\0" in data:
+        raise InvalidInputError(f"{title}: binary data, not text (or UTF-16 text: UTF-8 is needed)")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        where = f"byte {data[error.start]:#04x} at position {error.start}"
+        raise InvalidInputError(f"{title}: not UTF-8 ({where}); convert it: iconv -f LATIN1 -t UTF-8") from error
+
+
+def _opened(name: str) -> BufferedReader:
+    if name == STDIN:
+        return cast("BufferedReader", sys.stdin.buffer)
+    try:
+        return open(os.path.expanduser(name), "rb")  # noqa: PTH123  # as typed; whoever reads closes it
+    except OSError as error:
+        raise InvalidInputError(f"{name}: {error.strerror}") from error
+
+
+def _title(name: str) -> str:
+    return "standard input" if name == STDIN else name

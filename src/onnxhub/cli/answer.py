@@ -1,0 +1,88 @@
+"""``onnxhub answer``: the span of a context that answers a question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
+
+import onnxhub
+from onnxhub.cli._options import Debug, Dtype, Json, Model, Provider, Revision
+from onnxhub.cli._printing import Line, Printer, highlighted, score
+from onnxhub.cli._reading import argument, read_whole
+
+if TYPE_CHECKING:
+    from onnxhub import Answer
+
+__all__ = ["answer"]
+
+AROUND = 160
+"""Characters of the context that are shown on either side of an answer."""
+
+
+def answer(
+    question: Annotated[str, typer.Argument(help="The question.", show_default=False)],
+    context: Annotated[
+        str | None,
+        typer.Argument(
+            help="The text that has the answer, of any length; none: all of --file, or of standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="PATH",
+            help="Read the context from a file; - is standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    top_k: Annotated[int, typer.Option(min=1, help="Answers, best first.")] = 1,
+    max_answer_tokens: Annotated[int, typer.Option(min=1, help="The longest answer.")] = 15,
+    allow_no_answer: Annotated[
+        bool, typer.Option("--allow-no-answer", help="Let 'there is none' be an answer.")
+    ] = False,
+    model: Model = None,
+    provider: Provider = "cpu",
+    dtype: Dtype = "auto",
+    revision: Revision = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Answer a question with a span of a text.
+
+    Example: onnxhub answer --model builtin:qa "Who wrote it?" "It was written by Ada in London."
+
+    In a pipe, a row is: answer, score, start, end.
+    """
+    if context is not None and file is not None:
+        raise typer.BadParameter("the context comes as an argument or from --file, not both.")
+    text = read_whole(file) if context is None else argument(context)
+    printer = Printer(json)
+    loaded = onnxhub.load("question-answering", model, provider, dtype=dtype, revision=revision)
+    reader = loaded.with_options(top_k=top_k, max_answer_tokens=max_answer_tokens, allow_no_answer=allow_no_answer)
+    asked = argument(question)
+    best = reader(asked, text)
+    answers = (best, *best.alternatives)
+    printer.show(
+        {"question": asked, **best.to_dict()},
+        [(one.answer, score(one.score), one.start, one.end) for one in answers],
+        lambda: Group(*(_drawn(one, text) for one in answers)),
+    )
+
+
+def _drawn(one: Answer, context: str) -> Group:
+    said = Text(one.answer or "(no answer)", "bold green" if one.found else "bold red")
+    head = Line(one.score, said)
+    if not one.found:
+        return Group(head)
+    first, last = max(0, one.start - AROUND), min(len(context), one.end + AROUND)
+    near = highlighted(context[first:last], [(one.start - first, one.end - first, "LOC")], name=False)
+    shown = Text("…" * (first > 0)).append(near).append("…" * (last < len(context)))
+    return Group(head, Padding(shown, (0, 0, 1, 2)))

@@ -1,0 +1,65 @@
+"""``onnxhub classify``: one label with a score for each text."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Group
+from rich.text import Text
+
+import onnxhub
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts
+from onnxhub.cli._printing import Line, Printer, score
+from onnxhub.cli._reading import read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onnxhub.tasks.text_classification import LabelScore
+
+__all__ = ["classify"]
+
+
+def classify(
+    texts: Texts = None,
+    file: File = None,
+    *,
+    top_k: Annotated[
+        int | None,
+        typer.Option(min=1, help="Labels to show for each text, best first.", show_default="1, and all in JSON"),
+    ] = None,
+    long_text: Annotated[
+        Literal["truncate", "window", "error"], typer.Option(help="What becomes of a text longer than the model takes.")
+    ] = "truncate",
+    model: Model = None,
+    provider: Provider = "cpu",
+    dtype: Dtype = "auto",
+    revision: Revision = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Give each text one of the model's labels, with a score.
+
+    Example: onnxhub classify --model builtin:sentiment "Quite easy to use!"
+
+    In a pipe, a row is: label, score, text.
+    """
+    chunks, printer = read_lines(texts, file), Printer(json)
+    loaded = onnxhub.load("text-classification", model, provider, dtype=dtype, revision=revision)
+    classifier = loaded.with_options(top_k=top_k, long_text=long_text)
+    width = max(map(len, classifier.info.labels))
+    for chunk in chunks:
+        for text, result in zip(chunk, classifier(chunk), strict=True):
+            best = result.ranking[: top_k or 1]
+            printer.show(
+                {"text": text, **result.to_dict()},
+                [(one.label, score(one.score), text) for one in best],
+                partial(_drawn, text, best, width),
+            )
+        printer.flush()
+
+
+def _drawn(text: str, best: Sequence[LabelScore], width: int) -> Group:
+    return Group(*(Line(one.score, Text("" if place else text), one.label, width) for place, one in enumerate(best)))

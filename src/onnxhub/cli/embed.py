@@ -1,0 +1,84 @@
+"""``onnxhub embed``: one vector for each text."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.console import Group
+from rich.text import Text
+
+import onnxhub
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts
+from onnxhub.cli._printing import Printer
+from onnxhub.cli._reading import read_lines
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["embed"]
+
+SHOWN = 4
+"""Values of a vector that a person is shown."""
+
+
+def embed(
+    texts: Texts = None,
+    file: File = None,
+    *,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.npy",
+            show_default=False,
+            rich_help_panel="Output",
+            help="Write the vectors to a file of numpy's, shape (texts, dim), instead.",
+        ),
+    ] = None,
+    prompt_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One of the model's prompts, such as query.", show_default=False)
+    ] = None,
+    truncate_dim: Annotated[
+        int | None, typer.Option(min=1, help="Keep only the first dimensions.", show_default=False)
+    ] = None,
+    model: Model = None,
+    provider: Provider = "cpu",
+    dtype: Dtype = "auto",
+    revision: Revision = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Turn each text into a vector.
+
+    Example: onnxhub embed "a cat" "a kitten" --output vectors.npy
+
+    In a pipe, a row is: the numbers of the vector.
+    """  # fmt: skip
+    chunks, printer = read_lines(texts, file), Printer(json)
+    loaded = onnxhub.load("feature-extraction", model, provider, dtype=dtype, revision=revision)
+    embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim)
+    kept: list[NDArray[np.float32]] = []
+    for chunk in chunks:
+        vectors = embedder(chunk)
+        if output is not None:
+            kept.append(vectors)
+            continue
+        for text, vector in zip(chunk, vectors, strict=True):
+            values = vector.tolist()
+            printer.show(
+                {"text": text, "embedding": values},
+                [[f"{value:.6g}" for value in values]],
+                partial(_drawn, text, values),
+            )
+        printer.flush()
+    if output is not None:
+        np.save(output, np.concatenate(kept))
+
+
+def _drawn(text: str, values: list[float]) -> Group:
+    start = "  ".join(f"{value:.4f}" for value in values[:SHOWN])
+    return Group(Text(text), Text(f"  {start}  …  ({len(values)},)", "dim"))

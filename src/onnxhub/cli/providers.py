@@ -1,0 +1,21 @@
+"""``onnxhub providers``: what this machine can run models on, and what each missing one needs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from onnxhub.backend.survey import survey
+from onnxhub.cli._options import Debug, Json
+from onnxhub.cli._printing import Printer
+
+__all__ = ["providers"]
+
+
+def providers(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # for the program around the commands
+    """List the execution providers: which run here, tried with a small graph, and what the others need.
+
+    Example: onnxhub providers
+
+    In a pipe, a row is: provider, its name in ONNX Runtime, state (runs, fails or missing), what it needs.
+    """
+    Printer(json).show_table([asdict(provider) for provider in survey()])

@@ -1,0 +1,62 @@
+"""``onnxhub similarity``: how near other texts are to one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+import onnxhub
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision
+from onnxhub.cli._printing import Line, Printer, score
+from onnxhub.cli._reading import argument, read_lines
+
+__all__ = ["similarity"]
+
+
+def similarity(
+    text: Annotated[str, typer.Argument(help="The text that the others are compared with.", show_default=False)],
+    others: Annotated[
+        list[str] | None,
+        typer.Argument(help="The others; none: each line of --file, or of standard input.", show_default=False),
+    ] = None,
+    file: File = None,
+    *,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Only the nearest, nearest first.", show_default="all, as they come")
+    ] = None,
+    model: Model = None,
+    provider: Provider = "cpu",
+    dtype: Dtype = "auto",
+    revision: Revision = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Say how near other texts are in meaning to a text: the cosine of their vectors, from -1 to 1.
+
+    Example: onnxhub similarity "a cat" "a kitten" "tax law"
+
+    In a pipe, a row is: similarity, text.
+    """
+    asked, chunks, printer = argument(text), read_lines(others, file), Printer(json)
+    embedder = onnxhub.load("feature-extraction", model, provider, dtype=dtype, revision=revision)
+    best: list[tuple[float, str]] = []
+    for chunk in chunks:
+        found = [*zip(embedder.similarity(asked, chunk).tolist(), chunk, strict=True)]
+        if top_k is None:
+            _show(printer, found)
+        else:
+            best = sorted([*best, *found], key=lambda one: -one[0])[:top_k]
+    _show(printer, best)
+
+
+def _show(printer: Printer, found: list[tuple[float, str]]) -> None:
+    for cosine, text in found:
+        printer.show(
+            {"similarity": cosine, "text": text},
+            [(score(cosine), text)],
+            partial(Line, cosine, Text(text)),
+        )
+    printer.flush()

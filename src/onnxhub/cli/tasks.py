@@ -1,0 +1,30 @@
+"""``onnxhub tasks``: what models can be loaded for."""
+
+from __future__ import annotations
+
+from onnxhub._registry import list_tasks
+from onnxhub.cli._options import Debug, Json
+from onnxhub.cli._printing import Printer
+
+__all__ = ["tasks"]
+
+
+def tasks(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # for the program around the commands
+    """List the tasks: their names, optimum's class for each, what one result is, the one-liners.
+
+    Example: onnxhub tasks
+
+    In a pipe, a row is: task, aliases, ORTModelForXXX, result, one-liner, default model, bundled model.
+    """
+    Printer(json).show_table([
+        {
+            "task": task.name,
+            "aliases": task.aliases,
+            "ORTModelForXXX": task.ort_class,
+            "result": task.result,
+            "one-liner": task.one_liners,
+            "default model": task.default_model or "",
+            "bundled model": task.bundled_model or "",
+        }
+        for task in list_tasks()
+    ])  # fmt: skip

@@ -1,0 +1,199 @@
+"""What becomes of wrong usage, bad files and closed pipes: one line on stderr, the right exit code, no traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+    from tests.workplace import Workplace
+
+CLASSIFY = ("classify", "-m", "models/sentiment")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals, pipes and devices")
+
+
+def one_line(stderr: bytes) -> str:
+    """The error, which must be a single line and no traceback."""
+    lines = stderr.decode().splitlines()
+    assert len(lines) == 1, stderr.decode()
+    assert lines[0].startswith("onnxhub: ")
+    return lines[0].removeprefix("onnxhub: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "there is no text in it"),
+        (b"\n \r\n\t\n", "there is no text in it"),
+        (b"\x7fELF\x00\x00\x01", "line 1: binary data, not text (or UTF-16 text: UTF-8 is needed)"),
+        ("UTF-16".encode("utf-16"), "line 1: binary data, not text (or UTF-16 text: UTF-8 is needed)"),
+        (b"caf\xe9", "line 1: not UTF-8 (byte 0xe9 at position 3); convert it: iconv -f LATIN1 -t UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_text(content: bytes, message: str, run: Run, tmp_path: Path) -> None:
+    """The file and the line are named, whether it is read by its name or from standard input."""
+    file = tmp_path / "reviews.txt"
+    file.write_bytes(content)
+    named = run(*CLASSIFY, "--file", str(file))
+    assert (named.returncode, named.stdout) == (1, b"")
+    separator = ": " if message.startswith("there") else ", "
+    assert one_line(named.stderr) == f"{file}{separator}{message}"
+    piped = run(*CLASSIFY, input=content)
+    assert piped.returncode == 1
+    assert one_line(piped.stderr) == f"standard input{separator}{message}"
+
+
+def test_the_texts_before_a_bad_line_are_answered(run: Run) -> None:
+    """Nothing is lost but the bad line, and it is named by its number."""
+    done = run(*CLASSIFY, input=b"Quite easy!\n\nRather hard.\n\xff\nnever read\n")
+    assert done.returncode == 1
+    assert [row.split(b"\t")[2] for row in done.stdout.splitlines()] == [b"Quite easy!", b"Rather hard."]
+    assert "line 4: not UTF-8 (byte 0xff" in one_line(done.stderr)
+
+
+@pytest.mark.parametrize(("name", "message"), [("no-such-file", "No such file or directory"), (".", "Is a directory")])
+@posix
+def test_a_file_that_is_not_there(name: str, message: str, run: Run) -> None:
+    """It is said before a model is looked for."""
+    done = run("classify", "-m", "no/such/model", "--file", name)
+    assert done.returncode == 1
+    assert one_line(done.stderr) == f"{name}: {message}"
+    asked = run("answer", "-m", "no/such/model", "Who?", "--file", name)
+    assert one_line(asked.stderr) == f"{name}: {message}"
+
+
+def test_marks_of_other_systems_are_no_text(run: Run) -> None:
+    """A byte-order mark and carriage returns are left out."""
+    done = run(*CLASSIFY, input=b"\xef\xbb\xbfQuite easy!\r\nRather hard.\r\n")
+    assert [row.split(b"\t")[2] for row in done.stdout.splitlines()] == [b"Quite easy!", b"Rather hard."]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("clasify", "text"), "Did you mean 'classify'?"),
+        (("classify", "--modle", "x", "text"), "--model"),
+        (("classify", "--top-k", "0", "text"), "--top-k"),
+        (("classify", "--long-text", "cut", "text"), "truncate"),
+        (("answer",), "question"),
+        (("answer", "Who?", "Ada.", "--file", "reviews.txt"), "not both"),
+    ],
+)
+def test_wrong_usage(arguments: tuple[str, ...], message: str, run: Run) -> None:
+    """Exit code 2, and what would be right."""
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert message.lower() in " ".join(done.stderr.decode().replace("│", " ").split()).lower()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--model", "builtin:sentimant"), "(did you mean 'builtin:sentiment'?)"),
+        (("--model", "models/nothing/here"), "no such folder"),
+        (("--model", "models/ner"), "cannot be used for text-classification"),
+        (("--model", "models/sentiment", "--dtype", "fp17"), "(did you mean 'fp16'?)"),
+        (("--model", "models/sentiment", "--provider", "cudaa"), "(did you mean 'cuda'?)"),
+    ],
+)
+def test_our_errors(arguments: tuple[str, ...], message: str, run: Run) -> None:
+    """One line with what was asked, what exists and what to do; `--debug` shows where it comes from."""
+    done = run("classify", *arguments, "text")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert message in one_line(done.stderr)
+    debugged = run("classify", "--debug", *arguments, "text")
+    assert debugged.returncode == 1
+    assert b"Traceback (most recent call last)" in debugged.stderr
+    assert debugged.stderr.splitlines()[-1] == done.stderr.splitlines()[0]
+
+
+@posix
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C", "PYTHONUTF8": "0"}, {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_utf8_whatever_the_locale(locale: dict[str, str], run: Run) -> None:
+    """Arguments, standard input and output."""
+    text = "東京 is naïve"
+    assert run(*CLASSIFY, text, env=locale).stdout.decode().endswith(f"\t{text}\n")
+    assert run(*CLASSIFY, input=text.encode(), env=locale).stdout.decode().endswith(f"\t{text}\n")
+    assert run(*CLASSIFY, "--json", text, env=locale).stdout.decode().startswith(f'{{"text": "{text}"')
+
+
+@posix
+def test_an_argument_that_is_not_utf8(workplace: Workplace, environment: dict[str, str]) -> None:
+    """It is refused like a file's."""
+    command = [os.fsencode(sys.executable), b"-m", b"onnxhub", *(part.encode() for part in CLASSIFY), b"caf\xe9"]
+    done = subprocess.run(command, cwd=workplace.folder, env=environment, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "not UTF-8 (byte 0xe9 at position 3)" in one_line(done.stderr)
+
+
+@posix
+def test_a_pipe_that_is_closed(workplace: Workplace, environment: dict[str, str]) -> None:
+    """`| head -1` ends the program without a word, however much there is to read."""
+    script = f"yes 'Quite easy!' | {sys.executable} -m onnxhub {' '.join(CLASSIFY)} --json | head -1; echo ${{PIPESTATUS[1]}}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=workplace.folder, env=environment, capture_output=True, timeout=60, check=True
+    )
+    first, status = done.stdout.decode().splitlines()
+    assert first.startswith('{"text": "Quite easy!", "label": "POSITIVE"')
+    assert (status, done.stderr) == ("0", b"")
+
+
+@posix
+def test_a_disk_that_is_full(workplace: Workplace, environment: dict[str, str]) -> None:
+    """One line, exit code 1."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "onnxhub", *CLASSIFY, "text"], cwd=workplace.folder, env=environment, stdout=full,
+            stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert one_line(done.stderr) == "[Errno 28] No space left on device"
+
+
+@posix
+def test_streams_that_are_closed(workplace: Workplace, environment: dict[str, str]) -> None:
+    """No standard input to read: usage; nowhere to write: nothing to say."""
+    command = f"{sys.executable} -m onnxhub {' '.join(CLASSIFY)}"
+    for redirected, code in ((f"{command} <&-", 2), (f"{command} text >&- 2>&-", 0)):
+        done = subprocess.run(
+            ["bash", "-c", redirected], cwd=workplace.folder, env=environment, capture_output=True, check=False
+        )
+        assert done.returncode == code
+
+
+@posix
+def test_ctrl_c(workplace: Workplace, environment: dict[str, str]) -> None:
+    """Exit code 130, what was answered is there, and no traceback. And before that: a line is answered as it comes."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "onnxhub", *CLASSIFY], cwd=workplace.folder, env=environment, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    for text in (b"Quite easy!", b"Rather hard."):
+        process.stdin.write(text + b"\n")
+        process.stdin.flush()
+        assert process.stdout.readline().endswith(b"\t" + text + b"\n")
+    time.sleep(0.1)  # it waits for the next line by now
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=30)
+    assert (process.returncode, out, error) == (130, b"", b"")
+
+
+def test_a_text_that_is_too_long_is_told(run: Run) -> None:
+    """A warning of the library is one line on stderr, beside the result; `--long-text error` makes it an error."""
+    long = "a cat " * 300
+    done = run(*CLASSIFY, long)
+    assert (done.returncode, done.stdout.count(b"\n")) == (0, 1)
+    assert "long_text='window' reads all of it" in one_line(done.stderr)
+    refused = run(*CLASSIFY, "--long-text", "error", "fine", long)
+    assert refused.returncode == 1
+    assert "item 1: the text has" in one_line(refused.stderr)

@@ -1,0 +1,206 @@
+"""What the commands print, for programs: JSON lines and tab-separated rows; and that they are what the library says."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import onnxhub
+from onnxhub._registry import list_tasks
+from onnxhub.cli._app import build
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Run
+    from tests.workplace import Workplace
+
+COMMANDS = {command.callback.__name__: command.callback for command in build().registered_commands}
+TEXT_COMMANDS = {"classify": "sentiment", "tag": "ner", "embed": "embedder"}
+
+
+def test_each_one_liner_has_a_command_of_its_name() -> None:
+    """A task's row names both, so that neither is forgotten."""
+    for task in list_tasks():
+        if task.name.startswith(("feature", "question", "text-c", "token")):
+            assert [name.partition(".")[2] for name in task.one_liners] == [
+                place.partition(":")[2] for place in task.commands
+            ]
+
+
+@pytest.mark.parametrize("name", ["classify", "answer", "tag", "embed", "similarity"])
+def test_each_option_of_a_one_liner_is_an_option_of_its_command(name: str) -> None:
+    """With the same default; a new option of one cannot be forgotten in the other."""
+    of_function = inspect.signature(getattr(onnxhub, name)).parameters.values()
+    options = {one.name: one.default for one in of_function if one.kind is one.KEYWORD_ONLY}
+    of_command = inspect.signature(COMMANDS[name]).parameters
+    assert {option: of_command[option].default for option in options} == options
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example_that_runs(name: str, run: Run) -> None:
+    """`--help` exits with 0, says what the command does, and its example does it."""
+    shown = run(name, "--help", env={"NO_COLOR": "1"})
+    assert shown.returncode == 0
+    assert inspect.getdoc(COMMANDS[name]).partition("\n")[0][:40] in shown.stdout.decode()
+    example = re.search(r"Example: onnxhub (.*)", shown.stdout.decode())[1].strip(" │")
+    done = run(*shlex.split(example))
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(("name", "model"), TEXT_COMMANDS.items())
+def test_json_lines_are_what_the_library_gives(name: str, model: str, run: Run, workplace: Workplace) -> None:
+    """One object a text, in order, with the text and the fields of the typed result."""
+    texts = ["Ada Lovelace lived in London.", 'naïve 東京 \\ "quoted"\t.']
+    done = run(name, "--model", f"models/{model}", "--json", *texts)
+    lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert [line.pop("text") for line in lines] == texts
+    results = getattr(onnxhub, name)(texts, model=workplace.folder / "models" / model)
+    if name == "tag":
+        assert lines == [{"entities": [one.to_dict() for one in entities]} for entities in results]
+    elif name == "embed":
+        assert lines == [{"embedding": vector.tolist()} for vector in results]
+    else:
+        assert lines == [json.loads(json.dumps(one.to_dict())) for one in results]
+
+
+def test_the_rows_of_classify(run: Run, workplace: Workplace) -> None:
+    """Label, score, text; with `--top-k`, a row for each label, best first."""
+    model = onnxhub.load("text-classification", workplace.folder / "models/sentiment")
+    (first, second), text = model("Quite easy!").ranking, "Quite easy!"
+    assert (
+        run("classify", "-m", "models/sentiment", text).stdout.decode() == f"{first.label}\t{first.score:.4f}\t{text}\n"
+    )
+    both = run("classify", "-m", "models/sentiment", "--top-k", "2", text).stdout.decode().splitlines()
+    assert both == [f"{one.label}\t{one.score:.4f}\t{text}" for one in (first, second)]
+
+
+def test_the_rows_of_tag(run: Run, workplace: Workplace) -> None:
+    """Number of the text, label, score, start, end, entity."""
+    texts = ["a cat", "Ada Lovelace lived in London."]
+    model = onnxhub.load("token-classification", workplace.folder / "models/ner")
+    expected = [
+        f"{number}\t{one.label}\t{one.score:.4f}\t{one.start}\t{one.end}\t{one.text}"
+        for number, entities in enumerate(model(texts), 1)
+        for one in entities
+    ]
+    assert run("tag", "-m", "models/ner", *texts).stdout.decode().splitlines() == expected
+
+
+def test_answer_takes_its_context_from_anywhere(run: Run, workplace: Workplace, tmp_path: Path) -> None:
+    """An argument, a file, standard input: the same answer; newlines of the context count."""
+    context = "Nobody knows.\nAda wrote it in London.\n"
+    (tmp_path / "context.txt").write_text(context, encoding="utf-8")
+    asked = ("answer", "-m", "models/qa", "--json", "Who wrote it?")
+    by_argument = run(*asked, context)
+    assert by_argument.returncode == 0, by_argument.stderr
+    assert run(*asked, "--file", str(tmp_path / "context.txt")).stdout == by_argument.stdout
+    assert run(*asked, input=context.encode()).stdout == by_argument.stdout
+    assert run(*asked, "--file", "-", input=context.encode()).stdout == by_argument.stdout
+    model = onnxhub.load("question-answering", workplace.folder / "models/qa")
+    expected = {"question": "Who wrote it?", **model("Who wrote it?", context).to_dict()}
+    assert json.loads(by_argument.stdout) == json.loads(json.dumps(expected))
+
+
+def test_more_answers(run: Run) -> None:
+    """`--top-k` gives a row for each, best first."""
+    rows = run("answer", "-m", "models/qa", "--top-k", "3", "Who wrote it?", "Ada wrote it in London.").stdout
+    scores = [float(row.split("\t")[1]) for row in rows.decode().splitlines()]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_embed_writes_a_file_of_numpys(run: Run, workplace: Workplace, tmp_path: Path) -> None:
+    """Shape (texts, dim), in order, nothing on standard output."""
+    target = tmp_path / "vectors.npy"
+    done = run("embed", "-m", "models/embedder", "-o", str(target), "a cat", "a dog")
+    assert (done.returncode, done.stdout) == (0, b"")
+    expected = onnxhub.embed(["a cat", "a dog"], model=workplace.folder / "models/embedder")
+    np.testing.assert_allclose(np.load(target), expected, atol=1e-6)
+
+
+def test_similarity_keeps_the_order_or_takes_the_nearest(run: Run) -> None:
+    """As they come; with `--top-k`, the nearest first."""
+    others = b"tax law\na kitten\na dog\n"
+    rows = run("similarity", "-m", "models/embedder", "a cat", input=others).stdout.decode().splitlines()
+    assert [row.split("\t")[1] for row in rows] == others.decode().splitlines()
+    nearest = run("similarity", "-m", "models/embedder", "--top-k", "2", "a cat", input=others).stdout.decode()
+    assert nearest.splitlines() == sorted(rows, key=lambda row: -float(row.split("\t")[0]))[:2]
+
+
+def test_the_default_model_comes_from_the_hub(run: Run) -> None:
+    """Without `--model`, the task's own; `--revision` names a commit of it."""
+    assert run("classify", "Quite easy!").stdout.startswith(b"POSITIVE\t")
+    wrong = run("classify", "--revision", "no-such-branch", "Quite easy!")
+    assert wrong.returncode == 1
+    assert b"no-such-branch" in wrong.stderr
+
+
+def test_tasks_is_the_registry(run: Run) -> None:
+    """A row a task; the same as JSON."""
+    rows = run("tasks").stdout.decode().splitlines()
+    assert [row.split("\t")[0] for row in rows] == [task.name for task in list_tasks()]
+    assert (
+        "text-classification\tsentiment-analysis, sequence-classification\tORTModelForSequenceClassification"
+        in "\n".join(rows)
+    )
+    records = [json.loads(line) for line in run("tasks", "--json").stdout.splitlines()]
+    assert [record["one-liner"] for record in records if record["task"] == "feature-extraction"] == [
+        ["onnxhub.embed", "onnxhub.similarity"]
+    ]
+
+
+def test_providers_says_what_runs_and_what_is_missing(run: Run) -> None:
+    """The CPU runs; each that does not says what it needs."""
+    done = run("providers")
+    rows = [row.split("\t") for row in done.stdout.decode().splitlines()]
+    states = {name: (state, needs) for name, _, state, needs in rows}
+    assert states["cpu"] == ("runs", "")
+    assert all(bool(needs) == (state != "runs") for state, needs in states.values())
+    assert done.stderr == b""
+
+
+def test_a_row_stays_a_row(run: Run) -> None:
+    """Tabs, newlines and backslashes of a text are escaped."""
+    row = run("classify", "-m", "models/sentiment", "a\tb\nc\\d").stdout.decode()
+    assert row.endswith("\ta\\tb\\nc\\\\d\n")
+    assert row.count("\n") == 1
+
+
+def test_it_runs_as_a_script_too(environment: dict[str, str], workplace: Workplace) -> None:
+    """The entry point of the installed distribution, and `python -m onnxhub`, are the same program."""
+    find = (
+        "from importlib.metadata import entry_points; (point,) = entry_points(group='console_scripts', name='onnxhub')"
+    )
+    script = [sys.executable, "-c", f"{find}; point.load()()"]
+    for command in (script, [sys.executable, "-m", "onnxhub"]):
+        done = subprocess.run(
+            [*command, "--version"], env=environment, cwd=workplace.folder, capture_output=True, check=True
+        )
+        assert done.stdout.decode() == f"onnxhub {onnxhub.__version__}\n"
+
+
+def test_shells_complete_its_commands_and_models(run: Run) -> None:
+    """By the protocol that the installed completion script speaks."""
+    asked = {"_ONNXHUB_COMPLETE": "complete_bash", "COMP_WORDS": "onnxhub cl", "COMP_CWORD": "1"}
+    assert run(env=asked).stdout.split() == [b"classify"]
+    asked = {"_ONNXHUB_COMPLETE": "complete_bash", "COMP_WORDS": "onnxhub tag --model builtin:n", "COMP_CWORD": "3"}
+    assert run(env=asked).stdout.split() == [b"builtin:ner"]
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    """Typer and rich are not in the light install."""
+    code = "import sys; sys.modules['typer'] = None; from onnxhub.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "onnxhub: the command line needs typer, which is not installed: pip install 'onnxhub[cli]'"
+    )

@@ -1,0 +1,89 @@
+"""What a person sees at a terminal: colours, tables and highlighted texts, at any width; and what they do not see."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
+
+from tests.cli.terminal import ESCAPES, on_a_terminal, plain
+
+if TYPE_CHECKING:
+    from tests.workplace import Workplace
+
+COMMANDS = {
+    "classify": ["classify", "-m", "models/sentiment", "Quite easy!", "Rather hard."],
+    "answer": ["answer", "-m", "models/qa", "Who wrote it?", "Ada wrote it in London."],
+    "tag": ["tag", "-m", "models/ner", "Ada Lovelace lived in London."],
+    "embed": ["embed", "-m", "models/embedder", "a cat", "tax law"],
+    "similarity": ["similarity", "-m", "models/embedder", "a cat", "a kitten", "tax law"],
+    "tasks": ["tasks"],
+    "providers": ["providers"],
+}
+WIDTHS = (40, 80, 250)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_nothing_is_cut_and_no_line_is_too_long(
+    name: str, width: int, workplace: Workplace, environment: dict[str, str]
+) -> None:
+    """At 40 columns as at 250, every word that a pipe would get is there, whole or folded."""
+    code, seen = on_a_terminal(COMMANDS[name], workplace.folder, environment, width)
+    lines = plain(seen).splitlines()
+    assert code == 0
+    assert max(len(line) for line in lines) <= width
+    _, wide = on_a_terminal(COMMANDS[name], workplace.folder, environment, 1000)
+    letters = sorted(character for character in plain(wide) if character.isalnum())
+    titles = 7 if name == "tasks" else 4 if name == "providers" else 0
+    if titles and len(lines[0].split()) < titles:  # blocks repeat the titles where a table has them once
+        assert set(letters) <= {character for line in lines for character in line}
+    else:
+        assert sorted(character for line in lines for character in line if character.isalnum()) == letters
+    assert "…" not in plain(seen) or name == "embed"
+
+
+def test_entities_and_answers_are_highlighted_in_the_text(workplace: Workplace, environment: dict[str, str]) -> None:
+    """The text itself is shown; what was found stands out in it."""
+    _, seen = on_a_terminal(COMMANDS["tag"], workplace.folder, environment)
+    assert plain(seen).replace(" PER", "").replace(" LOC", "") == "Ada Lovelace lived in London.\n"
+    assert "\x1b[1;4;35mAda\x1b[0m" in seen
+    _, seen = on_a_terminal(COMMANDS["answer"], workplace.folder, environment)
+    assert "\x1b[1;4;32mAda\x1b[0m wrote it in London." in seen
+
+
+def test_a_long_context_is_shown_around_the_answer(workplace: Workplace, environment: dict[str, str]) -> None:
+    """Not all of a book."""
+    context = "a cat a kitten a dog tax law " * 50 + "Ada wrote it in London."
+    code, seen = on_a_terminal(["answer", "-m", "models/qa", "Who wrote it?", context], workplace.folder, environment)
+    assert code == 0
+    assert len(plain(seen)) < 600
+    assert "…" in seen
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_color(name: str, workplace: Workplace, environment: dict[str, str]) -> None:
+    """NO_COLOR takes the colours (bold and underlined stay), a dumb terminal gets no escape at all."""
+    _, seen = on_a_terminal(COMMANDS[name], workplace.folder, {**environment, "NO_COLOR": "1"})
+    codes = {code for escape in ESCAPES.findall(seen) for code in escape[2:-1].split(";")}
+    assert codes <= {"", "0", "1", "2", "4"}
+    _, seen = on_a_terminal(COMMANDS[name], workplace.folder, {**environment, "TERM": "dumb"})
+    assert "\x1b" not in seen
+
+
+def test_no_arguments_at_a_terminal(workplace: Workplace, environment: dict[str, str]) -> None:
+    """Nobody waits for a person to type texts: the command says how to give them, before a model is loaded."""
+    code, seen = on_a_terminal(["classify", "-m", "no/such/model"], workplace.folder, environment)
+    assert code == 2
+    assert "pass it as an argument" in " ".join(plain(seen).replace("│", " ").split())
+
+
+def test_help_is_for_people(workplace: Workplace, environment: dict[str, str]) -> None:
+    """Without a command: the list of commands, and exit code 2."""
+    code, seen = on_a_terminal([], workplace.folder, environment, 40)
+    assert code == 2
+    assert {"classify", "answer", "tag", "embed", "similarity", "tasks", "providers"} <= set(plain(seen).split())
