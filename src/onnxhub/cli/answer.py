@@ -83,6 +83,6 @@ def _drawn(one: Answer, context: str) -> Group:
     if not one.found:
         return Group(head)
     first, last = max(0, one.start - AROUND), min(len(context), one.end + AROUND)
-    near = highlighted(context[first:last], [(one.start - first, one.end - first, "LOC")], name=False)
+    near = highlighted(context[first:last], [(one.start - first, one.end - first, "")])
     shown = Text("…" * (first > 0)).append(near).append("…" * (last < len(context)))
     return Group(head, Padding(shown, (0, 0, 1, 2)))
