@@ -61,6 +61,7 @@ class Linear(nn.Module):
         self.quantised = False
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """As ``torch.nn.Linear``."""
         weight = fake(self.weight, BLOCK) if self.quantised else self.weight
         return functional.linear(inputs, weight, self.bias)
 

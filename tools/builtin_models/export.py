@@ -121,7 +121,7 @@ class _Graph:
         hidden = self._norm(model.embedding_norm, hidden, "embedding_norm")
         mask = self._mask()
         for index, layer in enumerate(model.layers):
-            assert isinstance(layer, Layer)  # noqa: S101
+            assert isinstance(layer, Layer)
             hidden = self._layer(layer, hidden, mask, f"layer{index}")
         return hidden
 

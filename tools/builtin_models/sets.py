@@ -32,6 +32,7 @@ __all__ = [
     "load",
     "read",
     "score",
+    "summed",
 ]
 
 HELD_OUT: Final = Path(__file__).parent / "held_out"
@@ -135,7 +136,7 @@ class Score:
         found: dict[str, list[Result]] = {}
         for result in self.results:
             found.setdefault(result.item.kind, []).append(result)
-        return {kind: _score(self.name, results) for kind, results in found.items()}
+        return {kind: summed(self.name, results) for kind, results in found.items()}
 
 
 def read(name: str, path: Path) -> list[Any]:
@@ -163,7 +164,7 @@ def score(name: str, model: Any, items: Sequence[Any]) -> Score:
         "qa": _answered,
     }
     measure = {"sentiment": "accuracy", "ner": "entity F1", "qa": "exact match"}[name]
-    return _score(measure, results[name](model, items))
+    return summed(measure, results[name](model, items))
 
 
 def _classified(model: TextClassificationModel, items: Sequence[Sentiment]) -> list[Result]:
@@ -193,7 +194,8 @@ def _answered(model: QuestionAnsweringModel, items: Sequence[Question]) -> list[
     return results
 
 
-def _score(name: str, results: Sequence[Result]) -> Score:
+def summed(name: str, results: Sequence[Result]) -> Score:
+    """The score of some results; ``name`` is the measure's."""
     right, proposed, wanted = _totals(results)
     # Where each item has one answer, this is the share of right ones; an item without entities has nothing to miss.
     return Score(name, 2 * right / (proposed + wanted) if proposed + wanted else 1.0, tuple(results))
