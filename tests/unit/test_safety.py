@@ -197,6 +197,19 @@ def test_no_external_data(tmp_path: Path) -> None:
     assert external_data_files(written(tmp_path, helper.make_model(graph(embedded())))) == ()
 
 
+def test_a_graph_that_was_compiled_before_is_refused(tmp_path: Path) -> None:
+    """An EPContext operator names a file that some providers open by themselves, wherever it is in the graph."""
+    compiled = helper.make_node("EPContext", [], ["y"], domain="com.microsoft", ep_cache_context="../../secret.bin")
+    inner = helper.make_graph(
+        [compiled], "inner", [], [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)]
+    )
+    outer = helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)
+    for node in (compiled, outer):
+        whole = helper.make_graph([node], "g", [], [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)])
+        with pytest.raises(errors.UnsafeModelError, match="it has EPContext operators"):
+            external_data_files(written(tmp_path, helper.make_model(whole)))
+
+
 def test_a_tensor_in_two_parts_does_not_slip_through(tmp_path: Path) -> None:
     """Protobuf merges a message that is written twice, so the name counts without its mark beside it."""
     name_only, mark_only = external("../secret"), TensorProto(data_location=TensorProto.EXTERNAL)

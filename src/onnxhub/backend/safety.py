@@ -32,6 +32,8 @@ _CHILDREN: Final[dict[str, dict[int, str]]] = {
 }
 _GRAPH: Final = 7
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+# It stands for a graph that was compiled before, in a file of any name that its provider opens by itself.
+_COMPILED: Final = "EPContext"
 _MAX_DEPTH: Final = 100  # the limit of protobuf's own parsers
 _GIT_LFS_POINTER: Final = b"version https://git-lfs"
 # ONNX Runtime's own mark for "the bytes are at this address of the process".
@@ -53,7 +55,8 @@ def read_facts(path: Path) -> GraphFacts:
 
     Raises:
         IntegrityError: The file is empty, cut, or not an ONNX model.
-        UnsafeModelError: A name is absolute or climbs out of the folder, or the model is nested too deeply.
+        UnsafeModelError: A name is absolute or climbs out of the folder, the model is nested too deeply, or a part of
+            it is compiled for some provider already.
     """
     if not path.stat().st_size:  # which mmap refuses
         raise IntegrityError(str(path), "the file is empty")
@@ -62,6 +65,9 @@ def read_facts(path: Path) -> GraphFacts:
             raise IntegrityError(str(path), "a Git LFS pointer, not the file itself; `git lfs pull` fetches it")
         walk = _Walk(path, data)
         locations = dict.fromkeys(relative_location(name, path) for name in walk.locations())
+        if _COMPILED in walk.operators:
+            reason = f"it has {_COMPILED} operators, which stand for files that its execution provider opens unseen"
+            raise UnsafeModelError(str(path), reason)
         return GraphFacts(tuple(locations), frozenset(walk.operators))
 
 
