@@ -131,7 +131,7 @@ def load(
         ProviderUnavailableError: the provider cannot run here.
         TaskMismatchError: the model is not one for this task.
 
-    Example:
+    Examples:
         >>> model = onnxhub.load("text-classification", "models/sentiment")
         >>> model("Quite easy!").label
         'POSITIVE'

@@ -32,7 +32,7 @@ def plan(lengths: Sequence[int], budget: int, kinds: Sequence[Hashable] | None =
     Returns:
         Groups of row indices; every index once.
 
-    Example:
+    Examples:
         >>> plan([3, 8, 2, 7], budget=16)
         [[1, 3], [0, 2]]
     """

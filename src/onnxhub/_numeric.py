@@ -29,7 +29,7 @@ def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
     Returns:
         float32, the shape of ``logits``.
 
-    Example:
+    Examples:
         >>> softmax([0.0, 0.0]).tolist()
         [0.5, 0.5]
     """
@@ -60,7 +60,7 @@ def sigmoid(logits: ArrayLike) -> NDArray[np.float32]:
     Returns:
         float32, the shape of ``logits``.
 
-    Example:
+    Examples:
         >>> sigmoid([0.0, -1000.0]).tolist()
         [0.5, 0.0]
     """

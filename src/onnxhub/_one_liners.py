@@ -85,7 +85,7 @@ def classify(
     Returns:
         A ``Classification``; for a list, a list of them.
 
-    Example:
+    Examples:
         >>> onnxhub.classify("Quite easy!", model="models/sentiment").label
         'POSITIVE'
     """
@@ -147,7 +147,7 @@ def answer(
     Returns:
         An ``Answer``; for a list, a list of them.
 
-    Example:
+    Examples:
         >>> onnxhub.answer("Who wrote it?", "Ada wrote it in London.", model="models/qa").answer
         'Ada'
     """
@@ -198,7 +198,7 @@ def tag(
     Returns:
         A list of ``Entity``; for a list, a list of lists.
 
-    Example:
+    Examples:
         >>> [entity.text for entity in onnxhub.tag("Ada lived in London.", model="models/ner")]
         ['Ada', 'London']
     """
@@ -229,7 +229,7 @@ def embed(
     Returns:
         float32: ``(dim,)`` for a text, ``(n, dim)`` for a list.
 
-    Example:
+    Examples:
         >>> onnxhub.embed(["a cat", "a dog"], model="models/embedder").shape
         (2, 384)
     """
@@ -260,7 +260,7 @@ def similarity(
     Returns:
         float32: ``()`` for two texts, ``(m,)`` for a text and a list, ``(n, m)`` for two lists.
 
-    Example:
+    Examples:
         >>> near, far = onnxhub.similarity("a cat", ["a kitten", "tax law"], model="models/embedder")
         >>> bool(near > far)
         True

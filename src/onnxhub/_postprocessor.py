@@ -43,7 +43,7 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
     Pass the subclass to ``load(..., postprocessor=Mine)``, and ``for_model`` builds it from the model's configuration;
     or pass an instance, and it is used as it is.
 
-    Example:
+    Examples:
         >>> from dataclasses import dataclass
         >>> @dataclass(frozen=True)
         ... class Calibrated(onnxhub.ClassificationPostprocessor):

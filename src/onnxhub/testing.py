@@ -104,7 +104,7 @@ class CannedBackend:
     ``outputs`` are those of one row, given to every row; or a function of the batch's inputs, for outputs that depend
     on them (``tokenizer.vocabulary`` tells the ids of words).
 
-    Example:
+    Examples:
         >>> from onnxhub.testing import CannedBackend
         >>> model = CannedBackend({"logits": [0.0, 2.0]}, labels=("NEG", "POS")).load("text-classification")
         >>> model("anything")

@@ -86,7 +86,7 @@ def choose_file(
     "auto" is fp32 where the repository has it (fp16 first with ``gpu``), else its only variant. ``base`` is the name
     before the suffix: ``model``, or ``encoder_model`` and the like for a part of a larger model.
 
-    Example:
+    Examples:
         >>> choose_file("org/name", ["onnx/model.onnx", "onnx/model_q4.onnx"], dtype="q4").file
         'onnx/model_q4.onnx'
 

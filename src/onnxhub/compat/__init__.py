@@ -128,7 +128,7 @@ def pipeline(
         InvalidOptionError: an option that the task does not have, or a value that it cannot have.
         OnnxHubError: the model cannot be loaded; see ``onnxhub.load``.
 
-    Example:
+    Examples:
         >>> pipe = onnxhub.pipeline("text-classification", "models/sentiment", top_k=None)
         >>> [entry["label"] for entry in pipe(["Quite easy!"])[0]]
         ['POSITIVE', 'NEGATIVE']

@@ -84,7 +84,7 @@ class FeatureExtractionPipeline(Pipeline):
         Returns:
             ``[[[float, ...], ...]]`` for a text, shape ``(1, tokens, dim)``; a list of these for a list.
 
-        Example:
+        Examples:
             >>> vectors = onnxhub.pipeline("feature-extraction", "models/embedder", return_tensors=True)("Ada")
             >>> vectors.shape
             (1, 3, 384)

@@ -253,7 +253,7 @@ class QuestionAnsweringPipeline(Pipeline):
         Returns:
             For one question a dict, or a list of dicts if there are several answers; for several a list of these.
 
-        Example:
+        Examples:
             >>> pipe = onnxhub.pipeline("question-answering", "models/qa")
             >>> pipe(question="Who?", context="Ada Lovelace wrote it.")["answer"]
             'Ada'

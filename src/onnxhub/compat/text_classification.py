@@ -135,7 +135,7 @@ class TextClassificationPipeline(Pipeline):
             For a text a list of dicts; for a dict a dict, or a list if ``top_k`` was given; for a list a list of
             these. A text whose ``top_k`` is given to the constructor is nested twice, as in transformers.
 
-        Example:
+        Examples:
             >>> onnxhub.pipeline("text-classification", "models/sentiment")("Quite easy!")[0]["label"]
             'POSITIVE'
         """

@@ -272,7 +272,7 @@ class TokenClassificationPipeline(Pipeline):
         Returns:
             A list of dicts for a text, a list of these for a list.
 
-        Example:
+        Examples:
             >>> onnxhub.pipeline("ner", "models/ner", aggregation_strategy="simple")("Ada in London")[0]["word"]
             'ada'
         """

@@ -37,7 +37,7 @@ NAME = "question-answering"
 class Answer:
     """The best answer, and the next best.
 
-    Example:
+    Examples:
         >>> Answer("Ada", 0.97, start=10, end=13)
         Answer(answer='Ada', score=0.97, start=10, end=13)
     """

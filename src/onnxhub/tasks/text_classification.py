@@ -60,7 +60,7 @@ class LabelScore:
 class Classification:
     """The best label, and all labels with their scores.
 
-    Example:
+    Examples:
         >>> Classification("POSITIVE", 0.9, (LabelScore("POSITIVE", 0.9), LabelScore("NEGATIVE", 0.1)))
         Classification(label='POSITIVE', score=0.9)
     """
@@ -165,7 +165,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
     To subclass, override ``scores``: it gets the logits of one row, ``(labels,)``, and returns as many scores. The
     base averages the windows of a long text, refuses NaN, ranks and names.
 
-    Example:
+    Examples:
         >>> ClassificationPostprocessor(labels=("NEG", "POS"))([[0.0, 2.0], [3.0, 0.0]])
         [Classification(label='POS', score=0.8808), Classification(label='NEG', score=0.9526)]
     """

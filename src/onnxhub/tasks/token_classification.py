@@ -39,7 +39,7 @@ NAME = "token-classification"
 class Entity:
     """A span of the text with its type.
 
-    Example:
+    Examples:
         >>> Entity("PER", 0.99, "Ada", start=0, end=3)
         Entity(label='PER', score=0.99, text='Ada', start=0, end=3)
     """
