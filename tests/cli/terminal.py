@@ -21,11 +21,16 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 def on_a_terminal(arguments: list[str], folder: Path, env: Mapping[str, str], width: int = 80) -> tuple[int, str]:
     """Run ``onnxhub`` with a terminal for all three streams; its exit code, and what the terminal got."""
+    return in_a_terminal([sys.executable, "-m", "onnxhub", *arguments], folder, env, width)
+
+
+def in_a_terminal(command: list[str], folder: Path, env: Mapping[str, str], width: int = 80) -> tuple[int, str]:
+    """Run any command so."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     clean = {name: value for name, value in env.items() if name != "COLUMNS"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "onnxhub", *arguments], cwd=folder, env={"TERM": "xterm-256color", **clean},
+        command, cwd=folder, env={"TERM": "xterm-256color", **clean},
         stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True,
     )  # fmt: skip
     os.close(theirs)

@@ -1,4 +1,4 @@
-"""Every example of the documentation runs: the pages' Python blocks, and the docstrings' doctests."""
+"""Every example of the documentation runs, and gives what the page says: blocks of pages, doctests of docstrings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import importlib
 import pkgutil
 import re
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,18 +14,16 @@ import pytest
 
 import onnxhub
 from tests.hub_server import run_python
+from tools.documentation import ROOT, blocks, pages, ran, same
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.workplace import Workplace
 
-ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", ROOT / "README.ja.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-EXAMPLES = {
-    f"{page.relative_to(ROOT)}:{page.read_text(encoding='utf-8')[: match.start()].count(chr(10)) + 2}": match[1]
-    for page in PAGES
-    for match in BLOCK.finditer(page.read_text(encoding="utf-8"))
-}
+PAGES = pages()
+EXAMPLES = {block.name: block.text for page in PAGES for block in blocks(page) if block.language == "python"}
+WITH_OUTPUT = [page for page in PAGES if any(block.language in {"pycon", "console"} for block in blocks(page))]
 MODULES = ["onnxhub", *(info.name for info in pkgutil.walk_packages(onnxhub.__path__, "onnxhub."))]
 
 
@@ -50,6 +47,32 @@ def test_a_python_block_of_the_documentation_runs(name: str, workplace: Workplac
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("page", WITH_OUTPUT, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_sessions_and_commands_of_the_documentation_give_what_they_say(page: Path, workplace: Workplace) -> None:
+    """`make docs-refresh` writes what they give now."""
+    now = ran(page, workplace)
+    wrong = [f"{one.name}\nexpected:\n{one.text}\nactual:\n{text}" for one, text in now if not same(one.text, text)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "equal"),
+    [
+        ("score=0.98, start=3", "score=0.99, start=3", True),
+        ("score=0.98", "score=1", True),
+        ("score=0.98", "score=0.95", False),
+        ("start=3", "start=4", False),
+        ("0.98  █████████▊  easy", "0.97 █████████▋ easy", True),
+        ("a  b\n", "a b", True),
+        ("[0.1, 0.2]", "[0.1]", False),
+        ("found", "not found", False),
+    ],
+)
+def test_what_counts_as_the_same_output(expected: str, actual: str, *, equal: bool) -> None:
+    """Numbers may differ a little, white space and bars at all; nothing else may."""
+    assert same(expected, actual) is equal
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_the_examples_of_docstrings(module: str, workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     """They run, and give what they say."""
@@ -66,6 +89,7 @@ def test_the_examples_of_docstrings(module: str, workplace: Workplace, monkeypat
 def test_there_are_examples() -> None:
     """The patterns above find something: no test here is empty by mistake."""
     assert len(EXAMPLES) >= 4
+    assert len(WITH_OUTPUT) >= 10
     finder = doctest.DocTestFinder(exclude_empty=True)
     found = [test for module in MODULES for test in finder.find(importlib.import_module(module)) if test.examples]
     assert len(found) >= 8
