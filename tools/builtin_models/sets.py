@@ -188,9 +188,9 @@ def _tagged(model: TokenClassificationModel, items: Sequence[Entities]) -> list[
 def _answered(model: QuestionAnsweringModel, items: Sequence[Question]) -> list[Result]:
     results = []
     for item, answer in zip(items, model([(item.question, item.context) for item in items]), strict=True):
-        exact = any(_normal(answer.text) == _normal(one) for one in item.answers)
-        overlap = max(_word_f1(answer.text, one) for one in item.answers)
-        results.append(Result(item, answer.text, item.answers[0], int(exact), 1, 1, overlap))
+        exact = any(_normal(answer.answer) == _normal(one) for one in item.answers)
+        overlap = max(_word_f1(answer.answer, one) for one in item.answers)
+        results.append(Result(item, answer.answer, item.answers[0], int(exact), 1, 1, overlap))
     return results
 
 
