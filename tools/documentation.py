@@ -34,8 +34,10 @@ __all__ = ["ROOT", "Block", "blocks", "pages", "ran", "same"]
 ROOT: Final = Path(__file__).resolve().parent.parent
 BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPTS: Final = {"pycon": (">>> ", "..."), "console": ("$ ", "> ")}
-COMMANDS: Final = ("onnxhub", "cat", "echo", "head", "ls", "printf", "NO_COLOR=1")
+COMMANDS: Final = ("onnxhub", "cat", "echo", "head", "ls", "make demo", "printf", "NO_COLOR=1")
 """What a line of a console block starts with, if it is run."""
+TIMES: Final = re.compile(r"\d+(?:\.\d+)? m?s\b")
+"""Another on every machine and in every run."""
 NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 TOLERANCE: Final = 0.02
 """Models give slightly different numbers on other processors."""
@@ -103,8 +105,8 @@ def ran(page: Path, workplace: Workplace) -> list[tuple[Block, str]]:
 
 
 def same(expected: str, actual: str) -> bool:
-    """Whether two texts are equal but for white space, the length of bars, and a little in their numbers."""
-    texts = [BARS.sub("", text) for text in (expected, actual)]
+    """Whether two texts are equal but for white space, the length of bars, times, and a little in their numbers."""
+    texts = [TIMES.sub("", BARS.sub("", text)) for text in (expected, actual)]
     words, others = (NUMBER.sub("0", text).split() for text in texts)
     numbers = zip(*(map(float, NUMBER.findall(text)) for text in texts), strict=False)
     return words == others and all(abs(one - other) <= TOLERANCE for one, other in numbers)
@@ -186,6 +188,8 @@ def _shown(command: str, workplace: Workplace) -> str:
     from tests.cli.terminal import in_a_terminal, plain
     from tests.hub_server import clean_environment
 
+    if command.strip() == "make demo":
+        command = f"python {ROOT / 'tools' / 'demo.py'}"  # in this environment, and not in one that pip makes first
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     env = clean_environment(workplace.folder, {"HF_ENDPOINT": workplace.endpoint, "PATH": path})
     return plain(in_a_terminal(["bash", "-c", command], workplace.folder, env)[1])
