@@ -20,7 +20,7 @@ import warnings
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -88,19 +88,19 @@ def blocks(page: Path) -> list[Block]:
 
 def ran(page: Path, workplace: Workplace) -> list[tuple[Block, str]]:
     """The blocks of a page that can be run, each with its text as it is with today's outputs."""
-    found = [block for block in blocks(page) if block.language in PROMPTS]
-    steps = {block: _steps(block) for block in found}
-    typed = [step.source("pycon") for block in found if block.language == "pycon" for step in steps[block]]
-    outputs = {"pycon": iter(_session(typed, workplace) if typed else [])}
+    steps = {block: _steps(block) for block in blocks(page) if block.language in PROMPTS}
+    typed = {block: [step.source(block.language) for step in steps[block]] for block in steps}
+    session = [source for block, sources in typed.items() if block.language == "pycon" for source in sources]
     made = []
-    for block in found:
-        if block.language == "console":
-            commands = [step.source("console") for step in steps[block]]
-            if not all(command.startswith(COMMANDS) for command in commands):
-                continue
-            outputs["console"] = (_shown(command, workplace) for command in commands)
-        said = outputs[block.language]
-        made.append((block, "".join(step.giving(_clean(next(said), workplace)) for step in steps[block])))
+    with tempfile.TemporaryDirectory() as cache:  # of its own: what other pages have fetched is not there
+        place = _Place(workplace, cache)
+        said = iter(place.session(session) if session else [])
+        for block, sources in typed.items():
+            if block.language == "console":
+                if not all(source.startswith(COMMANDS) for source in sources):
+                    continue
+                said = chain(map(place.terminal, sources), said)
+            made.append((block, "".join(step.giving(next(said)) for step in steps[block])))
     return made
 
 
@@ -173,32 +173,44 @@ def _played(sources: Sequence[str]) -> Iterator[str]:
         yield said.getvalue()
 
 
-def _session(sources: Sequence[str], workplace: Workplace) -> list[str]:
-    from tests.hub_server import run_python
+@dataclass(frozen=True)
+class _Place:
+    """The folder and environment in which the examples of a page run."""
 
-    code = f"from tools.documentation import play\nplay({list(sources)!r})"
-    done = run_python(code, workplace.folder, {"HF_ENDPOINT": workplace.endpoint, "PYTHONIOENCODING": "utf-8"})
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    outputs: list[str] = json.loads(done.stdout)
-    return outputs
+    workplace: Workplace
+    cache: str
 
+    def session(self, sources: Sequence[str]) -> list[str]:
+        """What comes out of each source, typed into one Python session."""
+        from tests.hub_server import run_python
 
-def _shown(command: str, workplace: Workplace) -> str:
-    from tests.cli.terminal import in_a_terminal, plain
-    from tests.hub_server import clean_environment
+        code = f"from tools.documentation import play\nplay({list(sources)!r})"
+        done = run_python(code, self.workplace.folder, self.env)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return [self.clean(output) for output in json.loads(done.stdout)]
 
-    if command.strip() == "make demo":
-        command = f"python {ROOT / 'tools' / 'demo.py'}"  # in this environment, and not in one that pip makes first
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    env = clean_environment(workplace.folder, {"HF_ENDPOINT": workplace.endpoint, "PATH": path})
-    return plain(in_a_terminal(["bash", "-c", command], workplace.folder, env)[1])
+    def terminal(self, command: str) -> str:
+        """What a terminal shows of a command."""
+        from tests.cli.terminal import in_a_terminal, plain
+        from tests.hub_server import clean_environment
 
+        env = clean_environment(self.workplace.folder, self.env)
+        return self.clean(plain(in_a_terminal(["bash", "-c", command], self.workplace.folder, env)[1]))
 
-def _clean(output: str, workplace: Workplace) -> str:
-    """Without what is another on every machine, and white space that no reader sees."""
-    output = output.replace(str(workplace.folder), "~").replace(workplace.endpoint, "https://huggingface.co")
-    return "\n".join(line.rstrip() for line in output.splitlines())
+    @property
+    def env(self) -> dict[str, str]:
+        """Variables for both."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        hub = {"HF_ENDPOINT": self.workplace.endpoint, "HF_HOME": self.cache}
+        return {"PATH": path, "PYTHONIOENCODING": "utf-8", **hub}
+
+    def clean(self, output: str) -> str:
+        """Without what is another on every machine, and white space that no reader sees."""
+        usual = {self.cache: "~/.cache/huggingface", self.workplace.endpoint: "https://huggingface.co"}
+        for here, there in {**usual, str(self.workplace.folder): "~"}.items():
+            output = output.replace(here, there)
+        return "\n".join(line.rstrip() for line in output.splitlines())
 
 
 if __name__ == "__main__":

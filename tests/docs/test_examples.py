@@ -59,7 +59,7 @@ def test_sessions_and_commands_of_the_documentation_give_what_they_say(page: Pat
     ("expected", "actual", "equal"),
     [
         ("score=0.98, start=3", "score=0.99, start=3", True),
-        ("score=0.98", "score=1", True),
+        ("score=0.99", "score=1", True),
         ("score=0.98", "score=0.95", False),
         ("start=3", "start=4", False),
         ("0.98  █████████▊  easy", "0.97 █████████▋ easy", True),
