@@ -30,7 +30,7 @@ METHODS = frozenset({"first", "last"})
 SENTENCE_START = re.compile(r"(?:^|[.!?:][\"')]* )[\"'(]*$")
 
 # How often a text comes from which file.
-TEXTS = {"people": 22, "organisations": 22, "places": 17, "mixed": 13, "other": 13, "none": 13}
+TEXTS = {"people": 22, "organisations": 22, "places": 17, "mixed": 13, "other": 13, "none": 16}
 
 # Sound systems for names that never were: beginnings, vowels, middles, endings of first names and of surnames.
 SOUNDS: dict[str, tuple[str, str, str, str, str]] = {
@@ -486,7 +486,7 @@ class _Writer:
 
     def partners(self) -> str:
         shapes = "{last}, {last} & {last}|{last} and Sons|{last} and Daughters|{last} and {last}|{last} {cosuffix}"
-        shapes += "|{last} {cosuffix}|{last} {coind}|{last} {coind}|{last}'s|{last} {last}|{last} & {last}|{last} & {last} LLP"
+        shapes += "|{last} {cosuffix}|{last} {coind}|{last} {coind}|{last} {last}|{last} & {last}|{last} & {last} LLP"
         return self.expand(self.rng.choice(shapes.split("|")))
 
     def company(self) -> str:
