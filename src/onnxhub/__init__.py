@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np  # noqa: F401  # the whole cost of the import, paid where one looks for it
 
 if TYPE_CHECKING:
-    from onnxhub import errors, testing
+    from onnxhub import builtin, errors, testing
     from onnxhub._api import load
     from onnxhub._encoder import Encoded, Encoder
     from onnxhub._model import Model, ModelInfo
@@ -72,7 +72,7 @@ _HOMES = {
         "Entity", "TokenClassificationItem", "TokenClassificationModel", "TokenClassificationPostprocessor",
     ),
 }  # fmt: skip
-_MODULES = ("errors", "testing")
+_MODULES = ("builtin", "errors", "testing")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -103,6 +103,7 @@ __all__ = [
     "Tokens",
     "TruncationWarning",
     "answer",
+    "builtin",
     "classify",
     "embed",
     "errors",

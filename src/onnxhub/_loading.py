@@ -188,7 +188,7 @@ def check_graph(task: Task[Any], backend: Backend) -> None:
     if any(all(len(shapes.get(name, ())) == rank for name, rank in wanted.items()) for wanted in task.outputs):
         return
     wanted = " or ".join(" and ".join(f"{name} of {rank} axes" for name, rank in one.items()) for one in task.outputs)
-    found = ", ".join(f"{name} of {len(shape)}" for name, shape in shapes.items())
+    found = ", ".join(f"{name} of {len(shape)} axes" for name, shape in shapes.items())
     raise TaskMismatchError(backend.model_id, task.name, (f"its graph gives {found}, not {wanted}", *_says(backend)))
 
 

@@ -44,6 +44,8 @@ INSTALL = {
     "rocm": "it needs a build of ONNX Runtime for ROCm",
     "migraphx": "it needs a build of ONNX Runtime for MIGraphX",
 }
+SERVICE = "AzureExecutionProvider"
+"""In every onnxruntime; it calls models that run elsewhere, and can run none itself."""
 AUTO = ("cuda", "rocm", "migraphx", "coreml", "directml", "cpu")
 """What ``"auto"`` tries; TensorRT is not in it, for it builds an engine for minutes before it answers."""
 
@@ -90,7 +92,8 @@ def candidates(provider: str | Sequence[str], options: ProviderOptions | None) -
 
 def require(provider: Provider, available: Sequence[str], reason: str = "") -> None:
     """Raise ``ProviderUnavailableError``, saying what is missing."""
-    raise ProviderUnavailableError(provider.name, tuple(map(short_name, available)), reason or needs(provider.name))
+    names = tuple(short_name(name) for name in available if name != SERVICE)
+    raise ProviderUnavailableError(provider.name, names, reason or needs(provider.name))
 
 
 def needs(name: str) -> str:
