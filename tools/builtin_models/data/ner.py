@@ -198,7 +198,7 @@ class _Writer:
         rng = self.rng
         while match := CHOICE.search(template):
             template = template[: match.start()] + rng.choice(match[1].split("|")) + template[match.end() :]
-        template = re.sub(" {2,}", " ", template)
+        template = re.sub(r" +(?=[ .,?!])", "", template)
         position = 0
         for match in SLOT.finditer(template):
             self.text += template[position : match.start()]
@@ -671,6 +671,19 @@ class _Writer:
 
     # --- what is no name
 
+    def acro(self) -> str:
+        if self.chance(0.2):
+            return "".join(self.rng.choice("ABCDEFGHIJKLMNOPRSTUVWXY") for _ in range(self.rng.choice((3, 3, 4, 5))))
+        return self.pick("acro")
+
+    def address(self) -> str:
+        """Of a mailbox or a page: names inside it are none."""
+        rng = self.rng
+        site = rng.choice((self.coined_word(), self.pick("last"), self.pick("placestem") + self.pick("placeend")))
+        site = f"{site.lower()}.{rng.choice(('com', 'org', 'net', 'example', 'co.uk', 'io'))}"
+        who = rng.choice((self.pick("first").lower(), "info", "sales", "accounts", "no-reply"))
+        return rng.choice((f"{who}@{site}", f"www.{site}", site))
+
     def num(self) -> str:
         rng = self.rng
         return rng.choice(
@@ -732,6 +745,7 @@ PEOPLE: dict[str, Callable[[_Writer], str]] = {
     "per": _Writer.full,
     "first": _Writer.first,
     "last": _Writer.last,
+    "lasts": lambda writer: writer.last() + "s",
     "init": _Writer.initials,
     "any": _Writer.someone,
     "famous": lambda writer: writer.pick("famous"),
@@ -774,6 +788,8 @@ ORGANISATIONS: dict[str, Callable[[_Writer], str]] = {
     "amborg": _Writer.ambiguous_org,
 }
 OTHERS: dict[str, Callable[[_Writer], str]] = {
+    "acro": _Writer.acro,
+    "address": _Writer.address,
     "num": _Writer.num,
     "year": _Writer.year,
     "money": _Writer.money,
@@ -822,6 +838,8 @@ def _one(rng: random.Random, kinds: Sequence[str], weights: Sequence[int]) -> Ex
     kind = rng.choices(kinds, weights)[0]
     writer.write(rng.choice(texts(kind)))
     text, spans = writer.text, writer.spans
+    if kind == "none" and rng.random() < 0.08:
+        return _same_length(text, _headline(text)), spans
     if kind != "none" or rng.random() < 0.5:
         if rng.random() < 0.10 and text[:1].isupper():
             text, spans = _opened(text, spans, rng.choice(texts("openings")))
