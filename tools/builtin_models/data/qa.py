@@ -1,6 +1,6 @@
 """Questions, texts and where the answers are: hand-written passages, changed a little, and texts composed from banks.
 
-``qa_passages.jsonl`` has whole passages; ``qa_scenes.txt`` and ``qa_topics.txt`` have texts with slots, and each says at
+``qa_passages*.jsonl`` have whole passages; ``qa_scenes.txt`` and ``qa_topics.txt`` have texts with slots, and each says at
 its beginning how it is written; ``qa_values.txt`` has what the slots are filled with.
 """
 
@@ -138,7 +138,8 @@ class _Passage:
 @cache
 def _passages() -> list[_Passage]:
     passages = []
-    for line in (_FOLDER / "qa_passages.jsonl").read_text(encoding="utf-8").split("\n"):
+    files = ("qa_passages.jsonl", "qa_passages_why.jsonl")
+    for line in "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in files).split("\n"):
         if not line.strip():
             continue
         read = json.loads(line)
@@ -741,10 +742,47 @@ def _from_passage(rng: random.Random) -> _Example:
             "|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in sorted(mapping, key=len, reverse=True))
         )
         question, context = (pattern.sub(lambda match: mapping[match[0]], text) for text in (question, context))
+    question = _reworded(rng, question)
     context = _with_neighbours(rng, context)
     start = context.index(_OPEN)
     end = context.index(_CLOSE) - 1
     return question, context.replace(_OPEN, "").replace(_CLOSE, ""), start, end
+
+
+@cache
+def _synonyms() -> dict[str, list[str]]:
+    pairs = (pair.split(" > ") for pair in _values()["reworded"])
+    return {word: others.split(", ") for word, others in pairs}
+
+
+_FIRST_WORDS: Final = (
+    (r"^Who (?!else)", ("Which person ", "What person ")),
+    (r"^Why ", ("For what reason ", "How come ", "What is the reason why ")),
+    (r"^(?:In which|In what) (year|month|town|city|country)", (r"In what \1", r"In which \1")),
+    (r"^What kind of ", ("Which kind of ", "What sort of ", "What type of ")),
+    (r"^Which ", ("What ",)),
+    (r"^When ", ("At what time ", "At which point ")),
+    (r"^Where ", ("In what place ", "At which place ")),
+    (r"^What (is|was) the name of ", (r"What \1 the right name of ",)),
+    (r"^How much does (.*) cost", (r"What does \1 cost", r"What is the price of \1")),
+    (r"^How many ", ("What number of ", "How many ")),
+)
+
+
+def _reworded(rng: random.Random, question: str) -> str:
+    """Perhaps with other words for the same."""
+    if rng.random() < 0.12:
+        for pattern, others in _FIRST_WORDS:
+            if re.search(pattern, question):
+                question = re.sub(pattern, rng.choice(others), question)
+                break
+    if rng.random() < 0.3:
+        synonyms = _synonyms()
+        words = [word for word in re.findall(r"(?<!\w)[a-z]+(?!\w)", question) if word in synonyms]
+        if words:
+            word = rng.choice(words)
+            question = re.sub(rf"(?<!\w){word}(?!\w)", rng.choice(synonyms[word]), question, count=1)
+    return question
 
 
 def _swaps(rng: random.Random, passage: _Passage, question: str) -> dict[str, str]:
