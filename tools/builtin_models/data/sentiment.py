@@ -24,7 +24,7 @@ _FOLDER: Final = Path(__file__).parent / "sentiment_banks"
 _LABELS: Final = {"+": "POSITIVE", "-": "NEGATIVE"}
 _OPPOSITE: Final = {"+": "-", "-": "+"}
 _ANY: Final = "any"
-_GRAMMAR: Final = 0.5
+_GRAMMAR: Final = 0.35
 """Share of the texts that the grammar makes up; the rest begins with a sentence written by hand."""
 _ALONE: Final = 0.65
 """Share of the sentences written by hand that stand alone."""
@@ -117,7 +117,7 @@ class _Grammar:
         text = _BEFORE_VOWEL.sub("an", text).replace(_ARTICLE, "")
         text = re.sub(r"\s+", " ", text).strip()
         text = re.sub(r" ([.,;:!?])", r"\1", text)
-        text = re.sub(r"([!?.])[.,](?!\.)", r"\1", text)
+        text = re.sub(r"(?<!\.)([!?.])[.,](?!\.)", r"\1", text)
         return _SENTENCE.sub(lambda found: found[1] + found[2].upper(), text)
 
     def _expanded(self, rng: random.Random, name: str, sign: str, domain: str) -> str:
