@@ -49,7 +49,7 @@ bench: .venv/.dev .venv-light/.dev
 
 ## docs: build the documentation into site/
 docs: .venv/.docs
-	$(FULL) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(FULL) -m mkdocs build --strict --quiet
 
 ## docs-refresh: run the examples of the pages, and write what they give into them
 docs-refresh: .venv/.dev
