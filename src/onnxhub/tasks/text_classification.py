@@ -51,6 +51,9 @@ class LabelScore:
     score: float
     """Its probability, or the raw logit of a regression model."""
 
+    def __repr__(self) -> str:
+        return f"LabelScore(label={self.label!r}, score={self.score:.4g})"
+
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""
         return asdict(self)
