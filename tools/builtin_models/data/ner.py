@@ -559,7 +559,15 @@ class _Writer:
             return f"the {lead} {self.pick('agency')}"
         if roll < 0.92:
             kind = rng.choice(
-                ("Bank of", "Parliament of", "Supreme Court of", "Port of", "Royal Society of", "Government of")
+                (
+                    "Bank of",
+                    "Parliament of",
+                    "Supreme Court of",
+                    "Port of",
+                    "Royal Society of",
+                    "Fire Brigade of",
+                    "Ministry of Justice of",
+                )
             )
             return f"the {kind} {self.country().removeprefix('the ') if self.chance(0.7) else self.city()}"
         return f"{self.any_place()} {rng.choice(('City Council', 'County Council', 'Council', 'Police', 'Fire Department', 'Town Council', 'Borough Council', 'High Court'))}"
