@@ -94,11 +94,15 @@ _QA: Final = Recipe(
     layers=6,
     pieces=9000,
     capitals=None,
-    examples=24_000,
-    steps=1500,
+    examples=26_000,
+    steps=1600,
     batch=16,
+    frozen_layers=2,
+    float_share=0.8,
+    dropout=0.0,
     blank_share=0.02,
-    coarse_share=0.1,
+    coarse_share=0.05,
+    evaluations=4,
 )
 
 RECIPES: Final = {recipe.name: recipe for recipe in (_SENTIMENT, _NER, _QA)}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["examples"]
 
 _FOLDER: Final = Path(__file__).parent
-_PASSAGES: Final = 0.5
+_PASSAGES: Final = 0.6
 """Share of the examples that are about passages; the rest is about scenes and topics."""
 _SCENES: Final = 0.6
 """Share of the rest that is about scenes."""
