@@ -39,7 +39,7 @@ def show(code: str, call: Callable[[], object], drawn: Callable[[object], Text])
     again = time.perf_counter() - before
     for one in result if isinstance(result, list) else [result]:
         console.print(Text(repr(one)))
-    console.print(Padding(drawn(result), (0, 2)))
+    console.print(Padding(drawn(result), (0, 2)) if console.is_terminal else Text("  ").append_text(drawn(result)))
     console.print(Text(f"  {first * 1000:.0f} ms with loading the model, {again * 1000:.1f} ms from then on\n", "dim"))
 
 

@@ -43,7 +43,7 @@ def main() -> None:
             if code:
                 sys.exit(seen)
             console.print(Text.assemble(("$ ", "green"), shlex.join(command)))
-            console.print(Text.from_ansi(seen))
+            console.print(Text.from_ansi(seen.rstrip()), end="\n\n")
     svg = console.export_svg(title="onnxhub", theme=MONOKAI, unique_id="terminal")
     # Nothing is fetched to look at it: the reader's own fixed-width font will do.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL).replace(
