@@ -82,9 +82,8 @@ _NER: Final = Recipe(
     capitals=4000,
     examples=60_000,
     steps=2000,
-    blank_share=0.05,
+    blank_share=0.03,
     coarse_share=0.3,
-    lower_share=0.02,
 )
 _QA: Final = Recipe(
     name="qa",

@@ -857,14 +857,12 @@ def _one(rng: random.Random, kinds: Sequence[str], weights: Sequence[int]) -> Ex
 
 
 def _noisy(rng: random.Random, text: str) -> str:
-    """Now and then: no full stop, a headline, capitals, or no capitals at all."""
+    """Now and then a headline, or capitals. Never all small: small letters are what tells most words from names."""
     roll = rng.random()
     if roll < 0.025:
         return _same_length(text, _headline(text))
     if roll < 0.035:
         return _same_length(text, text.upper())
-    if roll < 0.05:
-        return _same_length(text, text.lower())
     return text
 
 
