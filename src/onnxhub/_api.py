@@ -16,9 +16,14 @@ if TYPE_CHECKING:
     from onnxhub._postprocessor import Postprocessor
     from onnxhub._registry import Task
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
+    from onnxhub.tasks.fill_mask import FillMaskModel
+    from onnxhub.tasks.multiple_choice import MultipleChoiceModel
     from onnxhub.tasks.question_answering import QuestionAnsweringModel
+    from onnxhub.tasks.sparse_feature_extraction import SparseFeatureExtractionModel
     from onnxhub.tasks.text_classification import TextClassificationModel
+    from onnxhub.tasks.text_ranking import TextRankingModel
     from onnxhub.tasks.token_classification import TokenClassificationModel
+    from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel
 
     ModelId: TypeAlias = str | os.PathLike[str] | None
     Provider: TypeAlias = str | Sequence[str]
@@ -72,6 +77,41 @@ def load(
     provider: Provider = ...,
     **options: Unpack[LoadOptions],
 ) -> FeatureExtractionModel: ...
+@overload
+def load(
+    task: Literal["fill-mask", "masked-lm"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
+) -> FillMaskModel: ...
+@overload
+def load(
+    task: Literal["multiple-choice"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
+) -> MultipleChoiceModel: ...
+@overload
+def load(
+    task: Literal["sparse-feature-extraction", "sparse-embeddings", "splade"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
+) -> SparseFeatureExtractionModel: ...
+@overload
+def load(
+    task: Literal["text-ranking", "rerank", "reranking"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
+) -> TextRankingModel: ...
+@overload
+def load(
+    task: Literal["zero-shot-classification", "zero-shot"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
+) -> ZeroShotClassificationModel: ...
 @overload
 def load(
     task: Task[ModelT], model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions]

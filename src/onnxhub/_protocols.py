@@ -116,6 +116,11 @@ class Tokenizer(Protocol):
         ...
 
     @property
+    def mask_token_id(self) -> int | None:
+        """The mask token's id, where the tokenizer has one."""
+        ...
+
+    @property
     def marks_subwords(self) -> bool:
         """Whether continuing subwords are marked, as by WordPiece's ``##``."""
         ...

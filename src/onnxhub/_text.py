@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,6 @@ import numpy as np
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from onnxhub._protocols import Backend, Features, Tokenizer, Tokens
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TruncationWarning",
     "as_text",
+    "as_text_and_list",
     "encode_prefix",
     "graph_rows",
     "positive",
@@ -66,6 +65,35 @@ def as_text(value: object, index: int | None, what: str = "text") -> str:
             )
             raise InvalidInputError(msg, index) from error
     return value
+
+
+def as_text_and_list(
+    value: object, index: int | None, first: str, others: str, least: int
+) -> tuple[str, tuple[str, ...]]:
+    """A text with others that belong to it, such as a query with its documents.
+
+    Args:
+        value: What should be a tuple of the two.
+        index: Its position in the call.
+        first: What the text is called.
+        others: What one of the others is called.
+        least: How many others there must be.
+
+    Raises:
+        InvalidInputError: it is something else, or there are too few others.
+    """
+    if not isinstance(value, tuple) or len(value) != 2:
+        msg = f"expected a tuple ({first}, {others}s), got {type(value).__name__}"
+        raise InvalidInputError(msg, index)
+    texts = value[1].tolist() if hasattr(value[1], "tolist") else value[1]
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        msg = f"the {others}s are a list of texts, not a {type(texts).__name__}"
+        raise InvalidInputError(msg, index)
+    if len(texts) < least:
+        msg = f"there must be at least {least} {others}{'s' * (least > 1)}, got {len(texts) or 'none'}"
+        raise InvalidInputError(msg, index)
+    named = [as_text(one, index, f"{others} {place}") for place, one in enumerate(texts)]
+    return as_text(value[0], index, first), tuple(named)
 
 
 def graph_rows(tokens: Tokens, cuts: Sequence[NDArray[np.intp]], names: Sequence[str]) -> list[Features]:

@@ -24,9 +24,14 @@ if TYPE_CHECKING:
     from onnxhub._model import Model
     from onnxhub._protocols import Features, Outputs
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
+    from onnxhub.tasks.fill_mask import FillMaskModel
+    from onnxhub.tasks.multiple_choice import MultipleChoiceModel
     from onnxhub.tasks.question_answering import QuestionAnsweringModel
+    from onnxhub.tasks.sparse_feature_extraction import SparseFeatureExtractionModel
     from onnxhub.tasks.text_classification import TextClassificationModel
+    from onnxhub.tasks.text_ranking import TextRankingModel
     from onnxhub.tasks.token_classification import TokenClassificationModel
+    from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel
 
     Canned: TypeAlias = Mapping[str, ArrayLike] | Callable[[Features], Mapping[str, ArrayLike]]
 
@@ -64,6 +69,7 @@ class CannedTokenizer:
     marks_subwords: bool = False
     cls_token_id: int | None = CLS
     unk_token_id: int | None = None
+    mask_token_id: int | None = None
     padding: Mapping[str, int] = field(default_factory=dict)
 
     def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[CannedTokens]:
@@ -197,6 +203,41 @@ class CannedBackend:
         *,
         postprocessor: AnyPostprocessor | None = ...,
     ) -> FeatureExtractionModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["fill-mask", "masked-lm"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> FillMaskModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["multiple-choice"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> MultipleChoiceModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["sparse-feature-extraction", "sparse-embeddings", "splade"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> SparseFeatureExtractionModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["text-ranking", "rerank", "reranking"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> TextRankingModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["zero-shot-classification", "zero-shot"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> ZeroShotClassificationModel: ...
     @overload
     def load(self, task: Task[ModelT], *, postprocessor: AnyPostprocessor | None = ...) -> ModelT: ...
     @overload

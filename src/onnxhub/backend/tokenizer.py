@@ -88,6 +88,7 @@ class TextTokenizer:
     """Graph input name -> the value that fills short rows."""
     cls_token_id: int | None
     unk_token_id: int | None
+    mask_token_id: int | None
     marks_subwords: bool
     has_type_ids: bool = True
     has_offsets: bool = True
@@ -143,6 +144,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
         padding={"input_ids": padding_id(config, ids.get("pad_token"))},
         cls_token_id=ids.get("cls_token"),
         unk_token_id=ids.get("unk_token"),
+        mask_token_id=ids.get("mask_token"),
         marks_subwords=bool(getattr(backend.model, "continuing_subword_prefix", None)),
         has_type_ids="token_type_ids" in names if isinstance(names, Sequence) else family.type_ids,
     )

@@ -127,6 +127,12 @@ class SlowTokenizer:
         found: int | None = self.backend.unk_token_id
         return found
 
+    @property
+    def mask_token_id(self) -> int | None:
+        """Id of the mask token."""
+        found: int | None = self.backend.mask_token_id
+        return found
+
     def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[SlowTokens]:
         """Tokenise texts, or pairs of texts, whole."""
         seconds = [None] * len(texts) if pairs is None else pairs

@@ -13,7 +13,7 @@ from onnxhub._encoder import Encoder
 from onnxhub._model import Model
 from onnxhub._postprocessor import ItemT
 from onnxhub._text import positive, require_inputs
-from onnxhub._windows import room, truncate
+from onnxhub._windows import truncate, truncate_one
 from onnxhub.backend.tokenizer import UNLIMITED
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
@@ -182,11 +182,8 @@ def kept(sequences: NDArray[np.int8], how: str, max_length: int | None, side: st
         return np.arange(size)
     if how == "longest_first":
         return truncate(sequences, max_length, side)
-    text = 0 if how == "only_first" else 1
-    width = room(sequences, text, max_length)
-    if width <= 0:
+    positions = truncate_one(sequences, 0 if how == "only_first" else 1, max_length, side)
+    if not len(positions):
         msg = f"the text that truncation={how!r} cuts is too short to bring {size} tokens down to {max_length}"
         raise InvalidInputError(msg)
-    own = np.flatnonzero(sequences == text)
-    dropped = own[width:] if side == "right" else own[: len(own) - width]
-    return np.delete(np.arange(size), dropped)
+    return positions
