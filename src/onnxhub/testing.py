@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens"]
 
-CLS, SEP = 0, 1
+CLS, SEP, MASK = 0, 1, 2
 CANNED = Source(revision=None, file="", reason="canned", dtype="fp32", provider="canned")
 
 ModelT = TypeVar("ModelT", bound="Model[Any, Any, Any]")
@@ -59,17 +59,17 @@ class CannedTokens:
 
 @dataclass(frozen=True)
 class CannedTokenizer:
-    """Splits at spaces; a word's id is the order in which it was first seen, from 2."""
+    """Splits at spaces; a word's id is the order in which it was first seen, from 3; ``[MASK]`` is a mask, with id 2."""
 
     max_length: int | None = None
-    vocabulary: dict[str, int] = field(default_factory=lambda: {"[CLS]": CLS, "[SEP]": SEP})
+    vocabulary: dict[str, int] = field(default_factory=lambda: {"[CLS]": CLS, "[SEP]": SEP, "[MASK]": MASK})
     padding_side: str = "right"
     truncation_side: str = "right"
     has_offsets: bool = True
     marks_subwords: bool = False
     cls_token_id: int | None = CLS
     unk_token_id: int | None = None
-    mask_token_id: int | None = None
+    mask_token_id: int | None = MASK
     padding: Mapping[str, int] = field(default_factory=dict)
 
     def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[CannedTokens]:
@@ -79,8 +79,8 @@ class CannedTokenizer:
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """The words of ids."""
-        words = list(self.vocabulary)
-        return [words[index] for index in ids]
+        words = dict(enumerate(self.vocabulary))
+        return [words.get(index, "") for index in ids]
 
     def join(self, tokens: Sequence[str]) -> str:
         """Words with spaces between them."""
