@@ -142,7 +142,8 @@ def load(
     A model that was loaded before needs no network; ``refresh`` asks for what is new.
 
     Args:
-        task: The name or alias of a task (``"text-classification"``, ``"ner"``, ...), or a ``Task`` object.
+        task: The name or alias of a task (``"text-classification"``, ``"ner"``, ...), or a ``Task`` object; ``"auto"``
+            leaves it to what the model says of itself (``model.info.task_reason`` tells what that was).
         model_id: Hub id or local folder; None takes the task's default model.
         provider: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"tensorrt"``, ``"openvino"``, ... or ONNX Runtime's full
             name. One name is strict: if it cannot run, that is an error. A sequence in order of preference, or
@@ -165,6 +166,7 @@ def load(
 
     Raises:
         UnknownTaskError: no such task.
+        UnclearTaskError: ``"auto"``, and the model does not say what it is for.
         ModelNotFoundError, NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: no such model or file.
         GatedModelError, OfflineError: the Hub does not give it.
         IntegrityError, UnsafeModelError: a file is damaged, or not safe to load.

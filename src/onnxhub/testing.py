@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxhub import tasks as _built_in  # noqa: F401  # importing them registers them
 from onnxhub._loading import Source, build_model, check_postprocessor
+from onnxhub._protocols import GraphInput
 from onnxhub._registry import Task, get_task
 from onnxhub.errors import InvalidInputError
 
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens"]
 
 CLS, SEP, MASK = 0, 1, 2
-CANNED = Source(revision=None, file="", reason="canned", dtype="fp32", provider="canned")
+CANNED = Source(
+    task_reason="it was asked for", revision=None, file="", reason="canned", dtype="fp32", provider="canned"
+)
 
 ModelT = TypeVar("ModelT", bound="Model[Any, Any, Any]")
 
@@ -152,6 +155,16 @@ class CannedBackend:
             size = len(next(iter(features.values())))
             found = {name: np.stack([np.asarray(values, np.float32)] * size) for name, values in self.outputs.items()}
         return {name: found[name] for name in outputs or found}
+
+    def inputs(self, part: str) -> Mapping[str, GraphInput]:
+        """The inputs, as if any array would do."""
+        del part
+        return {name: GraphInput(None, (None, None)) for name in self.input_names}
+
+    def arrays(self, part: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
+        """The canned outputs."""
+        del part
+        return self.run(features, ())
 
     def json(self, name: str) -> Mapping[str, object] | None:
         """One of ``files``."""

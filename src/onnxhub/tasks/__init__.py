@@ -1,6 +1,7 @@
 """The tasks, one file each; importing this package registers them. A new one is its file and a line here."""
 
 from onnxhub.tasks import (
+    custom,
     feature_extraction,
     fill_mask,
     multiple_choice,
@@ -13,6 +14,7 @@ from onnxhub.tasks import (
 )
 
 __all__ = [
+    "custom",
     "feature_extraction",
     "fill_mask",
     "multiple_choice",

@@ -180,6 +180,9 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
     def decode(self, rows: Outputs, item: FillMaskItem) -> list[list[MaskFill]]:
         """The best tokens of each mask, each mask by itself."""
         logits = rows["logits"][0]
+        if logits.ndim != 2 or len(logits) <= max(item.positions, default=-1):
+            problem = f"masks at the tokens {item.positions} for logits of shape {rows['logits'].shape}"
+            raise TaskMismatchError("the model", NAME, (problem,))
         return [
             self._filled(logits[position], item, span)
             for position, span in zip(item.positions, item.spans, strict=True)
@@ -187,6 +190,9 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
 
     def _filled(self, logits: NDArray[np.float32], item: FillMaskItem, span: tuple[int, int]) -> list[MaskFill]:
         scores = finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
+        if item.targets is not None and max(item.targets) >= len(scores):
+            problem = f"the tokenizer knows more tokens than the {len(scores)} that it has logits for"
+            raise TaskMismatchError("the model", NAME, (f"{problem}; the targets have the ids {item.targets}",))
         among = np.arange(len(scores)) if item.targets is None else np.array(item.targets)
         chosen = among[best(scores[among], self.top_k)].tolist()
         return [self._fill(self.vocabulary[index], float(scores[index]), item.text, span) for index in chosen]

@@ -10,11 +10,11 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import best, finite
-from onnxhub._postprocessor import Postprocessor
+from onnxhub._postprocessor import Postprocessor, of_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
 from onnxhub._windows import truncate
-from onnxhub.errors import InvalidInputError
+from onnxhub.errors import InvalidInputError, TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +130,12 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
 
     def decode(self, rows: Outputs, item: SparseEmbeddingItem) -> SparseEmbedding:
         """The weights that are not zero, by ascending index."""
-        weights = finite(self.weights(rows["logits"][0, : item.length]), "weights")
+        logits = rows["logits"][0]
+        if logits.ndim != 2 or len(logits) < item.length:
+            problem = f"{item.length} tokens for logits of shape {rows['logits'].shape}"
+            raise TaskMismatchError("the model", NAME, (problem,))
+        made = self.weights(logits[: item.length])
+        weights = finite(of_shape(made, logits.shape[1:], f"{type(self).__name__}.weights"), "weights")
         heaviest = np.array(best(weights, self.top_k), np.intp)
         kept = np.sort(heaviest[weights[heaviest] > 0])
         return SparseEmbedding(tuple(kept.tolist()), tuple(weights[kept].tolist()))

@@ -156,7 +156,8 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
         if rows["logits"].shape != (item.rows, 1):
             problem = f"{item.rows} documents for logits of shape {rows['logits'].shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
-        logits = rows["logits"][:, 0]
+        # The logit is a part of the result, and the sigmoid of an infinite one looks sound.
+        logits = finite(rows["logits"][:, 0], "logits")
         scores = finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
         # By the logits where scores are equal: a sigmoid is 1.0 for all large ones.
         order = np.lexsort((-logits, -scores)).tolist()[: self.top_k]
@@ -212,7 +213,10 @@ def activation_of(backend: Backend) -> Activation:
     found: dict[str, Activation] = {"Sigmoid": "sigmoid", "Identity": "none"}
     kind = str(named).rpartition(".")[2]
     if kind not in found:
-        problem = f"its activation is {named}, and only a sigmoid, or none, keeps the order of the logits for sure"
+        problem = (
+            f"its config.json wants the activation {named}, and only Sigmoid and Identity are known; to have the "
+            "logits as scores, pass postprocessor=onnxhub.TextRankingPostprocessor(activation='none')"
+        )
         raise TaskMismatchError(backend.model_id, NAME, (problem,))
     return found[kind]
 

@@ -11,7 +11,7 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax
-from onnxhub._postprocessor import Postprocessor, labels_of
+from onnxhub._postprocessor import Postprocessor, labels_of, of_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, warn_cut
 from onnxhub._windows import truncate_one
@@ -130,7 +130,10 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
         """
         labels = labels_of(backend)
         if _named(labels, "entail") is None:
-            problem = f"none of its labels begins with 'entail': {', '.join(labels)}; it was not trained on entailment"
+            problem = (
+                f"none of its labels begins with 'entail': {', '.join(labels)}; if it was trained on entailment all "
+                "the same, name them: postprocessor=onnxhub.ZeroShotPostprocessor(labels=(..., 'entailment'))"
+            )
             raise TaskMismatchError(backend.model_id, NAME, (problem,))
         return cls(labels)
 
@@ -139,7 +142,7 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
 
         Yin et al., 2019, https://arxiv.org/abs/1909.00161: a label is as likely as its sentence is entailed.
         """
-        entailment = _named(self.labels, "entail") or 0
+        entailment = self._entailment()
         if self.multi_label or len(logits) == 1:
             return softmax(logits[:, [self._contradiction(), entailment]])[:, 1]
         return softmax(logits[:, entailment])
@@ -150,7 +153,14 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
         if logits.ndim != 2 or logits.shape[1] != len(self.labels):
             problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
-        return ranked(item.candidates, finite(self.scores(logits)), self.top_k)
+        scores = of_shape(self.scores(logits), logits.shape[:1], f"{type(self).__name__}.scores")
+        return ranked(item.candidates, finite(scores), self.top_k)
+
+    def _entailment(self) -> int:
+        found = _named(self.labels, "entail")
+        if found is None:
+            raise InvalidOptionError("labels", self.labels, "the model's labels, one of which begins with 'entail'")
+        return found
 
     def _contradiction(self) -> int:
         found = _named(self.labels, "contradict", "not_entail", "not entail", "non_entail", "no_entail")
