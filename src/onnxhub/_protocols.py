@@ -135,6 +135,11 @@ class Tokenizer(Protocol):
         ...
 
     @property
+    def pad_token_id(self) -> int | None:
+        """The padding token's id, where the tokenizer has one."""
+        ...
+
+    @property
     def marks_subwords(self) -> bool:
         """Whether continuing subwords are marked, as by WordPiece's ``##``."""
         ...
@@ -147,8 +152,16 @@ class Tokenizer(Protocol):
         """The tokens of ids, as the vocabulary spells them."""
         ...
 
+    def ids(self, tokens: Sequence[str]) -> list[int | None]:
+        """The ids of tokens; None for one that is not in the vocabulary."""
+        ...
+
     def join(self, tokens: Sequence[str]) -> str:
         """Tokens back to text, as the tokenizer's decoder does."""
+        ...
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
+        """Ids back to text; without special tokens, if they are to be skipped."""
         ...
 
 

@@ -73,6 +73,7 @@ class CannedTokenizer:
     cls_token_id: int | None = CLS
     unk_token_id: int | None = None
     mask_token_id: int | None = MASK
+    pad_token_id: int | None = None
     padding: Mapping[str, int] = field(default_factory=dict)
 
     def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[CannedTokens]:
@@ -85,9 +86,17 @@ class CannedTokenizer:
         words = dict(enumerate(self.vocabulary))
         return [words.get(index, "") for index in ids]
 
+    def ids(self, tokens: Sequence[str]) -> list[int | None]:
+        """The ids of words that were seen before."""
+        return [self.vocabulary.get(token) for token in tokens]
+
     def join(self, tokens: Sequence[str]) -> str:
         """Words with spaces between them."""
         return " ".join(tokens)
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
+        """The words of ids, with spaces between them."""
+        return self.join(self.tokens([index for index in ids if index > MASK or not skip_special]))
 
     def _encode(self, first: str, second: str | None) -> CannedTokens:
         rows = [(CLS, 0, -1, -1, (0, 0))]

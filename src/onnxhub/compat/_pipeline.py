@@ -1,11 +1,11 @@
-"""What the four pipelines share: options at construction and at the call, one input, lists and generators."""
+"""What the pipelines share: options at construction and at the call, one input, lists and generators."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 
@@ -31,9 +31,17 @@ if TYPE_CHECKING:
     transformers' does, so that no narrower type would be true."""
     Truncation: TypeAlias = bool | str | None
 
-__all__ = ["CutEncoder", "Pipeline", "declared_length", "kept", "strategy"]
+__all__ = ["CutEncoder", "Pipeline", "TokenizerKwargs", "declared_length", "kept", "strategy", "tokenizer_fields"]
 
 STRATEGIES = ("longest_first", "only_first", "only_second", "do_not_truncate")
+
+
+class TokenizerKwargs(TypedDict, total=False):
+    """What may be passed on to the tokenizer."""
+
+    truncation: Truncation
+    max_length: int | None
+    padding: bool | str | None
 
 
 class Pipeline:
@@ -46,6 +54,8 @@ class Pipeline:
     """Names of the options, at construction and at the call."""
     encoder: ClassVar[type[Encoder[Any, Any]]]
     postprocessor: ClassVar[type[Postprocessor[Any, Any]]]
+    loaded_with: ClassVar[type[Postprocessor[Any, Any]] | None] = None
+    """What ``model`` itself is loaded with; None: its task's own."""
 
     def __init__(
         self, model: Model[Any, Any, Any], options: Mapping[str, object] | None = None, batch_size: int | None = None
@@ -129,6 +139,18 @@ class CutEncoder(Encoder[Any, ItemT]):
         how = strategy(self.truncation, self.max_length, self.padding)
         limit = self.longest if self.max_length is None else self.max_length
         return kept(tokens.sequences, how, limit, self.tokenizer.truncation_side)
+
+
+def tokenizer_fields(option: str, given: Mapping[str, Any] | None) -> dict[str, object]:
+    """Fields of a ``CutEncoder`` for the tokenizer's arguments that were given as the value of this option.
+
+    Raises:
+        InvalidOptionError: it has others.
+    """
+    known = TokenizerKwargs.__annotations__
+    for name in (given or {}).keys() - known.keys():
+        raise InvalidOptionError(option, name, f"keys {', '.join(known)}", tuple(known))
+    return dict(given or {})
 
 
 def as_iterator(inputs: Json) -> Iterator[object] | None:
