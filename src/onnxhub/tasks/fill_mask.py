@@ -13,7 +13,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import best, finite, softmax
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets
+from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, require_vocabulary
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class FillMaskItem:
     positions: tuple[int, ...]
     """Of the masks, among the tokens of the row."""
     spans: tuple[tuple[int, int], ...]
-    """Of the masks, in characters of the text."""
+    """Of the masks, in characters of the text; with the white space before one that is no token of its own, where a
+    token's text says whether there is a space before it."""
     targets: tuple[int, ...] | None = None
     """Ids of the only tokens that compete; None: all."""
 
@@ -86,7 +87,12 @@ class FillMaskEncoder(Encoder[str, FillMaskItem]):
         named = self.targets
         if named is None:
             return
-        if isinstance(named, str) or not named or not all(isinstance(word, str) and word for word in named):
+        if (
+            isinstance(named, str)
+            or not isinstance(named, Sequence)
+            or not named
+            or not all(isinstance(word, str) and word for word in named)
+        ):
             raise InvalidOptionError("targets", named, "a list of words, or None for the whole vocabulary")
         self._target_ids()
 
@@ -95,8 +101,9 @@ class FillMaskEncoder(Encoder[str, FillMaskItem]):
         """Takes the model's tokenizer and its graph's input names.
 
         Raises:
-            TaskMismatchError: the tokenizer has no mask.
+            TaskMismatchError: the tokenizer has no mask, or the graph does not give logits for the vocabulary.
         """
+        require_vocabulary(backend, NAME)
         tokenizer = require_offsets(backend, NAME)
         if tokenizer.mask_token_id is None:
             raise TaskMismatchError(backend.model_id, NAME, ("its tokenizer has no mask token",))
@@ -121,9 +128,17 @@ class FillMaskEncoder(Encoder[str, FillMaskItem]):
         if not positions:
             msg = f"the text has no mask; this model's is written {self.mask}"
             raise InvalidInputError(msg, index)
-        spans = tuple((int(start), int(end)) for start, end in tokens.offsets[positions])
+        spans = tuple(self._span(text, tokens, position) for position in positions)
         rows = graph_rows(tokens, [np.arange(len(tokens))], self.inputs)
         return Encoded(rows, FillMaskItem(text, tuple(positions), spans, targets))
+
+    def _span(self, text: str, tokens: Tokens, position: int) -> tuple[int, int]:
+        """Characters of a mask; its token may include the spaces around it."""
+        offsets = tokens.offsets
+        start, end = trim(text, *offsets[position].tolist())
+        if self.tokenizer.marks_subwords or position == 0 or tokens.sequences[position - 1] != 0:
+            return start, end
+        return max(int(offsets[position - 1, 1]), len(text[:start].rstrip())), end
 
     def _target_ids(self) -> tuple[int, ...]:
         """The one token of each target, as it is written within a text.
@@ -139,7 +154,9 @@ class FillMaskEncoder(Encoder[str, FillMaskItem]):
             known = next((one for one in ids if len(one) == 1 and one[0] != self.tokenizer.unk_token_id), None)
             if known is None:
                 pieces = ", ".join(map(repr, self.tokenizer.tokens(ids[-1].tolist())))
-                expected = f"words that are one token of the model's vocabulary each; {word!r} is {pieces or 'none'}"
+                expected = (
+                    f"words that are one token of the model's vocabulary each; {word!r} is {pieces or 'no token'}"
+                )
                 raise InvalidOptionError("targets", self.targets, expected)
             found.append(int(known[0]))
         return tuple(dict.fromkeys(found))
@@ -198,11 +215,14 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
         return [self._fill(self.vocabulary[index], float(scores[index]), item.text, span) for index in chosen]
 
     def _fill(self, token: str, score: float, text: str, span: tuple[int, int]) -> MaskFill:
-        before, after = text[: span[0]], text[span[1] :]
+        before, mask, after = text[: span[0]], text[span[0] : span[1]], text[span[1] :]
         if token.startswith("##"):  # WordPiece's mark of a token that continues the word before it
             return MaskFill(token, score, before.rstrip() + token.removeprefix("##") + after)
-        apart = token.startswith(" ") and before and not before[-1].isspace()
-        return MaskFill(token.strip(), score, f"{before}{' ' * bool(apart)}{token.strip()}{after}")
+        space = ""
+        if token.startswith(" "):
+            found = mask[: len(mask) - len(mask.lstrip())]
+            space = found or " " * bool(before and not before[-1].isspace())
+        return MaskFill(token.strip(), score, f"{before}{space}{token.strip()}{after}")
 
 
 @dataclass(frozen=True)
@@ -222,7 +242,9 @@ class Vocabulary(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
             return [self[one] for one in range(*index.indices(self.size))]
-        return self.tokenizer.join(self.tokenizer.tokens([index]))
+        # Some decoders drop the space before the first token, so the mask goes before, where a space tells of a word.
+        (mask, token), join = self.tokenizer.tokens([self.tokenizer.mask_token_id or 0, index]), self.tokenizer.join
+        return join([token]) if self.tokenizer.marks_subwords else join([mask, token]).removeprefix(join([mask]))
 
 
 class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]]]"]):

@@ -98,7 +98,7 @@ class MultipleChoiceEncoder(Encoder["PromptChoices", MultipleChoiceItem]):
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
         """Takes the model's tokenizer and its graph's input names."""
-        return cls(backend.tokenizer, require_inputs(backend, NAME))
+        return cls(backend.tokenizer, require_inputs(backend, NAME, axes=3))
 
     def __call__(self, inputs: Sequence[PromptChoices]) -> list[Encoded[MultipleChoiceItem]]:
         """One item an input."""
@@ -111,21 +111,26 @@ class MultipleChoiceEncoder(Encoder["PromptChoices", MultipleChoiceItem]):
         )
         return [
             Encoded(
-                [collate([self._pair(next(tokens), index) for _ in choices], self.tokenizer.padding)],
+                [
+                    collate(
+                        [self._pair(next(tokens), place, index) for place in range(len(choices))],
+                        self.tokenizer.padding,
+                    )
+                ],
                 MultipleChoiceItem(choices),
             )
             for index, (_, choices) in enumerate(checked)
         ]
 
-    def _pair(self, tokens: Tokens, index: int) -> Features:
+    def _pair(self, tokens: Tokens, place: int, index: int) -> Features:
         limit = self.tokenizer.max_length
         positions = np.arange(len(tokens))
         if limit is not None and len(tokens) > limit:
-            warn_cut(limit, " for a prompt and a choice")
             positions = truncate_one(tokens.sequences, 0, limit, self.tokenizer.truncation_side)
             if not len(positions):
-                msg = f"a choice alone fills the {limit} tokens that the model takes"
+                msg = f"the choice {place} alone fills the {limit} tokens that the model takes"
                 raise InvalidInputError(msg, index)
+            warn_cut(limit, " for a prompt and a choice")
         return graph_rows(tokens, [positions], self.inputs)[0]
 
 

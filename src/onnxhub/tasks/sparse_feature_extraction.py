@@ -12,7 +12,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import best, finite
 from onnxhub._postprocessor import Postprocessor, of_shape
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, require_vocabulary, warn_cut
 from onnxhub._windows import truncate
 from onnxhub.errors import InvalidInputError, TaskMismatchError
 
@@ -82,7 +82,12 @@ class SparseEmbeddingEncoder(Encoder[str, SparseEmbeddingItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Takes the model's tokenizer and its graph's input names.
+
+        Raises:
+            TaskMismatchError: the graph does not give logits for the vocabulary.
+        """
+        require_vocabulary(backend, NAME)
         return cls(backend.tokenizer, require_inputs(backend, NAME))
 
     def __call__(self, inputs: Sequence[str]) -> list[Encoded[SparseEmbeddingItem]]:

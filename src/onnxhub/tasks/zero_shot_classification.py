@@ -13,7 +13,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of, of_shape
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._text import as_text, graph_rows, positive, require_inputs, shortened, warn_cut
 from onnxhub._windows import truncate_one
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.text_classification import Classification, ranked
@@ -77,19 +77,25 @@ class ZeroShotEncoder(Encoder[str, ZeroShotItem]):
         )  # all pairs of the call at once
         size, item = len(hypotheses), ZeroShotItem(tuple(self.candidates))
         return [
-            Encoded([self._row(one, index) for one in tokens[index * size : (index + 1) * size]], item)
+            Encoded(
+                [
+                    self._row(one, label, index)
+                    for one, label in zip(tokens[index * size : (index + 1) * size], self.candidates, strict=True)
+                ],
+                item,
+            )
             for index in range(len(texts))
         ]
 
-    def _row(self, tokens: Tokens, index: int) -> Features:
+    def _row(self, tokens: Tokens, label: str, index: int) -> Features:
         limit = self.tokenizer.max_length
         positions = np.arange(len(tokens))
         if limit is not None and len(tokens) > limit:
-            warn_cut(limit, " beside the label")
             positions = truncate_one(tokens.sequences, 0, limit, self.tokenizer.truncation_side)
             if not len(positions):
-                msg = f"the template with the label alone fills the {limit} tokens that the model takes"
+                msg = f"the template with the label {shortened(label)} alone fills the {limit} tokens that the model takes"
                 raise InvalidInputError(msg, index)
+            warn_cut(limit, " beside the label")
         return graph_rows(tokens, [positions], self.inputs)[0]
 
 
