@@ -13,7 +13,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import best, finite, softmax
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, require_vocabulary
+from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, require_vocabulary, trim
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
