@@ -19,7 +19,7 @@ __all__ = ["choose"]
 @overload
 def choose(
     prompt: str,
-    choices: Sequence[str],
+    choices: Sequence[str] | Column,
     *,
     model: ModelId = ...,
     provider: Provider = ...,
@@ -40,7 +40,7 @@ def choose(
 ) -> list[Choice]: ...
 def choose(
     prompt: object,
-    choices: Sequence[str] | None = None,
+    choices: Sequence[str] | Column | None = None,
     *,
     model: ModelId = None,
     provider: Provider = "cpu",

@@ -19,7 +19,7 @@ __all__ = ["rerank"]
 @overload
 def rerank(
     query: str,
-    documents: Sequence[str],
+    documents: Sequence[str] | Column,
     *,
     model: ModelId = ...,
     provider: Provider = ...,
@@ -40,7 +40,7 @@ def rerank(
 ) -> list[list[Ranked]]: ...
 def rerank(
     query: object,
-    documents: Sequence[str] | None = None,
+    documents: Sequence[str] | Column | None = None,
     *,
     model: ModelId = None,
     provider: Provider = "cpu",

@@ -18,6 +18,8 @@ from onnxhub.cli._reading import argument, read_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import RenderableType
+
     from onnxhub import MaskFill
 
 __all__ = ["fill_mask"]
@@ -73,5 +75,8 @@ def fill_mask(
 
 def _drawn(masks: Sequence[Sequence[MaskFill]]) -> Group:
     width = max(cell_len(one.token) for fills in masks for one in fills)
-    lines = [[Line(one.score, Text(one.text), one.token, width) for one in fills] for fills in masks]
-    return Group(*(part for fills in lines for part in (*fills, Text())))
+    parts: list[RenderableType] = []
+    for fills in masks:
+        parts += [Line(one.score, Text(one.text), one.token, width) for one in fills]
+        parts.append(Text())
+    return Group(*parts)

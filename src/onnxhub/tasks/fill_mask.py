@@ -211,7 +211,7 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
             problem = f"the tokenizer knows more tokens than the {len(scores)} that it has logits for"
             raise TaskMismatchError("the model", NAME, (f"{problem}; the targets have the ids {item.targets}",))
         among = np.arange(len(scores)) if item.targets is None else np.array(item.targets)
-        chosen = among[best(scores[among], self.top_k)].tolist()
+        chosen: list[int] = among[best(scores[among], self.top_k)].tolist()
         return [self._fill(self.vocabulary[index], float(scores[index]), item.text, span) for index in chosen]
 
     def _fill(self, token: str, score: float, text: str, span: tuple[int, int]) -> MaskFill:
