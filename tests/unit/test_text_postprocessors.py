@@ -85,9 +85,7 @@ def test_what_is_not_finite(name: str, value: float) -> None:
     """An error with the index of the item, wherever in its logits it is."""
     decode, logits, item = GOOD[name]
     places = list(np.ndindex(np.shape(logits)))
-    if (
-        name == "zero-shot"
-    ):  # only this logit of a candidate counts
+    if name == "zero-shot":  # only this logit of a candidate counts
         places = [place for place in places if place[-1] == 2]
     if name == "fill-mask":
         places = [place for place in places if place[-2] == 1]
