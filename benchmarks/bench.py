@@ -44,13 +44,13 @@ ZERO_SHOT = {
 }
 RERANK = {
     "by_onnxhub": "onnxhub",
-    "sentence_transformers": 'sentence-transformers\' `CrossEncoder(..., backend="onnx")`',
+    "by_sentence_transformers": 'sentence-transformers\' `CrossEncoder(..., backend="onnx")`',
 }
 WORDS = 20_000
 TEXTS, DOCUMENTS = 12, 100
 TINY, DISTILBERT, NLI, RERANKER = "tiny-classifier", "distilbert-classifier", "distilbert-nli", "minilm-reranker"
 ANSWERER, TAGGER = "tiny-answerer", "tiny-tagger"
-APART = 1e-3
+APART = 1e-4
 """How far scores may be apart for two programs to have done the same."""
 
 

@@ -37,6 +37,8 @@ class Spec:
     """The beginning of the names of transformers' classes."""
     torch: bool = False
     """Whether torch's weights lie beside the ONNX file."""
+    spread: float = 0.02
+    """Standard deviation of the weights; with transformers' own, all texts get nearly the same scores."""
 
 
 def _specs() -> dict[str, Spec]:
@@ -51,8 +53,8 @@ def _specs() -> dict[str, Spec]:
         "tiny-classifier": Spec(*classifier, *tiny),
         "tiny-answerer": Spec(*answerer, *tiny),
         "tiny-tagger": Spec(*tagger, *tiny),
-        "distilbert-nli": Spec(*nli, *distilbert, torch=True),
-        "minilm-reranker": Spec(*reranker, *minilm, family="Bert"),
+        "distilbert-nli": Spec(*nli, *distilbert, torch=True, spread=0.1),
+        "minilm-reranker": Spec(*reranker, *minilm, family="Bert", spread=0.1),
     }
 
 
@@ -106,6 +108,7 @@ def _model(spec: Spec, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
         num_hidden_layers=spec.layers,
         hidden_size=spec.width,
         num_attention_heads=spec.heads,
+        initializer_range=spec.spread,
         **{"hidden_dim" if spec.family == "DistilBert" else "intermediate_size": 4 * spec.width},
         **(labels if spec.labels else {}),
     )
