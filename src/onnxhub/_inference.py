@@ -38,6 +38,11 @@ ARCHITECTURES: Final[Mapping[str, str]] = {
     "Model": "feature-extraction",
 }
 """End of an architecture's name -> task; the first that fits."""
+SOUND: Final = frozenset({
+    "data2vec-audio", "hubert", "sew", "sew-d", "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-bert",
+    "wav2vec2-conformer", "wavlm",
+})  # fmt: skip
+"""Model types whose sequence is one of samples: their classifiers have the name that those of texts have."""
 REFINED: Final[Mapping[str, tuple[str, ...]]] = {
     "text-classification": ("zero-shot-classification", "text-ranking"),
     "fill-mask": ("sparse-feature-extraction",),
@@ -125,6 +130,8 @@ def _by_architecture(config: Mapping[str, object], card_tag: Callable[[], str | 
         task = next((task for end, task in ARCHITECTURES.items() if name.endswith(end)), None)
         if task is None:
             continue
+        if task == "text-classification" and config.get("model_type") in SOUND:
+            return Inferred("audio-classification", f"config.json says {name}, of a {config['model_type']}")
         tag = card_tag() if task in REFINED else None
         if tag in REFINED.get(task, ()):
             return Inferred(str(tag), f"its card says {tag}, and config.json {name}")
