@@ -43,9 +43,9 @@ test-oldest: .venv-oldest/.dev
 test-gpu: .venv/.dev
 	$(FULL) -m pytest -m gpu
 
-## bench: measure against the peers, and write docs/benchmarks.md
+## bench: measure against the peers, and write docs/benchmarks.md; ONLY=zero-shot,rerank prints some sections instead
 bench: .venv/.dev .venv-light/.dev
-	$(FULL) -m benchmarks --full $(FULL) --light $(LIGHT)
+	$(FULL) -m benchmarks --full $(FULL) --light $(LIGHT) $(if $(ONLY),--only $(ONLY))
 
 ## docs: build the documentation into site/
 docs: .venv/.docs

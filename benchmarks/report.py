@@ -11,16 +11,17 @@ if TYPE_CHECKING:
 INTRODUCTION = """\
 # Benchmarks
 
-onnxhub beside a script written by hand with tokenizers and ONNX Runtime, and beside optimum's pipeline: the same ONNX
-files, the same texts, one machine. Programs are run in turn, round after round, in new processes, and the tables show
-medians. Ratios travel to other machines better than times do.
+onnxhub beside a script written by hand with tokenizers and ONNX Runtime, and beside the pipelines of optimum and
+transformers and the CrossEncoder of sentence-transformers: the same ONNX files, the same texts, one machine. Programs
+are run in turn, round after round, in new processes, and the tables show medians. Ratios travel to other machines
+better than times do.
 
 This page is written by `make bench`, which runs `python -m benchmarks --full PYTHON --light PYTHON`: the first
 interpreter has optimum, transformers and torch, the second has numpy, tokenizers, huggingface_hub and onnxruntime
 alone. The models have random weights, which cost as much as trained ones: `distilbert` is of the size of DistilBERT
-(6 layers, 768 wide, 66 million parameters, 255 MiB in fp32), `tiny` has 2 layers and is 128 wide, so that what is
-measured is the code around the model. Both have the vocabulary of bert-base-uncased. ONNX Runtime's options are its
-defaults in all programs but onnxhub's.
+(6 layers, 768 wide, 66 million parameters, 255 MiB in fp32), `minilm` of that of MiniLM (6 layers, 384 wide), and
+`tiny` has 2 layers and is 128 wide, so that what is measured is the code around the model. All have the vocabulary of
+bert-base-uncased. ONNX Runtime's options are its defaults in all programs but onnxhub's.
 """
 SECTIONS = {
     "cold": (
@@ -43,6 +44,20 @@ files are in the disk's cache. Memory is the most that was resident.""",
 How long it takes, and how far the process grows at its highest. The parts are measured in processes of their own:
 tokenising the document into arrays, and one batch through the same session. The call should need no more memory than
 these two together.""",
+    ),
+    "zero-shot": (
+        "Labels that are named at the call",
+        """\
+All texts in one call, on a loaded model, in the full install; texts of 5 to 200 words, each with ten labels, so that
+there are ten pairs of a text and a label for each. transformers' pipeline runs one pair after another unless it is
+told a batch size; the targets are against the pipeline as one writes it, and the rows with `batch_size=10`, a text's
+pairs together, show what is left of it. Before anything is compared, all programs must give the same scores.""",
+    ),
+    "rerank": (
+        "Documents ranked for a query",
+        """\
+All documents in one call, on a loaded model, in the full install; documents of 5 to 200 words. sentence-transformers
+sorts them by length, and runs batches of 32 over the same ONNX file. Both programs must give the same scores.""",
     ),
 }
 

@@ -6,6 +6,7 @@ import random
 
 SHORT = "Using ONNX models with Hugging Face is quite easy!"
 QUESTION = "Who wrote the first program?"
+TOPICS = ("sport", "politics", "business", "science", "health", "travel", "music", "law", "weather", "education")
 
 WORDS = """
     the of and to in was is for with that it on by from a an first program engine machine wrote published letter London
@@ -17,7 +18,17 @@ WORDS = """
 
 def document(words: int) -> str:
     """Sentences of plain English words, so many in all."""
-    chance = random.Random(0)
+    return _text(words, random.Random(0))
+
+
+def mixed(number: int, longest: int = 200, shortest: int = 5) -> list[str]:
+    """So many texts whose lengths differ as those of real ones do: as many from 5 to 10 words as from 100 to 200."""
+    chance = random.Random(number)
+    lengths = [round(shortest * (longest / shortest) ** chance.random()) for _ in range(number)]
+    return [_text(words, chance) for words in lengths]
+
+
+def _text(words: int, chance: random.Random) -> str:
     left, sentences = words, []
     while left:
         sentence = chance.choices(WORDS, k=min(left, chance.randint(6, 24)))

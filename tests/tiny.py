@@ -70,6 +70,8 @@ SPECIAL_TOKENS: Mapping[str, str] = {
 LABELS: Mapping[str, tuple[str, ...]] = {
     "text-classification": ("NEGATIVE", "NEUTRAL", "POSITIVE"),
     "token-classification": ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"),
+    "zero-shot-classification": ("contradiction", "neutral", "entailment"),
+    "text-ranking": ("LABEL_0",),
 }
 
 ARCHITECTURES: Mapping[str, str] = {
@@ -78,7 +80,14 @@ ARCHITECTURES: Mapping[str, str] = {
     "question-answering": "BertForQuestionAnswering",
     "feature-extraction": "BertModel",
     "fill-mask": "BertForMaskedLM",
+    "zero-shot-classification": "BertForSequenceClassification",
+    "text-ranking": "BertForSequenceClassification",
+    "multiple-choice": "BertForMultipleChoice",
+    "sparse-feature-extraction": "BertForMaskedLM",
 }
+
+_OF_SEQUENCES = ("text-classification", "zero-shot-classification", "text-ranking", "multiple-choice")
+_OF_WORDS = ("fill-mask", "sparse-feature-extraction")
 
 _SHARDS = 3
 _SPLIT = 6
@@ -327,22 +336,25 @@ def _draw(random: np.random.Generator, scale: float, *shape: int) -> Array:
 
 def _head_width(spec: Spec) -> int:
     """Give the number of columns that the task's last product has."""
-    widths = {"question-answering": 2, "fill-mask": spec.vocabulary, "feature-extraction": spec.hidden}
-    return widths.get(spec.task, spec.labels)
+    widths = {"question-answering": 2, "feature-extraction": spec.hidden, "multiple-choice": 1}
+    return widths.get(spec.task, spec.vocabulary if spec.task in _OF_WORDS else spec.labels)
 
 
 def _graph(spec: Spec, weights: Mapping[str, Array], *, half: bool) -> onnx.ModelProto:
     """Assemble the model from its nodes, its weights and its typed inputs and outputs."""
     kind, float_type = (np.float16, _FLOAT["fp16"]) if half else (np.float32, _FLOAT["fp32"])
     nodes = [*_encoder_nodes(spec, float_type), *_head_nodes(spec)]
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if spec.token_type_ids else [])]
+    axes = ["batch", "choices", "sequence"] if spec.task == "multiple-choice" else ["batch", "sequence"]
+    if spec.task == "multiple-choice":
+        nodes = [*_choice_nodes(names), *nodes]
     used = {name for node in nodes for name in node.input}
     tensors = {name: value.astype(kind) for name, value in weights.items() if name in used}
     tensors |= {name: value for name, value in _constants(kind).items() if name in used}
-    inputs = ["input_ids", "attention_mask", *(["token_type_ids"] if spec.token_type_ids else [])]
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"]) for name in inputs],
+        [helper.make_tensor_value_info(name, TensorProto.INT64, axes) for name in names],
         [helper.make_tensor_value_info(name, float_type, shape) for name, shape in _outputs(spec).items()],
         [numpy_helper.from_array(value, name) for name, value in tensors.items()],
     )
@@ -360,22 +372,40 @@ def _constants(kind: type[np.floating[Any]]) -> dict[str, Array]:
         "axis_1": np.array([1], np.int64),
         "axis_last": np.array([-1], np.int64),
         "tiny_float": np.array(1e-6, kind),
+        "axes_of_choices": np.array([0, 1], np.int64),
+        "any": np.array([-1], np.int64),
     }
+
+
+def _choice_nodes(names: Sequence[str]) -> list[onnx.NodeProto]:
+    """Turn inputs (batch, choices, sequence) into rows (batch * choices, sequence)."""
+    node = helper.make_node
+    return [
+        node("Shape", ["input_ids"], ["choices_shape"]),
+        node("Gather", ["choices_shape", "axis_last"], ["choices_length"]),
+        node("Concat", ["any", "choices_length"], ["rows_shape"], axis=0),
+        node("Gather", ["choices_shape", "axes_of_choices"], ["logits_shape"]),
+        *(node("Reshape", [name, "rows_shape"], [f"{name}_rows"]) for name in names),
+    ]
 
 
 def _encoder_nodes(spec: Spec, float_type: int) -> list[onnx.NodeProto]:
     """Compute `hidden` = tanh(word and type @ mix + mean of the text @ context + place), blind to padding."""
     node = helper.make_node
+    ids, mask, types = (
+        f"{name}_rows" if spec.task == "multiple-choice" else name
+        for name in ("input_ids", "attention_mask", "token_type_ids")
+    )
     embedded = [node("Identity", ["word"], ["embedded"])]
     if spec.token_type_ids:
-        embedded = [node("Gather", ["types", "token_type_ids"], ["type"]), node("Add", ["word", "type"], ["embedded"])]
+        embedded = [node("Gather", ["types", types], ["type"]), node("Add", ["word", "type"], ["embedded"])]
     return [
-        node("Gather", ["words", "input_ids"], ["word"]),
+        node("Gather", ["words", ids], ["word"]),
         *embedded,
-        node("Cast", ["attention_mask"], ["mask_flat"], to=float_type),
+        node("Cast", [mask], ["mask_flat"], to=float_type),
         node("Unsqueeze", ["mask_flat", "axis_last"], ["mask"]),
         *_mean_nodes("embedded", "mean"),
-        node("CumSum", ["attention_mask", "one"], ["count"]),
+        node("CumSum", [mask, "one"], ["count"]),
         node("Sub", ["count", "one"], ["place_or_minus"]),
         node("Max", ["place_or_minus", "zero"], ["place"]),
         node("Gather", ["places", "place"], ["placed"]),
@@ -404,12 +434,14 @@ def _head_nodes(spec: Spec) -> list[onnx.NodeProto]:
     node = helper.make_node
     if spec.task == "feature-extraction":
         return _embedding_nodes(spec)
-    if spec.task == "text-classification":
+    if spec.task in _OF_SEQUENCES:
+        choices = spec.task == "multiple-choice"
         return [
             *_mean_nodes("hidden", "pooled"),
             node("Squeeze", ["pooled", "axis_1"], ["flat"]),
             node("MatMul", ["flat", "head"], ["unbiased"]),
-            node("Add", ["unbiased", "bias"], ["logits"]),
+            node("Add", ["unbiased", "bias"], ["row_logits" if choices else "logits"]),
+            *([node("Reshape", ["row_logits", "logits_shape"], ["logits"])] if choices else []),
         ]
     product = [node("MatMul", ["hidden", "head"], ["unbiased"])]
     if spec.task != "question-answering":
@@ -447,7 +479,9 @@ def _outputs(spec: Spec) -> dict[str, list[str | int]]:
         return {"token_embeddings": [*rows, spec.hidden], "sentence_embedding": ["batch", spec.hidden]}
     if spec.task == "feature-extraction":
         return {"last_hidden_state": [*rows, spec.hidden]}
-    if spec.task == "text-classification":
+    if spec.task == "multiple-choice":
+        return {"logits": ["batch", "choices"]}
+    if spec.task in _OF_SEQUENCES:
         return {"logits": ["batch", _head_width(spec)]}
     return {"logits": [*rows, _head_width(spec)]}
 

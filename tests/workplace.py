@@ -19,18 +19,26 @@ TEXTS = (
     "Ada Lovelace lived in London.",
     "a cat a kitten a dog tax law",
 )
+MORE_TEXTS = (*TEXTS, "Who won the match? sport law", "a cat eats a fish", "a [MASK] is no dog")
 # Random weights: the seeds are those whose answers agree with what the examples say.
 MODELS = {
-    "sentiment": ("text-classification", ("NEGATIVE", "POSITIVE"), 16, 0),
-    "qa": ("question-answering", None, 16, 119),
-    "ner": ("token-classification", ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"), 16, 29),
-    "embedder": ("feature-extraction", None, 384, 0),
+    "sentiment": ("text-classification", ("NEGATIVE", "POSITIVE"), TEXTS, 16, 0),
+    "qa": ("question-answering", None, TEXTS, 16, 119),
+    "ner": ("token-classification", ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"), TEXTS, 16, 29),
+    "embedder": ("feature-extraction", None, TEXTS, 384, 0),
+    "nli": ("zero-shot-classification", None, MORE_TEXTS, 16, 0),
+    "reranker": ("text-ranking", None, MORE_TEXTS, 16, 0),
+    "chooser": ("multiple-choice", None, MORE_TEXTS, 16, 0),
+    "masked": ("fill-mask", None, MORE_TEXTS, 16, 0),
 }
 ON_THE_HUB = {
     "Xenova/distilbert-base-uncased-finetuned-sst-2-english": "sentiment",
     "Xenova/distilbert-base-cased-distilled-squad": "qa",
     "Xenova/bert-base-multilingual-cased-ner-hrl": "ner",
     "Xenova/all-MiniLM-L6-v2": "embedder",
+    "Xenova/nli-deberta-v3-xsmall": "nli",
+    "Xenova/ms-marco-MiniLM-L-6-v2": "reranker",
+    "Xenova/distilbert-base-uncased": "masked",
     "org/name": "sentiment",
 }
 
@@ -46,8 +54,8 @@ class Workplace:
 @contextmanager
 def workplace(folder: Path) -> Iterator[Workplace]:
     """Make the folder, and run the Hub."""
-    for name, (task, labels, hidden, seed) in MODELS.items():
-        tiny.make_model(folder / "models" / name, task, labels=labels, texts=TEXTS, hidden=hidden, seed=seed)
+    for name, (task, labels, texts, hidden, seed) in MODELS.items():
+        tiny.make_model(folder / "models" / name, task, labels=labels, texts=texts, hidden=hidden, seed=seed)
     (folder / "reviews.txt").write_text("Quite easy!\nRather hard.\n", encoding="utf-8")
     with HubServer() as hub:
         for model_id, name in ON_THE_HUB.items():

@@ -21,18 +21,46 @@ if TYPE_CHECKING:
     from onnxhub._encoder import Encoded, Encoder
     from onnxhub._model import Model, ModelInfo
     from onnxhub._numeric import sigmoid, softmax
-    from onnxhub._one_liners import answer, classify, embed, similarity, tag, unload
+    from onnxhub._one_liners._models import unload
+    from onnxhub._one_liners.answer import answer
+    from onnxhub._one_liners.choose import choose
+    from onnxhub._one_liners.classify import classify
+    from onnxhub._one_liners.classify_zero_shot import classify_zero_shot
+    from onnxhub._one_liners.embed import embed, similarity
+    from onnxhub._one_liners.embed_sparse import embed_sparse
+    from onnxhub._one_liners.fill_mask import fill_mask
+    from onnxhub._one_liners.rerank import rerank
+    from onnxhub._one_liners.tag import tag
     from onnxhub._postprocessor import Postprocessor
     from onnxhub._protocols import Backend, Tokenizer, Tokens
     from onnxhub._registry import Task, list_tasks, register
     from onnxhub._text import TruncationWarning
     from onnxhub.compat import pipeline
     from onnxhub.tasks.feature_extraction import EmbeddingItem, EmbeddingPostprocessor, FeatureExtractionModel
+    from onnxhub.tasks.fill_mask import (
+        FillMaskItem,
+        FillMaskModel,
+        FillMaskPostprocessor,
+        MaskFill,
+    )
+    from onnxhub.tasks.multiple_choice import (
+        Choice,
+        ChoiceScore,
+        MultipleChoiceItem,
+        MultipleChoiceModel,
+        MultipleChoicePostprocessor,
+    )
     from onnxhub.tasks.question_answering import (
         Answer,
         QuestionAnsweringItem,
         QuestionAnsweringModel,
         QuestionAnsweringPostprocessor,
+    )
+    from onnxhub.tasks.sparse_feature_extraction import (
+        SparseEmbedding,
+        SparseEmbeddingItem,
+        SparseEmbeddingPostprocessor,
+        SparseFeatureExtractionModel,
     )
     from onnxhub.tasks.text_classification import (
         Classification,
@@ -41,11 +69,22 @@ if TYPE_CHECKING:
         LabelScore,
         TextClassificationModel,
     )
+    from onnxhub.tasks.text_ranking import (
+        Ranked,
+        TextRankingItem,
+        TextRankingModel,
+        TextRankingPostprocessor,
+    )
     from onnxhub.tasks.token_classification import (
         Entity,
         TokenClassificationItem,
         TokenClassificationModel,
         TokenClassificationPostprocessor,
+    )
+    from onnxhub.tasks.zero_shot_classification import (
+        ZeroShotClassificationModel,
+        ZeroShotItem,
+        ZeroShotPostprocessor,
     )
 
 __version__ = "0.1.0"
@@ -55,13 +94,37 @@ _HOMES = {
     "onnxhub._encoder": ("Encoded", "Encoder"),
     "onnxhub._model": ("Model", "ModelInfo"),
     "onnxhub._numeric": ("sigmoid", "softmax"),
-    "onnxhub._one_liners": ("answer", "classify", "embed", "similarity", "tag", "unload"),
+    "onnxhub._one_liners._models": ("unload",),
+    "onnxhub._one_liners.answer": ("answer",),
+    "onnxhub._one_liners.choose": ("choose",),
+    "onnxhub._one_liners.classify": ("classify",),
+    "onnxhub._one_liners.classify_zero_shot": ("classify_zero_shot",),
+    "onnxhub._one_liners.embed": ("embed", "similarity"),
+    "onnxhub._one_liners.embed_sparse": ("embed_sparse",),
+    "onnxhub._one_liners.fill_mask": ("fill_mask",),
+    "onnxhub._one_liners.rerank": ("rerank",),
+    "onnxhub._one_liners.tag": ("tag",),
     "onnxhub._postprocessor": ("Postprocessor",),
     "onnxhub._protocols": ("Backend", "Tokenizer", "Tokens"),
     "onnxhub._registry": ("Task", "list_tasks", "register"),
     "onnxhub._text": ("TruncationWarning",),
     "onnxhub.compat": ("pipeline",),
     "onnxhub.tasks.feature_extraction": ("EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"),
+    "onnxhub.tasks.fill_mask": (
+        "FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill",
+    ),
+    "onnxhub.tasks.multiple_choice": (
+        "Choice", "ChoiceScore", "MultipleChoiceItem", "MultipleChoiceModel", "MultipleChoicePostprocessor",
+    ),
+    "onnxhub.tasks.sparse_feature_extraction": (
+        "SparseEmbedding", "SparseEmbeddingItem", "SparseEmbeddingPostprocessor", "SparseFeatureExtractionModel",
+    ),
+    "onnxhub.tasks.text_ranking": (
+        "Ranked", "TextRankingItem", "TextRankingModel", "TextRankingPostprocessor",
+    ),
+    "onnxhub.tasks.zero_shot_classification": (
+        "ZeroShotClassificationModel", "ZeroShotItem", "ZeroShotPostprocessor",
+    ),
     "onnxhub.tasks.question_answering": (
         "Answer", "QuestionAnsweringItem", "QuestionAnsweringModel", "QuestionAnsweringPostprocessor",
     ),
@@ -78,6 +141,8 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Answer",
     "Backend",
+    "Choice",
+    "ChoiceScore",
     "Classification",
     "ClassificationItem",
     "ClassificationPostprocessor",
@@ -87,30 +152,53 @@ __all__ = [
     "Encoder",
     "Entity",
     "FeatureExtractionModel",
+    "FillMaskItem",
+    "FillMaskModel",
+    "FillMaskPostprocessor",
     "LabelScore",
+    "MaskFill",
     "Model",
     "ModelInfo",
+    "MultipleChoiceItem",
+    "MultipleChoiceModel",
+    "MultipleChoicePostprocessor",
     "Postprocessor",
     "QuestionAnsweringItem",
     "QuestionAnsweringModel",
     "QuestionAnsweringPostprocessor",
+    "Ranked",
+    "SparseEmbedding",
+    "SparseEmbeddingItem",
+    "SparseEmbeddingPostprocessor",
+    "SparseFeatureExtractionModel",
     "Task",
     "TextClassificationModel",
+    "TextRankingItem",
+    "TextRankingModel",
+    "TextRankingPostprocessor",
     "TokenClassificationItem",
     "TokenClassificationModel",
     "TokenClassificationPostprocessor",
     "Tokenizer",
     "Tokens",
     "TruncationWarning",
+    "ZeroShotClassificationModel",
+    "ZeroShotItem",
+    "ZeroShotPostprocessor",
     "answer",
     "builtin",
+    "choose",
     "classify",
+    "classify_zero_shot",
     "embed",
+    "embed_sparse",
     "errors",
+    "fill_mask",
     "list_tasks",
     "load",
     "pipeline",
     "register",
+    "rerank",
     "sigmoid",
     "similarity",
     "softmax",

@@ -16,9 +16,14 @@ if TYPE_CHECKING:
     from onnxhub._postprocessor import Postprocessor
     from onnxhub._registry import Task
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
+    from onnxhub.tasks.fill_mask import FillMaskModel
+    from onnxhub.tasks.multiple_choice import MultipleChoiceModel
     from onnxhub.tasks.question_answering import QuestionAnsweringModel
+    from onnxhub.tasks.sparse_feature_extraction import SparseFeatureExtractionModel
     from onnxhub.tasks.text_classification import TextClassificationModel
+    from onnxhub.tasks.text_ranking import TextRankingModel
     from onnxhub.tasks.token_classification import TokenClassificationModel
+    from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel
 
     ModelId: TypeAlias = str | os.PathLike[str] | None
     Provider: TypeAlias = str | Sequence[str]
@@ -74,6 +79,41 @@ def load(
 ) -> FeatureExtractionModel: ...
 @overload
 def load(
+    task: Literal["fill-mask", "masked-lm"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
+) -> FillMaskModel: ...
+@overload
+def load(
+    task: Literal["multiple-choice"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
+) -> MultipleChoiceModel: ...
+@overload
+def load(
+    task: Literal["sparse-feature-extraction", "sparse-embeddings", "splade"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
+) -> SparseFeatureExtractionModel: ...
+@overload
+def load(
+    task: Literal["text-ranking", "rerank", "reranking"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
+) -> TextRankingModel: ...
+@overload
+def load(
+    task: Literal["zero-shot-classification", "zero-shot"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions],
+) -> ZeroShotClassificationModel: ...
+@overload
+def load(
     task: Task[ModelT], model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions]
 ) -> ModelT: ...
 @overload
@@ -102,7 +142,8 @@ def load(
     A model that was loaded before needs no network; ``refresh`` asks for what is new.
 
     Args:
-        task: The name or alias of a task (``"text-classification"``, ``"ner"``, ...), or a ``Task`` object.
+        task: The name or alias of a task (``"text-classification"``, ``"ner"``, ...), or a ``Task`` object; ``"auto"``
+            leaves it to what the model says of itself (``model.info.task_reason`` tells what that was).
         model_id: Hub id or local folder; None takes the task's default model.
         provider: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"tensorrt"``, ``"openvino"``, ... or ONNX Runtime's full
             name. One name is strict: if it cannot run, that is an error. A sequence in order of preference, or
@@ -125,6 +166,7 @@ def load(
 
     Raises:
         UnknownTaskError: no such task.
+        UnclearTaskError: ``"auto"``, and the model does not say what it is for.
         ModelNotFoundError, NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: no such model or file.
         GatedModelError, OfflineError: the Hub does not give it.
         IntegrityError, UnsafeModelError: a file is damaged, or not safe to load.

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
+from onnxhub._inference import Inferred, infer_from_files, infer_from_graph, pipeline_tag
 from onnxhub._model import Model, ModelInfo
 from onnxhub._postprocessor import Postprocessor
-from onnxhub._registry import Task, get_task
+from onnxhub._registry import Task, get_task, list_tasks
 from onnxhub._text import positive
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.model import open_model
 from onnxhub.backend.providers import candidates
 from onnxhub.backend.session import SessionOptions
-from onnxhub.errors import InvalidOptionError, OfflineError, TaskMismatchError, listing
+from onnxhub.errors import InvalidOptionError, OfflineError, TaskMismatchError, UnclearTaskError, listing
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Recipe", "Source", "build_model", "check_postprocessor"]
 
+AUTO: Final = "auto"
+"""The task of whoever leaves it to the model."""
 _ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("task", (str, Task), "the name of a task, or a Task"),
     ("model_id", (str, os.PathLike, NoneType), "an id of the Hub such as 'org/name', or a local folder"),
@@ -66,34 +69,52 @@ class Recipe:
     def load(self, *, token: str | bool | None, refresh: bool) -> Model[Any, Any, Any]:
         """Open the files, then put the model together."""
         self._check()
-        task = get_task(self.task) if isinstance(self.task, str) else self.task
-        check_postprocessor(task, self.postprocessor)
+        asked = get_task(self.task) if isinstance(self.task, str) and self.task != AUTO else self.task
+        task = asked if isinstance(asked, Task) else None
+        if task is not None:
+            check_postprocessor(task, self.postprocessor)
         try:
-            repository, backend = self._open(task, token=token, refresh=refresh)
+            repository = self._repository(task, token=token, refresh=refresh)
+            task, reason, backend = self._opened(task, repository)
         except OfflineError as error:
-            if self.model_id is not None or task.bundled_model is None:
+            if self.model_id is not None or task is None or task.bundled_model is None:
                 raise
             # Another model is never taken silently; but whoever named none should know what would answer at once.
             hint = f"{error.hint or 'try again later'}, or name {task.bundled_model!r}, which is bundled and answers at once"
             raise replace(error, hint=hint) from error
+        check_postprocessor(task, self.postprocessor)
+        first = next(iter(backend.choices.values()))
         source = Source(
-            revision=repository.commit, file=backend.choice.file, reason=backend.choice.reason,
-            dtype=backend.choice.dtype, provider=backend.session.provider,
+            task_reason=reason, revision=repository.commit, reason=first.reason, dtype=first.dtype,
+            file=", ".join(choice.file for choice in backend.choices.values()), provider=backend.session.provider,
         )  # fmt: skip
-        recipe = replace(self, model_id=absolute(self.model_id), revision=repository.commit)
+        again = self.task if isinstance(self.task, Task) else task.name
+        recipe = replace(self, task=again, model_id=absolute(self.model_id), revision=repository.commit)
         return build_model(task, backend, source, postprocessor=self.postprocessor, reload=recipe)
 
-    def _open(self, task: Task[Any], *, token: str | bool | None, refresh: bool) -> tuple[Repository, OnnxBackend]:
-        providers = candidates(self.provider, self.provider_options)
-        repository = open_repository(
+    def _repository(self, task: Task[Any] | None, *, token: str | bool | None, refresh: bool) -> Repository:
+        candidates(self.provider, self.provider_options)  # before anything is fetched
+        return open_repository(
             self._model_id(task), revision=self.revision, token=token, cache_dir=self.cache_dir,
             local_files_only=self.local_files_only, refresh=refresh,
         )  # fmt: skip
+
+    def _opened(self, task: Task[Any] | None, repository: Repository) -> tuple[Task[Any], str, OnnxBackend]:
+        """The task, how it is known, and the open sessions; the graph is asked only where no file tells the task."""
+        inferred = infer(repository) if task is None else Inferred(task.name, "it was asked for")
         backend = open_model(
-            repository, task.name, providers=providers, dtype=self.dtype, file=self.file,
+            repository, task or get_task(inferred.task if inferred else "custom"),
+            providers=candidates(self.provider, self.provider_options), dtype=self.dtype, file=self.file,
             options=SessionOptions(self.threads, self.session_options),
         )  # fmt: skip
-        return repository, backend
+        inferred = inferred or infer_from_graph(backend.output_shapes, backend.config)
+        if inferred is None:
+            looked_at = ("config.json", "modules.json", "the card's pipeline_tag", "the graph's outputs")
+            outputs = f"{looked_at[-1]} ({', '.join(backend.output_shapes)})"
+            raise UnclearTaskError(
+                repository.model_id, (*looked_at[:-1], outputs), tuple(one.name for one in list_tasks())
+            )
+        return task or get_task(inferred.task), inferred.reason, backend
 
     def _check(self) -> None:
         """Raise ``InvalidOptionError`` for an argument of a type that ``load`` does not take."""
@@ -103,11 +124,31 @@ class Recipe:
                 raise InvalidOptionError(name, value, expected)
         positive("threads", self.threads, optional=True)
 
-    def _model_id(self, task: Task[Any]) -> str | os.PathLike[str]:
-        name = task.default_model if self.model_id is None else self.model_id
-        if name is None:
-            raise InvalidOptionError("model_id", name, f"a Hub id or folder, for {task.name} has no default model")
-        return name
+    def _model_id(self, task: Task[Any] | None) -> str | os.PathLike[str]:
+        if self.model_id is not None:
+            return self.model_id
+        if task is None or task.default_model is None:
+            which = "the model tells the task" if task is None else f"{task.name} has no default model"
+            raise InvalidOptionError("model_id", None, f"a Hub id or folder, for {which}")
+        return task.default_model
+
+
+def infer(repository: Repository) -> Inferred | None:
+    """The task by a repository's files, if they tell it."""
+
+    def card_tag() -> str | None:
+        if not repository.has("README.md"):
+            return None
+        tag = pipeline_tag(repository.path("README.md").read_text(encoding="utf-8", errors="replace"))
+        known = {name: task.name for task in list_tasks() for name in (task.name, *task.aliases)}
+        return known.get(tag or "")
+
+    return infer_from_files(
+        repository.json("config.json") or {},
+        repository.json_list("modules.json") or (),
+        repository.json("config_sentence_transformers.json") or {},
+        card_tag,
+    )
 
 
 def absolute(model_id: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
@@ -121,6 +162,7 @@ def absolute(model_id: str | os.PathLike[str] | None) -> str | os.PathLike[str] 
 class Source:
     """What a ``ModelInfo`` says of the file that runs, and only whoever opened it knows."""
 
+    task_reason: str
     revision: str | None
     file: str
     reason: str
@@ -141,8 +183,10 @@ def build_model(
     made = task.postprocessor.for_model(backend) if postprocessor is None else _made(postprocessor, backend)
     labels = tuple(getattr(made, "labels", ()))
     check_labels(task, backend, labels)
+    encoder = task.encoder.for_model(backend)
     info = ModelInfo(
         task=task.name,
+        task_reason=source.task_reason,
         model_id=backend.model_id,
         revision=source.revision,
         file=source.file,
@@ -150,9 +194,8 @@ def build_model(
         dtype=source.dtype,
         provider=source.provider,
         labels=labels,
-        max_length=backend.tokenizer.max_length,
+        max_length=getattr(getattr(encoder, "tokenizer", None), "max_length", None),
     )
-    encoder = task.encoder.for_model(backend)
     model: Model[Any, Any, Any] = task.model(
         task, backend, encoder=encoder, postprocessor=made, info=info, reload=reload
     )
@@ -185,7 +228,9 @@ def _made(given: AnyPostprocessor, backend: Backend) -> Postprocessor[Any, Any]:
 def check_graph(task: Task[Any], backend: Backend) -> None:
     """Raise ``TaskMismatchError`` unless the graph has outputs that the task can work with, of the right rank."""
     shapes = backend.output_shapes
-    if any(all(len(shapes.get(name, ())) == rank for name, rank in wanted.items()) for wanted in task.outputs):
+    if task.raw or any(
+        all(len(shapes.get(name, ())) == rank for name, rank in wanted.items()) for wanted in task.outputs
+    ):
         return
     wanted = " or ".join(" and ".join(f"{name} of {rank} axes" for name, rank in one.items()) for one in task.outputs)
     found = ", ".join(f"{name} of {len(shape)} axes" for name, shape in shapes.items())

@@ -43,6 +43,8 @@ class ModelInfo:
 
     task: str
     """Canonical task name."""
+    task_reason: str
+    """Why this task: it was asked for, or what says so."""
     model_id: str
     """Hub id or folder."""
     revision: str | None
@@ -124,7 +126,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         Raises:
             MissingDependencyError: optimum is not installed.
         """
-        return self.backend.ort_model(self.task.ort_class)
+        return self.backend.ort_model(self.task.ort_class_of(self.backend.config))
 
     @overload
     def __call__(self, inputs: InputT) -> ResultT: ...
@@ -292,12 +294,19 @@ def _chunks(inputs: Iterator[T], first: int) -> Iterator[list[T]]:
     limit, size = first, 0
     for one in inputs:
         chunk.append(one)
-        size += sum(len(text) for text in (one if isinstance(one, tuple) else (one,)) if isinstance(text, str))
+        size += _characters(one)
         if len(chunk) == limit or size >= LOOK_AHEAD_CHARACTERS:
             yield chunk
             chunk, size, limit = [], 0, min(2 * limit, LOOK_AHEAD)
     if chunk:
         yield chunk
+
+
+def _characters(value: object) -> int:
+    """Of a text, or of all texts of a tuple, such as a query with a list of documents."""
+    if isinstance(value, list | tuple):
+        return sum(map(_characters, value))
+    return len(value) if isinstance(value, str) else 0
 
 
 def as_many(inputs: object) -> list[object] | None:

@@ -11,7 +11,7 @@ from onnxhub.errors import NonFiniteOutputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["finite", "l2_normalize", "log_sum_exp", "sigmoid", "softmax"]
+__all__ = ["best", "finite", "l2_normalize", "log_sum_exp", "sigmoid", "softmax"]
 
 LOWEST = np.finfo(np.float32).min
 
@@ -83,3 +83,18 @@ def finite(values: NDArray[np.float32], what: str = "scores") -> NDArray[np.floa
     if not np.isfinite(values).all():
         raise NonFiniteOutputError(what)
     return values
+
+
+def best(scores: NDArray[np.float32], count: int | None = None) -> list[int]:
+    """Positions of the highest scores, the highest first, the first of equals first; shape ``(n,)``.
+
+    Examples:
+        >>> best(np.array([0.1, 0.5, 0.5, 0.2], np.float32), 3)
+        [1, 2, 3]
+    """
+    chosen = np.arange(len(scores))
+    if count is not None and count < len(scores):
+        # A vocabulary has 250,000 entries: only those that can be among the best are put in order.
+        chosen = np.flatnonzero(scores >= np.partition(scores, -count)[-count])
+    order: list[int] = chosen[np.argsort(-scores[chosen], kind="stable")].tolist()
+    return order[:count]

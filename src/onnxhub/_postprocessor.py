@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from onnxhub._protocols import Backend, Outputs
 
-__all__ = ["Item", "Postprocessor", "labels_of", "same_shape"]
+__all__ = ["Item", "Postprocessor", "labels_of", "of_shape", "same_shape"]
 
 
 class Item(Protocol):
@@ -150,10 +150,21 @@ def same_shape(scores: NDArray[np.float32], logits: NDArray[np.float32], hook: s
     Raises:
         InvalidOptionError: it has another; names the hook as it is called, such as ``"Calibrated.scores"``.
     """
-    if np.shape(scores) != logits.shape:
-        expected = f"{hook} to keep the shape of its logits, {logits.shape}; it gave {np.shape(scores)}"
+    return of_shape(scores, logits.shape, hook, "keep the shape of its logits")
+
+
+def of_shape(
+    made: NDArray[np.float32], shape: tuple[int, ...], hook: str, what: str = "give an array of the shape"
+) -> NDArray[np.float32]:
+    """What a hook made, if it has this shape.
+
+    Raises:
+        InvalidOptionError: it has another; names the hook as it is called, such as ``"Calibrated.scores"``.
+    """
+    if np.shape(made) != shape:
+        expected = f"{hook} to {what}, {shape}; it gave {np.shape(made)}"
         raise InvalidOptionError("postprocessor", hook.partition(".")[0], expected)
-    return scores
+    return made
 
 
 def labels_of(backend: Backend, output: str = "logits") -> tuple[str, ...]:

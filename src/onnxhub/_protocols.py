@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
     from optimum.onnxruntime import ORTModel  # noqa: TID251  # for a type alone
 
-__all__ = ["Backend", "Column", "Features", "ListOf", "Outputs", "Tokenizer", "Tokens"]
+__all__ = ["Backend", "Column", "Features", "GraphInput", "ListOf", "Outputs", "Tokenizer", "Tokens"]
 
 if TYPE_CHECKING:
     Features: TypeAlias = Mapping[str, NDArray[np.generic]]
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
     """Graph output name -> float32 array ``(batch, ...)``."""
 
 T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphInput:
+    """What a graph declares of one of its inputs."""
+
+    dtype: np.dtype[Any] | None
+    """None: it is not an array of numbers that numpy knows."""
+    shape: tuple[int | str | None, ...]
+    """Sizes; a name or None where an axis may have any."""
+
+    def __str__(self) -> str:
+        return f"{self.dtype or 'other'} of shape ({', '.join(map(str, self.shape))})"
 
 
 class ListOf(Protocol[T_co]):
@@ -116,6 +130,16 @@ class Tokenizer(Protocol):
         ...
 
     @property
+    def mask_token_id(self) -> int | None:
+        """The mask token's id, where the tokenizer has one."""
+        ...
+
+    @property
+    def pad_token_id(self) -> int | None:
+        """The padding token's id, where the tokenizer has one."""
+        ...
+
+    @property
     def marks_subwords(self) -> bool:
         """Whether continuing subwords are marked, as by WordPiece's ``##``."""
         ...
@@ -128,8 +152,16 @@ class Tokenizer(Protocol):
         """The tokens of ids, as the vocabulary spells them."""
         ...
 
+    def ids(self, tokens: Sequence[str]) -> list[int | None]:
+        """The ids of tokens; None for one that is not in the vocabulary."""
+        ...
+
     def join(self, tokens: Sequence[str]) -> str:
         """Tokens back to text, as the tokenizer's decoder does."""
+        ...
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
+        """Ids back to text; without special tokens, if they are to be skipped."""
         ...
 
 
@@ -172,6 +204,14 @@ class Backend(Protocol):
 
     def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
         """Run one batch; only the outputs that were asked for."""
+        ...
+
+    def inputs(self, part: str) -> Mapping[str, GraphInput]:
+        """What the graph of a part wants, by name; a model in one file has one part, ``"model"``."""
+        ...
+
+    def arrays(self, part: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
+        """Run the graph of a part as it is: all its outputs, of whatever type."""
         ...
 
     def json(self, name: str) -> Mapping[str, object] | None:

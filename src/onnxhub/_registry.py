@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -42,9 +42,12 @@ class Task(Generic[ModelT_co]):
     postprocessor: type[Postprocessor[Any, Any]]
     """Graph outputs and items to results."""
     outputs: tuple[Mapping[str, int], ...]
-    """Graph outputs that the task can work with, and their rank, the best first: ``({"logits": 2},)``."""
+    """Graph outputs that the task can work with, and their rank, the best first: ``({"logits": 2},)``. None at all: any
+    graph will do, and ``config.json`` is not needed."""
     ort_class: str
     """The class of ``optimum.onnxruntime`` for the same task."""
+    ort_classes: Mapping[str, str] = field(default_factory=dict)
+    """Where that depends on the model: end of an architecture's name -> its class."""
     aliases: tuple[str, ...] = ()
     """Other names."""
     result: str = ""
@@ -57,6 +60,18 @@ class Task(Generic[ModelT_co]):
     """Functions that load a model of the task and call it, as one writes them: ``("onnxhub.classify",)``."""
     commands: tuple[str, ...] = ()
     """Commands of the command line, by where they are found: ``("onnxhub.cli.classify:classify",)``."""
+
+    @property
+    def raw(self) -> bool:
+        """Whether it takes and gives arrays, of any graph."""
+        return not self.outputs
+
+    def ort_class_of(self, config: Mapping[str, object]) -> str:
+        """The class of ``optimum.onnxruntime`` for a model with this ``config.json``."""
+        named = config.get("architectures")
+        names = tuple(map(str, named)) if isinstance(named, list) else ()
+        found = (kind for end, kind in self.ort_classes.items() if any(name.endswith(end) for name in names))
+        return next(found, self.ort_class)
 
 
 _TASKS: dict[str, Task[Any]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,6 @@ import numpy as np
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from onnxhub._protocols import Backend, Features, Tokenizer, Tokens
@@ -23,11 +21,14 @@ if TYPE_CHECKING:
 __all__ = [
     "TruncationWarning",
     "as_text",
+    "as_text_and_list",
     "encode_prefix",
     "graph_rows",
     "positive",
     "require_inputs",
     "require_offsets",
+    "require_vocabulary",
+    "shortened",
     "trim",
     "warn_cut",
 ]
@@ -54,7 +55,7 @@ def as_text(value: object, index: int | None, what: str = "text") -> str:
         hint = "; decode it first, bytes.decode('utf-8')" if isinstance(value, bytes) else ""
         if isinstance(value, Iterator | Collection) and not isinstance(value, bytes):
             hint = "; several inputs go in a list, or through stream()"
-        msg = f"expected a str as {what}, got {type(value).__name__}: {_shortened(value)}{hint}"
+        msg = f"expected a str as {what}, got {type(value).__name__}: {shortened(value)}{hint}"
         raise InvalidInputError(msg, index)
     if not value.isascii():
         try:
@@ -66,6 +67,36 @@ def as_text(value: object, index: int | None, what: str = "text") -> str:
             )
             raise InvalidInputError(msg, index) from error
     return value
+
+
+def as_text_and_list(
+    value: object, index: int | None, first: str, others: str, least: int
+) -> tuple[str, tuple[str, ...]]:
+    """A text with others that belong to it, such as a query with its documents.
+
+    Args:
+        value: What should be a tuple of the two.
+        index: Its position in the call.
+        first: What the text is called.
+        others: What one of the others is called.
+        least: How many others there must be.
+
+    Raises:
+        InvalidInputError: it is something else, or there are too few others.
+    """
+    if not isinstance(value, tuple) or len(value) != 2:
+        got = f"a tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
+        msg = f"expected a tuple ({first}, {others}s), got {got}"
+        raise InvalidInputError(msg, index)
+    texts = value[1].tolist() if hasattr(value[1], "tolist") else value[1]
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        msg = f"the {others}s are a list of texts, not a {type(texts).__name__}"
+        raise InvalidInputError(msg, index)
+    if len(texts) < least:
+        msg = f"there must be at least {least} {others}{'s' * (least > 1)}, got {len(texts) or 'none'}"
+        raise InvalidInputError(msg, index)
+    named = [as_text(one, index, f"{others} {place}") for place, one in enumerate(texts)]
+    return as_text(value[0], index, first), tuple(named)
 
 
 def graph_rows(tokens: Tokens, cuts: Sequence[NDArray[np.intp]], names: Sequence[str]) -> list[Features]:
@@ -131,8 +162,8 @@ def trim(text: str, start: int, end: int) -> tuple[int, int]:
     return start + len(piece) - len(piece.lstrip()), max(end - (len(piece) - len(piece.rstrip())), start)
 
 
-def require_inputs(backend: Backend, task: str) -> tuple[str, ...]:
-    """The graph's inputs, if they can all be made from tokens.
+def require_inputs(backend: Backend, task: str, axes: int = 2) -> tuple[str, ...]:
+    """The graph's inputs, if they can all be made from tokens, ``(rows, tokens)``, or with an axis of choices between.
 
     Raises:
         TaskMismatchError: they cannot; names those that are left.
@@ -141,6 +172,11 @@ def require_inputs(backend: Backend, task: str) -> tuple[str, ...]:
     if unknown:
         problem = f"its graph wants the inputs {', '.join(unknown)}, which a text does not give"
         raise TaskMismatchError(backend.model_id, task, (problem,))
+    wanted = backend.inputs("model") if "model" in backend.sessions else {}
+    for name, one in wanted.items():
+        if len(one.shape) not in (0, axes):  # 0: the graph does not say
+            problem = f"its graph wants {name} of {len(one.shape)} axes, and this task gives {axes}"
+            raise TaskMismatchError(backend.model_id, task, (problem,))
     return backend.input_names
 
 
@@ -152,6 +188,14 @@ def require_offsets(backend: Backend, task: str) -> Tokenizer:
     return backend.tokenizer
 
 
+def require_vocabulary(backend: Backend, task: str) -> None:
+    """Raise ``TaskMismatchError`` if the graph is known to have another number of logits than there are words."""
+    size, words = backend.output_shapes["logits"][-1], backend.config.get("vocab_size")
+    if size is not None and isinstance(words, int) and size != words:
+        problem = f"its graph gives {size} logits for a token, and its vocabulary has {words} words"
+        raise TaskMismatchError(backend.model_id, task, (problem,))
+
+
 def positive(option: str, value: int | None, *, optional: bool = False) -> None:
     """Raise ``InvalidOptionError`` unless the value is a whole number of at least 1 (or None, where optional)."""
     if (value is None and optional) or (isinstance(value, Integral) and not isinstance(value, bool) and value >= 1):
@@ -159,6 +203,7 @@ def positive(option: str, value: int | None, *, optional: bool = False) -> None:
     raise InvalidOptionError(option, value, "a whole number of at least 1" + (", or None for all" if optional else ""))
 
 
-def _shortened(value: object, most: int = 60) -> str:
+def shortened(value: object, most: int = 60) -> str:
+    """The value as Python writes it, cut where it is long."""
     text = repr(value)
     return text if len(text) <= most else text[:most] + "..."

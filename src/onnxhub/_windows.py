@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["depth", "room", "truncate", "windows"]
+__all__ = ["depth", "room", "truncate", "truncate_one", "windows"]
 
 
 def windows(
@@ -84,6 +84,20 @@ def truncate(sequences: NDArray[np.int8], max_length: int | None, side: str = "r
     else:
         dropped = np.concatenate([first[keep_first:], second[keep_second:]])
     return np.delete(np.arange(size), dropped)
+
+
+def truncate_one(sequences: NDArray[np.int8], text: int, max_length: int, side: str = "right") -> NDArray[np.intp]:
+    """Positions of the tokens that are kept where only ``text`` (0 or 1) may lose some; none if that does not do.
+
+    These are the strategies ``only_first`` and ``only_second`` of tokenizers.
+    """
+    size, width = len(sequences), room(sequences, text, max_length)
+    own = np.flatnonzero(sequences == text)
+    if size <= max_length:
+        return np.arange(size)
+    if width <= 0:
+        return np.arange(0)
+    return np.delete(np.arange(size), own[width:] if side == "right" else own[: len(own) - width])
 
 
 def _longest_first(first: int, second: int, room: int) -> tuple[int, int]:

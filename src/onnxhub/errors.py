@@ -2,6 +2,7 @@
 
     OnnxHubError
     ├── UnknownTaskError            (LookupError)        no task of that name
+    ├── UnclearTaskError            (LookupError)        "auto" cannot tell what a model is for
     ├── ModelNotFoundError          (FileNotFoundError)  no such repository, revision, folder or file
     ├── NoOnnxFileError             (FileNotFoundError)  the repository has no ONNX file
     ├── VariantNotFoundError        (FileNotFoundError)  it has none of the wanted dtype or name
@@ -48,6 +49,7 @@ __all__ = [
     "OnnxHubError",
     "ProviderUnavailableError",
     "TaskMismatchError",
+    "UnclearTaskError",
     "UnknownTaskError",
     "UnsafeModelError",
     "VariantNotFoundError",
@@ -77,6 +79,21 @@ class UnknownTaskError(OnnxHubError, LookupError):
 
     def __str__(self) -> str:
         return f"unknown task {self.task!r}{nearest(self.task, self.known)}; the tasks are: {', '.join(self.known)}"
+
+
+@dataclass(eq=False, repr=False)
+class UnclearTaskError(OnnxHubError, LookupError):
+    """The task is "auto", and nothing of the model says what it is for."""
+
+    model_id: str
+    looked_at: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.model_id}: its task cannot be told from {', '.join(self.looked_at)}; "
+            f"name it: one of {', '.join(self.known)}"
+        )
 
 
 @dataclass(eq=False, repr=False)

@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxhub import tasks as _built_in  # noqa: F401  # importing them registers them
 from onnxhub._loading import Source, build_model, check_postprocessor
+from onnxhub._protocols import GraphInput
 from onnxhub._registry import Task, get_task
 from onnxhub.errors import InvalidInputError
 
@@ -24,16 +25,23 @@ if TYPE_CHECKING:
     from onnxhub._model import Model
     from onnxhub._protocols import Features, Outputs
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
+    from onnxhub.tasks.fill_mask import FillMaskModel
+    from onnxhub.tasks.multiple_choice import MultipleChoiceModel
     from onnxhub.tasks.question_answering import QuestionAnsweringModel
+    from onnxhub.tasks.sparse_feature_extraction import SparseFeatureExtractionModel
     from onnxhub.tasks.text_classification import TextClassificationModel
+    from onnxhub.tasks.text_ranking import TextRankingModel
     from onnxhub.tasks.token_classification import TokenClassificationModel
+    from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel
 
     Canned: TypeAlias = Mapping[str, ArrayLike] | Callable[[Features], Mapping[str, ArrayLike]]
 
 __all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens"]
 
-CLS, SEP = 0, 1
-CANNED = Source(revision=None, file="", reason="canned", dtype="fp32", provider="canned")
+CLS, SEP, MASK = 0, 1, 2
+CANNED = Source(
+    task_reason="it was asked for", revision=None, file="", reason="canned", dtype="fp32", provider="canned"
+)
 
 ModelT = TypeVar("ModelT", bound="Model[Any, Any, Any]")
 
@@ -54,16 +62,18 @@ class CannedTokens:
 
 @dataclass(frozen=True)
 class CannedTokenizer:
-    """Splits at spaces; a word's id is the order in which it was first seen, from 2."""
+    """Splits at spaces; a word's id is the order in which it was first seen, from 3; ``[MASK]`` is a mask, with id 2."""
 
     max_length: int | None = None
-    vocabulary: dict[str, int] = field(default_factory=lambda: {"[CLS]": CLS, "[SEP]": SEP})
+    vocabulary: dict[str, int] = field(default_factory=lambda: {"[CLS]": CLS, "[SEP]": SEP, "[MASK]": MASK})
     padding_side: str = "right"
     truncation_side: str = "right"
     has_offsets: bool = True
     marks_subwords: bool = False
     cls_token_id: int | None = CLS
     unk_token_id: int | None = None
+    mask_token_id: int | None = MASK
+    pad_token_id: int | None = None
     padding: Mapping[str, int] = field(default_factory=dict)
 
     def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[CannedTokens]:
@@ -73,12 +83,20 @@ class CannedTokenizer:
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """The words of ids."""
-        words = list(self.vocabulary)
-        return [words[index] for index in ids]
+        words = dict(enumerate(self.vocabulary))
+        return [words.get(index, "") for index in ids]
+
+    def ids(self, tokens: Sequence[str]) -> list[int | None]:
+        """The ids of words that were seen before."""
+        return [self.vocabulary.get(token) for token in tokens]
 
     def join(self, tokens: Sequence[str]) -> str:
         """Words with spaces between them."""
         return " ".join(tokens)
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
+        """The words of ids, with spaces between them."""
+        return self.join(self.tokens([index for index in ids if index > MASK or not skip_special]))
 
     def _encode(self, first: str, second: str | None) -> CannedTokens:
         rows = [(CLS, 0, -1, -1, (0, 0))]
@@ -147,6 +165,16 @@ class CannedBackend:
             found = {name: np.stack([np.asarray(values, np.float32)] * size) for name, values in self.outputs.items()}
         return {name: found[name] for name in outputs or found}
 
+    def inputs(self, part: str) -> Mapping[str, GraphInput]:
+        """The inputs, as if any array would do."""
+        del part
+        return {name: GraphInput(None, (None, None)) for name in self.input_names}
+
+    def arrays(self, part: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
+        """The canned outputs."""
+        del part
+        return self.run(features, ())
+
     def json(self, name: str) -> Mapping[str, object] | None:
         """One of ``files``."""
         found = self.files.get(name)
@@ -197,6 +225,41 @@ class CannedBackend:
         *,
         postprocessor: AnyPostprocessor | None = ...,
     ) -> FeatureExtractionModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["fill-mask", "masked-lm"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> FillMaskModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["multiple-choice"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> MultipleChoiceModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["sparse-feature-extraction", "sparse-embeddings", "splade"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> SparseFeatureExtractionModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["text-ranking", "rerank", "reranking"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> TextRankingModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["zero-shot-classification", "zero-shot"],
+        *,
+        postprocessor: AnyPostprocessor | None = ...,
+    ) -> ZeroShotClassificationModel: ...
     @overload
     def load(self, task: Task[ModelT], *, postprocessor: AnyPostprocessor | None = ...) -> ModelT: ...
     @overload

@@ -85,6 +85,14 @@ def test_marks_of_other_systems_are_no_text(run: Run) -> None:
         (("classify", "--long-text", "cut", "text"), "truncate"),
         (("answer",), "question"),
         (("answer", "Who?", "Ada.", "--file", "reviews.txt"), "not both"),
+        (("classify-zero-shot", "text"), "Missing option '--label'"),
+        (("classify-zero-shot", "-l", "sport", "--top-k", "0", "text"), "--top-k"),
+        (("fill-mask", "--top-k", "0", "a [MASK]"), "--top-k"),
+        (("rerank",), "query"),
+        (("choose", "-m", "models/chooser", "a cat eats"), "choices"),
+        (("choose", "-m", "models/chooser", "a cat eats", "a fish"), "at least two choices"),
+        (("choose", "a cat eats", "a fish", "tax law"), "no default model: name one with --model"),
+        (("embed-sparse", "a cat"), "no default model: name one with --model"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], message: str, run: Run) -> None:
@@ -113,6 +121,28 @@ def test_our_errors(arguments: tuple[str, ...], message: str, run: Run) -> None:
     assert debugged.returncode == 1
     assert b"Traceback (most recent call last)" in debugged.stderr
     assert debugged.stderr.splitlines()[-1] == done.stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("classify-zero-shot", "-m", "models/nli", "-l", "a", "-l", "a", "x"), "'a' is there twice"),
+        (("classify-zero-shot", "-m", "models/nli", "-l", " ", "x"), "none of them empty"),
+        (
+            ("classify-zero-shot", "-m", "models/nli", "-l", "a", "--template", "no", "x"),
+            "a text with {} for the label",
+        ),
+        (("classify-zero-shot", "-m", "models/sentiment", "-l", "a", "x"), "none of its labels begins with 'entail'"),
+        (("fill-mask", "-m", "models/masked", "a cat"), "the text has no mask; this model's is written [MASK]"),
+        (("fill-mask", "-m", "models/masked", "-t", "kittenish", "a [MASK]"), "'kittenish' is 'kitten', "),
+        (("rerank", "-m", "models/nli", "a", "b"), "3 logits for a pair of texts, where a ranking needs one"),
+    ],
+)
+def test_errors_of_the_tasks(arguments: tuple[str, ...], message: str, run: Run) -> None:
+    """What only a model can tell is one line too."""
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert message in one_line(done.stderr)
 
 
 @posix

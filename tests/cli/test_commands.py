@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,19 +25,32 @@ if TYPE_CHECKING:
     from tests.workplace import Workplace
 
 COMMANDS = {command.callback.__name__: command.callback for command in build().registered_commands}
-TEXT_COMMANDS = {"classify": "sentiment", "tag": "ner", "embed": "embedder"}
+RUN_A_MODEL = sorted({place.partition(":")[2] for task in list_tasks() for place in task.commands})
+TEXT_COMMANDS = {
+    "classify": ["--model", "models/sentiment"],
+    "tag": ["--model", "models/ner"],
+    "embed": ["--model", "models/embedder"],
+    "classify_zero_shot": ["--model", "models/nli", "--label", "sport", "--label", "tax law"],
+    "fill_mask": ["--model", "models/masked"],
+    "embed_sparse": ["--model", "models/masked"],
+}
+
+
+def typed(name: str) -> str:
+    """A command's name as one types it."""
+    return name.replace("_", "-")
 
 
 def test_each_one_liner_has_a_command_of_its_name() -> None:
     """A task's row names both, so that neither is forgotten."""
     for task in list_tasks():
-        if task.name.startswith(("feature", "question", "text-c", "token")):
+        if task.model.__module__.startswith("onnxhub."):
             assert [name.partition(".")[2] for name in task.one_liners] == [
                 place.partition(":")[2] for place in task.commands
             ]
 
 
-@pytest.mark.parametrize("name", ["classify", "answer", "tag", "embed", "similarity"])
+@pytest.mark.parametrize("name", RUN_A_MODEL)
 def test_each_option_of_a_one_liner_is_an_option_of_its_command(name: str) -> None:
     """With the same default; a new option of one cannot be forgotten in the other."""
     of_function = inspect.signature(getattr(onnxhub, name)).parameters.values()
@@ -48,7 +62,7 @@ def test_each_option_of_a_one_liner_is_an_option_of_its_command(name: str) -> No
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_has_an_example_that_runs(name: str, run: Run) -> None:
     """`--help` exits with 0, says what the command does, and its example does it."""
-    shown = run(name, "--help", env={"NO_COLOR": "1"})
+    shown = run(typed(name), "--help", env={"NO_COLOR": "1"})
     assert shown.returncode == 0
     assert inspect.getdoc(COMMANDS[name]).partition("\n")[0][:40] in shown.stdout.decode()
     example = re.search(r"Example: onnxhub (.*)", shown.stdout.decode())[1].strip(" │")
@@ -56,15 +70,19 @@ def test_help_has_an_example_that_runs(name: str, run: Run) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize(("name", "model"), TEXT_COMMANDS.items())
-def test_json_lines_are_what_the_library_gives(name: str, model: str, run: Run, workplace: Workplace) -> None:
+@pytest.mark.parametrize(("name", "options"), TEXT_COMMANDS.items())
+def test_json_lines_are_what_the_library_gives(name: str, options: list[str], run: Run, workplace: Workplace) -> None:
     """One object a text, in order, with the text and the fields of the typed result."""
-    texts = ["Ada Lovelace lived in London.", 'naïve 東京 \\ "quoted"\t.']
-    done = run(name, "--model", f"models/{model}", "--json", *texts)
+    mask = " [MASK] [MASK]" if name == "fill_mask" else ""
+    texts = [f"Ada Lovelace lived in London{mask}.", f'naïve 東京 \\ "quoted"\t{mask}.']
+    done = run(typed(name), *options, "--json", *texts)
     lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
     assert [line.pop("text") for line in lines] == texts
-    results = getattr(onnxhub, name)(texts, model=workplace.folder / "models" / model)
-    if name == "tag":
+    labels = [["sport", "tax law"]] if name == "classify_zero_shot" else []
+    results = getattr(onnxhub, name)(texts, *labels, model=workplace.folder / options[1])
+    if name == "fill_mask":
+        assert lines == [{"masks": [[one.to_dict() for one in fills] for fills in masks]} for masks in results]
+    elif name == "tag":
         assert lines == [{"entities": [one.to_dict() for one in entities]} for entities in results]
     elif name == "embed":
         assert lines == [{"embedding": vector.tolist()} for vector in results]
@@ -136,6 +154,97 @@ def test_similarity_keeps_the_order_or_takes_the_nearest(run: Run) -> None:
     assert nearest.splitlines() == sorted(rows, key=lambda row: -float(row.split("\t")[0]))[:2]
 
 
+def test_the_rows_of_classify_zero_shot(run: Run, workplace: Workplace) -> None:
+    """The best label, or `--top-k` of them; with `--multi-label` all, each by itself; options reach the model."""
+    asked = ("classify-zero-shot", "-m", "models/nli", "-l", "sport", "-l", "tax law", "Who won the match?")
+    labels = ["sport", "tax law"]
+    model = onnxhub.load("zero-shot-classification", workplace.folder / "models/nli")
+    for arguments, shown, options in (
+        ((), 1, {}),
+        (("--top-k", "2"), 2, {}),
+        (("--multi-label",), 2, {"multi_label": True}),
+        (("--multi-label", "--top-k", "1"), 1, {"multi_label": True}),
+        (("--template", "It is a cat {}."), 1, {"template": "It is a cat {}."}),
+    ):
+        best = model("Who won the match?", labels, **options).ranking[:shown]
+        expected = [f"{one.label}\t{one.score:.4f}\tWho won the match?" for one in best]
+        assert run(*asked, *arguments).stdout.decode().splitlines() == expected
+
+
+def test_the_rows_of_fill_mask(run: Run, workplace: Workplace) -> None:
+    """Number of the text, number of the mask, word, score, text; `--target` may be repeated."""
+    texts = ["a [MASK] is no dog", "a [MASK] eats a [MASK]"]
+    words = ["cat", "fish", "law"]
+    results = onnxhub.fill_mask(texts, model=workplace.folder / "models/masked", top_k=2, targets=words)
+    expected = [
+        f"{number}\t{place}\t{one.token}\t{one.score:.4f}\t{one.text}"
+        for number, masks in enumerate(results, 1)
+        for place, fills in enumerate(masks, 1)
+        for one in fills
+    ]
+    assert len(expected) == 6
+    asked = ("fill-mask", "-m", "models/masked", "--top-k", "2", *(part for word in words for part in ("-t", word)))
+    assert run(*asked, *texts).stdout.decode().splitlines() == expected
+    assert run(*asked, input="\n".join(texts).encode()).stdout.decode().splitlines() == expected
+
+
+def test_rerank_takes_its_documents_from_anywhere(run: Run, workplace: Workplace, tmp_path: Path) -> None:
+    """Arguments, a file, standard input: one ranking of them all, however they come; each document a row or an object."""
+    documents = [f"{word} {number}" for number in range(40) for word in ("a kitten", "tax law", "a dog")]
+    (tmp_path / "documents.txt").write_text("\n".join(documents), encoding="utf-8")
+    ranking = onnxhub.rerank("a cat", documents, model=workplace.folder / "models/reranker")
+    rows = [f"{one.score:.4f}\t{one.index}\t{one.text}" for one in ranking]
+    asked = ("rerank", "-m", "models/reranker", "a cat")
+    assert run(*asked, *documents).stdout.decode().splitlines() == rows
+    assert run(*asked, "--file", str(tmp_path / "documents.txt")).stdout.decode().splitlines() == rows
+    assert run(*asked, input="\n\n".join(documents).encode()).stdout.decode().splitlines() == rows
+    assert run(*asked, "--top-k", "3", *documents).stdout.decode().splitlines() == rows[:3]
+    lines = [json.loads(line) for line in run(*asked, "--json", *documents).stdout.splitlines()]
+    assert lines == [one.to_dict() for one in ranking]
+
+
+def test_rerank_waits_for_all_documents(workplace: Workplace, environment: dict[str, str]) -> None:
+    """Those that come late through a pipe are ranked with the others."""
+    command = [sys.executable, "-m", "onnxhub", "rerank", "-m", "models/reranker", "a cat"]
+    process = subprocess.Popen(
+        command, cwd=workplace.folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    for part in (b"tax law\n", b"a kit", b"ten\n"):
+        process.stdin.write(part)
+        process.stdin.flush()
+        time.sleep(0.1)
+    stdout, _ = process.communicate(timeout=60)
+    assert [row.split(b"\t")[1:] for row in stdout.splitlines()] == [[b"1", b"a kitten"], [b"0", b"tax law"]]
+
+
+def test_the_rows_and_the_object_of_choose(run: Run, workplace: Workplace) -> None:
+    """A row a choice, best first; the object is the typed result with its prompt."""
+    choices = ["tax law", "a fish", "a dog"]
+    result = onnxhub.choose("a cat eats", choices, model=workplace.folder / "models/chooser")
+    asked = ("choose", "-m", "models/chooser")
+    rows = [f"{one.score:.4f}\t{one.index}\t{one.choice}" for one in result.ranking]
+    assert run(*asked, "a cat eats", *choices).stdout.decode().splitlines() == rows
+    assert run(*asked, "--top-k", "2", "a cat eats", *choices).stdout.decode().splitlines() == rows[:2]
+    line = json.loads(run(*asked, "--json", "a cat eats", *choices).stdout)
+    assert line == json.loads(json.dumps({"prompt": "a cat eats", **result.to_dict()}))
+
+
+def test_the_rows_of_embed_sparse(run: Run, workplace: Workplace) -> None:
+    """Number of the text, word, weight, the heaviest first; all that are not zero, or `--top-k`."""
+    model = onnxhub.load("splade", workplace.folder / "models/masked")
+    texts = ["a cat", "tax law"]
+    expected = [
+        "{}\t{}\t{:.4f}".format(number, word.replace("\\", "\\\\"), weight)
+        for number, text in enumerate(texts, 1)
+        for word, weight in model.words(model(text)).items()
+    ]
+    rows = run("embed-sparse", "-m", "models/masked", *texts).stdout.decode().splitlines()
+    assert rows == expected
+    few = run("embed-sparse", "-m", "models/masked", "--top-k", "3", *texts).stdout.decode().splitlines()
+    assert few == [*expected[:3], *[row for row in expected if row.startswith("2\t")][:3]]
+
+
 def test_the_default_model_comes_from_the_hub(run: Run) -> None:
     """Without `--model`, the task's own; `--revision` names a commit of it."""
     assert run("classify", "Quite easy!").stdout.startswith(b"POSITIVE\t")
@@ -191,7 +300,7 @@ def test_it_runs_as_a_script_too(environment: dict[str, str], workplace: Workpla
 def test_shells_complete_its_commands_and_models(run: Run) -> None:
     """By the protocol that the installed completion script speaks."""
     asked = {"_ONNXHUB_COMPLETE": "complete_bash", "COMP_WORDS": "onnxhub cl", "COMP_CWORD": "1"}
-    assert run(env=asked).stdout.split() == [b"classify"]
+    assert run(env=asked).stdout.split() == [b"classify", b"classify-zero-shot"]
     asked = {"_ONNXHUB_COMPLETE": "complete_bash", "COMP_WORDS": "onnxhub tag --model builtin:n", "COMP_CWORD": "3"}
     assert run(env=asked).stdout.split() == [b"builtin:ner"]
 

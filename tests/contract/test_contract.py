@@ -13,7 +13,7 @@ import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ import onnxruntime
 import pytest
 
 import onnxhub
+from onnxhub._batching import collate
 from onnxhub._model import LOOK_AHEAD
 from onnxhub.errors import (
     InvalidInputError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from onnxhub import Model
 
 WORDS = [word for text in tiny.TEXTS for word in text.split()]
+TOKENIZER = tiny.make_tokenizer()
 SOURCE = Path(onnxhub.__file__).parent.parent
 
 
@@ -45,6 +47,37 @@ def made_up(count: int, seed: int = 0) -> list[str]:
     """Texts of 1 to 40 words of the tiny vocabulary."""
     draw = random.Random(seed)
     return [" ".join(draw.choices(WORDS, k=draw.randint(1, 40))) for _ in range(count)]
+
+
+def asked(text: str) -> tuple[str, str]:
+    """A question for a text."""
+    return "Where was Mozart born?", text
+
+
+def first_words(text: str, tokens: int) -> list[str]:
+    """As many words of the text as do not have more tokens."""
+    words = text.split()
+    while len(TOKENIZER.encode(" ".join(words))) > tokens:
+        words.pop()
+    return words
+
+
+def masked(text: str) -> str:
+    """A mask in the middle of the text's first words, as many as the tiny models take."""
+    words = first_words(text, 60)
+    return " ".join([*words[: len(words) // 2], "[MASK]", *words[len(words) // 2 :]])
+
+
+def with_others(text: str) -> tuple[str, list[str]]:
+    """A text with two to five others."""
+    draw = random.Random(text)
+    return text, made_up(draw.randint(2, 5), draw.randint(0, 1000))
+
+
+def with_choices(text: str) -> tuple[str, list[str]]:
+    """A text of any length with two to five that leave room for some of it."""
+    text, others = with_others(text)
+    return text, [" ".join(first_words(other, 40)) for other in others]
 
 
 @dataclass(frozen=True)
@@ -55,23 +88,44 @@ class Case:
     inputs: list[Any]
     options: dict[str, Any]
     """Other options than the default ones."""
+    made_of: Callable[[str], Any] = str
+    """A text to an input."""
+    labels: tuple[str, ...] = ()
+    """What the model says of its labels."""
+    always: dict[str, Any] = field(default_factory=dict)
+    """Options without which it cannot be called, or would warn."""
 
     def several(self, count: int, seed: int = 0) -> list[Any]:
         """So many inputs of all lengths."""
-        texts = made_up(count, seed)
-        return [("Where was Mozart born?", text) for text in texts] if self.task == "question-answering" else texts
+        return [self.made_of(text) for text in made_up(count, seed)]
 
 
 CASES = [
-    Case("text-classification", [*tiny.TEXTS, ("a good", "text"), ""], {"top_k": 1}),
-    Case("question-answering", list(tiny.PAIRS), {"top_k": 3, "max_answer_tokens": 4}),
-    Case("token-classification", [*tiny.TEXTS, ""], {"aggregation": "max"}),
+    # What long texts do is not what these tests are about, so that nothing is cut and no warning is shown.
+    Case("text-classification", [*tiny.TEXTS, ("a good", "text"), ""], {"top_k": 1},
+         labels=tiny.LABELS["text-classification"], always={"long_text": "window"}),
+    Case("question-answering", list(tiny.PAIRS), {"top_k": 3, "max_answer_tokens": 4}, asked),
+    Case("token-classification", [*tiny.TEXTS, ""], {"aggregation": "max"}, labels=tiny.LABELS["token-classification"]),
     Case("feature-extraction", [*tiny.TEXTS, ""], {"truncate_dim": 3, "normalize": True}),
-]
+    Case("zero-shot-classification", [*tiny.TEXTS, ""], {"multi_label": True, "top_k": 2, "template": "so {}"},
+         labels=tiny.LABELS["zero-shot-classification"], always={"labels": ["a city", "film", "programming in London"]}),
+    Case("fill-mask", [*map(masked, tiny.TEXTS), "[MASK]", "[MASK][MASK] good [MASK]"], {"top_k": 2, "targets": ["a", "good"]},
+         masked),
+    Case("text-ranking", [*map(with_others, tiny.TEXTS), ("", ["a", ""]), ("a", ("b",)), (tiny.TEXTS[0], [*tiny.TEXTS])],
+         {"top_k": 1}, with_others),
+    Case("multiple-choice", [*map(with_choices, tiny.TEXTS), ("", ["a", ""]), ("a", ("b", "c"))], {"top_k": 1}, with_choices),
+    Case("sparse-feature-extraction", [*tiny.TEXTS, ""], {"top_k": 3}),
+]  # fmt: skip
 # Some of the texts are longer than the tiny models take, on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:a text was cut:onnxhub.TruncationWarning")
 
 every_task = pytest.mark.parametrize("case", CASES, ids=lambda case: case.task)
+
+
+def ready(model: Model[Any, Any, Any]) -> Model[Any, Any, Any]:
+    """The model with the options without which its task cannot be called."""
+    (case,) = [case for case in CASES if case.task == model.task.name]
+    return model.with_options(**case.always)
 
 
 @pytest.fixture
@@ -79,9 +133,7 @@ def load(tiny_model: Callable[..., Path]) -> Callable[..., Model[Any, Any, Any]]
     """``load(task, folder options, load options)``."""
 
     def loaded(task: str, made: dict[str, Any] | None = None, **options: Any) -> Model[Any, Any, Any]:
-        model = onnxhub.load(task, tiny_model(task, **(made or {})), **options)
-        # What long texts do is not what these tests are about, so that nothing is cut and no warning is shown.
-        return model.with_options(long_text="window") if task == "text-classification" else model
+        return ready(onnxhub.load(task, tiny_model(task, **(made or {})), **options))
 
     return loaded
 
@@ -109,7 +161,11 @@ def close(found: object, expected: object, tolerance: float = 1e-5) -> bool:
 
 def test_the_table_has_every_built_in_task() -> None:
     """A new task is not forgotten here."""
-    built_in = {task.name for task in onnxhub.list_tasks() if task.model.__module__.startswith("onnxhub.")}
+    built_in = {
+        task.name
+        for task in onnxhub.list_tasks()
+        if task.model.__module__.startswith("onnxhub.") and not task.raw  # arrays in, arrays out
+    }
     assert {case.task for case in CASES} == built_in
 
 
@@ -196,6 +252,11 @@ def test_a_scalar_of_numpy_is_one_text(load) -> None:
 # --- results ---------------------------------------------------------------------------------------------------------
 
 
+def flat(result: object) -> list[Any]:
+    """The typed values of a result, which may be a list of lists of them."""
+    return [one for part in result for one in flat(part)] if isinstance(result, list) else [result]
+
+
 @every_task
 def test_results_are_ready_for_json(case: Case, load) -> None:
     """`to_dict` of every result survives `json`; no numpy scalar is in it."""
@@ -204,12 +265,12 @@ def test_results_are_ready_for_json(case: Case, load) -> None:
         assert (vectors.shape, vectors.dtype) == ((len(case.inputs), 16), np.float32)
         return
     for result in load(case.task)(case.inputs):
-        for one in result if isinstance(result, list) else [result]:
+        for one in flat(result):
             described = one.to_dict()
             assert list(described) == [field.name for field in fields(one)]
             assert json.loads(json.dumps(described, allow_nan=False)) == json.loads(json.dumps(described))
             with pytest.raises((AttributeError, TypeError)):
-                one.score = 1.0
+                setattr(one, fields(one)[0].name, 1.0)
             with pytest.raises((AttributeError, TypeError)):
                 one.anything = 1.0
             assert hash(one) == hash(one)
@@ -397,6 +458,29 @@ def test_one_liners_are_their_tasks(tiny_model) -> None:
     assert onnxhub.similarity(short, [context] * 3, model=folders[names[3]]).shape == (3,)
 
 
+def test_one_liners_of_several_arguments_are_their_tasks(tiny_model) -> None:
+    """Labels, documents and choices come as an argument of their own, or in tuples where there are several inputs."""
+    texts, labels = list(tiny.TEXTS[:2]), ["film", "city"]
+    folders = {case.task: tiny_model(case.task) for case in CASES}
+    models = {name: onnxhub.load(name, folder) for name, folder in folders.items()}
+    for name, one_liner in (("text-ranking", onnxhub.rerank), ("multiple-choice", onnxhub.choose)):
+        model, folder = models[name], folders[name]
+        assert one_liner(texts[0], labels, model=folder) == model(texts[0], labels) == model((texts[0], labels))
+        assert one_liner(texts[0], np.array(labels), model=folder, top_k=1) == model(texts[0], labels, top_k=1)
+        pairs = [(text, labels) for text in texts]
+        assert close(one_liner(pairs, model=folder), [model(*pair) for pair in pairs])
+    model, folder = models["zero-shot-classification"], folders["zero-shot-classification"]
+    assert close(onnxhub.classify_zero_shot(texts, labels, model=folder), [model(text, labels) for text in texts])
+    options = {"template": "a {}", "multi_label": True, "top_k": 1}
+    assert onnxhub.classify_zero_shot(texts[0], labels, model=folder, **options) == model(texts[0], labels, **options)
+    model, folder, holes = models["fill-mask"], folders["fill-mask"], [masked(text) for text in texts]
+    assert close(onnxhub.fill_mask(holes, model=folder, top_k=1), [model(hole, top_k=1) for hole in holes])
+    assert onnxhub.fill_mask(holes[0], model=folder, targets=["a"]) == model(holes[0], targets=["a"])
+    model, folder = models["sparse-feature-extraction"], folders["sparse-feature-extraction"]
+    assert close(onnxhub.embed_sparse(texts, model=folder), [model(text) for text in texts])
+    assert onnxhub.embed_sparse(texts[0], model=folder, top_k=2) == model(texts[0], top_k=2)
+
+
 # --- models ----------------------------------------------------------------------------------------------------------
 
 
@@ -422,7 +506,7 @@ def test_the_models_own_description(case: Case, load, tiny_model) -> None:
     info = model.info
     assert (info.task, info.model_id, info.file) == (case.task, str(tiny_model(case.task)), "model.onnx")
     assert (info.revision, info.dtype, info.provider, info.max_length) == (None, "fp32", "cpu", 64)
-    assert info.labels == tuple(tiny.LABELS.get(case.task, ()))
+    assert info.labels == case.labels
     assert info.reason
     assert set(model.sessions) == {"model"}
     assert repr(model) == f"<{type(model).__name__} {info.model_id} model.onnx (fp32) on cpu>"
@@ -460,9 +544,9 @@ def test_a_pickle_works_in_another_process(load, tmp_path: Path) -> None:
 
 
 @every_task
-def test_a_closed_model_says_so(case: Case, tiny_model) -> None:
+def test_a_closed_model_says_so(case: Case, load) -> None:
     """It, and all that share its session; closing twice is no error."""
-    with onnxhub.load(case.task, tiny_model(case.task)) as model:
+    with load(case.task) as model:
         other = model.with_options(**case.options)
         model(case.inputs[0])
     model.close()
@@ -510,11 +594,12 @@ class JustLogits(onnxhub.Postprocessor[Any, list]):
 
 
 @every_task
-def test_a_postprocessor_from_nothing(case: Case, load, tiny_model) -> None:
+def test_a_postprocessor_from_nothing(case: Case, load) -> None:
     """Any task takes any postprocessor, which sees the outputs as they are."""
-    model = onnxhub.load(case.task, tiny_model(case.task), postprocessor=JustLogits)
-    found = model("What?", "Paris") if case.task == "question-answering" else model("a")
-    expected = model.outputs(("What?", "Paris") if case.task == "question-answering" else "a")
+    model = load(case.task, postprocessor=JustLogits)
+    given = case.made_of("a")
+    found = model(*given) if isinstance(given, tuple) else model(given)
+    expected = model.outputs(given)
     assert found == {name: values.tolist() for name, values in expected.items()}
 
 
@@ -524,7 +609,7 @@ def test_smaller_variants(case: Case, dtype: str, tmp_path: Path) -> None:
     """fp16 and int8 files of the same weights load by their dtype and stay near fp32."""
     tiny.make_model(tmp_path, case.task)
     tiny.make_model(tmp_path, case.task, file=f"onnx/model_{dtype}.onnx", dtype=dtype)
-    plain, small = onnxhub.load(case.task, tmp_path), onnxhub.load(case.task, tmp_path, dtype=dtype)
+    plain, small = (ready(onnxhub.load(case.task, tmp_path, dtype=one)) for one in ("fp32", dtype))
     assert (plain.info.dtype, small.info.dtype, small.info.file) == ("fp32", dtype, f"onnx/model_{dtype}.onnx")
     inputs = case.inputs[:2]
     for name, values in small.outputs(inputs).items():
@@ -534,9 +619,9 @@ def test_smaller_variants(case: Case, dtype: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
 @every_task
-def test_a_dynamically_quantised_model_gives_the_same_in_any_batch(case: Case, dtype: str, tiny_model) -> None:
+def test_a_dynamically_quantised_model_gives_the_same_in_any_batch(case: Case, dtype: str, load) -> None:
     """Bit for bit: its rows are never run together, since they would be scaled together."""
-    model = onnxhub.load(case.task, tiny_model(case.task, dtype=dtype, max_length=256))
+    model = load(case.task, {"dtype": dtype, "max_length": 256})
     inputs = case.several(24)
     alone = [model(one) for one in inputs]
     assert model.backend.batch_tokens == 1
@@ -591,10 +676,13 @@ def test_optimums_class_over_the_same_session(case: Case, load) -> None:
     assert type(ort_model).__name__ == model.task.ort_class
     assert ort_model.session is model.session
     assert model.ort_model is ort_model
-    (row,) = model.encode(case.inputs[0])[0].rows[:1]
-    outputs = ort_model(**{name: values[np.newaxis] for name, values in row.items()})
+    # The same batch as the model's own, longest row first, so that not one bit may differ.
+    rows = dict(enumerate(model.encode(case.inputs[0])[0].rows))
+    order = sorted(rows, key=lambda row: rows[row]["input_ids"].size, reverse=True)
+    outputs = ort_model(**collate([rows[row] for row in order], model.backend.tokenizer.padding))
     for name, values in model.outputs(case.inputs[0]).items():
-        np.testing.assert_array_equal(outputs[name][0], values[0][: len(outputs[name][0])])
+        for found, row in zip(outputs[name], order, strict=True):
+            np.testing.assert_array_equal(found, values[row][: len(found)])
     with pytest.raises(TypeError, match=r"load\(..., provider=...\)"):
         ort_model.to("cpu")
 

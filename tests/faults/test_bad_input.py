@@ -39,7 +39,17 @@ if TYPE_CHECKING:
 
 CLASSIFY, ANSWER, TAG, EMBED = "text-classification", "question-answering", "token-classification", "feature-extraction"
 TASKS = (CLASSIFY, ANSWER, TAG, EMBED)
-GOOD = {CLASSIFY: "a good one", ANSWER: ("What?", "Paris"), TAG: "Ada in London", EMBED: "a good one"}
+ZERO, FILL, RANK, CHOOSE, SPARSE = (
+    "zero-shot-classification", "fill-mask", "text-ranking", "multiple-choice", "sparse-feature-extraction",
+)  # fmt: skip
+MORE_TASKS = (ZERO, FILL, RANK, CHOOSE, SPARSE)
+GOOD = {
+    CLASSIFY: "a good one", ANSWER: ("What?", "Paris"), TAG: "Ada in London", EMBED: "a good one",
+    ZERO: "a good one", FILL: "a [MASK]", RANK: ("What?", ["Paris", "a cat"]), CHOOSE: ("What?", ["Paris", "a cat"]),
+    SPARSE: "a good one",
+}  # fmt: skip
+NEEDED = {ZERO: {"labels": ["good", "bad"]}}
+"""Options without which a task cannot be called."""
 SURROGATE = "a \ud83d b"
 TOKEN = "hf_CANARYcanaryCANARY"
 
@@ -57,7 +67,7 @@ class World:
 
     def model(self, task: str, **made: Any) -> Any:
         """A good model, of which it is known what it gives for a good input."""
-        model = onnxhub.load(task, self.tiny_model(task, **made))
+        model = onnxhub.load(task, self.tiny_model(task, **made)).with_options(**NEEDED.get(task, {}))
         self.used.append((model, GOOD[task], repr(model(GOOD[task]))))
         return model
 
@@ -221,6 +231,43 @@ INPUTS = [
       for blank in ("\0", "\u200b", "\ufeff")),
     called("question longer than the window", ANSWER, [GOOD[ANSWER], ("who " * 100, "Paris " * 100)],
            r"^item 1: the question has 100 tokens and leaves no room for the context in a window of 64"),
+    *(called(name, task, bad, r"^expected a str as text, got \w+: ")
+      for name, bad in NO_TEXT.items() for task in (ZERO, FILL, SPARSE)),
+    *(called(name, task, bad, r"^expected a tuple \((query, documents|prompt, choices)\), got \w+")
+      for name, bad in NO_TEXT.items() for task in (RANK, CHOOSE)),
+    *(called(f"{name} in a list", task, [GOOD[task], bad], r"^item 1: expected a (str|tuple)")
+      for name, bad in NO_TEXT.items() for task in MORE_TASKS),
+    *(called("nested list", task, [GOOD[task], [GOOD[task]]], r"^item 1: expected a (str|tuple).*got list") for task in MORE_TASKS),
+    *(called("lone surrogate in a list", task, [GOOD[task], SURROGATE + "[MASK]"], "^item 1: the text has a lone surrogate")
+      for task in (ZERO, FILL, SPARSE)),
+    *(called("lone surrogate in one of the others", task, [GOOD[task], ("a", ["b", SURROGATE])],
+             "^item 1: the (document|choice) 1 has a lone surrogate") for task in (RANK, CHOOSE)),
+    *(called("others alone", task, "What?", "^expected a tuple .*, got str") for task in (RANK, CHOOSE)),
+    *(called("three", task, ("a", ["b", "c"], "d"), "^expected a tuple .*, got a tuple of 3") for task in (RANK, CHOOSE)),
+    *(called("a list in place of a tuple", task, [["a", ["b", "c"]]], "^item 0: expected a tuple .*, got list") for task in (RANK, CHOOSE)),
+    *(called("one text for the others", task, ("a", "b"), r"^the (document|choice)s are a list of texts, not a str") for task in (RANK, CHOOSE)),
+    *(called("a generator for the others", task, ("a", iter("bc")), r"^the (document|choice)s are a list of texts, not a str_") for task in (RANK, CHOOSE)),
+    *(called("None among the others", task, [GOOD[task], ("a", ["b", None])], "^item 1: expected a str as (document|choice) 1, got NoneType")
+      for task in (RANK, CHOOSE)),
+    *(called("no text for the first", task, (None, ["b", "c"]), "^expected a str as (query|prompt), got NoneType") for task in (RANK, CHOOSE)),
+    called("no documents", RANK, [GOOD[RANK], ("a", [])], "^item 1: there must be at least 1 document, got none"),
+    called("an empty array of documents", RANK, ("a", np.array([])), "^there must be at least 1 document, got none"),
+    called("no choices", CHOOSE, ("a", []), "^there must be at least 2 choices, got none"),
+    called("one choice", CHOOSE, [GOOD[CHOOSE], ("a", ["b"])], "^item 1: there must be at least 2 choices, got 1"),
+    called("a choice that fills the window", CHOOSE, [GOOD[CHOOSE], ("a", ["b", "bad " * 90])], "^item 1: the choice 1 alone fills the 64 tokens that the model takes"),
+    called("a label that fills the window", ZERO, ["a", "bad " * 90], r"^item 0: the template with the label 'good good .*\.\.\. alone fills the 64 tokens",
+           labels=["bad", "good " * 80]),
+    called("no mask", FILL, [GOOD[FILL], "a cat"], r"^item 1: the text has no mask; this model's is written \[MASK\]"),
+    called("the mask of another model", FILL, "a <mask>", r"^the text has no mask; this model's is written \[MASK\]"),
+    called("an empty text", FILL, "", "^the text has no mask"),
+    called("a text longer than the model takes", FILL, [GOOD[FILL], "bad " * 90 + "[MASK]"],
+           "^item 1: the text has 93 tokens, the model takes 64; pass the part around the mask"),
+    Row("zero-shot: no labels", lambda world: onnxhub.load(ZERO, world.tiny_model(ZERO))("a"), InvalidOptionError,
+        r"^labels=\(\): expected at least one label to choose from"),
+    Row("classify_zero_shot: no labels", lambda world: onnxhub.classify_zero_shot("a", [], model=world.tiny_model(ZERO)), InvalidOptionError,
+        r"^labels=\(\): expected at least one label to choose from"),
+    Row("choose: no model", lambda world: onnxhub.choose("a", ["b", "c"]), InvalidOptionError,
+        "for multiple-choice has no default model"),
     called("bad item after many", CLASSIFY, ["a"] * 2100 + [None], "^item 2100: expected a str"),
     Row("stream: bad item after many", lambda world: list(world.model(CLASSIFY).stream(iter(["a"] * 2100 + [None]))),
         InvalidInputError, "^item 2100: expected a str"),
@@ -237,6 +284,12 @@ NOT_FINITE = [
         task, tiny.nan_model(world.path / "nan", task, value=value))([GOOD[task], spoilt(task)]), NonFiniteOutputError,
         "^item 1: the model gave NaN or infinite (scores|logits|embeddings); is its ONNX file intact")
     for task in TASKS for value in (float("nan"),)
+] + [
+    Row(f"{task}: nan for one of several", lambda world, task=task, bad=bad: onnxhub.load(
+        task, tiny.nan_model(world.path / "nan", task)).with_options(**NEEDED.get(task, {}))([GOOD[task], bad]), NonFiniteOutputError,
+        "^item 1: the model gave NaN or infinite (scores|logits|weights); is its ONNX file intact")
+    for task, bad in {ZERO: "all is kaputt", FILL: "all is kaputt [MASK]", SPARSE: "all is kaputt", RANK: ("a", ["b", "kaputt"]),
+                      CHOOSE: ("a", ["b", "kaputt"])}.items()
 ]  # fmt: skip
 
 
@@ -262,6 +315,18 @@ OPTIONS = [
     *(Row(f"{task}: with_options {bad}", lambda world, task=task, bad=bad: world.model(task).with_options(**bad),
           InvalidOptionError, f"{next(iter(bad))}=") for task in (ANSWER, TAG)
       for bad in ({"max_length": 0}, {"overlap": -1}, {"max_length": "64"})),
+    *(row for bad in ("sport", 5, None, {"sport"}, ["a", 5], ["a", ""], ["a", " "])
+      for row in call_option(ZERO, "labels=.*: expected a list of different labels, none of them empty", labels=bad)),
+    *call_option(ZERO, "labels=.*: expected .*; 'law' is there twice", labels=["law", "sport", "law"]),
+    *(row for bad in ("about sport", "", "{label}", None, 5)
+      for row in call_option(ZERO, r"template=.*: expected a text with \{\} for the label, such as 'This example", template=bad)),
+    *(row for task in (ZERO, RANK, CHOOSE, SPARSE) for row in call_option(task, "top_k=0: expected a whole number of at least 1, or None", top_k=0)),
+    *call_option(FILL, "top_k=None: expected a whole number of at least 1$", top_k=None),
+    *(row for bad in ("cat", [], [""], [5], 5)
+      for row in call_option(FILL, "targets=.*: expected a list of words, or None for the whole vocabulary", targets=bad)),
+    *call_option(FILL, r"targets=\['good', 'zzz'\]: expected words that are one token .* each; 'zzz' is 'z', '##z', '##z'", targets=["good", "zzz"]),
+    *call_option(FILL, r"targets=\['\u20aa'\]: expected words .*; '\u20aa' is '\[UNK\]'", targets=["\u20aa"]),
+    *call_option(FILL, r"targets=\[' '\]: expected words .*; ' ' is no token", targets=[" "]),
     option("dtype", "q9", "dtype='q9': expected one of auto, fp32, "),
     option("dtype", "fp61", r"dtype='fp61': expected one of auto, fp32, .*did you mean 'fp16'\?"),
     option("dtype", None, "dtype=None: expected one of auto"),
@@ -310,7 +375,7 @@ OPTIONS = [
     *(Row(f"classify: model={bad!r}", lambda world, bad=bad: onnxhub.classify("a", model=bad), InvalidOptionError,
           "model_id=.*: expected an? ") for bad in (["x"], 5)),
     Row("classify: provider=5", lambda world: onnxhub.classify("a", model=world.tiny_model(), provider=5), InvalidOptionError, "provider=5"),
-    Row("load: a task of transformers", lambda world: onnxhub.load("zero-shot", world.tiny_model()), UnknownTaskError, "the tasks are"),
+    Row("load: a task of transformers", lambda world: onnxhub.load("visual-qa", world.tiny_model()), UnknownTaskError, "the tasks are"),
     *(Row(f"load: token={bad!r}", lambda world, bad=bad: onnxhub.load(CLASSIFY, "org/name", token=bad), InvalidOptionError,
           r"token='\*\*\*': expected a Hub token") for bad in ("", "a b", "hf_ü", "hf\n", 5, b"hf")),
     *(Row(f"load: revision={bad!r}", lambda world, bad=bad: onnxhub.load(CLASSIFY, "org/name", revision=bad), InvalidOptionError,
@@ -365,10 +430,38 @@ FOLDERS = [
     *(not_loaded(f"a model for {made}, as one for {task}", lambda world, made=made: world.folder(made), TaskMismatchError,
                  f"cannot be used for {task}: its graph gives .*(not|labels).*; config.json says that it is a Bert", task)
       for made in (*TASKS, "fill-mask") for task in TASKS if made != task),
+    *(not_loaded(f"a model for {made}, as one for {task}", lambda world, made=made: world.folder(made), TaskMismatchError,
+                 f"cannot be used for {task}: {message}", task)
+      for made, task, message in (
+          (CLASSIFY, ZERO, r"none of its labels begins with 'entail': NEGATIVE, NEUTRAL, POSITIVE; if it was trained .* name them"),
+          (TAG, ZERO, "its graph gives logits of 3, not logits of 2 axes"),
+          (ZERO, RANK, "it gives 3 logits for a pair of texts, where a ranking needs one"),
+          (ANSWER, RANK, "its graph gives start_logits of 2, end_logits of 2, not logits of 2 axes"),
+          (CLASSIFY, CHOOSE, "its graph wants input_ids of 2 axes, and this task gives 3"),
+          (CHOOSE, CLASSIFY, "its graph wants input_ids of 3 axes, and this task gives 2"),
+          (CHOOSE, RANK, "its graph wants input_ids of 3 axes, and this task gives 2"),
+          (TAG, FILL, r"its graph gives 5 logits for a token, and its vocabulary has \d+ words"),
+          (TAG, SPARSE, r"its graph gives 5 logits for a token, and its vocabulary has \d+ words"),
+          (EMBED, FILL, "its graph gives last_hidden_state of 3, not logits of 3 axes"),
+          (EMBED, SPARSE, "its graph gives last_hidden_state of 3, not logits of 3 axes"),
+      )),
+    *(not_loaded(f"{task}: an input that no text gives", lambda world, task=task: world.graph(extra_input, task), TaskMismatchError,
+                 f"cannot be used for {task}: its graph wants the inputs bbox, which a text does not give", task) for task in MORE_TASKS),
+    not_loaded("a cross-encoder of an unknown activation", lambda world: world.folder(
+        RANK, config_extra={"sentence_transformers": {"activation_fn": "torch.nn.modules.activation.Tanh"}}), TaskMismatchError,
+        r"activation torch\.nn\.modules\.activation\.Tanh, and only Sigmoid and Identity are known; .*activation='none'", RANK),
+    not_loaded("a tokenizer without a mask", lambda world: unmasked(world), TaskMismatchError, "its tokenizer has no mask token", FILL),
     not_loaded("a dense layer of pickled weights", lambda world: dense(world, "model.safetensors"), TaskMismatchError,
                r"its dense layer 2_Dense has no model.safetensors with linear.weight \(pickled weights are not read\)", EMBED),
     not_loaded("a dense layer that is cut", lambda world: dense(world), IntegrityError, "model.safetensors", EMBED),
 ]  # fmt: skip
+
+
+def unmasked(world: World) -> Path:
+    """A masked-LM whose tokenizer does not say what a mask is."""
+    folder = world.folder(FILL, tokenizer_extra={"mask_token": None, "tokenizer_class": "PreTrainedTokenizerFast"})
+    (folder / "special_tokens_map.json").write_text("{}")
+    return folder
 
 
 def dense(world: World, missing: str = "") -> Path:

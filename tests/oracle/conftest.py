@@ -25,6 +25,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("oracle: comparisons")
         for name, count in sorted(peers.COUNTS.items()):
             terminalreporter.line(f"{count:7,}  {name}")
+        for name, furthest in sorted(peers.LARGEST.items()):
+            terminalreporter.line(f"{furthest:7.1e}  {name}: the largest difference")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 PACKAGES = ("torch", "transformers", "optimum.onnxruntime", "sentencepiece")
@@ -28,6 +29,8 @@ zoo: Any = importlib.import_module("tests.oracle.zoo")
 transformers: Any = importlib.import_module("transformers")
 optimum: Any = importlib.import_module("optimum.onnxruntime")
 transformers.logging.set_verbosity_error()
+# In models this small, threads only wait for one another: twenty times as long, on machines that others use too.
+importlib.import_module("torch").set_num_threads(1)
 
 ORT_CLASSES = {
     "text-classification": "ORTModelForSequenceClassification",
@@ -37,6 +40,8 @@ ORT_CLASSES = {
 }
 COUNTS: Counter[str] = Counter()
 """How many comparisons came out equal, or are explained by which rule; shown at the end of the run."""
+LARGEST: dict[str, float] = {}
+"""The largest difference between two numbers that were to be equal; shown beside them."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -45,6 +50,22 @@ def reference(folder: Path, task: str) -> Any:
     model = getattr(optimum, ORT_CLASSES[task]).from_pretrained(folder)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     return transformers.pipeline(task, model=model, tokenizer=tokenizer, device="cpu")
+
+
+@functools.lru_cache(maxsize=4)
+def torch_reference(folder: Path, task: str) -> Any:
+    """Transformers' pipeline over the torch model of a folder."""
+    return transformers.pipeline(task, model=str(folder), framework="pt", device="cpu")
+
+
+def close(expected: Any, actual: Any, what: str, tolerance: float = 1e-4) -> None:
+    """Assert that numbers are equal to within the tolerance; count them, and remember the largest difference."""
+    expected, actual = np.asarray(expected, np.float64), np.asarray(actual, np.float64)
+    assert expected.shape == actual.shape
+    furthest = float(np.abs(expected - actual).max(initial=0.0))
+    assert furthest <= tolerance, f"{what}: {furthest}"
+    COUNTS[f"{what}: numbers"] += expected.size
+    LARGEST[what] = max(LARGEST.get(what, 0.0), furthest)
 
 
 def difference(expected: Any, actual: Any, place: str = "", tolerance: float = 1e-5) -> str:

@@ -51,9 +51,18 @@ AUTO_CLASSES: Mapping[str, str] = MappingProxyType(
         "question-answering": "AutoModelForQuestionAnswering",
         "feature-extraction": "AutoModel",
         "fill-mask": "AutoModelForMaskedLM",
+        "zero-shot-classification": "AutoModelForSequenceClassification",
+        "text-ranking": "AutoModelForSequenceClassification",
+        "multiple-choice": "AutoModelForMultipleChoice",
     }
 )
+EXPORTED_AS: Mapping[str, str] = MappingProxyType(
+    {"zero-shot-classification": "text-classification", "text-ranking": "text-classification"}
+)
+"""Tasks that the exporter knows by another name."""
 CORE_TASKS = ("text-classification", "token-classification", "question-answering")
+MORE_TASKS = ("fill-mask", "zero-shot-classification", "text-ranking", "multiple-choice")
+"""Those whose weights are kept for torch too: what they are compared with is no pipeline over ONNX."""
 ALL_TASKS = tuple(AUTO_CLASSES)
 
 # --- texts -----------------------------------------------------------------------------------------------------------
@@ -165,6 +174,7 @@ DASHED = ("O", "PER-FIRST", "PER-LAST", "LOC")
 INSIDE = ("I-PER", "O", "I-LOC", "B-LOC", "B-O")
 UNNAMED: tuple[str, ...] = ("LABEL_0", "LABEL_1", "LABEL_2")
 SENTIMENT = ("NEGATIVE", "POSITIVE")
+ENTAILMENT = ("contradiction", "neutral", "entailment")
 
 
 @dataclass(frozen=True)
@@ -182,6 +192,7 @@ class Architecture:
     config: Mapping[str, Any] = field(default_factory=dict)
     text_labels: tuple[str, ...] = SENTIMENT
     token_labels: tuple[str, ...] = BIO
+    nli_labels: tuple[str, ...] = ENTAILMENT
     problem_type: str | None = None
     tasks: tuple[str, ...] = CORE_TASKS
 
@@ -250,6 +261,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             text_labels=("score",),
             problem_type="regression",
             token_labels=PLAIN,
+            nli_labels=UNNAMED,
             tasks=ALL_TASKS,
         ),
         "electra": Architecture(
@@ -261,6 +273,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             contradictions={"do_lower_case": False, "tokenize_chinese_chars": False, "model_max_length": 72},
             config={"embedding_size": HIDDEN},
             token_labels=BIOES,
+            tasks=(*CORE_TASKS, "text-ranking"),
         ),
         "mobilebert": Architecture(
             "mobilebert",
@@ -286,7 +299,8 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             position_offset=2,
             contradictions={"do_lower_case": False, "unk_token": "<unk>"},
             text_labels=("contradiction", "entailment", "neutral"),
-            tasks=(*CORE_TASKS, "feature-extraction"),
+            nli_labels=("Neutral", "Entailment", "Contradiction"),
+            tasks=(*CORE_TASKS, "feature-extraction", "fill-mask", "zero-shot-classification"),
         ),
         "roberta": Architecture(
             "roberta",
@@ -297,6 +311,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             position_offset=2,
             contradictions={"add_prefix_space": True, "trim_offsets": False, "mask_token": "<mask>"},
             text_labels=("LABEL_0",),
+            nli_labels=("CONTRADICTION", "NEUTRAL", "ENTAILMENT"),
             tasks=ALL_TASKS,
         ),
         "bart": Architecture(
@@ -318,7 +333,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
                 "init_std": 0.5,
             },
             text_labels=("contradiction", "neutral", "entailment"),
-            tasks=("text-classification", "question-answering"),
+            tasks=("text-classification", "question-answering", "zero-shot-classification"),
         ),
         "modernbert": Architecture(
             "modernbert",
@@ -376,6 +391,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             },
             text_labels=("joy", "anger", "fear", "love", "surprise"),
             problem_type="multi_label_classification",
+            nli_labels=("entailment", "neutral", "contradiction"),
             tasks=ALL_TASKS,
         ),
         "camembert": Architecture(
@@ -411,6 +427,8 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             contradictions={"do_lower_case": True, "split_by_punct": True, "additional_special_tokens": ["very"]},
             config={"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False},
             token_labels=BILOU,
+            nli_labels=("entailment", "not_entailment"),
+            tasks=(*CORE_TASKS, "zero-shot-classification", "multiple-choice"),
         ),
     }
 )
@@ -614,7 +632,9 @@ def _write_graph(root: Path, architecture: str, task: str, folder: Path) -> None
         torch.manual_seed(0)
         model = _model(ARCHITECTURES[architecture], task, tokenizer)
         _calibrate(model, task, tokenizer)
-        onnx_export_from_model(model, folder, task=task, do_validation=False)
+        if task in MORE_TASKS:
+            model.save_pretrained(folder)
+        onnx_export_from_model(model, folder, task=EXPORTED_AS.get(task, task), do_validation=False)
     (folder / "generation_config.json").unlink(missing_ok=True)
 
 
@@ -642,7 +662,12 @@ def _settings(made: Architecture, tokenizer: Any) -> dict[str, Any]:
 
 def _labels(made: Architecture, task: str) -> dict[str, Any]:
     """Give the labels of the task."""
-    names = {"text-classification": made.text_labels, "token-classification": made.token_labels}.get(task)
+    names = {
+        "text-classification": made.text_labels,
+        "token-classification": made.token_labels,
+        "zero-shot-classification": made.nli_labels,
+        "text-ranking": ("LABEL_0",),
+    }.get(task)
     if names is None:
         return {}
     given: dict[str, Any] = {

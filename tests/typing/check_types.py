@@ -10,19 +10,29 @@ from numpy.typing import NDArray
 import onnxhub
 from onnxhub import (
     Answer,
+    Choice,
     Classification,
     Entity,
     FeatureExtractionModel,
+    FillMaskModel,
+    MaskFill,
     Model,
+    MultipleChoiceModel,
     QuestionAnsweringModel,
+    Ranked,
+    SparseEmbedding,
+    SparseFeatureExtractionModel,
     Task,
     TextClassificationModel,
+    TextRankingModel,
     TokenClassificationModel,
+    ZeroShotClassificationModel,
 )
 from onnxhub.testing import CannedBackend
 
 texts: list[str] = ["a", "b"]
 pairs: list[tuple[str, str]] = [("a", "b")]
+queries: list[tuple[str, list[str]]] = [("a", ["b", "c"])]
 column: NDArray[np.str_] = np.array(texts)
 
 
@@ -32,6 +42,15 @@ def loading(task: Task[TextClassificationModel], name: str) -> None:
     assert_type(onnxhub.load("question-answering"), QuestionAnsweringModel)
     assert_type(onnxhub.load("ner"), TokenClassificationModel)
     assert_type(onnxhub.load("embeddings", provider=["cuda", "cpu"]), FeatureExtractionModel)
+    assert_type(onnxhub.load("zero-shot-classification"), ZeroShotClassificationModel)
+    assert_type(onnxhub.load("zero-shot"), ZeroShotClassificationModel)
+    assert_type(onnxhub.load("fill-mask"), FillMaskModel)
+    assert_type(onnxhub.load("masked-lm"), FillMaskModel)
+    assert_type(onnxhub.load("text-ranking"), TextRankingModel)
+    assert_type(onnxhub.load("rerank", "org/name"), TextRankingModel)
+    assert_type(onnxhub.load("multiple-choice", "org/name"), MultipleChoiceModel)
+    assert_type(onnxhub.load("sparse-feature-extraction", "org/name"), SparseFeatureExtractionModel)
+    assert_type(onnxhub.load("splade", "org/name"), SparseFeatureExtractionModel)
     assert_type(onnxhub.load(task), TextClassificationModel)
     assert_type(onnxhub.load(name), Model[Any, Any, Any])
 
@@ -67,6 +86,41 @@ def feature_extraction(model: FeatureExtractionModel) -> None:
     assert_type(model.similarity("a", texts), NDArray[np.float32])
 
 
+def zero_shot_classification(model: ZeroShotClassificationModel) -> None:
+    assert_type(model("a", ["b", "c"]), Classification)
+    assert_type(model(texts, ("b", "c"), multi_label=True, top_k=1), list[Classification])
+    assert_type(model(column, texts), list[Classification])
+    assert_type(model.with_options(labels=texts, template="a {}"), ZeroShotClassificationModel)
+    assert_type(model.with_options(labels=texts)("a"), Classification)
+    assert_type(model.stream(iter(texts)), Iterator[Classification])
+
+
+def fill_mask(model: FillMaskModel) -> None:
+    assert_type(model("a [MASK]"), list[list[MaskFill]])
+    assert_type(model(texts, top_k=2, targets=["b"]), list[list[list[MaskFill]]])
+    assert_type(model.mask, str)
+
+
+def text_ranking(model: TextRankingModel) -> None:
+    assert_type(model("a", texts), list[Ranked])
+    assert_type(model(("a", texts), top_k=1), list[Ranked])
+    assert_type(model(queries), list[list[Ranked]])
+    assert_type(model.stream(iter(queries)), Iterator[list[Ranked]])
+
+
+def multiple_choice(model: MultipleChoiceModel) -> None:
+    assert_type(model("a", texts), Choice)
+    assert_type(model(("a", ("b", "c")), top_k=1), Choice)
+    assert_type(model(queries), list[Choice])
+
+
+def sparse_feature_extraction(model: SparseFeatureExtractionModel) -> None:
+    assert_type(model("a"), SparseEmbedding)
+    assert_type(model(texts, top_k=9), list[SparseEmbedding])
+    assert_type(model("a").dot(model("b")), float)
+    assert_type(model.words(model("a")), dict[str, float])
+
+
 def one_liners() -> None:
     assert_type(onnxhub.classify("a"), Classification)
     assert_type(onnxhub.classify(texts, top_k=1), list[Classification])
@@ -76,6 +130,16 @@ def one_liners() -> None:
     assert_type(onnxhub.tag(texts), list[list[Entity]])
     assert_type(onnxhub.embed(texts), NDArray[np.float32])
     assert_type(onnxhub.similarity("a", "b"), NDArray[np.float32])
+    assert_type(onnxhub.classify_zero_shot("a", texts), Classification)
+    assert_type(onnxhub.classify_zero_shot(texts, ["b"], multi_label=True), list[Classification])
+    assert_type(onnxhub.fill_mask("a [MASK]"), list[list[MaskFill]])
+    assert_type(onnxhub.fill_mask(texts, targets=texts), list[list[list[MaskFill]]])
+    assert_type(onnxhub.rerank("a", texts), list[Ranked])
+    assert_type(onnxhub.rerank(queries, top_k=1), list[list[Ranked]])
+    assert_type(onnxhub.choose("a", texts, model="org/name"), Choice)
+    assert_type(onnxhub.choose(queries, model="org/name"), list[Choice])
+    assert_type(onnxhub.embed_sparse("a", model="org/name"), SparseEmbedding)
+    assert_type(onnxhub.embed_sparse(texts, model="org/name"), list[SparseEmbedding])
 
 
 def canned(backend: CannedBackend, task: Task[TextClassificationModel], name: str) -> None:
@@ -84,6 +148,11 @@ def canned(backend: CannedBackend, task: Task[TextClassificationModel], name: st
     assert_type(backend.load("question-answering"), QuestionAnsweringModel)
     assert_type(backend.load("ner"), TokenClassificationModel)
     assert_type(backend.load("embeddings"), FeatureExtractionModel)
+    assert_type(backend.load("zero-shot"), ZeroShotClassificationModel)
+    assert_type(backend.load("fill-mask"), FillMaskModel)
+    assert_type(backend.load("rerank"), TextRankingModel)
+    assert_type(backend.load("multiple-choice"), MultipleChoiceModel)
+    assert_type(backend.load("splade"), SparseFeatureExtractionModel)
     assert_type(backend.load(task), TextClassificationModel)
     assert_type(backend.load(name), Model[Any, Any, Any])
 

@@ -11,13 +11,14 @@ import onnxhub
 from onnxhub import (
     ClassificationItem,
     ClassificationPostprocessor,
+    LabelScore,
     Model,
     Postprocessor,
     QuestionAnsweringPostprocessor,
     TokenClassificationPostprocessor,
 )
-from onnxhub.errors import InvalidInputError, InvalidOptionError
-from onnxhub.testing import CannedBackend
+from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
+from onnxhub.testing import CannedBackend, CannedTokenizer
 from tests import tiny
 
 CANNED = CannedBackend({"logits": [0.0, 0.0]}, labels=("NEG", "POS"))
@@ -146,3 +147,30 @@ def test_canned_models_of_each_task() -> None:
     span = {"start_logits": np.eye(6)[4] * 9, "end_logits": np.eye(6)[4] * 9}
     assert CannedBackend(span).load("question-answering")("who? really?", "Ada").answer == "Ada"
     assert CannedBackend({"last_hidden_state": np.ones((3, 2))}).load("embeddings")("a").tolist() == [1, 1]
+    nli = CannedBackend({"logits": [0.0, 1.0]}, labels=("not_entailment", "entailment")).load("zero-shot")
+    assert nli("a", ["b", "c"]).ranking == (LabelScore("b", 0.5), LabelScore("c", 0.5))
+    assert [one.index for one in CannedBackend({"logits": [0.0]}).load("rerank")("a", ["b", "c"])] == [0, 1]
+    chosen = CannedBackend({"logits": [0.0, 9.0, 1.0]}).load("multiple-choice")("a", ["b", "c", "d"])
+    assert (chosen.index, chosen.choice) == (1, "c")
+    assert CannedBackend({"logits": [[0.0, 1.0, -1.0]] * 3}).load("splade")("a").indices == (1,)
+
+
+def test_canned_models_fill_masks() -> None:
+    """`[MASK]` is a token of every canned tokenizer; words have the ids in which order they were first seen."""
+    tokenizer = CannedTokenizer()
+    tokenizer.encode(["cat dog"])
+    logits = np.zeros((4, 5))
+    logits[2, tokenizer.vocabulary["dog"]] = 9
+    model = CannedBackend({"logits": logits}, tokenizer=tokenizer).load("fill-mask")
+    assert model.mask == "[MASK]"
+    ((fill,),) = model("a [MASK]", top_k=1)
+    assert (fill.token, fill.text) == ("dog", "a dog")
+    ((fill,),) = model("a [MASK]", targets=["cat"])
+    assert (fill.token, fill.text) == ("cat", "a cat")
+    with pytest.raises(
+        TaskMismatchError, match=r"more tokens than the 5 that it has logits for.* have the ids \(\d+,\)"
+    ):
+        model("a [MASK]", targets=["unheard"])
+    unmasked = CannedTokenizer(mask_token_id=None)
+    with pytest.raises(TaskMismatchError, match="canned cannot be used for fill-mask: its tokenizer has no mask token"):
+        CannedBackend({"logits": logits}, tokenizer=unmasked).load("fill-mask")

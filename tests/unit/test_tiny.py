@@ -32,7 +32,8 @@ def _run(path: Path, encodings: Sequence[Encoding], side: str = "right", extra: 
         rows = [getattr(encoding, columns[given.name]) for encoding in encodings]
         fill = [[0] * (width - len(row)) for row in rows]
         padded = [pad + row if side == "left" else row + pad for row, pad in zip(rows, fill, strict=True)]
-        feeds[given.name] = np.array(padded, np.int64)
+        array = np.array(padded, np.int64)
+        feeds[given.name] = array[:, np.newaxis] if len(given.shape) == 3 else array  # of one choice each
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, feeds), strict=True))
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnxhub.backend.hub import fetch_model
+from onnxhub.backend.parts import choose_parts
 from onnxhub.backend.safetensors import read_safetensors
 from onnxhub.backend.session import build_session
 from onnxhub.backend.tokenizer import load_tokenizer
-from onnxhub.backend.variants import choose_file
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from optimum.onnxruntime import ORTModel
 
-    from onnxhub._protocols import Features, Outputs, Tokenizer
+    from onnxhub._protocols import Features, GraphInput, Outputs, Tokenizer
+    from onnxhub._registry import Task
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.providers import Provider
     from onnxhub.backend.session import Session, SessionOptions
@@ -48,15 +49,22 @@ class OnnxBackend:
     """A model of a Hub repository or local folder on ONNX Runtime."""
 
     repository: Repository
-    choice: Choice
+    choices: Mapping[str, Choice]
+    """The file of each part; a model in one file has one part, ``"model"``."""
     config: Mapping[str, object]
-    session: Session = field(repr=False)
+    parts: Mapping[str, Session] = field(repr=False)
+    """Their sessions, the one that takes the model's inputs first."""
     batch_tokens: int
 
     @property
     def model_id(self) -> str:
         """Hub id or folder."""
         return self.repository.model_id
+
+    @property
+    def session(self) -> Session:
+        """The session that takes the model's inputs."""
+        return next(iter(self.parts.values()))
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -106,6 +114,14 @@ class OnnxBackend:
         """Run one batch."""
         return self.session.run(features, outputs)
 
+    def inputs(self, part: str) -> Mapping[str, GraphInput]:
+        """What the graph of a part wants."""
+        return self.parts[part].inputs
+
+    def arrays(self, part: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
+        """Run the graph of a part as it is."""
+        return self.parts[part].arrays(features)
+
     def json(self, name: str) -> Mapping[str, object] | None:
         """The object of a JSON file of the repository; None if it has no such file."""
         return self.repository.json(name)
@@ -121,7 +137,7 @@ class OnnxBackend:
     @property
     def sessions(self) -> Mapping[str, InferenceSession]:
         """ONNX Runtime's sessions, by the role of their file."""
-        return {"model": self.session.inference_session}
+        return {part: session.inference_session for part, session in self.parts.items()}
 
     def ort_model(self, class_name: str) -> ORTModel:
         """The class of optimum with this name, over the session."""
@@ -130,27 +146,35 @@ class OnnxBackend:
         return build_ort_model(self, class_name)
 
     def close(self) -> None:
-        """Free the session."""
-        self.session.close()
+        """Free the sessions."""
+        for session in self.parts.values():
+            session.close()
 
 
 def open_model(
     repository: Repository,
-    task: str,
+    task: Task[Any],
     *,
     providers: Sequence[Provider],
     dtype: str,
     file: str | None,
     options: SessionOptions,
 ) -> OnnxBackend:
-    """Choose the ONNX file, fetch what it needs, and build the session."""
-    choice = choose_file(repository.model_id, repository.files, dtype=dtype, file=file, gpu=providers[0].is_gpu)
+    """Choose the ONNX file of each part, fetch what they need, and build the sessions."""
     config = repository.json("config.json")
-    if config is None:
+    if config is None and not task.raw:
         problem = "it has no config.json, which holds its labels and says what it is"
-        raise TaskMismatchError(repository.model_id, task, (problem,))
-    facts = fetch_model(repository, choice.file)
-    session = build_session(repository.path(choice.file), providers, options)
-    together = BATCH_TOKENS if session.provider == "cpu" else GPU_BATCH_TOKENS
-    batch_tokens = 1 if facts.operators & DYNAMIC_QUANTIZATION else together
-    return OnnxBackend(repository, choice, config, session, batch_tokens)
+        raise TaskMismatchError(repository.model_id, task.name, (problem,))
+    kind = task.ort_class_of(config or {})
+    choices = choose_parts(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu)
+    operators: set[str] = set()
+    for choice in choices.values():
+        operators |= fetch_model(repository, choice.file).operators
+    parts: dict[str, Session] = {}
+    for part, choice in choices.items():
+        # All on one provider: the first part decides where a sequence leaves a choice.
+        wanted = [one for one in providers if not parts or one.name == next(iter(parts.values())).provider]
+        parts[part] = build_session(repository.path(choice.file), wanted, options)
+    together = BATCH_TOKENS if next(iter(parts.values())).provider == "cpu" else GPU_BATCH_TOKENS
+    batch_tokens = 1 if operators & DYNAMIC_QUANTIZATION else together
+    return OnnxBackend(repository, choices, config or {}, parts, batch_tokens)

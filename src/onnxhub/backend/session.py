@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxhub._protocols import GraphInput
 from onnxhub.backend.providers import onnxruntime, require, short_name
 from onnxhub.backend.threads import usable_cores
 from onnxhub.errors import IntegrityError, InvalidInputError, InvalidOptionError, UnsafeModelError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from onnxruntime import InferenceSession
 
     from onnxhub._protocols import Features, Outputs
@@ -29,7 +31,8 @@ logger = logging.getLogger("onnxhub")
 
 NUMPY_TYPES = {
     "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32, "tensor(float16)": np.float16,
-    "tensor(bool)": np.bool_, "tensor(double)": np.float64,
+    "tensor(bool)": np.bool_, "tensor(double)": np.float64, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8,
+    "tensor(uint16)": np.uint16, "tensor(int16)": np.int16, "tensor(uint32)": np.uint32, "tensor(uint64)": np.uint64,
 }  # fmt: skip
 
 UNKNOWN_OPERATOR = ("is not a registered function/op", "No Op registered", "No opset import for domain")
@@ -57,6 +60,7 @@ class Session:
         self.provider = short_name(session.get_providers()[0])
         self.input_types = {entry.name: NUMPY_TYPES.get(entry.type) for entry in session.get_inputs()}
         self.input_names = tuple(self.input_types)
+        self.inputs = {entry.name: _graph_input(entry) for entry in session.get_inputs()}
         self.output_shapes = {
             entry.name: tuple(size if isinstance(size, int) else None for size in entry.shape)
             for entry in session.get_outputs()
@@ -84,17 +88,35 @@ class Session:
             name: np.asarray(features[name], dtype=wanted) for name, wanted in self.input_types.items()
             if name in features
         }  # fmt: skip
+        arrays = self._run(list(outputs), feeds)
+        return {name: np.asarray(values, np.float32) for name, values in zip(outputs, arrays, strict=True)}
+
+    def arrays(self, features: Features) -> Mapping[str, NDArray[np.generic]]:
+        """Run the graph on what it wants, and give all its outputs as they are.
+
+        Raises:
+            InvalidInputError: the graph cannot take these arrays.
+        """
+        names = list(self.output_shapes)
+        return dict(zip(names, self._run(names, features), strict=True))
+
+    def _run(self, outputs: list[str], feeds: Features) -> list[Any]:
         try:
-            arrays = self.inference_session.run(list(outputs), feeds)
+            found: list[Any] = self.inference_session.run(outputs, dict(feeds))
         except _runtime_errors() as error:
             shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
             msg = f"the model failed on this input ({shapes}): {_first_line(error)}"
             raise InvalidInputError(msg) from error
-        return {name: np.asarray(values, np.float32) for name, values in zip(outputs, arrays, strict=True)}
+        return found
 
     def close(self) -> None:
         """Drop the session; its memory goes back when the last run ends."""
         self._session = None
+
+
+def _graph_input(entry: Any) -> GraphInput:
+    kind = NUMPY_TYPES.get(entry.type)
+    return GraphInput(None if kind is None else np.dtype(kind), tuple(entry.shape))
 
 
 def build_session(path: Path, providers: Sequence[Provider], options: SessionOptions) -> Session:

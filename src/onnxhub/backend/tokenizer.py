@@ -88,7 +88,9 @@ class TextTokenizer:
     """Graph input name -> the value that fills short rows."""
     cls_token_id: int | None
     unk_token_id: int | None
+    mask_token_id: int | None
     marks_subwords: bool
+    pad_token_id: int | None = None
     has_type_ids: bool = True
     has_offsets: bool = True
 
@@ -104,10 +106,18 @@ class TextTokenizer:
         """The tokens of ids."""
         return [self.backend.id_to_token(int(one)) or "" for one in ids]
 
+    def ids(self, tokens: Sequence[str]) -> list[int | None]:
+        """The ids of tokens."""
+        return [self.backend.token_to_id(token) for token in tokens]
+
     def join(self, tokens: Sequence[str]) -> str:
         """Tokens back to text, as transformers' ``convert_tokens_to_string``."""
         decoder = self.backend.decoder
         return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
+        """Ids back to text."""
+        return str(self.backend.decode(list(ids), skip_special_tokens=skip_special))
 
 
 def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
@@ -143,6 +153,8 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
         padding={"input_ids": padding_id(config, ids.get("pad_token"))},
         cls_token_id=ids.get("cls_token"),
         unk_token_id=ids.get("unk_token"),
+        mask_token_id=ids.get("mask_token"),
+        pad_token_id=ids.get("pad_token"),
         marks_subwords=bool(getattr(backend.model, "continuing_subword_prefix", None)),
         has_type_ids="token_type_ids" in names if isinstance(names, Sequence) else family.type_ids,
     )

@@ -127,6 +127,18 @@ class SlowTokenizer:
         found: int | None = self.backend.unk_token_id
         return found
 
+    @property
+    def mask_token_id(self) -> int | None:
+        """Id of the mask token."""
+        found: int | None = self.backend.mask_token_id
+        return found
+
+    @property
+    def pad_token_id(self) -> int | None:
+        """Id of the padding token."""
+        found: int | None = self.backend.pad_token_id
+        return found
+
     def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[SlowTokens]:
         """Tokenise texts, or pairs of texts, whole."""
         seconds = [None] * len(texts) if pairs is None else pairs
@@ -137,9 +149,18 @@ class SlowTokenizer:
         found: list[str] = self.backend.convert_ids_to_tokens(list(ids))
         return found
 
+    def ids(self, tokens: Sequence[str]) -> list[int | None]:
+        """The ids of tokens."""
+        vocabulary: dict[str, int] = self.backend.get_vocab()
+        return [vocabulary.get(token) for token in tokens]
+
     def join(self, tokens: Sequence[str]) -> str:
         """Tokens back to text."""
         return str(self.backend.convert_tokens_to_string(list(tokens)))
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
+        """Ids back to text."""
+        return str(self.backend.decode(list(ids), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False))
 
     def _encode(self, text: str, pair: str | None) -> SlowTokens:
         encoding = self.backend(text, pair, return_token_type_ids=True, return_special_tokens_mask=True, verbose=False)

@@ -32,7 +32,7 @@ from onnxhub.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Choice", "choose_file"]
+__all__ = ["Choice", "choose_file", "dtype_of"]
 
 _FOLDERS: Final = (".", "onnx")
 # Suffix of the file's name -> dtype, where the two differ.
@@ -189,6 +189,11 @@ def _dtype(file: str, base: str) -> str | None:
     """``onnx/model_quantized.onnx`` -> ``q8``; None for a file of another base."""
     match = re.fullmatch(rf"{re.escape(base)}(?:[._-](.+))?", PurePosixPath(file).stem)
     return None if match is None else _SUFFIXES.get(match[1] or "", match[1] or "")
+
+
+def dtype_of(file: str) -> str:
+    """The dtype that the name of any ONNX file tells."""
+    return _any_variant(file).dtype
 
 
 def _described(variants: Iterable[_Variant]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import typer
 
 import onnxhub
 from onnxhub._registry import list_tasks
+from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
 from onnxhub.errors import OnnxHubError
@@ -54,6 +55,7 @@ def build() -> typer.Typer:
         for place in task.commands:
             module, _, name = place.partition(":")
             _add(app, getattr(import_module(module), name), "Run a model")
+    _add(app, inspect, "Look around")
     _add(app, tasks, "Look around")
     _add(app, providers, "Look around")
     return app

@@ -8,7 +8,7 @@ import typer
 
 from onnxhub import builtin
 
-__all__ = ["Debug", "Dtype", "File", "Json", "Model", "Provider", "Revision", "Texts"]
+__all__ = ["Debug", "Dtype", "File", "Json", "Model", "Provider", "Revision", "Texts", "named"]
 
 _MODEL = "The model"
 
@@ -56,3 +56,14 @@ Revision = Annotated[
 ]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.", rich_help_panel="Output")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")]
+
+
+def named(model: str | None) -> str:
+    """The model of a task that has no default one.
+
+    Raises:
+        typer.BadParameter: there is none.
+    """
+    if model is None:
+        raise typer.BadParameter("this task has no default model: name one with --model.")
+    return model

@@ -97,18 +97,23 @@ class Line:
     label: str = ""
     width: int = 0
     """Of the label's column; 0: there is none."""
+    share: float | None = None
+    """What the bar shows where the score itself is no share of 1; None: the score."""
+    digits: int = 7
+    """Width of the scores' column."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Drawn by rich; without the bar where the text needs the room."""
         cells: list[tuple[int | None, RenderableType]] = [
-            (7, score(self.score)),
-            (BAR, bar(self.score)),
+            (self.digits, score(self.score)),
+            (BAR, bar(self.score if self.share is None else self.share)),
             (None, self.text),
         ]
         if options.max_width < NARROW:
             del cells[1]
         if self.width:
-            cells.insert(0, (self.width, Text(self.label, style_of(self.label))))
+            # A long label is folded in its column: the text needs room as well.
+            cells.insert(0, (min(self.width, options.max_width // 3), Text(self.label, style_of(self.label))))
         grid = Table.grid(padding=(0, 2, 0, 0))
         for width, _ in cells:
             grid.add_column(width=width, overflow="fold")

@@ -13,9 +13,11 @@ from onnxhub._api import load
 from onnxhub._registry import get_task
 from onnxhub.compat._pipeline import Pipeline
 from onnxhub.compat.feature_extraction import FeatureExtractionOptions, FeatureExtractionPipeline
+from onnxhub.compat.fill_mask import FillMaskOptions, FillMaskPipeline
 from onnxhub.compat.question_answering import QuestionAnsweringOptions, QuestionAnsweringPipeline
 from onnxhub.compat.text_classification import TextClassificationOptions, TextClassificationPipeline
 from onnxhub.compat.token_classification import TokenClassificationOptions, TokenClassificationPipeline
+from onnxhub.compat.zero_shot_classification import ZeroShotClassificationOptions, ZeroShotClassificationPipeline
 from onnxhub.errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -51,21 +53,31 @@ if TYPE_CHECKING:
     class FeatureExtraction(Loading, FeatureExtractionOptions, total=False):
         """For the overload."""
 
+    class FillMask(Loading, FillMaskOptions, total=False):
+        """For the overload."""
+
+    class ZeroShotClassification(Loading, ZeroShotClassificationOptions, total=False):
+        """For the overload."""
+
 
 __all__ = [
     "FeatureExtractionPipeline",
+    "FillMaskPipeline",
     "Pipeline",
     "QuestionAnsweringPipeline",
     "TextClassificationPipeline",
     "TokenClassificationPipeline",
+    "ZeroShotClassificationPipeline",
     "pipeline",
 ]
 
 PIPELINES: Mapping[str, type[Pipeline]] = {
     "feature-extraction": FeatureExtractionPipeline,
+    "fill-mask": FillMaskPipeline,
     "question-answering": QuestionAnsweringPipeline,
     "text-classification": TextClassificationPipeline,
     "token-classification": TokenClassificationPipeline,
+    "zero-shot-classification": ZeroShotClassificationPipeline,
 }
 DTYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 """torch's names."""
@@ -89,6 +101,12 @@ def pipeline(
 def pipeline(
     task: Literal["feature-extraction"], model: ModelId = ..., **options: Unpack[FeatureExtraction]
 ) -> FeatureExtractionPipeline: ...
+@overload
+def pipeline(task: Literal["fill-mask"], model: ModelId = ..., **options: Unpack[FillMask]) -> FillMaskPipeline: ...
+@overload
+def pipeline(
+    task: Literal["zero-shot-classification"], model: ModelId = ..., **options: Unpack[ZeroShotClassification]
+) -> ZeroShotClassificationPipeline: ...
 def pipeline(
     task: str,
     model: str | os.PathLike[str] | None = None,
@@ -107,7 +125,7 @@ def pipeline(
 
     Args:
         task: ``"text-classification"``, ``"token-classification"``, ``"question-answering"``,
-            ``"feature-extraction"``, or an alias.
+            ``"feature-extraction"``, ``"fill-mask"``, ``"zero-shot-classification"``, or an alias.
         model: Hub id or local folder with an ONNX file; None: the task's default model.
         tokenizer: None, or the model again: the tokenizer is that of the model's repository.
         revision: Branch, tag or commit hash.
@@ -147,6 +165,7 @@ def pipeline(
         name,
         model,
         _provider(device, provider),
+        postprocessor=kind.loaded_with,
         revision=revision,
         token=token,
         dtype=DTYPES.get(str(dtype).removeprefix("torch."), str(dtype)),

@@ -1,11 +1,11 @@
-"""What the four pipelines share: options at construction and at the call, one input, lists and generators."""
+"""What the pipelines share: options at construction and at the call, one input, lists and generators."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from onnxhub._encoder import Encoder
 from onnxhub._model import Model
 from onnxhub._postprocessor import ItemT
 from onnxhub._text import positive, require_inputs
-from onnxhub._windows import room, truncate
+from onnxhub._windows import truncate, truncate_one
 from onnxhub.backend.tokenizer import UNLIMITED
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
@@ -31,9 +31,17 @@ if TYPE_CHECKING:
     transformers' does, so that no narrower type would be true."""
     Truncation: TypeAlias = bool | str | None
 
-__all__ = ["CutEncoder", "Pipeline", "declared_length", "kept", "strategy"]
+__all__ = ["CutEncoder", "Pipeline", "TokenizerKwargs", "declared_length", "kept", "strategy", "tokenizer_fields"]
 
 STRATEGIES = ("longest_first", "only_first", "only_second", "do_not_truncate")
+
+
+class TokenizerKwargs(TypedDict, total=False):
+    """What may be passed on to the tokenizer."""
+
+    truncation: Truncation
+    max_length: int | None
+    padding: bool | str | None
 
 
 class Pipeline:
@@ -46,6 +54,8 @@ class Pipeline:
     """Names of the options, at construction and at the call."""
     encoder: ClassVar[type[Encoder[Any, Any]]]
     postprocessor: ClassVar[type[Postprocessor[Any, Any]]]
+    loaded_with: ClassVar[type[Postprocessor[Any, Any]] | None] = None
+    """What ``model`` itself is loaded with; None: its task's own."""
 
     def __init__(
         self, model: Model[Any, Any, Any], options: Mapping[str, object] | None = None, batch_size: int | None = None
@@ -131,6 +141,18 @@ class CutEncoder(Encoder[Any, ItemT]):
         return kept(tokens.sequences, how, limit, self.tokenizer.truncation_side)
 
 
+def tokenizer_fields(option: str, given: Mapping[str, Any] | None) -> dict[str, object]:
+    """Fields of a ``CutEncoder`` for the tokenizer's arguments that were given as the value of this option.
+
+    Raises:
+        InvalidOptionError: it has others.
+    """
+    known = TokenizerKwargs.__annotations__
+    for name in (given or {}).keys() - known.keys():
+        raise InvalidOptionError(option, name, f"keys {', '.join(known)}", tuple(known))
+    return dict(given or {})
+
+
 def as_iterator(inputs: Json) -> Iterator[object] | None:
     """The inputs of a generator, or of a data set (anything with a length and indices, as torch's have)."""
     if isinstance(inputs, Iterator):
@@ -182,11 +204,8 @@ def kept(sequences: NDArray[np.int8], how: str, max_length: int | None, side: st
         return np.arange(size)
     if how == "longest_first":
         return truncate(sequences, max_length, side)
-    text = 0 if how == "only_first" else 1
-    width = room(sequences, text, max_length)
-    if width <= 0:
+    positions = truncate_one(sequences, 0 if how == "only_first" else 1, max_length, side)
+    if not len(positions):
         msg = f"the text that truncation={how!r} cuts is too short to bring {size} tokens down to {max_length}"
         raise InvalidInputError(msg)
-    own = np.flatnonzero(sequences == text)
-    dropped = own[width:] if side == "right" else own[: len(own) - width]
-    return np.delete(np.arange(size), dropped)
+    return positions

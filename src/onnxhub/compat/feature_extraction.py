@@ -9,7 +9,7 @@ from onnxhub._encoder import Encoded
 from onnxhub._numeric import finite
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._text import as_text, graph_rows
-from onnxhub.compat._pipeline import CutEncoder, Pipeline
+from onnxhub.compat._pipeline import CutEncoder, Pipeline, TokenizerKwargs, tokenizer_fields
 from onnxhub.errors import InvalidOptionError
 from onnxhub.tasks.feature_extraction import TOKENS, EmbeddingItem
 
@@ -22,19 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["FeatureExtractionOptions", "FeatureExtractionPipeline"]
 
 
-class TokenizeKwargs(TypedDict, total=False):
-    """What ``tokenize_kwargs`` may hold."""
-
-    truncation: Truncation
-    max_length: int | None
-    padding: bool | str | None
-
-
 class FeatureExtractionOptions(TypedDict, total=False):
     """The options, of the constructor and of the call."""
 
     truncation: Truncation
-    tokenize_kwargs: TokenizeKwargs | None
+    tokenize_kwargs: TokenizerKwargs | None
     return_tensors: bool | None
 
 
@@ -93,10 +85,7 @@ class FeatureExtractionPipeline(Pipeline):
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
         given = {name: value for name, value in options.items() if value is not None}
-        tokenize = dict(given.pop("tokenize_kwargs", {}))
+        tokenize = tokenizer_fields("tokenize_kwargs", given.pop("tokenize_kwargs", None))
         if "truncation" in tokenize and "truncation" in given:
             raise InvalidOptionError("truncation", given["truncation"], "an option, or in tokenize_kwargs, not both")
-        known = TokenizeKwargs.__annotations__
-        for name in tokenize.keys() - known.keys():
-            raise InvalidOptionError("tokenize_kwargs", name, f"keys {', '.join(known)}", tuple(known))
         return {**tokenize, **given}

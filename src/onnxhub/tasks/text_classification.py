@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
-from onnxhub._numeric import finite, sigmoid, softmax
+from onnxhub._numeric import best, finite, sigmoid, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
@@ -212,9 +212,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
             raise TaskMismatchError("the model", NAME, (problem,))
         by_row = [same_shape(self.scores(row), row, f"{type(self).__name__}.scores") for row in logits]
         scores = finite(by_row[0] if item.rows == 1 else np.average(by_row, axis=0, weights=item.weights))
-        order: list[int] = np.argsort(-scores, kind="stable")[: self.top_k].tolist()
-        ranking = tuple(LabelScore(self.labels[index], float(scores[index])) for index in order)
-        return Classification(ranking[0].label, ranking[0].score, ranking)
+        return ranked(self.labels, scores, self.top_k)
 
 
 class TextClassificationModel(Model["TextOrPair", Classification, "list[Classification]"]):
@@ -254,6 +252,12 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
     def with_options(self, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
         return self._with({"top_k": top_k, "long_text": long_text})
+
+
+def ranked(labels: Sequence[str], scores: NDArray[np.float32], top_k: int | None) -> Classification:
+    """The labels by their scores, the first of equals first; shape of ``scores``: ``(labels,)``."""
+    ranking = tuple(LabelScore(labels[index], float(scores[index])) for index in best(scores, top_k))
+    return Classification(ranking[0].label, ranking[0].score, ranking)
 
 
 def activation_of(problem_type: object, labels: int) -> Activation:

@@ -1,0 +1,51 @@
+"""``onnxhub choose``: the continuation that fits a text best."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.text import Text
+
+import onnxhub
+from onnxhub.cli._options import Debug, Dtype, Json, Model, Provider, Revision, named
+from onnxhub.cli._printing import Line, Printer, score
+from onnxhub.cli._reading import argument
+
+__all__ = ["choose"]
+
+
+def choose(
+    prompt: Annotated[str, typer.Argument(help="The text that goes on.", show_default=False)],
+    choices: Annotated[list[str], typer.Argument(help="How it may go on; at least two.", show_default=False)],
+    *,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Only the best.", show_default="all")] = None,
+    model: Model = None,
+    provider: Provider = "cpu",
+    dtype: Dtype = "auto",
+    revision: Revision = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Choose the continuation that fits a text best; --model must be named, there is no default one.
+
+    Example: onnxhub choose --model models/chooser "a cat eats" "tax law" "a fish"
+
+    In a pipe, a row is: score, index of the choice (from 0), choice.
+    """
+    asked, among = argument(prompt), [argument(choice) for choice in choices]
+    if len(among) < 2:
+        raise typer.BadParameter("there must be at least two choices.")
+    chooser = onnxhub.load("multiple-choice", named(model), provider, dtype=dtype, revision=revision)
+    result = chooser(asked, among, top_k=top_k)
+    Printer(json).show(
+        {"prompt": asked, **result.to_dict()},
+        [(score(one.score), one.index, one.choice) for one in result.ranking],
+        lambda: Group(
+            *(
+                Line(one.score, Text(one.choice, "" if place else "bold green"))
+                for place, one in enumerate(result.ranking)
+            )
+        ),
+    )

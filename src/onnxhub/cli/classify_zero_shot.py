@@ -1,0 +1,76 @@
+"""``onnxhub classify-zero-shot``: one of the labels that are named, for each text."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.cells import cell_len
+from rich.console import Group
+from rich.text import Text
+
+import onnxhub
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts
+from onnxhub.cli._printing import Line, Printer, score
+from onnxhub.cli._reading import argument, read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onnxhub.tasks.text_classification import LabelScore
+
+__all__ = ["classify_zero_shot"]
+
+
+def classify_zero_shot(
+    texts: Texts = None,
+    file: File = None,
+    *,
+    label: Annotated[
+        list[str], typer.Option("--label", "-l", metavar="NAME", help="A label to choose from; once for each.")
+    ],
+    template: Annotated[
+        str, typer.Option(metavar="TEXT", help="The sentence that is tested, with {} for the label.")
+    ] = "This example is {}.",
+    multi_label: Annotated[bool, typer.Option("--multi-label", help="Several labels may be true, or none.")] = False,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Labels to show for each text, best first.", show_default="1; all with --multi-label or --json"
+        ),
+    ] = None,
+    model: Model = None,
+    provider: Provider = "cpu",
+    dtype: Dtype = "auto",
+    revision: Revision = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Give each text one of the labels that you name, with a score.
+
+    Example: onnxhub classify-zero-shot -l sport -l law "Who won the match?"
+
+    In a pipe, a row is: label, score, text.
+    """
+    labels = [argument(one) for one in label]
+    chunks, printer = read_lines(texts, file), Printer(json)
+    loaded = onnxhub.load("zero-shot-classification", model, provider, dtype=dtype, revision=revision)
+    classifier = loaded.with_options(
+        labels=labels, template=argument(template), multi_label=multi_label, top_k=top_k
+    )  # fmt: skip
+    shown = top_k or (len(labels) if multi_label else 1)
+    width = max(map(cell_len, labels))
+    for chunk in chunks:
+        for text, result in zip(chunk, classifier(chunk), strict=True):
+            best = result.ranking[:shown]
+            printer.show(
+                {"text": text, **result.to_dict()},
+                [(one.label, score(one.score), text) for one in best],
+                partial(_drawn, text, best, width),
+            )
+        printer.flush()
+
+
+def _drawn(text: str, best: Sequence[LabelScore], width: int) -> Group:
+    return Group(*(Line(one.score, Text("" if place else text), one.label, width) for place, one in enumerate(best)))

@@ -1,0 +1,66 @@
+"""``onnxhub embed-sparse``: weights of words for each text."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.columns import Columns
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
+
+import onnxhub
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts, named
+from onnxhub.cli._printing import Printer, score
+from onnxhub.cli._reading import read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["embed_sparse"]
+
+SHOWN = 12
+"""Words that a person is shown."""
+
+
+def embed_sparse(
+    texts: Texts = None,
+    file: File = None,
+    *,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Only the heaviest words.", show_default="all")] = None,
+    model: Model = None,
+    provider: Provider = "cpu",
+    dtype: Dtype = "auto",
+    revision: Revision = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Turn each text into weights of words (SPLADE); --model must be named, there is no default one.
+
+    Example: onnxhub embed-sparse --model models/masked --top-k 3 "a cat"
+
+    In a pipe, a row is: number of the text, word, weight; the heaviest word first.
+    """
+    chunks, printer = read_lines(texts, file), Printer(json)
+    loaded = onnxhub.load("sparse-feature-extraction", named(model), provider, dtype=dtype, revision=revision)
+    embedder = loaded.with_options(top_k=top_k)
+    number = 0
+    for chunk in chunks:
+        for text, embedding in zip(chunk, embedder(chunk), strict=True):
+            number += 1
+            words = embedder.words(embedding)
+            printer.show(
+                {"text": text, **embedding.to_dict()},
+                [(number, word, score(weight)) for word, weight in words.items()],
+                partial(_drawn, text, words),
+            )
+        printer.flush()
+
+
+def _drawn(text: str, words: Mapping[str, float]) -> Group:
+    heaviest = [Text(f"{word} ").append(score(weight), "dim") for word, weight in islice(words.items(), SHOWN)]
+    rest = [Text(f"… ({len(words)})", "dim")] if len(words) > SHOWN else []
+    return Group(Text(text, "bold"), Padding(Columns([*heaviest, *rest], padding=(0, 3, 0, 0)), (0, 0, 0, 2)))

@@ -1,0 +1,82 @@
+"""``onnxhub fill-mask``: the words that fit where a text has a mask."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.cells import cell_len
+from rich.console import Group
+from rich.text import Text
+
+import onnxhub
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts
+from onnxhub.cli._printing import Line, Printer, score
+from onnxhub.cli._reading import argument, read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from onnxhub import MaskFill
+
+__all__ = ["fill_mask"]
+
+
+def fill_mask(
+    texts: Texts = None,
+    file: File = None,
+    *,
+    top_k: Annotated[int, typer.Option(min=1, help="Words for each mask, best first.")] = 5,
+    targets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            "-t",
+            metavar="WORD",
+            help="A word that competes, once for each; none: all that the model knows.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Model = None,
+    provider: Provider = "cpu",
+    dtype: Dtype = "auto",
+    revision: Revision = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Find the words that fit where a text has a mask: [MASK], or how else the model writes it.
+
+    Example: onnxhub fill-mask "a [MASK] is no dog"
+
+    In a pipe, a row is: number of the text, number of the mask in it, word, score, text with the word.
+    """
+    words = [argument(one) for one in targets or ()] or None
+    chunks, printer = read_lines(texts, file), Printer(json)
+    loaded = onnxhub.load("fill-mask", model, provider, dtype=dtype, revision=revision)
+    filler = loaded.with_options(top_k=top_k, targets=words)
+    number = 0
+    for chunk in chunks:
+        for text, masks in zip(chunk, filler(chunk), strict=True):
+            number += 1
+            printer.show(
+                {"text": text, "masks": [[one.to_dict() for one in fills] for fills in masks]},
+                [
+                    (number, place, one.token, score(one.score), one.text)
+                    for place, fills in enumerate(masks, 1)
+                    for one in fills
+                ],
+                partial(_drawn, masks),
+            )
+        printer.flush()
+
+
+def _drawn(masks: Sequence[Sequence[MaskFill]]) -> Group:
+    width = max(cell_len(one.token) for fills in masks for one in fills)
+    parts: list[RenderableType] = []
+    for fills in masks:
+        parts += [Line(one.score, Text(one.text), one.token, width) for one in fills]
+        parts.append(Text())
+    return Group(*parts)

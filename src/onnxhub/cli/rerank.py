@@ -1,0 +1,53 @@
+"""``onnxhub rerank``: documents by how well they answer a query."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+import onnxhub
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision
+from onnxhub.cli._printing import Line, Printer, score
+from onnxhub.cli._reading import argument, read_lines
+
+__all__ = ["rerank"]
+
+
+def rerank(
+    query: Annotated[str, typer.Argument(help="What the documents should answer.", show_default=False)],
+    documents: Annotated[
+        list[str] | None,
+        typer.Argument(help="The documents; none: each line of --file, or of standard input.", show_default=False),
+    ] = None,
+    file: File = None,
+    *,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Only the best.", show_default="all")] = None,
+    model: Model = None,
+    provider: Provider = "cpu",
+    dtype: Dtype = "auto",
+    revision: Revision = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Put documents in order by how well they answer a query, best first; all are read before the first is shown.
+
+    Example: onnxhub rerank "a cat" "tax law" "a kitten"
+
+    In a pipe, a row is: score, index of the document (from 0), document.
+    """
+    asked, chunks, printer = argument(query), read_lines(documents, file), Printer(json)
+    ranker = onnxhub.load("text-ranking", model, provider, dtype=dtype, revision=revision)
+    ranking = ranker(asked, [text for chunk in chunks for text in chunk], top_k=top_k)
+    digits = max(len(score(one.score)) for one in ranking)
+    for one in ranking:
+        # Of many models the score is the logit itself: what a bar can show is its place between 0 and 1.
+        share = float(onnxhub.sigmoid(one.logit))
+        printer.show(
+            one.to_dict(),
+            [(score(one.score), one.index, one.text)],
+            partial(Line, one.score, Text(one.text), share=share, digits=digits),
+        )
+    printer.flush()

@@ -1,0 +1,225 @@
+"""custom: arrays in by the names of the graph's inputs, arrays out by the names of its outputs; for every other task too.
+
+Whatever optimum has an ORTModelForXXX for, and has no file here yet, is loaded this way under its own name: what goes in
+and comes out is the graph's business, and ``model.ort_model`` is optimum's class for the task, over the same sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeAlias, overload
+
+import numpy as np
+
+from onnxhub._encoder import Encoded, Encoder
+from onnxhub._model import Model
+from onnxhub._postprocessor import Postprocessor
+from onnxhub._registry import Task, register
+from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing, nearest
+
+if TYPE_CHECKING:
+    from types import EllipsisType
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from onnxhub._protocols import Backend, Column, GraphInput, ListOf, Outputs
+
+__all__ = ["ArraysItem", "ArraysModel", "ArraysPostprocessor"]
+
+if TYPE_CHECKING:
+    Given: TypeAlias = Mapping[str, ArrayLike]
+    Arrays: TypeAlias = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArraysItem:
+    """What the graph was given."""
+
+    inputs: Arrays
+    """Graph input name -> array, as the graph takes it."""
+
+    @property
+    def rows(self) -> int:
+        """Always one: the graph's outputs are its result, whatever their axes mean."""
+        return 1
+
+
+@dataclass(frozen=True)
+class ArraysEncoder(Encoder["Given", ArraysItem]):
+    """Mappings of arrays, checked against what the graph declares."""
+
+    parts: Mapping[str, Mapping[str, GraphInput]]
+    """Part of the model -> what its graph wants."""
+    part: str
+    """The part that runs."""
+
+    def __post_init__(self) -> None:
+        if self.part not in self.parts:
+            known = tuple(self.parts)
+            raise InvalidOptionError("part", self.part, f"one of {', '.join(map(repr, known))}", known)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the declarations of the model's graphs."""
+        parts = {part: backend.inputs(part) for part in backend.sessions}
+        return cls(parts, next(iter(parts)))
+
+    def __call__(self, inputs: Sequence[Given]) -> list[Encoded[ArraysItem]]:
+        """One item an input."""
+        checked = [self._checked(value, index) for index, value in enumerate(inputs)]
+        return [Encoded([arrays], ArraysItem(arrays)) for arrays in checked]
+
+    def _checked(self, value: object, index: int) -> Arrays:
+        declared = self.parts[self.part]
+        if not isinstance(value, Mapping):
+            msg = f"expected a mapping of {listing(declared)} to arrays, got {type(value).__name__}"
+            raise InvalidInputError(msg, index)
+        unknown = next((name for name in value if name not in declared), None)
+        if unknown is not None:
+            msg = f"the graph has no input {unknown!r}{nearest(unknown, declared)}; it has: {listing(declared)}"
+            raise InvalidInputError(msg, index)
+        missing = [f"{name} ({wanted})" for name, wanted in declared.items() if name not in value]
+        if missing:
+            msg = f"the graph also wants {'; '.join(missing)}"
+            raise InvalidInputError(msg, index)
+        return {name: _fitting(name, value[name], wanted, index) for name, wanted in declared.items()}
+
+
+@dataclass(frozen=True)
+class ArraysPostprocessor(Postprocessor[ArraysItem, "Arrays"]):
+    """A graph's outputs as they are, in its own dtypes.
+
+    To make something else of them, subclass ``onnxhub.Postprocessor[onnxhub.ArraysItem, Mine]``: its ``decode`` gets
+    the same arrays, and an item that holds what the graph was given.
+    """
+
+    item = ArraysItem
+
+    def decode(self, rows: Outputs, item: ArraysItem) -> Arrays:
+        """The outputs."""
+        del item
+        return rows
+
+
+class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
+    """A graph, called with its own inputs: ``model({"pixel_values": pixels})["logits"]``."""
+
+    @overload
+    def __call__(self, inputs: Given, *, part: str | EllipsisType = ...) -> Arrays: ...
+    @overload
+    def __call__(self, inputs: ListOf[Given] | Column, *, part: str | EllipsisType = ...) -> list[Arrays]: ...
+    def __call__(self, inputs: object, *, part: str | EllipsisType = ...) -> object:
+        """Run the graph on a mapping of arrays, or on each mapping of a list.
+
+        Args:
+            inputs: Graph input name -> array, with all its axes; integers are widened and floats rounded to what the
+                graph wants, anything else must fit as it is. Each mapping is one run.
+            part: Of a model in several files (``model.sessions`` names them), the one that runs; default: the first.
+
+        Returns:
+            Graph output name -> array, in the graph's own dtype.
+
+        Raises:
+            InvalidInputError: an input is missing, unknown, or of a wrong dtype or shape; with the index.
+        """
+        return self._call(inputs, {"part": part})
+
+    def with_options(self, *, part: str | EllipsisType = ...) -> Self:
+        """Another model over the same sessions with this default; ``...`` leaves it as it is."""
+        return self._with({"part": part})
+
+    def outputs(self, inputs: object) -> Outputs:
+        """Not for arrays: the call itself gives the graph's outputs.
+
+        Raises:
+            InvalidInputError: always.
+        """
+        del inputs
+        msg = "call the model itself: what it returns are the graph's outputs"
+        raise InvalidInputError(msg)
+
+    def _results(self, inputs: Sequence[object], offset: int | None) -> list[Arrays]:
+        encoded = self._encode(inputs, offset)
+        return [self._one(one, None if offset is None else offset + index) for index, one in enumerate(encoded)]
+
+    def _one(self, encoded: Encoded[ArraysItem], index: int | None) -> Arrays:
+        part = self.encoder.part if isinstance(self.encoder, ArraysEncoder) else ""
+        try:
+            # Not as other postprocessors are called: these arrays have no axis of rows, and keep their dtypes.
+            return self.postprocessor.decode(self.backend.arrays(part, encoded.rows[0]), encoded.item)  # type: ignore[arg-type]
+        except IndexedError as error:
+            raise error.at(index) from error.__cause__
+
+
+def _fitting(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDArray[np.generic]:
+    """The value as the graph takes it."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        msg = f"{name} is no array: {error}"
+        raise InvalidInputError(msg, index) from error
+    problem = _dtype_problem(array, wanted) or _shape_problem(array, wanted)
+    if problem:
+        msg = f"{name} {problem}; the graph wants {wanted}"
+        raise InvalidInputError(msg, index)
+    return array if wanted.dtype is None else array.astype(wanted.dtype, copy=False)
+
+
+def _dtype_problem(array: NDArray[np.generic], wanted: GraphInput) -> str:
+    # "same_kind" lets a float64 be rounded to a float32, and no float become an integer.
+    if wanted.dtype is None or np.can_cast(array.dtype, wanted.dtype, "same_kind"):
+        return ""
+    return f"is {array.dtype}, which does not become {wanted.dtype} without loss"
+
+
+def _shape_problem(array: NDArray[np.generic], wanted: GraphInput) -> str:
+    if array.ndim != len(wanted.shape):
+        return f"has {array.ndim} axes, shape {array.shape}"
+    fixed = zip(array.shape, wanted.shape, strict=True)
+    return f"has shape {array.shape}" if any(isinstance(want, int) and want != size for size, want in fixed) else ""
+
+
+def _raw(name: str, summary: str, ort_class: str, *aliases: str, **by_architecture: str) -> Task[ArraysModel]:
+    return register(
+        Task(
+            name=name,
+            aliases=aliases,
+            summary=summary,
+            result="arrays by name",
+            model=ArraysModel,
+            encoder=ArraysEncoder,
+            postprocessor=ArraysPostprocessor,
+            outputs=(),
+            ort_class=ort_class,
+            ort_classes=by_architecture,
+        )
+    )
+
+
+TASK = _raw("custom", "any graph: arrays in and out", "ORTModelForCustomTasks")
+TASKS = (
+    TASK,
+    _raw("text-generation", "logits of the next token (arrays)", "ORTModelForCausalLM", "causal-lm"),
+    _raw(
+        "text2text-generation", "encoder and decoder of texts (arrays)", "ORTModelForSeq2SeqLM",
+        "seq2seq-lm", "summarization", "translation",
+    ),
+    _raw(
+        "automatic-speech-recognition", "speech to tokens (arrays)", "ORTModelForSpeechSeq2Seq",
+        "asr", "speech2seq-lm", "audio-ctc", ForCTC="ORTModelForCTC",
+    ),
+    _raw("audio-classification", "logits of labels for sound (arrays)", "ORTModelForAudioClassification"),
+    _raw("audio-frame-classification", "logits for each frame of sound (arrays)", "ORTModelForAudioFrameClassification"),
+    _raw("audio-xvector", "a vector for a speaker (arrays)", "ORTModelForAudioXVector"),
+    _raw("image-classification", "logits of labels for an image (arrays)", "ORTModelForImageClassification"),
+    _raw("image-segmentation", "a map of labels (arrays)", "ORTModelForSemanticSegmentation", "semantic-segmentation"),
+    _raw("image-to-image", "an image from an image (arrays)", "ORTModelForImageToImage"),
+    _raw(
+        "image-to-text", "encoder and decoder from image to text (arrays)", "ORTModelForVision2Seq",
+        "vision2seq-lm", Pix2StructForConditionalGeneration="ORTModelForPix2Struct",
+    ),
+    _raw(
+        "zero-shot-image-classification", "an image against texts (arrays)", "ORTModelForZeroShotImageClassification"
+    ),
+)  # fmt: skip

@@ -1,0 +1,224 @@
+"""multiple-choice: which of several continuations fits a text best."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Self, overload
+
+import numpy as np
+
+from onnxhub._batching import collate
+from onnxhub._encoder import Encoded, Encoder
+from onnxhub._model import Model
+from onnxhub._numeric import best, finite, softmax
+from onnxhub._postprocessor import Postprocessor, same_shape
+from onnxhub._registry import Task, register
+from onnxhub._text import as_text_and_list, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._windows import truncate_one
+from onnxhub.errors import InvalidInputError, TaskMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import EllipsisType
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
+
+    PromptChoices: TypeAlias = tuple[str, Sequence[str]]
+
+__all__ = ["Choice", "ChoiceScore", "MultipleChoiceItem", "MultipleChoiceModel", "MultipleChoicePostprocessor"]
+
+NAME = "multiple-choice"
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceScore:
+    """A choice with its place in the list that was given, and its probability."""
+
+    index: int
+    """Its position among the choices of the call."""
+    choice: str
+    """The text."""
+    score: float
+    """Its probability; those of all choices sum to 1."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Field name -> value, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The best choice, and all of them with their scores.
+
+    Examples:
+        >>> Choice(1, "with a fork", 0.9, (ChoiceScore(1, "with a fork", 0.9), ChoiceScore(0, "with a roof", 0.1)))
+        Choice(index=1, choice='with a fork', score=0.9)
+    """
+
+    index: int
+    """Position of the best among the choices of the call."""
+    choice: str
+    """Its text."""
+    score: float
+    """Its probability."""
+    ranking: tuple[ChoiceScore, ...]
+    """Choices with their scores, best first, cut to ``top_k``."""
+
+    def __repr__(self) -> str:
+        return f"Choice(index={self.index}, choice={self.choice!r}, score={self.score:.4g})"
+
+    def to_dict(self) -> dict[str, object]:
+        """Field name -> value, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class MultipleChoiceItem:
+    """The choices; all are in one row."""
+
+    choices: tuple[str, ...]
+    """In the order of the graph's axis of choices."""
+
+    @property
+    def rows(self) -> int:
+        """Always one."""
+        return 1
+
+
+@dataclass(frozen=True)
+class MultipleChoiceEncoder(Encoder["PromptChoices", MultipleChoiceItem]):
+    """Each prompt with its choices to one row of shape ``(choices, tokens)``: the pairs of the prompt and a choice."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the model's tokenizer and its graph's input names."""
+        return cls(backend.tokenizer, require_inputs(backend, NAME, axes=3))
+
+    def __call__(self, inputs: Sequence[PromptChoices]) -> list[Encoded[MultipleChoiceItem]]:
+        """One item an input."""
+        checked = [as_text_and_list(value, index, "prompt", "choice", least=2) for index, value in enumerate(inputs)]
+        tokens = iter(
+            self.tokenizer.encode(
+                [prompt for prompt, choices in checked for _ in choices],
+                [choice for _, choices in checked for choice in choices],
+            )
+        )
+        return [
+            Encoded(
+                [
+                    collate(
+                        [self._pair(next(tokens), place, index) for place in range(len(choices))],
+                        self.tokenizer.padding,
+                    )
+                ],
+                MultipleChoiceItem(choices),
+            )
+            for index, (_, choices) in enumerate(checked)
+        ]
+
+    def _pair(self, tokens: Tokens, place: int, index: int) -> Features:
+        limit = self.tokenizer.max_length
+        positions = np.arange(len(tokens))
+        if limit is not None and len(tokens) > limit:
+            positions = truncate_one(tokens.sequences, 0, limit, self.tokenizer.truncation_side)
+            if not len(positions):
+                msg = f"the choice {place} alone fills the {limit} tokens that the model takes"
+                raise InvalidInputError(msg, index)
+            warn_cut(limit, " for a prompt and a choice")
+        return graph_rows(tokens, [positions], self.inputs)[0]
+
+
+@dataclass(frozen=True)
+class MultipleChoicePostprocessor(Postprocessor[MultipleChoiceItem, Choice]):
+    """Logits ``(batch, choices)`` to ``Choice`` values.
+
+    To subclass, override ``scores``: it gets the logits of one prompt's choices, ``(choices,)``, and returns as many
+    scores.
+
+    Examples:
+        >>> MultipleChoicePostprocessor()([[0.0, 2.0]], [MultipleChoiceItem(("with a roof", "with a fork"))])
+        [Choice(index=1, choice='with a fork', score=0.8808)]
+    """
+
+    outputs = ("logits",)
+    item = MultipleChoiceItem
+
+    top_k: int | None = None
+    """Length of ``ranking``; None keeps all choices."""
+
+    def __post_init__(self) -> None:
+        positive("top_k", self.top_k, optional=True)
+
+    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of one prompt's choices; the hook. Shape: ``(choices,) -> (choices,)``."""
+        return softmax(logits)
+
+    def decode(self, rows: Outputs, item: MultipleChoiceItem) -> Choice:
+        """Scores of the choices, ranked."""
+        logits = rows["logits"][0]
+        if logits.ndim != 1 or len(logits) < len(item.choices):
+            problem = f"{len(item.choices)} choices for logits of shape {logits.shape}"
+            raise TaskMismatchError("the model", NAME, (problem,))
+        logits = logits[: len(item.choices)]  # the rest is padding, beside an item of the batch with more choices
+        scores = finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
+        ranking = tuple(
+            ChoiceScore(index, item.choices[index], float(scores[index])) for index in best(scores, self.top_k)
+        )
+        return Choice(ranking[0].index, ranking[0].choice, ranking[0].score, ranking)
+
+
+class MultipleChoiceModel(Model["PromptChoices", Choice, "list[Choice]"]):
+    """Chooses a continuation: ``model("She eats the cake", ["with a fork", "with a roof"])``."""
+
+    @overload
+    def __call__(self, inputs: PromptChoices, *, top_k: int | EllipsisType | None = ...) -> Choice: ...
+    @overload
+    def __call__(
+        self, inputs: ListOf[PromptChoices] | Column, *, top_k: int | EllipsisType | None = ...
+    ) -> list[Choice]: ...
+    @overload
+    def __call__(
+        self, inputs: str, choices: Sequence[str] | Column, *, top_k: int | EllipsisType | None = ...
+    ) -> Choice: ...
+    def __call__(
+        self, inputs: object, choices: Sequence[str] | Column | None = None, *, top_k: int | EllipsisType | None = ...
+    ) -> object:
+        """Choose for a prompt, or for each ``(prompt, choices)`` of a list.
+
+        Args:
+            inputs: The prompt; or a tuple ``(prompt, choices)``, or a list of such tuples.
+            choices: At least two, where ``inputs`` is the prompt. A prompt that is longer than the model takes beside
+                its choice is cut, with a ``TruncationWarning``.
+            top_k: Length of ``ranking``; default None, all choices.
+
+        Raises:
+            InvalidInputError: there are fewer than two choices, or something is no text; with the prompt's index.
+            NonFiniteOutputError: the model gave NaN; with the prompt's index.
+        """
+        return self._call(inputs if choices is None else (inputs, choices), {"top_k": top_k})
+
+    def with_options(self, *, top_k: int | EllipsisType | None = ...) -> Self:
+        """Another model over the same session with these defaults; ``...`` leaves one as it is."""
+        return self._with({"top_k": top_k})
+
+
+TASK = register(
+    Task(
+        name=NAME,
+        summary="which of several continuations fits a text best",
+        result="Choice",
+        model=MultipleChoiceModel,
+        encoder=MultipleChoiceEncoder,
+        postprocessor=MultipleChoicePostprocessor,
+        outputs=({"logits": 2},),
+        ort_class="ORTModelForMultipleChoice",
+        one_liners=("onnxhub.choose",),
+        commands=("onnxhub.cli.choose:choose",),
+    )
+)

@@ -1,0 +1,197 @@
+"""sparse-feature-extraction: a text as weights of words, for search with an inverted index (SPLADE)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Self, overload
+
+import numpy as np
+
+from onnxhub._encoder import Encoded, Encoder
+from onnxhub._model import Model
+from onnxhub._numeric import best, finite
+from onnxhub._postprocessor import Postprocessor, of_shape
+from onnxhub._registry import Task, register
+from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, require_vocabulary, warn_cut
+from onnxhub._windows import truncate
+from onnxhub.errors import InvalidInputError, TaskMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import EllipsisType
+
+    from numpy.typing import NDArray
+
+    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+
+__all__ = [
+    "SparseEmbedding",
+    "SparseEmbeddingItem",
+    "SparseEmbeddingPostprocessor",
+    "SparseFeatureExtractionModel",
+]
+
+NAME = "sparse-feature-extraction"
+
+
+@dataclass(frozen=True, slots=True)
+class SparseEmbedding:
+    """The dimensions of a vector that are not zero, and their weights.
+
+    Examples:
+        >>> SparseEmbedding(indices=(2, 7), values=(0.5, 1.5)).dot(SparseEmbedding(indices=(7,), values=(2.0,)))
+        3.0
+    """
+
+    indices: tuple[int, ...]
+    """Token ids, ascending."""
+    values: tuple[float, ...]
+    """The weight of each, above 0."""
+
+    def dot(self, other: SparseEmbedding) -> float:
+        """The product with another: how alike the two texts are."""
+        weights = dict(zip(other.indices, other.values, strict=True))
+        return sum(
+            value * weights[index] for index, value in zip(self.indices, self.values, strict=True) if index in weights
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """Field name -> value, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SparseEmbeddingItem:
+    """How many tokens of a row are of the text."""
+
+    length: int
+    """The rest of the row is padding."""
+
+    @property
+    def rows(self) -> int:
+        """Always one."""
+        return 1
+
+
+@dataclass(frozen=True)
+class SparseEmbeddingEncoder(Encoder[str, SparseEmbeddingItem]):
+    """Texts to one row each."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the model's tokenizer and its graph's input names.
+
+        Raises:
+            TaskMismatchError: the graph does not give logits for the vocabulary.
+        """
+        require_vocabulary(backend, NAME)
+        return cls(backend.tokenizer, require_inputs(backend, NAME))
+
+    def __call__(self, inputs: Sequence[str]) -> list[Encoded[SparseEmbeddingItem]]:
+        """One item an input."""
+        texts = [as_text(value, index) for index, value in enumerate(inputs)]
+        tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
+        return [self._encoded(one, index) for index, one in enumerate(tokens)]
+
+    def _encoded(self, tokens: Tokens, index: int) -> Encoded[SparseEmbeddingItem]:
+        limit = self.tokenizer.max_length
+        if limit is not None and len(tokens) > limit:
+            warn_cut(limit, "; embed its parts to keep all of it")
+        kept = truncate(tokens.sequences, limit, self.tokenizer.truncation_side)
+        if not len(kept):
+            msg = "the text has no tokens; this model's tokenizer adds none to an empty text"
+            raise InvalidInputError(msg, index)
+        return Encoded(graph_rows(tokens, [kept], self.inputs), SparseEmbeddingItem(len(kept)))
+
+
+@dataclass(frozen=True)
+class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbedding]):
+    """Logits ``(batch, tokens, vocabulary)`` to the weights of the vocabulary's words.
+
+    To subclass, override ``weights``: it gets the logits of one text's tokens, ``(tokens, vocabulary)``, and returns
+    ``(vocabulary,)``.
+    """
+
+    outputs = ("logits",)
+    item = SparseEmbeddingItem
+
+    top_k: int | None = None
+    """Only the heaviest; None keeps all that are not zero."""
+
+    def __post_init__(self) -> None:
+        positive("top_k", self.top_k, optional=True)
+
+    def weights(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The weight of each word; the hook. Shape: ``(tokens, vocabulary) -> (vocabulary,)``.
+
+        SPLADE, Formal et al., 2021, https://arxiv.org/abs/2109.10086: the largest log(1 + relu(logit)).
+        """
+        # The logarithm grows with its argument, so that the largest logit can be taken first.
+        largest: NDArray[np.float32] = np.log1p(np.maximum(logits.max(axis=0), 0.0))
+        return largest
+
+    def decode(self, rows: Outputs, item: SparseEmbeddingItem) -> SparseEmbedding:
+        """The weights that are not zero, by ascending index."""
+        logits = rows["logits"][0]
+        if logits.ndim != 2 or len(logits) < item.length:
+            problem = f"{item.length} tokens for logits of shape {rows['logits'].shape}"
+            raise TaskMismatchError("the model", NAME, (problem,))
+        made = self.weights(logits[: item.length])
+        weights = finite(of_shape(made, logits.shape[1:], f"{type(self).__name__}.weights"), "weights")
+        heaviest = np.array(best(weights, self.top_k), np.intp)
+        kept = np.sort(heaviest[weights[heaviest] > 0])
+        return SparseEmbedding(tuple(kept.tolist()), tuple(weights[kept].tolist()))
+
+
+class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbedding]"]):
+    """A sparse embedder: ``model("text")`` gives the words that a text is about, with weights."""
+
+    @overload
+    def __call__(self, inputs: str, *, top_k: int | EllipsisType | None = ...) -> SparseEmbedding: ...
+    @overload
+    def __call__(
+        self, inputs: ListOf[str] | Column, *, top_k: int | EllipsisType | None = ...
+    ) -> list[SparseEmbedding]: ...
+    def __call__(self, inputs: object, *, top_k: int | EllipsisType | None = ...) -> object:
+        """Embed a text or a list of texts.
+
+        Args:
+            inputs: A text, or a list of texts; one that is longer than the model takes is cut, with a
+                ``TruncationWarning``.
+            top_k: Only the heaviest words; default None, all that are not zero.
+
+        Raises:
+            InvalidInputError: an input is no text; with its index.
+            NonFiniteOutputError: the model gave NaN; with the input's index.
+        """
+        return self._call(inputs, {"top_k": top_k})
+
+    def with_options(self, *, top_k: int | EllipsisType | None = ...) -> Self:
+        """Another model over the same session with these defaults; ``...`` leaves one as it is."""
+        return self._with({"top_k": top_k})
+
+    def words(self, embedding: SparseEmbedding) -> dict[str, float]:
+        """The tokens of an embedding with their weights, the heaviest first: what the model takes the text to be about."""
+        order = sorted(zip(embedding.values, embedding.indices, strict=True), key=lambda one: -one[0])
+        names = self.backend.tokenizer.tokens([index for _, index in order])
+        return dict(zip(names, (value for value, _ in order), strict=True))
+
+
+TASK = register(
+    Task(
+        name=NAME,
+        aliases=("sparse-embeddings", "splade"),
+        summary="weights of words, to search with an inverted index",
+        result="SparseEmbedding",
+        model=SparseFeatureExtractionModel,
+        encoder=SparseEmbeddingEncoder,
+        postprocessor=SparseEmbeddingPostprocessor,
+        outputs=({"logits": 3},),
+        ort_class="ORTModelForMaskedLM",
+        one_liners=("onnxhub.embed_sparse",),
+        commands=("onnxhub.cli.embed_sparse:embed_sparse",),
+    )
+)

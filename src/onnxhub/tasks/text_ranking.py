@@ -1,0 +1,237 @@
+"""text-ranking: documents by how well they answer a query, read together with it (a cross-encoder)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+import numpy as np
+
+from onnxhub._encoder import Encoded, Encoder
+from onnxhub._model import Model
+from onnxhub._numeric import finite, sigmoid
+from onnxhub._postprocessor import Postprocessor, same_shape
+from onnxhub._registry import Task, register
+from onnxhub._text import as_text_and_list, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._windows import truncate
+from onnxhub.errors import InvalidOptionError, TaskMismatchError
+
+if TYPE_CHECKING:
+    from types import EllipsisType
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
+
+    QueryDocuments: TypeAlias = tuple[str, Sequence[str]]
+
+__all__ = ["Ranked", "TextRankingItem", "TextRankingModel", "TextRankingPostprocessor"]
+
+Activation = Literal["sigmoid", "none"]
+ACTIVATIONS: tuple[Activation, ...] = ("sigmoid", "none")
+
+NAME = "text-ranking"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A document with its place in the list that was given, and its score.
+
+    Examples:
+        >>> Ranked(2, 0.98, 3.9, "The refund is paid to your card.")
+        Ranked(index=2, score=0.98, text='The refund is paid to your card.')
+    """
+
+    index: int
+    """Its position among the documents of the call."""
+    score: float
+    """How well it answers the query: the logit behind the model's activation, in ``[0, 1]`` for most models."""
+    logit: float
+    """What the model gave, before any activation; other libraries call this the score."""
+    text: str
+    """The document."""
+
+    def __repr__(self) -> str:
+        return f"Ranked(index={self.index}, score={self.score:.4g}, text={self.text!r})"
+
+    def to_dict(self) -> dict[str, object]:
+        """Field name -> value, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TextRankingItem:
+    """The documents of a query; each has a row of its own."""
+
+    documents: tuple[str, ...]
+    """In the order of the rows."""
+
+    @property
+    def rows(self) -> int:
+        """As many as there are documents."""
+        return len(self.documents)
+
+
+@dataclass(frozen=True)
+class TextRankingEncoder(Encoder["QueryDocuments", TextRankingItem]):
+    """Each query with its documents to a row a document: a pair of texts."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the model's tokenizer and its graph's input names."""
+        return cls(backend.tokenizer, require_inputs(backend, NAME))
+
+    def __call__(self, inputs: Sequence[QueryDocuments]) -> list[Encoded[TextRankingItem]]:
+        """One item an input."""
+        checked = [as_text_and_list(value, index, "query", "document", least=1) for index, value in enumerate(inputs)]
+        tokens = iter(
+            self.tokenizer.encode(
+                [query for query, documents in checked for _ in documents],
+                [document for _, documents in checked for document in documents],
+            )
+        )
+        return [
+            Encoded([self._row(next(tokens)) for _ in documents], TextRankingItem(documents))
+            for _, documents in checked
+        ]
+
+    def _row(self, tokens: Tokens) -> Features:
+        limit = self.tokenizer.max_length
+        if limit is not None and len(tokens) > limit:
+            warn_cut(limit, " for a query and a document; rank the document's parts to have all of it read")
+        return graph_rows(tokens, [truncate(tokens.sequences, limit, self.tokenizer.truncation_side)], self.inputs)[0]
+
+
+@dataclass(frozen=True)
+class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
+    """Logits ``(documents, 1)`` to the documents, best first.
+
+    To subclass, override ``scores``: it gets one logit a document, ``(documents,)``, and returns as many scores.
+
+    Examples:
+        >>> decode = TextRankingPostprocessor(activation="sigmoid")
+        >>> decode([[0.0], [2.0]], [TextRankingItem(("tax law", "a kitten"))])
+        [[Ranked(index=1, score=0.8808, text='a kitten'), Ranked(index=0, score=0.5, text='tax law')]]
+    """
+
+    outputs = ("logits",)
+    item = TextRankingItem
+
+    activation: Activation = "sigmoid"
+    """How a logit becomes a score; as the model's configuration says (see ``activation_of``)."""
+    top_k: int | None = None
+    """Only the best; None keeps all documents."""
+
+    def __post_init__(self) -> None:
+        positive("top_k", self.top_k, optional=True)
+        if self.activation not in ACTIVATIONS:
+            raise InvalidOptionError("activation", self.activation, "'sigmoid' or 'none'", ACTIVATIONS)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the activation from ``config.json``.
+
+        Raises:
+            TaskMismatchError: the model gives more than one logit, so that there is no order.
+        """
+        size = backend.output_shapes["logits"][-1]
+        labels = backend.config.get("id2label")
+        size = len(labels) if size is None and isinstance(labels, Mapping) else size
+        if size not in (None, 1):
+            problem = f"it gives {size} logits for a pair of texts, where a ranking needs one"
+            raise TaskMismatchError(backend.model_id, NAME, (problem,))
+        return cls(activation_of(backend))
+
+    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of a query's documents; the hook. Shape: ``(documents,) -> (documents,)``."""
+        return sigmoid(logits) if self.activation == "sigmoid" else logits
+
+    def decode(self, rows: Outputs, item: TextRankingItem) -> list[Ranked]:
+        """Scores of the documents, best first, the first of equals first."""
+        if rows["logits"].shape != (item.rows, 1):
+            problem = f"{item.rows} documents for logits of shape {rows['logits'].shape}"
+            raise TaskMismatchError("the model", NAME, (problem,))
+        # The logit is a part of the result, and the sigmoid of an infinite one looks sound.
+        logits = finite(rows["logits"][:, 0], "logits")
+        scores = finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
+        # By the logits where scores are equal: a sigmoid is 1.0 for all large ones.
+        order = np.lexsort((-logits, -scores)).tolist()[: self.top_k]
+        return [Ranked(index, float(scores[index]), float(logits[index]), item.documents[index]) for index in order]
+
+
+class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked]]"]):
+    """A cross-encoder: ``model("query", ["a document", "another"])``."""
+
+    @overload
+    def __call__(self, inputs: QueryDocuments, *, top_k: int | EllipsisType | None = ...) -> list[Ranked]: ...
+    @overload
+    def __call__(
+        self, inputs: ListOf[QueryDocuments] | Column, *, top_k: int | EllipsisType | None = ...
+    ) -> list[list[Ranked]]: ...
+    @overload
+    def __call__(
+        self, inputs: str, documents: Sequence[str] | Column, *, top_k: int | EllipsisType | None = ...
+    ) -> list[Ranked]: ...
+    def __call__(
+        self, inputs: object, documents: Sequence[str] | Column | None = None, *, top_k: int | EllipsisType | None = ...
+    ) -> object:
+        """Rank documents for a query, or for each ``(query, documents)`` of a list.
+
+        Args:
+            inputs: The query; or a tuple ``(query, documents)``, or a list of such tuples.
+            documents: The documents, where ``inputs`` is the query. A pair that is longer than the model takes is
+                cut, with a ``TruncationWarning``.
+            top_k: Only the best; default None, all.
+
+        Raises:
+            InvalidInputError: there is no document, or something is no text; with the index of the query.
+            NonFiniteOutputError: the model gave NaN; with the index of the query.
+        """
+        return self._call(inputs if documents is None else (inputs, documents), {"top_k": top_k})
+
+    def with_options(self, *, top_k: int | EllipsisType | None = ...) -> Self:
+        """Another model over the same session with these defaults; ``...`` leaves one as it is."""
+        return self._with({"top_k": top_k})
+
+
+def activation_of(backend: Backend) -> Activation:
+    """The rule of sentence-transformers' CrossEncoder: what the configuration names, else the sigmoid.
+
+    Raises:
+        TaskMismatchError: it names another function than a sigmoid or none.
+    """
+    nested = backend.config.get("sentence_transformers")
+    named: Any = nested.get("activation_fn") if isinstance(nested, Mapping) else None
+    named = named or backend.config.get("sbert_ce_default_activation_function") or "Sigmoid"
+    found: dict[str, Activation] = {"Sigmoid": "sigmoid", "Identity": "none"}
+    kind = str(named).rpartition(".")[2]
+    if kind not in found:
+        problem = (
+            f"its config.json wants the activation {named}, and only Sigmoid and Identity are known; to have the "
+            "logits as scores, pass postprocessor=onnxhub.TextRankingPostprocessor(activation='none')"
+        )
+        raise TaskMismatchError(backend.model_id, NAME, (problem,))
+    return found[kind]
+
+
+TASK = register(
+    Task(
+        name=NAME,
+        aliases=("rerank", "reranking"),
+        summary="documents by how well they answer a query, best first",
+        result="list[Ranked]",
+        model=TextRankingModel,
+        encoder=TextRankingEncoder,
+        postprocessor=TextRankingPostprocessor,
+        outputs=({"logits": 2},),
+        ort_class="ORTModelForSequenceClassification",
+        default_model="Xenova/ms-marco-MiniLM-L-6-v2",
+        one_liners=("onnxhub.rerank",),
+        commands=("onnxhub.cli.rerank:rerank",),
+    )
+)

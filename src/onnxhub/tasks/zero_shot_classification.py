@@ -1,0 +1,272 @@
+"""zero-shot-classification: labels that are named at the call, by a model that tells what follows from a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, overload
+
+import numpy as np
+
+from onnxhub._encoder import Encoded, Encoder
+from onnxhub._model import Model
+from onnxhub._numeric import finite, softmax
+from onnxhub._postprocessor import Postprocessor, labels_of, of_shape
+from onnxhub._registry import Task, register
+from onnxhub._text import as_text, graph_rows, positive, require_inputs, shortened, warn_cut
+from onnxhub._windows import truncate_one
+from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
+from onnxhub.tasks.text_classification import Classification, ranked
+
+if TYPE_CHECKING:
+    from types import EllipsisType
+
+    from numpy.typing import NDArray
+
+    from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
+
+__all__ = ["ZeroShotClassificationModel", "ZeroShotItem", "ZeroShotPostprocessor"]
+
+NAME = "zero-shot-classification"
+TEMPLATE = "This example is {}."
+"""transformers' default, which most such models were tuned with."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroShotItem:
+    """The candidate labels of a text; each has a row of its own."""
+
+    candidates: tuple[str, ...]
+    """In the order of the rows."""
+
+    @property
+    def rows(self) -> int:
+        """As many as there are candidates."""
+        return len(self.candidates)
+
+
+@dataclass(frozen=True)
+class ZeroShotEncoder(Encoder[str, ZeroShotItem]):
+    """Each text to a row for each candidate label: the text, and the template with the label in it."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+    candidates: Sequence[str] = ()
+    """The labels to choose from."""
+    template: str = TEMPLATE
+    """The sentence that may follow from the text; ``{}`` stands for the label."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "candidates", _checked_labels(self.candidates))
+        if not isinstance(self.template, str) or "{}" not in self.template:
+            raise InvalidOptionError("template", self.template, f"a text with {{}} for the label, such as {TEMPLATE!r}")
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the model's tokenizer and its graph's input names."""
+        return cls(backend.tokenizer, require_inputs(backend, NAME))
+
+    def __call__(self, inputs: Sequence[str]) -> list[Encoded[ZeroShotItem]]:
+        """One item an input."""
+        if not self.candidates:
+            raise InvalidOptionError("labels", self.candidates, "at least one label to choose from")
+        texts = [as_text(value, index) for index, value in enumerate(inputs)]
+        hypotheses = [self.template.replace("{}", label) for label in self.candidates]
+        tokens = self.tokenizer.encode(
+            [text for text in texts for _ in hypotheses], hypotheses * len(texts)
+        )  # all pairs of the call at once
+        size, item = len(hypotheses), ZeroShotItem(tuple(self.candidates))
+        return [
+            Encoded(
+                [
+                    self._row(one, label, index)
+                    for one, label in zip(tokens[index * size : (index + 1) * size], self.candidates, strict=True)
+                ],
+                item,
+            )
+            for index in range(len(texts))
+        ]
+
+    def _row(self, tokens: Tokens, label: str, index: int) -> Features:
+        limit = self.tokenizer.max_length
+        positions = np.arange(len(tokens))
+        if limit is not None and len(tokens) > limit:
+            positions = truncate_one(tokens.sequences, 0, limit, self.tokenizer.truncation_side)
+            if not len(positions):
+                msg = f"the template with the label {shortened(label)} alone fills the {limit} tokens that the model takes"
+                raise InvalidInputError(msg, index)
+            warn_cut(limit, " beside the label")
+        return graph_rows(tokens, [positions], self.inputs)[0]
+
+
+@dataclass(frozen=True)
+class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
+    """Logits of textual entailment ``(candidates, labels of the model)`` to a ``Classification`` by the candidates.
+
+    To subclass, override ``scores``: it gets the logits of all candidates of one text, ``(candidates, labels)``, and
+    returns ``(candidates,)``.
+
+    Examples:
+        >>> decode = ZeroShotPostprocessor(labels=("contradiction", "neutral", "entailment"))
+        >>> decode([[0.0, 0.0, 2.0], [3.0, 0.0, 0.0]], [ZeroShotItem(("sport", "law"))])
+        [Classification(label='sport', score=0.8808)]
+    """
+
+    outputs = ("logits",)
+    item = ZeroShotItem
+
+    labels: Sequence[str]
+    """The model's own: entailment, contradiction and, in most, neutral; found by their names, in any order."""
+    multi_label: bool = False
+    """Each candidate is true or not by itself; else their scores sum to 1. One candidate alone is always so."""
+    top_k: int | None = None
+    """Length of ``ranking``; None keeps all candidates."""
+
+    def __post_init__(self) -> None:
+        positive("top_k", self.top_k, optional=True)
+        if self.multi_label:
+            self._contradiction()
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the labels from ``config.json``.
+
+        Raises:
+            TaskMismatchError: none of them is called entailment.
+        """
+        labels = labels_of(backend)
+        if _named(labels, "entail") is None:
+            problem = (
+                f"none of its labels begins with 'entail': {', '.join(labels)}; if it was trained on entailment all "
+                "the same, name them: postprocessor=onnxhub.ZeroShotPostprocessor(labels=(..., 'entailment'))"
+            )
+            raise TaskMismatchError(backend.model_id, NAME, (problem,))
+        return cls(labels)
+
+    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of one text's candidates; the hook. Shape: ``(candidates, labels) -> (candidates,)``.
+
+        Yin et al., 2019, https://arxiv.org/abs/1909.00161: a label is as likely as its sentence is entailed.
+        """
+        entailment = self._entailment()
+        if self.multi_label or len(logits) == 1:
+            return softmax(logits[:, [self._contradiction(), entailment]])[:, 1]
+        return softmax(logits[:, entailment])
+
+    def decode(self, rows: Outputs, item: ZeroShotItem) -> Classification:
+        """Scores of the candidates, ranked."""
+        logits = rows["logits"]
+        if logits.ndim != 2 or logits.shape[1] != len(self.labels):
+            problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
+            raise TaskMismatchError("the model", NAME, (problem,))
+        scores = of_shape(self.scores(logits), logits.shape[:1], f"{type(self).__name__}.scores")
+        return ranked(item.candidates, finite(scores), self.top_k)
+
+    def _entailment(self) -> int:
+        found = _named(self.labels, "entail")
+        if found is None:
+            raise InvalidOptionError("labels", self.labels, "the model's labels, one of which begins with 'entail'")
+        return found
+
+    def _contradiction(self) -> int:
+        found = _named(self.labels, "contradict", "not_entail", "not entail", "non_entail", "no_entail")
+        if found is None:
+            expected = f"False and several candidates, for none of the model's labels is a contradiction: {self.labels}"
+            raise InvalidOptionError("multi_label", self.multi_label, expected)
+        return found
+
+
+class ZeroShotClassificationModel(Model[str, Classification, "list[Classification]"]):
+    """A classifier whose labels are named at the call: ``model("text", ["sport", "law"])``."""
+
+    @overload
+    def __call__(
+        self,
+        inputs: str,
+        labels: Sequence[str] | EllipsisType = ...,
+        *,
+        template: str | EllipsisType = ...,
+        multi_label: bool | EllipsisType = ...,
+        top_k: int | EllipsisType | None = ...,
+    ) -> Classification: ...
+    @overload
+    def __call__(
+        self,
+        inputs: ListOf[str] | Column,
+        labels: Sequence[str] | EllipsisType = ...,
+        *,
+        template: str | EllipsisType = ...,
+        multi_label: bool | EllipsisType = ...,
+        top_k: int | EllipsisType | None = ...,
+    ) -> list[Classification]: ...
+    def __call__(
+        self,
+        inputs: object,
+        labels: Sequence[str] | EllipsisType = ...,
+        *,
+        template: str | EllipsisType = ...,
+        multi_label: bool | EllipsisType = ...,
+        top_k: int | EllipsisType | None = ...,
+    ) -> object:
+        """Classify a text, or a list of texts, by labels of one's own.
+
+        Args:
+            inputs: What to classify; a text that is longer than the model takes is cut, with a ``TruncationWarning``.
+            labels: What to choose from; may be bound before by ``with_options``.
+            template: The sentence that is tested, with ``{}`` for the label; default ``"This example is {}."``.
+            multi_label: Several labels may be true, or none; default False: their scores sum to 1.
+            top_k: Length of ``ranking``; default None, all labels.
+
+        Raises:
+            InvalidOptionError: no labels, the same label twice, or a template without ``{}``.
+            InvalidInputError: an input is no text; with its index.
+            NonFiniteOutputError: the model gave NaN; with the input's index.
+        """
+        options = {"candidates": labels, "template": template, "multi_label": multi_label, "top_k": top_k}
+        return self._call(inputs, options)
+
+    def with_options(
+        self,
+        *,
+        labels: Sequence[str] | EllipsisType = ...,
+        template: str | EllipsisType = ...,
+        multi_label: bool | EllipsisType = ...,
+        top_k: int | EllipsisType | None = ...,
+    ) -> Self:
+        """Another model over the same session with these defaults; ``...`` leaves one as it is."""
+        return self._with({"candidates": labels, "template": template, "multi_label": multi_label, "top_k": top_k})
+
+
+def _named(labels: Sequence[str], *beginnings: str) -> int | None:
+    """Position of the label whose name begins in one of these ways."""
+    return next((index for index, label in enumerate(labels) if label.lower().startswith(beginnings)), None)
+
+
+def _checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    expected = "a list of different labels, none of them empty"
+    if isinstance(labels, str) or not isinstance(labels, Sequence):
+        raise InvalidOptionError("labels", labels, expected)
+    if not all(isinstance(label, str) and label.strip() for label in labels):
+        raise InvalidOptionError("labels", labels, expected)
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise InvalidOptionError("labels", labels, f"{expected}; {', '.join(map(repr, twice))} is there twice")
+    return tuple(labels)
+
+
+TASK = register(
+    Task(
+        name=NAME,
+        aliases=("zero-shot",),
+        summary="one of the labels that are named at the call, with a score",
+        result="Classification",
+        model=ZeroShotClassificationModel,
+        encoder=ZeroShotEncoder,
+        postprocessor=ZeroShotPostprocessor,
+        outputs=({"logits": 2},),
+        ort_class="ORTModelForSequenceClassification",
+        default_model="Xenova/nli-deberta-v3-xsmall",
+        one_liners=("onnxhub.classify_zero_shot",),
+        commands=("onnxhub.cli.classify_zero_shot:classify_zero_shot",),
+    )
+)

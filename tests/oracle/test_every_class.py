@@ -1,0 +1,158 @@
+"""Every ORTModelForXXX of optimum is behind ``load``: the same outputs, the same class, over the same sessions."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import onnxhub
+from onnxhub._registry import get_task, list_tasks
+from tests.oracle.peers import COUNTS, close, optimum
+
+torch: Any = pytest.importorskip("torch")
+
+from tests.oracle import families  # noqa: E402  # it needs optimum's exporters, which peers has found
+
+FAMILIES = families.FAMILIES
+OWN_CLASSES = {"whisper": "ORTModelForWhisper", "moonshine": "ORTModelForMoonshine"}
+"""What optimum's from_pretrained gives for a speech model of that type."""
+Exported = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """``exported(name)``: the folder of a family's model, exported once."""
+    made: dict[str, Path] = {}
+
+    def export(name: str) -> Path:
+        if name not in made:
+            made[name] = families.build(name, tmp_path_factory.mktemp(name))
+        return made[name]
+
+    return export
+
+
+def _raw(name: str, folder: Path) -> Any:
+    """Load a family's model as a task of arrays."""
+    task = get_task(FAMILIES[name].task)
+    return onnxhub.load(task if task.raw else "custom", folder)
+
+
+def _theirs(name: str, folder: Path) -> Any:
+    """Load a family's model with optimum."""
+    kind = getattr(optimum, FAMILIES[name].ort_class)
+    options = {"use_cache": False} if name == "t5-without-past" else {}
+    return kind.from_pretrained(folder, use_io_binding=False, **options)
+
+
+def test_no_class_is_left_out() -> None:
+    """Each public class has a family here, and a task that names it."""
+    public = {name for name, kind in inspect.getmembers(optimum, inspect.isclass) if name.startswith("ORTModelFor")}
+    assert public == {family.ort_class for family in FAMILIES.values()}
+    named = {kind for task in list_tasks() for kind in (task.ort_class, *task.ort_classes.values())}
+    assert public <= named
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_arrays(exported: Exported, name: str) -> None:
+    """The graph gives what optimum's own session gives, output by output, and what its forward gives."""
+    folder = exported(name)
+    model, theirs = _raw(name, folder), _theirs(name, folder)
+    (part, session), *_ = model.sessions.items()
+    wanted = {entry.name: entry for entry in session.get_inputs()}
+    arrays = _with_an_empty_past(families.given(name, wanted), wanted)
+    outputs = model(arrays, part=part)
+    own = theirs.encoder.session if hasattr(theirs, "encoder") else theirs.session
+    expected = dict(zip([entry.name for entry in own.get_outputs()], own.run(None, arrays), strict=True))
+    assert list(outputs) == list(expected)
+    for key, values in expected.items():
+        assert outputs[key].dtype == values.dtype
+        close(values, outputs[key], "every class", 1e-5)
+    if not hasattr(theirs, "encoder") and "past" not in "".join(wanted):
+        forward = theirs(**{key: torch.from_numpy(values) for key, values in arrays.items()})
+        shared = [key for key in expected if forward.get(key) is not None]
+        assert shared
+        for key in shared:
+            close(forward[key].numpy(), outputs[key], "every class", 1e-5)
+    COUNTS["every class: graphs"] += 1
+
+
+def _with_an_empty_past(arrays: dict[str, Any], wanted: Any) -> dict[str, Any]:
+    """Add what a decoder wants beside its tokens, for the first step."""
+    rows, length = next(iter(arrays.values())).shape[:2]
+    for key, entry in wanted.items():
+        if key.startswith("past_key_values"):
+            arrays[key] = np.zeros([rows, entry.shape[1], 0, entry.shape[3]], np.float32)
+        elif key == "position_ids":
+            arrays[key] = np.arange(length)[None].repeat(rows, 0)
+        elif key == "attention_mask" and key not in arrays:
+            arrays[key] = np.ones((rows, length), np.int64)
+    return arrays
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_ort_model(exported: Exported, name: str) -> None:
+    """``ort_model`` is of exactly optimum's class, shares the sessions, and runs, or generates, as optimum's own."""
+    folder, family = exported(name), FAMILIES[name]
+    model, theirs = _own_task(name, folder), _theirs(name, folder)
+    ours = model.ort_model
+    assert type(ours) is type(theirs)
+    assert type(ours).__name__ == OWN_CLASSES.get(name, family.ort_class)
+    assert _sessions(ours) == {part: id(session) for part, session in model.sessions.items()}
+    assert _sessions(theirs).keys() == _sessions(ours).keys()
+    wanted = dict.fromkeys([*family.inputs]) if hasattr(ours, "encoder") else ours.input_names
+    arrays = {key: torch.from_numpy(values) for key, values in families.given(name, wanted).items()}
+    if hasattr(ours, "encoder"):
+        arrays.pop("token_type_ids", None)
+    if family.generated:
+        options = {"do_sample": False, "num_beams": 1, **family.generated}
+        expected, actual = theirs.generate(**arrays, **options), ours.generate(**arrays, **options)
+        assert expected.tolist() == actual.tolist()
+        assert expected.shape[1] > 1
+        COUNTS["every class: generations"] += 1
+    else:
+        expected, actual = theirs(**arrays), ours(**arrays)
+        for key in (key for key, value in expected.items() if isinstance(value, torch.Tensor)):
+            close(expected[key].numpy(), actual[key].numpy(), "every class, ort_model", 1e-5)
+
+
+def _own_task(name: str, folder: Path) -> Any:
+    """Load a family's model by its task's name; texts without a tokenizer go by a task of arrays with that class."""
+    task = get_task(FAMILIES[name].task)
+    if not task.raw:
+        _write_tokenizer(folder)
+    return onnxhub.load(task.name, folder)
+
+
+def _write_tokenizer(folder: Path) -> None:
+    """Give a folder a tokenizer, without which no text can be read."""
+    import tokenizers
+
+    words = {word: index for index, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"))}
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    made.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+
+
+def _sessions(ort_model: Any) -> dict[str, int]:
+    """Name the sessions of optimum's object as we name its parts."""
+    if not hasattr(ort_model, "encoder"):
+        return {"model": id(ort_model.session)}
+    parts = {part: getattr(ort_model, part) for part in ("encoder", "decoder", "decoder_with_past")}
+    return {part: id(one.session) for part, one in parts.items() if one is not None}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_auto(exported: Exported, name: str) -> None:
+    """``load("auto")`` finds the task, and says by what."""
+    folder, family = exported(name), FAMILIES[name]
+    if not get_task(family.inferred or family.task).raw:
+        _write_tokenizer(folder)
+    model = onnxhub.load("auto", folder)
+    assert model.info.task == (family.inferred or family.task)
+    assert "config.json says" in model.info.task_reason

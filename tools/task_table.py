@@ -1,0 +1,141 @@
+"""The table of docs/tasks.md, from the registry and docs/parity.json.
+
+    python -m tools.task_table            # say whether the page is up to date
+    python -m tools.task_table --write    # write the table into it
+
+What is before and after the table's markers is written by hand, and kept. ``docs/parity.json`` holds what the tests
+against other libraries (tests/oracle) have measured: task -> ``{"architectures": 4, "comparisons": 1200,
+"largest_difference": 2.4e-06}``. A task that is not in it is "not compared".
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import onnxhub
+from onnxhub import tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnxhub import Task
+
+__all__ = ["PAGE", "PARITY", "Parity", "built_in", "page_of", "read_parity", "render", "table"]
+
+DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
+PAGE: Final = DOCS / "tasks.md"
+PARITY: Final = DOCS / "parity.json"
+BEGIN: Final = "<!-- table: begin -->"
+END: Final = "<!-- table: end -->"
+COLUMNS: Final = ("task", "aliases", "class of optimum", "one result", "one line", "light install", "parity")
+LIGHT: Final = "yes"
+"""For every task: a slice sees arrays and a tokenizer only. What needs optimum is `ort_model`, as the page says."""
+RAW_PAGE: Final = "custom"
+"""The page of all tasks over arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How a task compares with other libraries."""
+
+    architectures: int
+    """Kinds of models that were compared."""
+    comparisons: int
+    """Results that were compared, all of them equal."""
+    largest_difference: float
+    """Between two numbers that should be the same."""
+
+    def __str__(self) -> str:
+        plural = "" if self.architectures == 1 else "s"
+        return (
+            f"{self.architectures} architecture{plural}, {self.comparisons:,} comparisons, "
+            f"within {self.largest_difference:.1e}"
+        )
+
+
+def built_in() -> list[Task[Any]]:
+    """The tasks of this package, those with typed results first; not those that other packages have registered."""
+    modules = [getattr(tasks, name) for name in tasks.__all__]
+    own = {task.name for module in modules for task in (module.TASK, *getattr(module, "TASKS", ()))}
+    found = [task for task in onnxhub.list_tasks() if task.name in own]
+    return sorted(found, key=lambda task: (task.raw, task.name != RAW_PAGE, task.name))
+
+
+def page_of(task: Task[Any]) -> str:
+    """The page on a task, seen from docs/."""
+    return f"tasks/{RAW_PAGE if task.raw else task.name}.md"
+
+
+def read_parity(path: Path = PARITY) -> dict[str, Parity]:
+    """Task -> how it compares; checked.
+
+    Raises:
+        ValueError: it names a task that there is not, or says something else of it than ``Parity`` holds.
+    """
+    known = {task.name for task in built_in()}
+    read: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    unknown = sorted(read.keys() - known)
+    if unknown:
+        raise ValueError(f"{path.name}: there is no task {', '.join(unknown)}")
+    try:
+        return {task: Parity(**said) for task, said in read.items()}
+    except TypeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def table(parity: Mapping[str, Parity]) -> str:
+    """The table, as Markdown."""
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *(_cells(task, parity.get(task.name)) for task in built_in())]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def render(page: str, parity: Mapping[str, Parity]) -> str:
+    """A page with today's table between its markers.
+
+    Raises:
+        ValueError: the markers are not there, once each.
+    """
+    parts = re.split(f"({re.escape(BEGIN)}\n|{re.escape(END)}\n)", page)
+    if [part.strip() for part in parts[1::2]] != [BEGIN, END]:
+        raise ValueError(f"a page has the lines {BEGIN} and {END}, once each and in this order")
+    before, begin, _, end, after = parts
+    return f"{before}{begin}\n{table(parity)}\n{end}{after}"
+
+
+def main() -> None:
+    """Check the page, or write it anew."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="write the table into the page")
+    write = parser.parse_args().write
+    page = PAGE.read_text(encoding="utf-8")
+    now = render(page, read_parity())
+    if write:
+        PAGE.write_text(now, encoding="utf-8")
+    elif page != now:
+        sys.exit(f"{PAGE.relative_to(DOCS.parent)} is not up to date: python -m tools.task_table --write")
+
+
+def _cells(task: Task[Any], parity: Parity | None) -> tuple[str, ...]:
+    return (
+        f"[{task.name}]({page_of(task)})",
+        _code(*task.aliases),
+        _code(task.ort_class, *task.ort_classes.values()),
+        task.result if task.raw else _code(task.result),
+        _code(*(name.removeprefix("onnxhub.") for name in task.one_liners)),
+        LIGHT,
+        "not compared" if parity is None else str(parity),
+    )
+
+
+def _code(*names: str) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+if __name__ == "__main__":
+    main()
