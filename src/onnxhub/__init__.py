@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from onnxhub._registry import Task, list_tasks, register
     from onnxhub._text import TruncationWarning
     from onnxhub.compat import pipeline
+    from onnxhub.tasks.custom import ArraysItem, ArraysModel, ArraysPostprocessor
     from onnxhub.tasks.feature_extraction import EmbeddingItem, EmbeddingPostprocessor, FeatureExtractionModel
     from onnxhub.tasks.fill_mask import (
         FillMaskItem,
@@ -109,6 +110,7 @@ _HOMES = {
     "onnxhub._registry": ("Task", "list_tasks", "register"),
     "onnxhub._text": ("TruncationWarning",),
     "onnxhub.compat": ("pipeline",),
+    "onnxhub.tasks.custom": ("ArraysItem", "ArraysModel", "ArraysPostprocessor"),
     "onnxhub.tasks.feature_extraction": ("EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"),
     "onnxhub.tasks.fill_mask": (
         "FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill",
@@ -140,6 +142,9 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Answer",
+    "ArraysItem",
+    "ArraysModel",
+    "ArraysPostprocessor",
     "Backend",
     "Choice",
     "ChoiceScore",

@@ -249,4 +249,6 @@ def _says(backend: Backend) -> tuple[str, ...]:
     architectures = backend.config.get("architectures")
     if not isinstance(architectures, list) or not architectures:
         return ()
-    return (f"config.json says that it is a {' and a '.join(map(str, architectures))}",)
+    fitting = infer_from_files(backend.config, (), {}, lambda: None)
+    hint = f", which is for {fitting.task}" if fitting else ""
+    return (f"config.json says that it is a {' and a '.join(map(str, architectures))}{hint}",)

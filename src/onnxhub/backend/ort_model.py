@@ -42,12 +42,13 @@ def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
         raise TaskMismatchError(backend.model_id, class_name, (problem,)) from error
     # As optimum's from_pretrained: two kinds of speech models have classes of their own, which it does not export.
     speech = SPEECH.get(config.model_type) if class_name == "ORTModelForSpeechSeq2Seq" else None
-    kind = getattr(modeling_seq2seq, speech) if speech else getattr(optimum_onnxruntime, class_name)
+    kind: Any = getattr(modeling_seq2seq, speech) if speech else getattr(optimum_onnxruntime, class_name)
     sessions = {MODEL_ARGUMENTS.get(part, f"{part}_session"): one for part, one in backend.sessions.items()}
     generating = {}
     if issubclass(kind, GenerationMixin):
         generating = {"generation_config": _generation(backend, config, several=len(sessions) > 1)}
-    model: ORTModel = kind(config=config, use_io_binding=False, **sessions, **generating)
+    made: Any = kind(config=config, use_io_binding=False, **sessions, **generating)
+    model: ORTModel = made
     # An instance attribute, so that the class stays exactly optimum's.
     model.to = _refuse_to
     return model

@@ -100,9 +100,9 @@ class Session:
         names = list(self.output_shapes)
         return dict(zip(names, self._run(names, features), strict=True))
 
-    def _run(self, outputs: list[str], feeds: Features) -> list[Any]:
+    def _run(self, outputs: list[str], feeds: Features) -> Sequence[Any]:
         try:
-            found: list[Any] = self.inference_session.run(outputs, dict(feeds))
+            found: Sequence[Any] = self.inference_session.run(outputs, dict(feeds))
         except _runtime_errors() as error:
             shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
             msg = f"the model failed on this input ({shapes}): {_first_line(error)}"
