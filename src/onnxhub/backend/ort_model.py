@@ -47,8 +47,8 @@ def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
     generating = {}
     if issubclass(kind, GenerationMixin):
         generating = {"generation_config": _generation(backend, config, several=len(sessions) > 1)}
-    made: Any = kind(config=config, use_io_binding=False, **sessions, **generating)
-    model: ORTModel = made
+    build: Any = kind  # with what its class takes, which type checkers do not know of any subclass
+    model: ORTModel = build(config=config, use_io_binding=False, **sessions, **generating)
     # An instance attribute, so that the class stays exactly optimum's.
     model.to = _refuse_to
     return model
