@@ -24,9 +24,7 @@ def _cases(task: str) -> list[tuple[str, zoo.Flavour]]:
 
 @pytest.mark.parametrize("activation", ["", "torch.nn.modules.linear.Identity", "torch.nn.modules.activation.Sigmoid"])
 @pytest.mark.parametrize(("architecture", "flavour"), _cases("text-ranking"))
-def test_text_ranking(
-    zoo_root: Path, tmp_path: Path, architecture: str, flavour: zoo.Flavour, activation: str
-) -> None:
+def test_text_ranking(zoo_root: Path, tmp_path: Path, architecture: str, flavour: zoo.Flavour, activation: str) -> None:
     """The order and the scores are those of a CrossEncoder, with each activation, old and new ways to name it."""
     folder = shutil.copytree(zoo.build(zoo_root, architecture, "text-ranking", flavour), tmp_path / "model")
     _set_activation(folder / "config.json", activation, nested=flavour == "real")
@@ -38,7 +36,9 @@ def test_text_ranking(
         found = ours(query, documents)
         close([one["score"] for one in expected], [one.score for one in found], "typed, text-ranking")
         by_index = {one.index: one.score for one in found}
-        close([one["score"] for one in expected], [by_index[one["corpus_id"]] for one in expected], "typed, text-ranking")
+        close(
+            [one["score"] for one in expected], [by_index[one["corpus_id"]] for one in expected], "typed, text-ranking"
+        )
         if not _ties([one["score"] for one in expected]):
             assert [one["corpus_id"] for one in expected] == [one.index for one in found]
             COUNTS["typed, text-ranking: orders"] += 1
