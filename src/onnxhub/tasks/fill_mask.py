@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self, overload
@@ -13,6 +14,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import best, finite, softmax
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
+from onnxhub._spans import UNSPACED
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, require_vocabulary, trim
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -181,6 +183,9 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
     """Token id -> the token as text."""
     top_k: int = 5
     """Tokens for each mask."""
+    whole_words: bool = False
+    """A token without ``##`` is a word of its own, as in WordPiece; else one without a space before it goes on with
+    the text before the mask."""
 
     def __post_init__(self) -> None:
         positive("top_k", self.top_k)
@@ -188,7 +193,10 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
         """Takes the words from the tokenizer, one by one as they are needed."""
-        return cls(Vocabulary(backend.tokenizer, backend.output_shapes["logits"][-1] or 0))
+        return cls(
+            Vocabulary(backend.tokenizer, backend.output_shapes["logits"][-1] or 0),
+            whole_words=backend.tokenizer.marks_subwords,
+        )
 
     def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores of all tokens at one mask; the hook. Shape: ``(vocabulary,) -> (vocabulary,)``."""
@@ -217,12 +225,27 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
     def _fill(self, token: str, score: float, text: str, span: tuple[int, int]) -> MaskFill:
         before, mask, after = text[: span[0]], text[span[0] : span[1]], text[span[1] :]
         if token.startswith("##"):  # WordPiece's mark of a token that continues the word before it
-            return MaskFill(token, score, before.rstrip() + token.removeprefix("##") + after)
+            token_text, before = token.removeprefix("##"), before.rstrip()
+            return MaskFill(token, score, f"{before}{token_text}{_apart(token_text, after)}{after}")
         space = ""
         if token.startswith(" "):
             found = mask[: len(mask) - len(mask.lstrip())]
             space = found or " " * bool(before and not before[-1].isspace())
+        elif self.whole_words:
+            space, after = _apart(before, token), _apart(token, after) + after
         return MaskFill(token.strip(), score, f"{before}{space}{token.strip()}{after}")
+
+
+def _apart(left: str, right: str) -> str:
+    """The space that keeps two pieces from being read as one word, where words have spaces between them."""
+    ends = left[-1:] + right[:1]
+    return " " if len(ends) == 2 and not any(map(_separates, ends)) and not UNSPACED.search(ends) else ""
+
+
+def _separates(character: str) -> bool:
+    """Whether BERT's tokenizers end a word here: at white space and punctuation, with all symbols of ASCII."""
+    plain = character.isascii() and not character.isalnum()
+    return plain or character.isspace() or unicodedata.category(character)[0] == "P"
 
 
 @dataclass(frozen=True)
