@@ -54,9 +54,7 @@ def marked(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
 
 def main() -> None:
     """Ask the three questions."""
-    console.print(
-        f"onnxhub {onnxhub.__version__}, Python {sys.version.split()[0]}, on the CPU, with no model hub in reach\n"
-    )
+    console.print(f"onnxhub {onnxhub.__version__}, on the CPU, with no model hub in reach\n")
     show(
         f'onnxhub.classify("{REVIEW}", model="builtin:sentiment")',
         lambda: onnxhub.classify(REVIEW, model="builtin:sentiment"),
