@@ -59,7 +59,7 @@ def test_no_class_is_left_out() -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_arrays(exported: Exported, name: str) -> None:
     """The graph gives what optimum's own session gives, output by output, and what its forward gives."""
-    folder = exported(name)
+    folder, what = exported(name), f"arrays, {FAMILIES[name].task}"
     model, theirs = _raw(name, folder), _theirs(name, folder)
     (part, session), *_ = model.sessions.items()
     wanted = {entry.name: entry for entry in session.get_inputs()}
@@ -70,13 +70,13 @@ def test_arrays(exported: Exported, name: str) -> None:
     assert list(outputs) == list(expected)
     for key, values in expected.items():
         assert outputs[key].dtype == values.dtype
-        close(values, outputs[key], "every class", 1e-5)
+        close(values, outputs[key], what, 1e-5)
     if not hasattr(theirs, "encoder") and "past" not in "".join(wanted):
         forward = theirs(**{key: torch.from_numpy(values) for key, values in arrays.items()})
         shared = [key for key in expected if forward.get(key) is not None]
         assert shared
         for key in shared:
-            close(forward[key].numpy(), outputs[key], "every class", 1e-5)
+            close(forward[key].numpy(), outputs[key], what, 1e-5)
     COUNTS["every class: graphs"] += 1
 
 

@@ -27,7 +27,13 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def _input(task: str) -> Any:
     """Give an input of the task."""
-    return {"question": QUESTION, "context": CONTEXT} if task == "question-answering" else CONTEXT
+    inputs = {"question-answering": {"question": QUESTION, "context": CONTEXT}, "fill-mask": f"[MASK] {CONTEXT}"}
+    return inputs.get(task, CONTEXT)
+
+
+def _options(task: str) -> dict[str, Any]:
+    """Give the options that the task cannot do without."""
+    return {"candidate_labels": ["a", "b"]} if task == "zero-shot-classification" else {}
 
 
 def _rounded(result: Any) -> Any:
@@ -42,7 +48,7 @@ def _rounded(result: Any) -> Any:
 @pytest.mark.parametrize("task", TASKS)
 def test_a_list_is_a_loop_and_a_generator_is_lazy(folders: dict[str, Path], task: str) -> None:
     """A list gives what its inputs give one by one, and a generator gives an iterator over the same."""
-    pipe: Any = onnxhub.pipeline(task, folders[task])  # type: ignore[call-overload]
+    pipe: Any = onnxhub.pipeline(task, folders[task], **_options(task))  # type: ignore[call-overload]
     one = pipe([_input(task), _input(task)])
     assert len(one) == 2
     stream = pipe(_input(task) for _ in range(2))
@@ -53,7 +59,7 @@ def test_a_list_is_a_loop_and_a_generator_is_lazy(folders: dict[str, Path], task
 @pytest.mark.parametrize("task", TASKS)
 def test_pickles_with_its_options(folders: dict[str, Path], task: str) -> None:
     """A pipeline pickles as the recipe to make it again."""
-    pipe: Any = onnxhub.pipeline(task, folders[task], batch_size=3)  # type: ignore[call-overload]
+    pipe: Any = onnxhub.pipeline(task, folders[task], batch_size=3, **_options(task))  # type: ignore[call-overload]
     again = pickle.loads(pickle.dumps(pipe))
     assert isinstance(again, type(pipe))
     assert again(_input(task)) == pipe(_input(task))
@@ -63,11 +69,11 @@ def test_pickles_with_its_options(folders: dict[str, Path], task: str) -> None:
 def test_an_option_of_another_task_is_refused(folders: dict[str, Path], task: str) -> None:
     """An option that the task does not have is an error that names those it has, at both places."""
     make: Any = onnxhub.pipeline
-    for options in ({"candidate_labels": ["a"]}, {"hypothesis_template": "x"}):
+    for options in ({"question_template": "{}"}, {"labels": ["a"]}):
         with pytest.raises(InvalidOptionError, match="expected an option of"):
             make(task, folders[task], **options)
         with pytest.raises(InvalidOptionError, match="expected an option of"):
-            make(task, folders[task])(_input(task), **options)
+            make(task, folders[task])(_input(task), **_options(task), **options)
 
 
 def test_text_classification_nesting(folders: dict[str, Path]) -> None:
