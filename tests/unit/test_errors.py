@@ -13,6 +13,7 @@ from onnxhub import errors
 from onnxhub.errors import OnnxHubError
 
 VALUES = {
+    "looked_at": ("config.json", "the card"),
     "task": "text-classification",
     "model_id": "org/name",
     "reason": "because",
