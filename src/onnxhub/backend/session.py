@@ -101,8 +101,9 @@ class Session:
         return dict(zip(names, self._run(names, features), strict=True))
 
     def _run(self, outputs: list[str], feeds: Features) -> Sequence[Any]:
+        session = self.inference_session  # whose own error, of a closed model, is not one of the input
         try:
-            found: Sequence[Any] = self.inference_session.run(outputs, dict(feeds))
+            found: Sequence[Any] = session.run(outputs, dict(feeds))
         except _runtime_errors() as error:
             shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
             msg = f"the model failed on this input ({shapes}): {_first_line(error)}"
