@@ -1,0 +1,109 @@
+"""Which task a model is for: by its files, by its graph; and what to do where neither tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import onnxhub
+from onnxhub._inference import ARCHITECTURES, REFINED, infer_from_files, infer_from_graph, pipeline_tag
+from onnxhub._registry import get_task
+from onnxhub.errors import UnclearTaskError
+from tests.tiny import make_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("architecture", "task"),
+    [
+        ("DebertaV2ForSequenceClassification", "text-classification"),
+        ("BertModel", "feature-extraction"),
+        ("GPT2LMHeadModel", "text-generation"),
+        ("T5ForConditionalGeneration", "text2text-generation"),
+        ("T5WithLMHeadModel", "text2text-generation"),
+        ("MarianMTModel", "text2text-generation"),
+        ("EncoderDecoderModel", "text2text-generation"),
+        ("VisionEncoderDecoderModel", "image-to-text"),
+        ("SpeechEncoderDecoderModel", "automatic-speech-recognition"),
+        ("Speech2TextForConditionalGeneration", "automatic-speech-recognition"),
+        ("WhisperForConditionalGeneration", "automatic-speech-recognition"),
+        ("CLIPModel", "zero-shot-image-classification"),
+    ],
+)
+def test_the_architecture_names_the_task(architecture: str, task: str) -> None:
+    """A longer ending goes before a shorter one; the reason quotes config.json."""
+    found = infer_from_files({"architectures": [architecture]}, (), {}, lambda: None)
+    assert found is not None
+    assert (found.task, found.reason) == (task, f"config.json says {architecture}")
+
+
+def test_each_task_that_is_inferred_exists() -> None:
+    """Under its canonical name; and no ending hides a longer one behind it."""
+    tasks = {*ARCHITECTURES.values(), *REFINED, *(task for tasks in REFINED.values() for task in tasks)}
+    assert {get_task(task).name for task in tasks} == tasks
+    endings = list(ARCHITECTURES)
+    hidden = [
+        (one, later) for place, one in enumerate(endings) for later in endings[place + 1 :] if later.endswith(one)
+    ]
+    assert hidden == []
+
+
+@pytest.mark.parametrize(
+    ("config", "modules", "declared", "tag", "task"),
+    [
+        ({}, [{"type": "sentence_transformers.sparse_encoder.models.SpladePooling"}], {}, None, "sparse-feature-extraction"),
+        ({}, [{"type": "sentence_transformers.models.Pooling"}], {}, None, "feature-extraction"),
+        ({}, (), {"model_type": "CrossEncoder"}, None, "text-ranking"),
+        ({"sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"}, (), {}, None, "text-ranking"),
+        ({"architectures": ["BertForSequenceClassification"]}, (), {}, "text-ranking", "text-ranking"),
+        ({"architectures": ["BertForSequenceClassification"]}, (), {}, "fill-mask", "text-classification"),
+        ({"architectures": ["HubertForSequenceClassification"], "model_type": "hubert"}, (), {}, None, "audio-classification"),
+        ({"architectures": ["SomethingElse"]}, (), {}, "token-classification", "token-classification"),
+    ],
+)  # fmt: skip
+def test_other_files_name_the_task(
+    config: dict[str, object], modules: list[object], declared: dict[str, object], tag: str | None, task: str
+) -> None:
+    """sentence-transformers' files first; the card refines an architecture, and is believed where there is none."""
+    found = infer_from_files(config, modules, declared, lambda: tag)
+    assert found is not None
+    assert found.task == task
+
+
+@pytest.mark.parametrize(
+    ("shapes", "task"),
+    [
+        ({"start_logits": (None, None), "end_logits": (None, None)}, "question-answering"),
+        ({"last_hidden_state": (None, None, 16)}, "feature-extraction"),
+        ({"logits": (None, 3)}, "text-classification"),
+        ({"logits": (None, None, 2)}, "token-classification"),
+        ({"logits": (None, None, 99)}, "fill-mask"),
+        ({"logits": (None, None, 7)}, None),
+        ({"pixels": (None,)}, None),
+    ],
+)
+def test_the_graph_tells_the_task(shapes: dict[str, tuple[int | None, ...]], task: str | None) -> None:
+    """By the names of its outputs, and by the size of the last axis of logits."""
+    found = infer_from_graph(shapes, {"id2label": {"0": "a", "1": "b"}, "vocab_size": 99})
+    assert (found and found.task) == task
+
+
+def test_the_tag_of_a_card() -> None:
+    """Only in its front matter, with quotes or without."""
+    assert pipeline_tag('---\nlicense: mit\npipeline_tag: "fill-mask"\n---\n# Card\n') == "fill-mask"
+    assert pipeline_tag("# Card\npipeline_tag: fill-mask\n") is None
+    assert pipeline_tag("---\nlicense: mit\n---\npipeline_tag: fill-mask\n") is None
+
+
+def test_a_folder_without_a_word_on_its_task(tmp_path: Path) -> None:
+    """The graph is asked last; where it tells nothing, the error says what was looked at, and what to pass."""
+    folder = make_model(tmp_path / "told", config_extra={"architectures": None})
+    assert "its graph gives logits" in onnxhub.load("auto", folder).info.task_reason
+    folder = make_model(
+        tmp_path / "untold", "fill-mask", config_extra={"architectures": None, "vocab_size": 7}
+    )  # fmt: skip
+    with pytest.raises(UnclearTaskError, match=r"the graph's outputs \(logits\).*one of .*custom"):
+        onnxhub.load("auto", folder)
