@@ -113,8 +113,8 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         """Run the graph on a mapping of arrays, or on each mapping of a list.
 
         Args:
-            inputs: Graph input name -> array, with all its axes; integers are widened and floats rounded to what the
-                graph wants, anything else must fit as it is. Each mapping is one run.
+            inputs: Graph input name -> array, with all its axes; numbers become the graph's own kind of integers, if
+                they fit, or are rounded to its floats; anything else must fit as it is. Each mapping is one run.
             part: Of a model in several files (``model.sessions`` names them), the one that runs; default: the first.
 
         Returns:
@@ -163,7 +163,11 @@ def _fitting(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDA
     if problem:
         msg = f"{name} {problem}; the graph wants {wanted}"
         raise InvalidInputError(msg, index)
-    return array if wanted.dtype is None else array.astype(wanted.dtype, copy=False)
+    made = array if wanted.dtype is None else array.astype(wanted.dtype, copy=False)
+    if made.dtype.kind in "iu" and not np.array_equal(made, array):  # NumPy would keep the low bits
+        msg = f"{name} has numbers from {array.min()} to {array.max()}, which do not all fit; the graph wants {wanted}"
+        raise InvalidInputError(msg, index)
+    return made
 
 
 def _dtype_problem(array: NDArray[np.generic], wanted: GraphInput) -> str:
