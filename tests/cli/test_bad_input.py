@@ -88,6 +88,7 @@ def test_marks_of_other_systems_are_no_text(run: Run) -> None:
         (("classify-zero-shot", "text"), "Missing option '--label'"),
         (("classify-zero-shot", "-l", "sport", "--top-k", "0", "text"), "--top-k"),
         (("fill-mask", "--top-k", "0", "a [MASK]"), "--top-k"),
+        (("classify", "--file", "-", "--file", "-"), "standard input can be read once"),
         (("rerank",), "query"),
         (("choose", "-m", "models/chooser", "a cat eats"), "choices"),
         (("choose", "-m", "models/chooser", "a cat eats", "a fish"), "at least two choices"),
@@ -143,6 +144,23 @@ def test_errors_of_the_tasks(arguments: tuple[str, ...], message: str, run: Run)
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (1, b"")
     assert message in one_line(done.stderr)
+
+
+@pytest.mark.parametrize("name", ["models", "no-such-folder/vectors.npy"])
+def test_vectors_that_cannot_be_written(name: str, run: Run) -> None:
+    """It is said before a model is looked for, and not after all texts."""
+    done = run("embed", "-m", "no/such/model", "--output", name, "text")
+    assert done.returncode == 1
+    assert one_line(done.stderr) == f"{name}: no file can be written there"
+
+
+def test_an_error_counts_all_texts(run: Run, tmp_path: Path) -> None:
+    """And not only those that were read together with it."""
+    (tmp_path / "texts.txt").write_text("a [MASK]\na cat\n", encoding="utf-8")
+    done = run("fill-mask", "-m", "models/masked", "--file", str(tmp_path / "texts.txt"), "a [MASK]", "one [MASK]")
+    assert done.returncode == 1
+    assert one_line(done.stderr).startswith("item 3: the text has no mask")
+    assert {row.split(b"\t")[0] for row in done.stdout.splitlines()} == {b"1", b"2"}
 
 
 @posix

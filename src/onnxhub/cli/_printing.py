@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderableType, RenderResult
 
-__all__ = ["Line", "Printer", "highlighted", "score"]
+    from onnxhub.tasks.text_classification import LabelScore
+
+__all__ = ["Line", "Printer", "highlighted", "joined", "ranked", "score"]
 
 STYLES = ("green", "magenta", "cyan", "yellow", "blue", "red")
 BAR = 10
@@ -52,7 +54,7 @@ class Printer:
         """Print records that belong together: as JSON lines, as rows, or as a table that cuts nothing."""
         if not self.for_a_person:
             for record in records:
-                self.show(record, [[_joined(value) for value in record.values()]], Text)
+                self.show(record, [[joined(value) for value in record.values()]], Text)
             return
         table = _table(records)
         squeezed = self._console.measure(table, options=self._console.options.update(max_width=1000)).maximum
@@ -133,12 +135,17 @@ def highlighted(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
     return drawn.append(text[done:])
 
 
+def ranked(text: str, best: Sequence[LabelScore], width: int) -> Group:
+    """The best labels of a text, a line each in a column of this width, with the text behind the first."""
+    return Group(*(Line(one.score, Text("" if place else text), one.label, width) for place, one in enumerate(best)))
+
+
 def _table(records: Sequence[Mapping[str, object]]) -> Table:
     drawn = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in records[0]:
         drawn.add_column(title, overflow="fold")
     for record in records:
-        drawn.add_row(*map(_joined, record.values()))
+        drawn.add_row(*map(joined, record.values()))
     return drawn
 
 
@@ -147,12 +154,13 @@ def _blocks(records: Sequence[Mapping[str, object]]) -> Group:
     lines = []
     for record in records:
         (_, name), *others = record.items()
-        lines.append(Text(_joined(name), "bold"))
-        lines += [Text(f"  {title}: {_joined(value)}") for title, value in others if _joined(value)]
+        lines.append(Text(joined(name), "bold"))
+        lines += [Text(f"  {title}: {joined(value)}") for title, value in others if joined(value)]
     return Group(*lines)
 
 
-def _joined(value: object) -> str:
+def joined(value: object) -> str:
+    """A value as a cell: several with commas between."""
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import typer
 
-from onnxhub.errors import InvalidInputError
+from onnxhub.errors import IndexedError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from io import BufferedReader
 
-__all__ = ["argument", "read_lines", "read_whole"]
+__all__ = ["answered", "argument", "read_lines", "read_whole"]
+
+ResultsT = TypeVar("ResultsT")
 
 CHUNK = 1 << 16
 """Bytes that are read at once: enough lines to make good batches of, few enough to answer soon."""
@@ -29,12 +31,28 @@ def read_lines(arguments: Sequence[str] | None, files: Sequence[str] | None) -> 
     one are not lost. Blank lines are left out. What can be checked is checked now, before a model is loaded.
 
     Raises:
-        typer.BadParameter: there is nothing to read.
+        typer.BadParameter: there is nothing to read, or standard input is named twice.
         InvalidInputError: a file is not there (now), or is no text (when it is read).
     """
+    if files and files.count(STDIN) > 1:
+        raise typer.BadParameter("standard input can be read once: name - in one --file.")
     texts = [argument(text) for text in arguments or ()]
     names = files or ([] if texts else [_standard_input()])
     return _chunks(texts, [(_title(name), _opened(name)) for name in names])
+
+
+def answered(
+    model: Callable[[list[str]], ResultsT], chunks: Iterable[list[str]]
+) -> Iterator[tuple[list[str], ResultsT]]:
+    """Each list of texts with what the model makes of it; an error has the text's number among those of all lists."""
+    done = 0
+    for chunk in chunks:
+        try:
+            results = model(chunk)
+        except IndexedError as error:
+            raise error.at(None if error.index is None else done + error.index) from error.__cause__
+        yield chunk, results
+        done += len(chunk)
 
 
 def read_whole(file: str | None) -> str:

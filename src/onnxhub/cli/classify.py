@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Group
-from rich.text import Text
+from rich.cells import cell_len
 
 import onnxhub
 from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts
-from onnxhub.cli._printing import Line, Printer, score
-from onnxhub.cli._reading import read_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from onnxhub.tasks.text_classification import LabelScore
+from onnxhub.cli._printing import Printer, ranked, score
+from onnxhub.cli._reading import answered, read_lines
 
 __all__ = ["classify"]
 
@@ -49,17 +43,13 @@ def classify(
     chunks, printer = read_lines(texts, file), Printer(json)
     loaded = onnxhub.load("text-classification", model, provider, dtype=dtype, revision=revision)
     classifier = loaded.with_options(top_k=top_k, long_text=long_text)
-    width = max(map(len, classifier.info.labels))
-    for chunk in chunks:
-        for text, result in zip(chunk, classifier(chunk), strict=True):
+    width = max(map(cell_len, classifier.info.labels))
+    for chunk, results in answered(classifier, chunks):
+        for text, result in zip(chunk, results, strict=True):
             best = result.ranking[: top_k or 1]
             printer.show(
                 {"text": text, **result.to_dict()},
                 [(one.label, score(one.score), text) for one in best],
-                partial(_drawn, text, best, width),
+                partial(ranked, text, best, width),
             )
         printer.flush()
-
-
-def _drawn(text: str, best: Sequence[LabelScore], width: int) -> Group:
-    return Group(*(Line(one.score, Text("" if place else text), one.label, width) for place, one in enumerate(best)))

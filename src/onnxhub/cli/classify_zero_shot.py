@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.cells import cell_len
-from rich.console import Group
-from rich.text import Text
 
 import onnxhub
 from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts
-from onnxhub.cli._printing import Line, Printer, score
-from onnxhub.cli._reading import argument, read_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from onnxhub.tasks.text_classification import LabelScore
+from onnxhub.cli._printing import Printer, ranked, score
+from onnxhub.cli._reading import answered, argument, read_lines
 
 __all__ = ["classify_zero_shot"]
 
@@ -61,16 +54,12 @@ def classify_zero_shot(
     )  # fmt: skip
     shown = top_k or (len(labels) if multi_label else 1)
     width = max(map(cell_len, labels))
-    for chunk in chunks:
-        for text, result in zip(chunk, classifier(chunk), strict=True):
+    for chunk, results in answered(classifier, chunks):
+        for text, result in zip(chunk, results, strict=True):
             best = result.ranking[:shown]
             printer.show(
                 {"text": text, **result.to_dict()},
                 [(one.label, score(one.score), text) for one in best],
-                partial(_drawn, text, best, width),
+                partial(ranked, text, best, width),
             )
         printer.flush()
-
-
-def _drawn(text: str, best: Sequence[LabelScore], width: int) -> Group:
-    return Group(*(Line(one.score, Text("" if place else text), one.label, width) for place, one in enumerate(best)))

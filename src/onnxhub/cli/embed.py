@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -13,7 +14,8 @@ from rich.text import Text
 import onnxhub
 from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts
 from onnxhub.cli._printing import Printer
-from onnxhub.cli._reading import read_lines
+from onnxhub.cli._reading import answered, read_lines
+from onnxhub.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,12 +60,13 @@ def embed(
 
     In a pipe, a row is: the numbers of the vector.
     """  # fmt: skip
+    if output is not None and (Path(output).is_dir() or not Path(output).parent.is_dir()):
+        raise InvalidInputError(f"{output}: no file can be written there")  # said now, and not after all texts
     chunks, printer = read_lines(texts, file), Printer(json)
     loaded = onnxhub.load("feature-extraction", model, provider, dtype=dtype, revision=revision)
     embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim)
     kept: list[NDArray[np.float32]] = []
-    for chunk in chunks:
-        vectors = embedder(chunk)
+    for chunk, vectors in answered(embedder, chunks):
         if output is not None:
             kept.append(vectors)
             continue

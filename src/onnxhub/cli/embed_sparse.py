@@ -15,7 +15,7 @@ from rich.text import Text
 import onnxhub
 from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts, named
 from onnxhub.cli._printing import Printer, score
-from onnxhub.cli._reading import read_lines
+from onnxhub.cli._reading import answered, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +48,8 @@ def embed_sparse(
     loaded = onnxhub.load("sparse-feature-extraction", named(model), provider, dtype=dtype, revision=revision)
     embedder = loaded.with_options(top_k=top_k)
     number = 0
-    for chunk in chunks:
-        for text, embedding in zip(chunk, embedder(chunk), strict=True):
+    for chunk, embeddings in answered(embedder, chunks):
+        for text, embedding in zip(chunk, embeddings, strict=True):
             number += 1
             words = embedder.words(embedding)
             printer.show(

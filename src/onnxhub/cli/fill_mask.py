@@ -13,7 +13,7 @@ from rich.text import Text
 import onnxhub
 from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts
 from onnxhub.cli._printing import Line, Printer, score
-from onnxhub.cli._reading import argument, read_lines
+from onnxhub.cli._reading import answered, argument, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,8 +58,8 @@ def fill_mask(
     loaded = onnxhub.load("fill-mask", model, provider, dtype=dtype, revision=revision)
     filler = loaded.with_options(top_k=top_k, targets=words)
     number = 0
-    for chunk in chunks:
-        for text, masks in zip(chunk, filler(chunk), strict=True):
+    for chunk, filled in answered(filler, chunks):
+        for text, masks in zip(chunk, filled, strict=True):
             number += 1
             printer.show(
                 {"text": text, "masks": [[one.to_dict() for one in fills] for fills in masks]},

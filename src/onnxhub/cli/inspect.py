@@ -14,7 +14,7 @@ from onnxhub._registry import get_task
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.inspection import look_into
 from onnxhub.cli._options import Debug, Dtype, Json, Revision
-from onnxhub.cli._printing import Printer
+from onnxhub.cli._printing import Printer, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def inspect(
     }
     Printer(json).show(
         {**facts, "longest input": found.max_length, "files": [asdict(file) for file in found.files]},
-        [*((name, _joined(value)) for name, value in facts.items()), *map(_row, found.files)],
+        [*((name, joined(value)) for name, value in facts.items()), *map(_row, found.files)],
         lambda: _drawn(facts, found.files),
     )
 
@@ -72,13 +72,9 @@ def _row(file: OnnxFile) -> tuple[object, ...]:
 
 def _drawn(facts: Mapping[str, object], files: tuple[OnnxFile, ...]) -> Group:
     width = max(map(len, facts))
-    lines = [Text.assemble((name.ljust(width + 2), "bold"), _joined(value)) for name, value in facts.items() if value]
+    lines = [Text.assemble((name.ljust(width + 2), "bold"), joined(value)) for name, value in facts.items() if value]
     for file in files:
         size = "" if file.size is None else f", {file.size / 1e6:,.1f} MB"
         mark = "→ " if file.chosen else "  "
         lines.append(Text(f"{mark}{file.file} ({file.dtype}{size})", "green" if file.chosen else ""))
     return Group(*lines)
-
-
-def _joined(value: object) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -10,7 +10,7 @@ import typer
 import onnxhub
 from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts
 from onnxhub.cli._printing import Printer, highlighted, score
-from onnxhub.cli._reading import read_lines
+from onnxhub.cli._reading import answered, read_lines
 
 __all__ = ["tag"]
 
@@ -39,8 +39,8 @@ def tag(
     loaded = onnxhub.load("token-classification", model, provider, dtype=dtype, revision=revision)
     tagger = loaded.with_options(aggregation=aggregation)
     number = 0
-    for chunk in chunks:
-        for text, entities in zip(chunk, tagger(chunk), strict=True):
+    for chunk, found in answered(tagger, chunks):
+        for text, entities in zip(chunk, found, strict=True):
             number += 1
             spans = [(one.start, one.end, one.label) for one in entities]
             printer.show(
