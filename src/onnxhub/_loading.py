@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
@@ -82,14 +83,21 @@ class Recipe:
             # Another model is never taken silently; but whoever named none should know what would answer at once.
             hint = f"{error.hint or 'try again later'}, or name {task.bundled_model!r}, which is bundled and answers at once"
             raise replace(error, hint=hint) from error
+        with ExitStack() as failing:  # whoever keeps the traceback, as a notebook does, must not keep the weights
+            failing.callback(backend.close)
+            model = self._built(task, reason, backend)
+            failing.pop_all()
+        return model
+
+    def _built(self, task: Task[Any], reason: str, backend: OnnxBackend) -> Model[Any, Any, Any]:
         check_postprocessor(task, self.postprocessor)
-        first = next(iter(backend.choices.values()))
+        commit, first = backend.repository.commit, next(iter(backend.choices.values()))
         source = Source(
-            task_reason=reason, revision=repository.commit, reason=first.reason, dtype=first.dtype,
+            task_reason=reason, revision=commit, reason=first.reason, dtype=first.dtype,
             file=", ".join(choice.file for choice in backend.choices.values()), provider=backend.session.provider,
         )  # fmt: skip
         again = self.task if isinstance(self.task, Task) else task.name
-        recipe = replace(self, task=again, model_id=absolute(self.model_id), revision=repository.commit)
+        recipe = replace(self, task=again, model_id=absolute(self.model_id), revision=commit)
         return build_model(task, backend, source, postprocessor=self.postprocessor, reload=recipe)
 
     def _repository(self, task: Task[Any] | None, *, token: str | bool | None, refresh: bool) -> Repository:
@@ -111,6 +119,7 @@ class Recipe:
         if inferred is None:
             looked_at = ("config.json", "modules.json", "the card's pipeline_tag", "the graph's outputs")
             outputs = f"{looked_at[-1]} ({', '.join(backend.output_shapes)})"
+            backend.close()
             raise UnclearTaskError(
                 repository.model_id, (*looked_at[:-1], outputs), tuple(one.name for one in list_tasks())
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -171,10 +172,13 @@ def open_model(
     for choice in choices.values():
         operators |= fetch_model(repository, choice.file).operators
     parts: dict[str, Session] = {}
-    for part, choice in choices.items():
-        # All on one provider: the first part decides where a sequence leaves a choice.
-        wanted = [one for one in providers if not parts or one.name == next(iter(parts.values())).provider]
-        parts[part] = build_session(repository.path(choice.file), wanted, options)
+    with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go
+        for part, choice in choices.items():
+            # All on one provider: the first part decides where a sequence leaves a choice.
+            wanted = [one for one in providers if not parts or one.name == next(iter(parts.values())).provider]
+            parts[part] = build_session(repository.path(choice.file), wanted, options)
+            failing.callback(parts[part].close)
+        failing.pop_all()
     together = BATCH_TOKENS if next(iter(parts.values())).provider == "cpu" else GPU_BATCH_TOKENS
     batch_tokens = 1 if operators & DYNAMIC_QUANTIZATION else together
     return OnnxBackend(repository, choices, config or {}, parts, batch_tokens)
