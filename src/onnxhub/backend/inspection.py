@@ -95,4 +95,7 @@ def _list(value: object) -> list[object]:
 
 def _labels(config: Mapping[str, object]) -> tuple[str, ...]:
     labels = config.get("id2label")
-    return tuple(map(str, labels.values())) if isinstance(labels, dict) else ()
+    if not isinstance(labels, dict):
+        return ()
+    # In the order of the outputs, which the file need not have: by the numbers that are its keys.
+    return tuple(str(labels[key]) for key in sorted(labels, key=lambda key: (len(key), key)))

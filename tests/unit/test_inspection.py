@@ -1,0 +1,84 @@
+"""What is known of a model before its weights are fetched, and which file of which part would be taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onnxhub.backend.hub import Repository, open_repository
+from onnxhub.backend.inspection import look_into
+from onnxhub.backend.parts import choose_parts
+from onnxhub.errors import InvalidOptionError
+from tests.tiny import make_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLASSIFIER = "ORTModelForSequenceClassification"
+SEQ2SEQ = "ORTModelForSeq2SeqLM"
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    """Its facts, and each file with its size, external data included, and whether it would be taken."""
+    make_model(tmp_path / "model", external_data="shards")
+    make_model(tmp_path / "model", dtype="int8", file="model_int8.onnx")
+    found = look_into(open_repository(tmp_path / "model"), CLASSIFIER)
+    sizes = [path.stat().st_size for path in (tmp_path / "model").glob("model.onnx*")]
+    assert len(sizes) == 4
+    assert (found.architecture, found.max_length, found.revision) == ("BertForSequenceClassification", 64, None)
+    assert [(one.file, one.dtype, one.chosen) for one in found.files] == [
+        ("model.onnx", "fp32", True),
+        ("model_int8.onnx", "int8", False),
+    ]
+    assert found.files[0].size == sum(sizes)
+
+
+@pytest.mark.parametrize("places", [[2, 0, 1], [10, *range(10)]])
+def test_labels_stand_in_the_order_of_the_outputs(places: list[int], tmp_path: Path) -> None:
+    """And not in that of the file."""
+    labels = {str(place): f"label {place}" for place in places}
+    make_model(tmp_path / "model", config_extra={"id2label": labels})
+    found = look_into(open_repository(tmp_path / "model"), CLASSIFIER)
+    assert found.labels == tuple(f"label {place}" for place in sorted(places))
+
+
+def test_what_load_would_raise(tmp_path: Path) -> None:
+    """It is the choice, where there is none."""
+    found = look_into(open_repository(make_model(tmp_path / "model")), CLASSIFIER, dtype="q4")
+    assert "has no ONNX file for dtype='q4'" in found.choice
+    assert not any(one.chosen for one in found.files)
+
+
+def holding(*names: str, folder: Path) -> Repository:
+    """A repository with these files."""
+    return Repository("org/name", folder, dict.fromkeys(names), "folder")
+
+
+@pytest.mark.parametrize(
+    ("files", "chosen"),
+    [
+        (("encoder_model", "decoder_model"), ("encoder_model", "decoder_model")),
+        (
+            ("encoder_model", "decoder_model", "decoder_with_past_model"),
+            ("encoder_model", "decoder_model", "decoder_with_past_model"),
+        ),
+        (
+            ("encoder_model", "decoder_model", "decoder_with_past_model", "decoder_model_merged"),
+            ("encoder_model", "decoder_model_merged"),
+        ),
+    ],
+)
+def test_the_parts_of_an_encoder_with_decoders(files: tuple[str, ...], chosen: tuple[str, ...], tmp_path: Path) -> None:
+    """The encoder first; one merged decoder rather than two."""
+    repository = holding(*(f"{name}.onnx" for name in files), folder=tmp_path)
+    parts = choose_parts(repository, SEQ2SEQ, dtype="auto", file=None, gpu=False)
+    assert [choice.file for choice in parts.values()] == [f"{name}.onnx" for name in chosen]
+    assert next(iter(parts)) == "encoder"
+
+
+def test_one_file_is_no_encoder_with_decoders(tmp_path: Path) -> None:
+    """`file` cannot name them all."""
+    repository = holding("encoder_model.onnx", "decoder_model.onnx", folder=tmp_path)
+    with pytest.raises(InvalidOptionError, match="the model is an encoder with its decoders"):
+        choose_parts(repository, SEQ2SEQ, dtype="auto", file="encoder_model.onnx", gpu=False)
