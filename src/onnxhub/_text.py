@@ -125,19 +125,26 @@ def graph_rows(tokens: Tokens, cuts: Sequence[NDArray[np.intp]], names: Sequence
     return rows
 
 
-def encode_prefix(tokenizer: Tokenizer, texts: Sequence[str], max_length: int | None) -> Sequence[Tokens]:
-    """Tokenise texts of which only the first ``max_length`` tokens will be kept.
+def encode_prefix(
+    tokenizer: Tokenizer, texts: Sequence[str], max_length: int | None, pairs: Sequence[str] | None = None
+) -> Sequence[Tokens]:
+    """Tokenise texts, or pairs of texts, of which only the first ``max_length`` tokens will be kept.
 
     A text of several megabytes is cut before it is tokenised, at a space if there is one, far behind the tokens that
-    count. If the part has too few tokens (words of more than 64 characters, long runs of spaces), the whole is taken.
+    count. If the part has too few tokens (words of more than 64 characters, long runs of spaces), the whole is taken;
+    and so are two long texts of a pair.
     """
+    given = [texts] if pairs is None else [texts, pairs]
     if max_length is None or tokenizer.truncation_side == "left":
-        return tokenizer.encode(texts)
-    prefixes = [_prefix(text, LONGEST_TOKEN * max_length) for text in texts]
-    encoded = list(tokenizer.encode(prefixes))
-    for index, (text, prefix) in enumerate(zip(texts, prefixes, strict=True)):
-        if len(prefix) < len(text) and len(encoded[index]) <= max_length:
-            encoded[index] = tokenizer.encode([text])[0]
+        return tokenizer.encode(*given)
+    prefixes = [[_prefix(text, LONGEST_TOKEN * max_length) for text in some] for some in given]
+    encoded = list(tokenizer.encode(*prefixes))
+    for index, tokens in enumerate(encoded):
+        cut = [len(parts[index]) < len(some[index]) for some, parts in zip(given, prefixes, strict=True)]
+        long = [np.count_nonzero(tokens.sequences == place) >= max_length for place in range(len(given))]
+        # Of two long texts, which is the longer decides what is kept of each.
+        if any(cut) and (cut != long or sum(cut) > 1):
+            encoded[index] = tokenizer.encode(*([some[index]] for some in given))[0]
     return encoded
 
 

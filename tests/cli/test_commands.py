@@ -254,9 +254,11 @@ def test_the_default_model_comes_from_the_hub(run: Run) -> None:
 
 
 def test_tasks_is_the_registry(run: Run) -> None:
-    """A row a task; the same as JSON."""
+    """A row a task, those with typed results first; the same as JSON."""
     rows = run("tasks").stdout.decode().splitlines()
-    assert [row.split("\t")[0] for row in rows] == [task.name for task in list_tasks()]
+    typed, raw = ([task.name for task in list_tasks() if task.raw is kind] for kind in (False, True))
+    assert [row.split("\t")[0] for row in rows] == typed + raw
+    assert any("ORTModelForSpeechSeq2Seq, ORTModelForCTC" in row for row in rows)
     assert (
         "text-classification\tsentiment-analysis, sequence-classification\tORTModelForSequenceClassification"
         in "\n".join(rows)

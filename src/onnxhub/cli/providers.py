@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from onnxhub.backend.survey import survey
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
@@ -18,4 +16,7 @@ def providers(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG
 
     In a pipe, a row is: provider, its name in ONNX Runtime, state (runs, fails or missing), what it needs.
     """
-    Printer(json).show_table([asdict(provider) for provider in survey()])
+    Printer(json).show_table([
+        {"provider": one.provider, "in ONNX Runtime": one.full_name, "state": one.state, "needs": one.needs}
+        for one in survey()
+    ])  # fmt: skip

@@ -10,7 +10,7 @@ __all__ = ["tasks"]
 
 
 def tasks(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # for the program around the commands
-    """List the tasks: their names, optimum's class for each, what one result is, the one-liners.
+    """List the tasks: their names, optimum's class for each, what one result is, the one-liners; typed results first.
 
     Example: onnxhub tasks
 
@@ -20,11 +20,11 @@ def tasks(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001 
         {
             "task": task.name,
             "aliases": task.aliases,
-            "ORTModelForXXX": task.ort_class,
+            "ORTModelForXXX": (task.ort_class, *task.ort_classes.values()),
             "result": task.result,
             "one-liner": task.one_liners,
             "default model": task.default_model or "",
             "bundled model": task.bundled_model or "",
         }
-        for task in list_tasks()
+        for task in sorted(list_tasks(), key=lambda task: (task.raw, task.name))
     ])  # fmt: skip

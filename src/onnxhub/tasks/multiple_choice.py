@@ -13,7 +13,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import best, finite, softmax
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text_and_list, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._text import as_text_and_list, encode_prefix, graph_rows, positive, require_inputs, warn_cut
 from onnxhub._windows import truncate_one
 from onnxhub.errors import InvalidInputError, TaskMismatchError
 
@@ -104,8 +104,10 @@ class MultipleChoiceEncoder(Encoder["PromptChoices", MultipleChoiceItem]):
         """One item an input."""
         checked = [as_text_and_list(value, index, "prompt", "choice", least=2) for index, value in enumerate(inputs)]
         tokens = iter(
-            self.tokenizer.encode(
+            encode_prefix(
+                self.tokenizer,
                 [prompt for prompt, choices in checked for _ in choices],
+                self.tokenizer.max_length,
                 [choice for _, choices in checked for choice in choices],
             )
         )

@@ -13,7 +13,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import finite, sigmoid
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text_and_list, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._text import as_text_and_list, encode_prefix, graph_rows, positive, require_inputs, warn_cut
 from onnxhub._windows import truncate
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
@@ -90,8 +90,10 @@ class TextRankingEncoder(Encoder["QueryDocuments", TextRankingItem]):
         """One item an input."""
         checked = [as_text_and_list(value, index, "query", "document", least=1) for index, value in enumerate(inputs)]
         tokens = iter(
-            self.tokenizer.encode(
+            encode_prefix(
+                self.tokenizer,
                 [query for query, documents in checked for _ in documents],
+                self.tokenizer.max_length,
                 [document for _, documents in checked for document in documents],
             )
         )

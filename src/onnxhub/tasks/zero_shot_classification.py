@@ -13,7 +13,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of, of_shape
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text, graph_rows, positive, require_inputs, shortened, warn_cut
+from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, shortened, warn_cut
 from onnxhub._windows import truncate_one
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.text_classification import Classification, ranked
@@ -72,9 +72,12 @@ class ZeroShotEncoder(Encoder[str, ZeroShotItem]):
             raise InvalidOptionError("labels", self.candidates, "at least one label to choose from")
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         hypotheses = [self.template.replace("{}", label) for label in self.candidates]
-        tokens = self.tokenizer.encode(
-            [text for text in texts for _ in hypotheses], hypotheses * len(texts)
-        )  # all pairs of the call at once
+        tokens = encode_prefix(  # all pairs of the call at once
+            self.tokenizer,
+            [text for text in texts for _ in hypotheses],
+            self.tokenizer.max_length,
+            hypotheses * len(texts),
+        )
         size, item = len(hypotheses), ZeroShotItem(tuple(self.candidates))
         return [
             Encoded(
