@@ -18,7 +18,14 @@ from onnxhub.backend.hub import open_repository
 from onnxhub.backend.model import open_model
 from onnxhub.backend.providers import candidates
 from onnxhub.backend.session import SessionOptions
-from onnxhub.errors import InvalidOptionError, OfflineError, TaskMismatchError, UnclearTaskError, listing
+from onnxhub.errors import (
+    InvalidOptionError,
+    OfflineError,
+    TaskMismatchError,
+    UnclearTaskError,
+    UnknownTaskError,
+    listing,
+)
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -149,8 +156,10 @@ def infer(repository: Repository) -> Inferred | None:
         if not repository.has("README.md"):
             return None
         tag = pipeline_tag(repository.path("README.md").read_text(encoding="utf-8", errors="replace"))
-        known = {name: task.name for task in list_tasks() for name in (task.name, *task.aliases)}
-        return known.get(tag or "")
+        try:
+            return None if tag is None else get_task(tag).name
+        except UnknownTaskError:
+            return None
 
     return infer_from_files(
         repository.json("config.json") or {},

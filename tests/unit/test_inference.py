@@ -107,3 +107,18 @@ def test_a_folder_without_a_word_on_its_task(tmp_path: Path) -> None:
     )  # fmt: skip
     with pytest.raises(UnclearTaskError, match=r"the graph's outputs \(logits\).*one of .*custom"):
         onnxhub.load("auto", folder)
+
+
+@pytest.mark.parametrize(
+    ("card", "task"),
+    [
+        ("---\npipeline_tag: zero-shot\n---\n", "zero-shot-classification"),
+        ("---\npipeline_tag: object-detection\n---\n", "text-classification"),
+        ("# A card without tags\n", "text-classification"),
+    ],
+)
+def test_the_card_of_a_folder(card: str, task: str, tmp_path: Path) -> None:
+    """By any name of the task; a tag that is no task here says nothing."""
+    folder = make_model(tmp_path / "model", "zero-shot-classification")
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    assert onnxhub.load("auto", folder).info.task == task
