@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from onnxhub._model import Model
     from onnxhub._postprocessor import Postprocessor
 
-__all__ = ["Task", "get_task", "list_tasks", "register"]
+__all__ = ["Task", "get_task", "list_tasks", "register", "registered"]
 
 ENTRY_POINTS = "onnxhub.tasks"
 
@@ -109,6 +109,11 @@ def list_tasks() -> list[Task[Any]]:
     """All tasks, those of installed packages too, by name."""
     _register_built_in()
     _register_entry_points()
+    return registered()
+
+
+def registered() -> list[Task[Any]]:
+    """The tasks that are registered by now, by name; no package is asked for more."""
     return sorted({task.name: task for task in _TASKS.values()}.values(), key=lambda task: task.name)
 
 

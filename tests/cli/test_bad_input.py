@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -245,3 +246,23 @@ def test_a_text_that_is_too_long_is_told(run: Run) -> None:
     refused = run(*CLASSIFY, "--long-text", "error", "fine", long)
     assert refused.returncode == 1
     assert "item 1: the text has" in one_line(refused.stderr)
+
+
+def test_a_broken_package_takes_no_command_along(run: Run, environment: dict[str, str], tmp_path: Path) -> None:
+    """One that brings a task which cannot be imported costs one line, and its own commands."""
+    information = tmp_path / "broken-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n", encoding="utf-8")
+    (information / "entry_points.txt").write_text("[onnxhub.tasks]\nbroken = no_such_module:TASK\n", encoding="utf-8")
+    path = os.pathsep.join([environment["PYTHONPATH"], str(tmp_path)])
+    done = run("--version", env={"PYTHONPATH": path})
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"onnxhub ")
+    assert "a task of another package could not be loaded: ModuleNotFoundError" in one_line(done.stderr)
+
+
+def test_a_line_of_many_pieces_is_one_text(run: Run) -> None:
+    """However long it is, and wherever the pieces that are read at once end."""
+    texts = ["a cat " * 30_000, "fine", "tax law " * 20_000]
+    done = run(*CLASSIFY, "--json", input="\n".join(texts).encode())
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == texts

@@ -315,3 +315,17 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     assert done.stderr.strip() == (
         "onnxhub: the command line needs typer, which is not installed: pip install 'onnxhub[cli]'"
     )
+
+
+def test_inspect_says_what_load_would_take(run: Run, workplace: Workplace) -> None:
+    """Facts and files, as rows and as JSON with names like those of all other records."""
+    model = onnxhub.load("auto", workplace.folder / "models/ner")
+    record = json.loads(run("inspect", "models/ner", "--json").stdout)
+    assert record["task"] == model.info.task
+    assert record["known_from"] == model.info.task_reason
+    assert record["labels"] == list(model.info.labels)
+    assert record["longest_input"] == model.info.max_length
+    assert [one["file"] for one in record["files"] if one["chosen"]] == [model.info.file]
+    rows = [row.split("\t") for row in run("inspect", "models/ner").stdout.decode().splitlines()]
+    assert ["task", "token-classification"] in rows
+    assert [row[1] for row in rows if row[0] == "file" and row[4] == "chosen"] == [model.info.file]

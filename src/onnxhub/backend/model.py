@@ -104,7 +104,7 @@ class OnnxBackend:
         """
         ids = row["input_ids"] if "input_ids" in row else next(iter(row.values()))
         ends = np.count_nonzero(ids == self.config.get("eos_token_id")) if self.config.get("is_encoder_decoder") else 0
-        return int(ends), 0 if self._tells_padding else len(ids)
+        return int(ends), 0 if self._tells_padding else ids.shape[-1]
 
     @cached_property
     def _tells_padding(self) -> bool:

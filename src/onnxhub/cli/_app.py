@@ -9,12 +9,12 @@ import traceback
 import warnings
 from functools import wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import onnxhub
-from onnxhub._registry import list_tasks
+from onnxhub._registry import list_tasks, registered
 from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
@@ -22,6 +22,8 @@ from onnxhub.errors import OnnxHubError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from onnxhub._registry import Task
 
 __all__ = ["build", "run"]
 
@@ -51,7 +53,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         callback=_about,
     )
-    for task in list_tasks():
+    for task in _tasks():
         for place in task.commands:
             module, _, name = place.partition(":")
             _add(app, getattr(import_module(module), name), "Run a model")
@@ -59,6 +61,14 @@ def build() -> typer.Typer:
     _add(app, tasks, "Look around")
     _add(app, providers, "Look around")
     return app
+
+
+def _tasks() -> list[Task[Any]]:
+    try:
+        return list_tasks()
+    except Exception as error:  # noqa: BLE001  # another package's code, which must not take the other commands along
+        sys.stderr.write(f"onnxhub: a task of another package could not be loaded: {type(error).__name__}: {error}\n")
+        return registered()
 
 
 def _add(app: typer.Typer, command: Callable[..., None], panel: str) -> None:

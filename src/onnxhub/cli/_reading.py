@@ -95,12 +95,17 @@ def _chunks(texts: list[str], files: Sequence[tuple[str, BufferedReader]]) -> It
 
 
 def _lines(title: str, stream: BufferedReader) -> Iterator[list[str]]:
-    rest, number = b"", 0
+    begun: list[bytes] = []  # the pieces of a line whose end has not come: joined once, however long it is
+    number = 0
     while chunk := stream.read1(CHUNK):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from _texts(lines, number, title)
-        number += len(lines)
-    yield from _texts([rest], number, title)
+        *lines, rest = chunk.split(b"\n")
+        if lines:
+            lines[0] = b"".join((*begun, lines[0]))
+            begun.clear()
+            yield from _texts(lines, number, title)
+            number += len(lines)
+        begun.append(rest)
+    yield from _texts([b"".join(begun)], number, title)
 
 
 def _texts(lines: Sequence[bytes], number: int, title: str) -> Iterator[list[str]]:

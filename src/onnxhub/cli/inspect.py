@@ -60,7 +60,11 @@ def inspect(
         "choice": found.choice,
     }
     Printer(json).show(
-        {**facts, "longest input": found.max_length, "files": [asdict(file) for file in found.files]},
+        {
+            **{name.replace(" ", "_"): value for name, value in facts.items()},
+            "longest_input": found.max_length,
+            "files": [asdict(file) for file in found.files],
+        },
         [*((name, joined(value)) for name, value in facts.items()), *map(_row, found.files)],
         lambda: _drawn(facts, found.files),
     )
