@@ -223,8 +223,10 @@ def test_streams_that_are_closed(workplace: Workplace, environment: dict[str, st
 @posix
 def test_ctrl_c(workplace: Workplace, environment: dict[str, str]) -> None:
     """Exit code 130, what was answered is there, and no traceback. And before that: a line is answered as it comes."""
+    # A job in the background of a shell is started with the signal ignored, and so are its children: these tests, too.
+    code = "from signal import *; signal(SIGINT, default_int_handler); from onnxhub.cli import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-m", "onnxhub", *CLASSIFY], cwd=workplace.folder, env=environment, stdin=subprocess.PIPE,
+        [sys.executable, "-c", code, *CLASSIFY], cwd=workplace.folder, env=environment, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     for text in (b"Quite easy!", b"Rather hard."):
