@@ -264,7 +264,7 @@ def test_tasks_is_the_registry(run: Run) -> None:
         in "\n".join(rows)
     )
     records = [json.loads(line) for line in run("tasks", "--json").stdout.splitlines()]
-    assert [record["one-liner"] for record in records if record["task"] == "feature-extraction"] == [
+    assert [record["one_liner"] for record in records if record["task"] == "feature-extraction"] == [
         ["onnxhub.embed", "onnxhub.similarity"]
     ]
 
@@ -284,6 +284,8 @@ def test_a_row_stays_a_row(run: Run) -> None:
     row = run("classify", "-m", "models/sentiment", "a\tb\nc\\d").stdout.decode()
     assert row.endswith("\ta\\tb\\nc\\\\d\n")
     assert row.count("\n") == 1
+    assert run("classify", "-m", "models/sentiment", "\x1b[2J\x9b").stdout.decode().endswith("\t\\x1b[2J\\x9b\n")
+    assert b"\\u001b[2J\\u009b" in run("classify", "-m", "models/sentiment", "--json", "\x1b[2J\x9b").stdout
 
 
 def test_it_runs_as_a_script_too(environment: dict[str, str], workplace: Workplace) -> None:

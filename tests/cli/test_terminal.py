@@ -106,3 +106,14 @@ def test_help_is_for_people(workplace: Workplace, environment: dict[str, str]) -
     code, seen = on_a_terminal([], workplace.folder, environment, 40)
     assert code == 2
     assert set(COMMANDS) <= set(plain(seen).split())
+
+
+@pytest.mark.parametrize("name", ["classify", "tag", "answer", "embed"])
+def test_a_text_gives_the_terminal_no_orders(name: str, workplace: Workplace, environment: dict[str, str]) -> None:
+    """Escapes in a text, which may come from anybody, are shown as signs: no title is set, nothing is cleared."""
+    text = "Ada\x1b]0;title\x07 lived\x1b[2J in\x9b31m London"
+    extra = [text] if name != "answer" else ["Who?", text]
+    code, seen = on_a_terminal([*COMMANDS[name][:3], *extra], workplace.folder, environment)
+    assert code == 0
+    assert not [order for order in ("\x1b]0;", "\x07", "\x1b[2J", "\x9b") if order in seen]
+    assert "\N{SYMBOL FOR ESCAPE}" in plain(seen)

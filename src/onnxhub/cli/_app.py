@@ -15,6 +15,7 @@ import typer
 
 import onnxhub
 from onnxhub._registry import list_tasks, registered
+from onnxhub.cli._printing import ESCAPES
 from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
@@ -126,7 +127,7 @@ def _failed(message: str, *, debug: bool) -> typer.Exit:
         sys.stdout.flush()  # what was answered before comes before the error
     except OSError:
         _drop_output()
-    sys.stderr.write(f"onnxhub: {' '.join(message.split())}\n")
+    sys.stderr.write(f"onnxhub: {' '.join(message.split()).translate(ESCAPES)}\n")
     return typer.Exit(1)
 
 

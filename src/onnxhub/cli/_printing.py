@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +28,16 @@ BAR = 10
 """Characters of a bar."""
 NARROW = 60
 """A terminal of fewer columns has no room for bars."""
+_CONTROL = [*range(0x20), 0x7F, *range(0x80, 0xA0)]
+SIGNS = {code: 0x2400 + code if code < 0x20 else 0x2421 if code == 0x7F else 0xFFFD for code in _CONTROL if code != 10}
+"""Control characters, but for the newline, as signs of the same width: U+241B for an escape."""
+ESCAPES = {
+    **{code: f"\\x{code:02x}" for code in _CONTROL},
+    **{ord(character): escaped for character, escaped in zip("\\\t\n\r", ("\\\\", "\\t", "\\n", "\\r"), strict=True)},
+}
+"""What a cell of a row has instead of characters that would end it, or that a terminal would obey."""
+JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _CONTROL if code >= 0x7F}
+"""JSON itself escapes only those below."""
 KNOWN_STYLES = {"POSITIVE": "green", "NEGATIVE": "red", "PER": "magenta", "ORG": "cyan", "LOC": "green"}
 
 
@@ -44,9 +56,9 @@ class Printer:
     ) -> None:
         """Print a result: its record as JSON, or its rows with tabs between, or what is drawn of it for a person."""
         if self.json:
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(record, ensure_ascii=False).translate(JSON_ESCAPES) + "\n")
         elif self.for_a_person:
-            self._console.print(drawn())
+            self._console.print(_Harmless(drawn()))
         else:
             sys.stdout.writelines("\t".join(map(_cell, row)) + "\n" for row in rows)
 
@@ -54,11 +66,12 @@ class Printer:
         """Print records that belong together: as JSON lines, as rows, or as a table that cuts nothing."""
         if not self.for_a_person:
             for record in records:
-                self.show(record, [[joined(value) for value in record.values()]], Text)
+                named = {re.sub(r"\W", "_", title): value for title, value in record.items()}
+                self.show(named, [[joined(value) for value in record.values()]], Text)
             return
         table = _table(records)
         squeezed = self._console.measure(table, options=self._console.options.update(max_width=1000)).maximum
-        self._console.print(table if squeezed <= 1.7 * self._console.width else _blocks(records))
+        self._console.print(_Harmless(table if squeezed <= 1.7 * self._console.width else _blocks(records)))
 
     def flush(self) -> None:
         """What was printed reaches the reader now."""
@@ -72,6 +85,18 @@ class Printer:
     @cached_property
     def _console(self) -> Console:
         return Console(file=sys.stdout, highlight=False, emoji=False, markup=False)
+
+
+@dataclass(frozen=True)
+class _Harmless:
+    """Something drawn, with the control characters of its texts as visible signs: they are not for the terminal."""
+
+    renderable: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Drawn by rich."""
+        for segment in console.render(self.renderable, options):
+            yield segment if segment.control else Segment(segment.text.translate(SIGNS), segment.style)
 
 
 def score(value: float) -> str:
@@ -165,5 +190,4 @@ def joined(value: object) -> str:
 
 
 def _cell(value: object) -> str:
-    # A tab or newline of the text would end the cell.
-    return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return str(value).translate(ESCAPES)

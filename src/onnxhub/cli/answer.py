@@ -73,7 +73,7 @@ def answer(
     printer.show(
         {"question": asked, **best.to_dict()},
         [(one.answer, score(one.score), one.start, one.end) for one in answers],
-        lambda: Group(*(_drawn(one, text) for one in answers)),
+        lambda: Group(*[part for one in answers for part in (Text(), _drawn(one, text))][1:]),
     )
 
 
@@ -85,4 +85,4 @@ def _drawn(one: Answer, context: str) -> Group:
     first, last = max(0, one.start - AROUND), min(len(context), one.end + AROUND)
     near = highlighted(context[first:last], [(one.start - first, one.end - first, "")])
     shown = Text("…" * (first > 0)).append(near).append("…" * (last < len(context)))
-    return Group(head, Padding(shown, (0, 0, 1, 2)))
+    return Group(head, Padding(shown, (0, 0, 0, 2)))

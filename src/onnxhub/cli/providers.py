@@ -17,6 +17,6 @@ def providers(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG
     In a pipe, a row is: provider, its name in ONNX Runtime, state (runs, fails or missing), what it needs.
     """
     Printer(json).show_table([
-        {"provider": one.provider, "in ONNX Runtime": one.full_name, "state": one.state, "needs": one.needs}
+        {"provider": one.provider, "full name": one.full_name, "state": one.state, "needs": one.needs}
         for one in survey()
     ])  # fmt: skip
