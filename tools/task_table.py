@@ -53,10 +53,8 @@ class Parity:
 
     def __str__(self) -> str:
         plural = "" if self.architectures == 1 else "s"
-        return (
-            f"{self.architectures} architecture{plural}, {self.comparisons:,} comparisons, "
-            f"within {self.largest_difference:.1e}"
-        )
+        furthest = f"within {self.largest_difference:.1e}" if self.largest_difference else "all equal"
+        return f"{self.architectures} architecture{plural}, {self.comparisons:,} comparisons, {furthest}"
 
 
 def built_in() -> list[Task[Any]]:
