@@ -54,7 +54,13 @@ def as_text(value: object, index: int | None, what: str = "text") -> str:
     if not isinstance(value, str):
         hint = "; decode it first, bytes.decode('utf-8')" if isinstance(value, bytes) else ""
         if isinstance(value, Iterator | Collection) and not isinstance(value, bytes):
-            hint = "; several inputs go in a list, or through stream()"
+            # A part of a structured input is one text: several inputs are a list of whole ones.
+            whole = what.startswith("text")
+            hint = (
+                "; several inputs go in a list, or through stream()"
+                if whole
+                else "; several inputs are a list of tuples"
+            )
         msg = f"expected a str as {what}, got {type(value).__name__}: {shortened(value)}{hint}"
         raise InvalidInputError(msg, index)
     if not value.isascii():

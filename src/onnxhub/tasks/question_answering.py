@@ -316,7 +316,8 @@ def as_question_context(value: object, index: int | None) -> QuestionContext:
         InvalidInputError: it is not.
     """
     if not isinstance(value, tuple) or len(value) != 2:
-        msg = f"expected a tuple (question, context), got {type(value).__name__}; several of them go in a list"
+        found = f"a tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
+        msg = f"expected a tuple (question, context), got {found}; several of them go in a list"
         raise InvalidInputError(msg, index)
     question, context = as_text(value[0], index, "question"), as_text(value[1], index, "context")
     for what, text in (("question", question), ("context", context)):
