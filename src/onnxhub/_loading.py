@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from onnxhub._protocols import Backend
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.model import OnnxBackend
+    from onnxhub.backend.providers import Provider
 
     AnyPostprocessor: TypeAlias = type[Postprocessor[Any, Any]] | Postprocessor[Any, Any]
 
@@ -81,9 +82,10 @@ class Recipe:
         task = asked if isinstance(asked, Task) else None
         if task is not None:
             check_postprocessor(task, self.postprocessor)
+        providers = candidates(self.provider, self.provider_options)  # before anything is fetched
         try:
             repository = self._repository(task, token=token, refresh=refresh)
-            task, reason, backend = self._opened(task, repository)
+            task, reason, backend = self._opened(task, repository, providers)
         except OfflineError as error:
             if self.model_id is not None or task is None or task.bundled_model is None:
                 raise
@@ -108,18 +110,19 @@ class Recipe:
         return build_model(task, backend, source, postprocessor=self.postprocessor, reload=recipe)
 
     def _repository(self, task: Task[Any] | None, *, token: str | bool | None, refresh: bool) -> Repository:
-        candidates(self.provider, self.provider_options)  # before anything is fetched
         return open_repository(
             self._model_id(task), revision=self.revision, token=token, cache_dir=self.cache_dir,
             local_files_only=self.local_files_only, refresh=refresh,
         )  # fmt: skip
 
-    def _opened(self, task: Task[Any] | None, repository: Repository) -> tuple[Task[Any], str, OnnxBackend]:
+    def _opened(
+        self, task: Task[Any] | None, repository: Repository, providers: Sequence[Provider]
+    ) -> tuple[Task[Any], str, OnnxBackend]:
         """The task, how it is known, and the open sessions; the graph is asked only where no file tells the task."""
         inferred = infer(repository) if task is None else Inferred(task.name, "it was asked for")
         backend = open_model(
             repository, task or get_task(inferred.task if inferred else "custom"),
-            providers=candidates(self.provider, self.provider_options), dtype=self.dtype, file=self.file,
+            providers=providers, dtype=self.dtype, file=self.file,
             options=SessionOptions(self.threads, self.session_options),
         )  # fmt: skip
         inferred = inferred or infer_from_graph(backend.output_shapes, backend.config)

@@ -78,7 +78,11 @@ class UnknownTaskError(OnnxHubError, LookupError):
     known: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"unknown task {self.task!r}{nearest(self.task, self.known)}; the tasks are: {', '.join(self.known)}"
+        like_a_model = isinstance(self.task, str) and (":" in self.task or "/" in self.task)
+        hint = f"; if it is a model, load('auto', {self.task!r}) asks it for its task" if like_a_model else ""
+        return (
+            f"unknown task {self.task!r}{nearest(self.task, self.known)}{hint}; the tasks are: {', '.join(self.known)}"
+        )
 
 
 @dataclass(eq=False, repr=False)

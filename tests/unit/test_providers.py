@@ -55,9 +55,11 @@ def test_cuda_on_a_cpu_wheel(name: str, tiny_model) -> None:
 
 @no_cuda
 @pytest.mark.parametrize("names", [("cuda", "cpu"), ["tensorrt", "cuda:1", "CPUExecutionProvider"], "auto"])
-def test_a_sequence_falls_back(names: object, tiny_model) -> None:
-    """A sequence or "auto" takes the first that runs; `provider` says which."""
+def test_a_sequence_falls_back(names: object, tiny_model, caplog: pytest.LogCaptureFixture) -> None:
+    """A sequence or "auto" takes the first that runs; `provider` says which, and the log what was named and is missing."""
     model = onnxhub.load("text-classification", tiny_model(), names)
+    missing = [] if names == "auto" else [name.partition(":")[0] for name in names[:-1]]
+    assert [record.args[0] for record in caplog.records if record.levelno == logging.WARNING] == missing
     assert model.provider == model.info.provider == "cpu"
     assert model.session.get_providers()[0] == "CPUExecutionProvider"
 

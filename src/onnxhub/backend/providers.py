@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     ProviderOptions: TypeAlias = Mapping[str, str | int | bool]
 
 __all__ = ["FULL_NAMES", "Provider", "candidates", "needs", "onnxruntime", "require", "short_name"]
+
+logger = logging.getLogger("onnxhub")
 
 FULL_NAMES = {
     "cpu": "CPUExecutionProvider",
@@ -85,6 +88,10 @@ def candidates(provider: str | Sequence[str], options: ProviderOptions | None) -
     wanted = [_parse(name, options or {}) for name in names]
     available = onnxruntime().get_available_providers()
     usable = [one for one in wanted if one.full_name in available]
+    if usable and provider != "auto":
+        for one in wanted:
+            if one not in usable:
+                logger.warning("provider %r cannot run here: %s; trying the next", one.name, needs(one.name))
     if not usable:
         require(wanted[0], available)
     return usable
