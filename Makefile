@@ -7,7 +7,7 @@ FULL = .venv/bin/python
 LIGHT = .venv-light/bin/python
 OLDEST = .venv-oldest/bin/python
 # What onnxhub promises to work with at the least; pyproject.toml says the same.
-OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 onnxruntime==1.23.0 typer==0.20.0 rich==13.8.0
+OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 onnxruntime==1.23.0 typer==0.29.0 rich==13.8.0
 
 .PHONY: demo test test-lint test-docs test-full test-light test-oldest test-gpu bench docs docs-refresh clean
 
