@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from onnxhub._windows import truncate_one
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "as_text_and_list",
     "encode_prefix",
     "graph_rows",
+    "paired_row",
     "positive",
     "require_inputs",
     "require_offsets",
@@ -129,6 +131,33 @@ def graph_rows(tokens: Tokens, cuts: Sequence[NDArray[np.intp]], names: Sequence
         }
         rows.append({name: made[name] for name in names})
     return rows
+
+
+def paired_row(
+    tokenizer: Tokenizer, tokens: Tokens, names: Sequence[str], second: str, beside: str, index: int
+) -> Features:
+    """The graph's inputs for a pair whose first text alone may be cut, with a ``TruncationWarning``.
+
+    Args:
+        tokenizer: How many tokens the model takes, and which end a text loses.
+        tokens: The whole tokenisation of the pair.
+        names: The graph's inputs.
+        second: What the second text is, for the error about one that leaves no room: ``"the choice 1"``.
+        beside: What the tokens are for, behind "a text was cut to the N tokens that the model takes".
+        index: The input's position in the call.
+
+    Raises:
+        InvalidInputError: the second text leaves no room for the first.
+    """
+    limit = tokenizer.max_length
+    positions = np.arange(len(tokens))
+    if limit is not None and len(tokens) > limit:
+        positions = truncate_one(tokens.sequences, 0, limit, tokenizer.truncation_side)
+        if not len(positions):
+            msg = f"{second} alone fills the {limit} tokens that the model takes"
+            raise InvalidInputError(msg, index)
+        warn_cut(limit, beside)
+    return graph_rows(tokens, [positions], names)[0]
 
 
 def encode_prefix(

@@ -5,23 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self, overload
 
-import numpy as np
-
 from onnxhub._batching import collate
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import best, finite, softmax
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text_and_list, encode_prefix, graph_rows, positive, require_inputs, warn_cut
-from onnxhub._windows import truncate_one
-from onnxhub.errors import InvalidInputError, TaskMismatchError
+from onnxhub._text import as_text_and_list, encode_prefix, paired_row, positive, require_inputs
+from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import EllipsisType
     from typing import TypeAlias
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
@@ -125,15 +123,8 @@ class MultipleChoiceEncoder(Encoder["PromptChoices", MultipleChoiceItem]):
         ]
 
     def _pair(self, tokens: Tokens, place: int, index: int) -> Features:
-        limit = self.tokenizer.max_length
-        positions = np.arange(len(tokens))
-        if limit is not None and len(tokens) > limit:
-            positions = truncate_one(tokens.sequences, 0, limit, self.tokenizer.truncation_side)
-            if not len(positions):
-                msg = f"the choice {place} alone fills the {limit} tokens that the model takes"
-                raise InvalidInputError(msg, index)
-            warn_cut(limit, " for a prompt and a choice")
-        return graph_rows(tokens, [positions], self.inputs)[0]
+        second, beside = f"the choice {place}", " for a prompt and a choice"
+        return paired_row(self.tokenizer, tokens, self.inputs, second, beside, index)
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, overload
 
-import numpy as np
-
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of, of_shape
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, shortened, warn_cut
-from onnxhub._windows import truncate_one
-from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
+from onnxhub._text import as_text, encode_prefix, paired_row, positive, require_inputs, shortened
+from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.text_classification import Classification, ranked
 
 if TYPE_CHECKING:
     from types import EllipsisType
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
@@ -91,15 +89,8 @@ class ZeroShotEncoder(Encoder[str, ZeroShotItem]):
         ]
 
     def _row(self, tokens: Tokens, label: str, index: int) -> Features:
-        limit = self.tokenizer.max_length
-        positions = np.arange(len(tokens))
-        if limit is not None and len(tokens) > limit:
-            positions = truncate_one(tokens.sequences, 0, limit, self.tokenizer.truncation_side)
-            if not len(positions):
-                msg = f"the template with the label {shortened(label)} alone fills the {limit} tokens that the model takes"
-                raise InvalidInputError(msg, index)
-            warn_cut(limit, " beside the label")
-        return graph_rows(tokens, [positions], self.inputs)[0]
+        second = f"the template with the label {shortened(label)}"
+        return paired_row(self.tokenizer, tokens, self.inputs, second, " beside the label", index)
 
 
 @dataclass(frozen=True)
