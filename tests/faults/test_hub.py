@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from onnxhub import errors
+from onnxhub.backend.assets import read_sealed, write_sealed
 from onnxhub.backend.hub import Repository, fetch_model, open_repository
 from tests.hub_server import LISTING, HubServer, run_python
 
@@ -349,16 +351,28 @@ def test_a_cache_that_cannot_be_written(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"{", b"[]", b'{"commit": "x", "files": {}}', b'{"commit": 1, "files": 2}', b"\xff"]
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"commit": "x", "files": {}}',
+        {"commit": "x", "files": {}},
+        {"commit": 1, "files": 2},
+        b"\xff",
+    ],
 )
-def test_a_damaged_listing_is_made_anew(home: Home, damage: bytes) -> None:
-    """A listing that cannot be read is fetched again."""
+def test_a_damaged_listing_is_made_anew(home: Home, damage: bytes | dict[str, object]) -> None:
+    """A listing that cannot be read, lacks its seal or makes no sense is fetched again."""
     commit = home.hub.add("org/name", FILES)
     stored = home.cache / "models--org--name" / "onnxhub" / "main.json"
     stored.parent.mkdir(parents=True)
-    stored.write_bytes(damage)
+    if isinstance(damage, bytes):
+        stored.write_bytes(damage)
+    else:
+        write_sealed(stored, damage)
     assert home.run(LOAD)["commit"] == commit
-    assert json.loads(stored.read_bytes())["commit"] == commit
+    assert read_sealed(stored)["commit"] == commit
     assert sorted(path.name for path in stored.parent.iterdir()) == sorted(["main.json", f"{commit}.json"])
 
 
@@ -368,7 +382,7 @@ def test_a_listing_that_climbs_out_is_not_used(home: Home) -> None:
     stored = home.cache / "models--org--name" / "onnxhub" / "main.json"
     stored.parent.mkdir(parents=True)
     entry = {"size": None, "hash": None}
-    stored.write_text(json.dumps({"commit": commit, "files": {"../../../secret": entry}}))
+    write_sealed(stored, {"commit": commit, "files": {"../../../secret": entry}})
     assert home.run(f"report(files=list({OPEN}.files))")["files"] == list(FILES)
 
 
@@ -381,17 +395,46 @@ def test_an_interrupted_download_recovers(home: Home) -> None:
     assert Path(home.run(LOAD)["model"]).read_bytes() == FILES["onnx/model.onnx"]
 
 
-def test_a_cut_file_in_the_cache_is_noticed(home: Home) -> None:
-    """The error names the file, both sizes and the path to delete; then the model loads again."""
+def test_a_cut_file_in_the_cache_is_fetched_anew(home: Home) -> None:
+    """Offline, the error names the file and both sizes; where the Hub can be asked, the file is made whole."""
     home.hub.add("org/name", FILES)
     blob = Path(home.run(LOAD)["model"]).resolve()
     blob.write_bytes(b"m" * 5)
-    kind, message = home.fails(f"{OPEN}.path('onnx/model.onnx')")
+    kind, message = home.fails(f"{OPEN}.path('onnx/model.onnx')", {"HF_HUB_OFFLINE": "1"})
     assert kind == "IntegrityError"
-    assert message.startswith("onnx/model.onnx: org/name: 5 bytes on disk where 100000 are expected")
-    assert f"delete {blob} and load again" in message
-    blob.unlink()
+    assert message.startswith(f"onnx/model.onnx: org/name: {blob} has 5 bytes where 100000 are expected")
     assert Path(home.run(LOAD)["model"]).read_bytes() == FILES["onnx/model.onnx"]
+    assert f"{blob} has 5 bytes" in home.output[-1]
+
+
+@pytest.mark.parametrize("name", ["onnx/model.onnx", "config.json"])
+def test_every_flipped_bit_is_found(home: Home, name: str) -> None:
+    """One bit that differs, size and date kept: the error names the file, and the Hub's copy replaces it."""
+    home.hub.add("org/name", FILES)
+    blob = Path(home.run(f"report(path=str({OPEN}.path({name!r})))")["path"]).resolve()
+    whole, times = blob.read_bytes(), blob.stat()
+    chance = random.Random(0)
+    code = """
+import os
+from pathlib import Path
+found = 0
+for position, bit in {flips}:
+    data = bytearray(Path({blob!r}).read_bytes())
+    data[position] ^= 1 << bit
+    Path({blob!r}).write_bytes(data)
+    os.utime({blob!r}, ns=({atime}, {mtime}))
+    error = failure(lambda: open_repository('org/name', local_files_only=True).path({name!r}))
+    found += error is not None and error[0] == 'IntegrityError' and {name!r} in error[1]
+    data[position] ^= 1 << bit
+    Path({blob!r}).write_bytes(data)
+    assert failure(lambda: open_repository('org/name', local_files_only=True).path({name!r})) is None
+report(found=found)
+"""
+    flips = [(chance.randrange(len(whole)), chance.randrange(8)) for _ in range(200)]
+    values = {"flips": flips, "blob": str(blob), "name": name, "atime": times.st_atime_ns, "mtime": times.st_mtime_ns}
+    assert home.run(code.format(**values))["found"] == 200
+    blob.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+    assert Path(home.run(f"report(path=str({OPEN}.path({name!r})))")["path"]).read_bytes() == whole
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from onnxhub import builtin
+from onnxhub.backend.digests import matches
 from onnxhub.backend.hub_cache import (
     CachedRepository,
     Listing,
@@ -37,6 +38,7 @@ _log = logging.getLogger("onnxhub")
 _Json = TypeVar("_Json", dict[str, object], list[object])
 
 _ID: Final = re.compile(r"(\b[\w.-]{1,96}\b/)?\b[\w.-]{1,96}\b", re.ASCII)  # huggingface_hub's own rule
+_DIGEST: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REVISION: Final = re.compile(r"[^\s\\~^:?*\[/][^\s\\~^:?*\[]*")  # git's own rule, near enough to be safe in a path
 
 
@@ -73,7 +75,7 @@ class Repository:
             ModelNotFoundError: The repository has no such file.
             OfflineError: It is not in the cache, and cannot be fetched.
             GatedModelError: The Hub wants a licence accepted, or another token.
-            IntegrityError: It is not as long as the Hub says.
+            IntegrityError: Its content is not what the Hub says, and it cannot be fetched anew.
             OSError: The cache's disk is full or read-only, as Python says it.
         """
         if name not in self.files:
@@ -81,9 +83,7 @@ class Repository:
         path = self.folder / name
         if not path.is_file():
             path = self._fetched(name)
-        if self.source == "hub":
-            self._check_size(name, path)
-        return path
+        return path if self.source == "folder" else self._sound(name, path)
 
     def json(self, name: str) -> dict[str, object] | None:
         """The object in a JSON file; None if the repository has no such file.
@@ -116,13 +116,53 @@ class Repository:
         because = offline_because(local_files_only=self.local_files_only)
         if because:
             raise OfflineError(self.model_id, f"{name} is not in the cache, and {because}", "fetch it beforehand")
-        return HubModel(self.model_id, self.token).download(name, self.commit, self.cache_dir)
+        hub = HubModel(self.model_id, self.token)
+        try:
+            return hub.download(name, self.commit, self.cache_dir)
+        except IntegrityError as error:
+            # The part of an interrupted download may not be what it seems: once more, from the start.
+            _log.warning("%s; it is fetched from the start", error)
+            self._forget(name, None)
+            return hub.download(name, self.commit, self.cache_dir)
 
-    def _check_size(self, name: str, path: Path) -> None:
-        expected, actual = self.files[name], path.stat().st_size
-        if expected is not None and expected != actual:
-            reason = f"{actual} bytes on disk where {expected} are expected; delete {path.resolve()} and load again"
+    def _sound(self, name: str, path: Path) -> Path:
+        """The file, once it is known to hold what the Hub says; fetched anew, once, if it does not."""
+        problem = self._problem(name, path)
+        if problem is None:
+            return path
+        damaged = f"{path.resolve()} {problem}"
+        because = offline_because(local_files_only=self.local_files_only)
+        if because:
+            raise IntegrityError(name, f"{self.model_id}: {damaged}; {because} forbids to fetch it anew")
+        _log.warning("%s: %s is damaged and fetched anew: %s", self.model_id, name, damaged)
+        self._forget(name, path)
+        path = self._fetched(name)
+        problem = self._problem(name, path)
+        if problem is not None:
+            reason = f"what the Hub sends {problem}; it was fetched twice, so its mirror or a proxy may be to blame"
             raise IntegrityError(name, f"{self.model_id}: {reason}")
+        return path
+
+    def _problem(self, name: str, path: Path) -> str | None:
+        """What is wrong with the content of a file of the Hub's cache."""
+        real = path.resolve()
+        size, expected, known = real.stat().st_size, self.files[name], self.hashes.get(name)
+        if expected is not None and expected != size:
+            return f"has {size} bytes where {expected} are expected"
+        # Without a listing, the cache's own name of the bytes tells.
+        digest = known or (real.name if real.parent.name == "blobs" else "")
+        if _DIGEST.fullmatch(digest) and not matches(real, digest):
+            return f"does not have the digest {digest}"
+        return None
+
+    def _forget(self, name: str, path: Path | None) -> None:
+        """Delete the file and all that there is of its download."""
+        if path is not None:
+            path.resolve().unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+        digest = self.hashes.get(name)
+        if digest is not None:
+            CachedRepository(self.folder.parent.parent).forget(digest)
 
     def _no_such_file(self, name: str) -> str:
         part = " of what is on disk (the Hub could not be asked)" if self.source == "snapshot" else ""

@@ -12,21 +12,20 @@ listing is kept beside it, and decides.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
-from uuid import uuid4
 
+from onnxhub.backend.assets import expanded, hub_home, read_sealed, write_sealed
 from onnxhub.backend.safety import relative_location
 from onnxhub.errors import ModelNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 __all__ = ["Blob", "CachedRepository", "Listing", "default_cache_dir", "files_on_disk", "is_commit", "offline_because"]
 
@@ -71,11 +70,16 @@ class CachedRepository:
         """The folder of a commit's files."""
         return self.folder / "snapshots" / commit
 
+    def forget(self, digest: str) -> None:
+        """Delete the blob of this digest, and what there is of its download."""
+        for path in (self.folder / "blobs").glob(f"{digest}*"):
+            path.unlink(missing_ok=True)
+
     def stored(self, revision: str) -> Listing | None:
         """The listing that was stored for the revision; a damaged one is as good as none."""
         path = self._listing_path(revision)
         try:
-            data = json.loads(path.read_bytes())
+            data: Any = read_sealed(path)
             return Listing(data["commit"], {name: Blob(**blob) for name, blob in data["files"].items()})
         except FileNotFoundError:
             return None
@@ -85,12 +89,12 @@ class CachedRepository:
 
     def store(self, revision: str, listing: Listing) -> None:
         """Store the listing under the revision and under its commit; a cache that cannot be written is left alone."""
-        text = json.dumps({"commit": listing.commit, "files": {name: asdict(b) for name, b in listing.files.items()}})
+        value = {"commit": listing.commit, "files": {name: asdict(blob) for name, blob in listing.files.items()}}
         for name in {revision, listing.commit}:
             path = self._listing_path(name)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, text)
+                write_sealed(path, value)
             except OSError as exc:
                 _log.debug("the listing %s is not stored: %s", path, exc)
 
@@ -122,21 +126,7 @@ def is_commit(revision: str) -> bool:
 def default_cache_dir() -> Path:
     """Where huggingface_hub keeps its cache, by the environment variables that it documents."""
     named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    return _expanded(named or os.path.join(_home(), "hub"))
-
-
-def assets_dir(kind: str) -> Path:
-    """Where huggingface_hub lets other libraries keep what they make (its ``cached_assets_path``)."""
-    named = os.environ.get("HF_ASSETS_CACHE") or os.environ.get("HUGGINGFACE_ASSETS_CACHE")
-    return _expanded(named or os.path.join(_home(), "assets")) / "onnxhub" / kind
-
-
-def _home() -> str:
-    return os.environ.get("HF_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
-
-
-def _expanded(path: str) -> Path:
-    return Path(os.path.expandvars(os.path.expanduser(path)))
+    return expanded(named or os.path.join(hub_home(), "hub"))
 
 
 def offline_because(*, local_files_only: bool) -> str | None:
@@ -168,13 +158,3 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
             yield path
         elif path.is_dir() and depth < _MAX_DEPTH and not path.name.startswith("."):
             yield from _walk(path, depth + 1)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write the file in one step, so that nobody ever reads a part of it."""
-    unfinished = path.with_name(f".{uuid4().hex}.tmp")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -95,7 +96,8 @@ class HubModel:
         if status in {401, 403}:
             reason = f"the Hub refuses {what} (HTTP {status}); does the token give access to it?"
             return GatedModelError(self.model_id, reason, self._page)
-        if "Consistency check failed" in str(exc):
+        # The second: of a part that was left behind and is as long as the file, nothing is left to ask for.
+        if "Consistency check failed" in str(exc) or status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return IntegrityError(what, f"{self.model_id}: the download was cut, or the file has changed; try again")
         how = _root_cause(exc) if status is None else f"HTTP {status}"
         reason = f"{what} could not be fetched from {_endpoint()} ({how})"

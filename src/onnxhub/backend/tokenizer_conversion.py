@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhub.backend.hub_cache import assets_dir, write_atomically
+from onnxhub.backend.packages import versions_of
+from onnxhub.backend.store import find, make
 from onnxhub.backend.tokenizer import load_tokenizer, usable_length
 from onnxhub.errors import MissingDependencyError, TaskMismatchError
 
@@ -42,15 +43,21 @@ def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> T
     if not any(path.name in VOCABULARIES for path in vocabulary):
         problem = f"it has no tokenizer: none of tokenizer.json, {', '.join(VOCABULARIES)}"
         raise TaskMismatchError(repository.model_id, "text", (problem,))
-    converted = assets_dir("tokenizers") / f"{_digest(vocabulary)}.json"
-    if not converted.is_file():
+    key = _digest(vocabulary)
+    entry = find("tokenizers", key)
+    if entry is None:
         tokenizer = _auto_tokenizer(repository)
         if not tokenizer.is_fast:
             limit = usable_length({}, repository.json("tokenizer_config.json") or {}, config)
             return SlowTokenizer(tokenizer, limit)
-        converted.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(converted, tokenizer.backend_tokenizer.to_str())
-    return load_tokenizer(_Converted(repository, converted), config)
+        text = tokenizer.backend_tokenizer.to_str()
+
+        def build(folder: Path) -> None:
+            (folder / "tokenizer.json").write_text(text, encoding="utf-8")
+
+        made_of = {"model": repository.model_id, "by": versions_of("transformers", "tokenizers")}
+        entry = make("tokenizers", key, made_of, build)
+    return load_tokenizer(_Converted(repository, entry.folder / "tokenizer.json"), config)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,101 @@
+"""Whether a file holds what it should: its digest, taken once, and remembered for as long as nobody touches the file.
+
+A digest is remembered under the file's device, inode, size and times; of these, no program can set the time of the last
+change (``ctime``). So a file whose bytes were changed is read anew, whatever its size and its date say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["matches", "sha256"]
+
+_log = logging.getLogger("onnxhub")
+
+SHA256: Final = "sha256"
+GIT_BLOB: Final = "git-blob"
+"""git's name of a file that is not large: SHA-1 of a header and the bytes."""
+REMEMBERED: Final = 2**18
+"""Bytes from which on it is cheaper to look a digest up than to take it."""
+TICK: Final = 0.02
+"""Seconds within which two changes can get the same time; no kernel's clock is coarser."""
+COARSE_TICK: Final = 2.0
+"""The same on file systems that keep whole seconds."""
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    return _digest(path, SHA256)
+
+
+def matches(path: Path, expected: str) -> bool:
+    """Whether a file has the digest by which the Hub names it: SHA-256 of a large file, git's blob id of any other."""
+    return _digest(path, SHA256 if len(expected) == 64 else GIT_BLOB) == expected
+
+
+def _digest(path: Path, kind: str) -> str:
+    real = path.resolve()
+    state = _state(real)
+    if state[2] < REMEMBERED:
+        return _taken(real, kind)
+    # By its inode, so that a file which is moved into place is known there.
+    memo = assets_dir("digests") / f"{state[0]:x}-{state[1]:x}-{kind}.json"
+    known = _remembered(memo, state)
+    if known is not None:
+        return known
+    settled = _settled(state)
+    taken = _taken(real, kind)
+    if settled and _state(real) == state:
+        try:
+            memo.parent.mkdir(parents=True, exist_ok=True)
+            write_sealed(memo, {"file": str(real), "state": state, "digest": taken})
+        except OSError as error:
+            _log.debug("the digest of %s is not kept: %s", real, error)
+    return taken
+
+
+def _state(path: Path) -> list[int]:
+    stat = path.stat()
+    return [stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+
+
+def _remembered(memo: Path, state: list[int]) -> str | None:
+    try:
+        value = read_sealed(memo)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        _log.warning("%s is damaged (%s): the digest is taken anew", memo, error)
+        return None
+    known = value.get("digest") if value.get("state") == state else None
+    return known if isinstance(known, str) else None
+
+
+def _settled(state: list[int]) -> bool:
+    """Wait until another change would get another time; False where that is too long, or the clock was set back."""
+    changed = state[4]
+    tick = TICK if changed % 10**9 else COARSE_TICK
+    ago = time.time() - changed / 1e9
+    if tick == TICK and 0 <= ago < TICK:
+        time.sleep(TICK)
+        return True
+    return ago >= tick
+
+
+def _taken(path: Path, kind: str) -> str:
+    with path.open("rb") as file:
+        if kind == SHA256:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        # git's choice, not ours: it names files of the Hub, and is no protection against someone who can forge it.
+        digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+        return digest.hexdigest()

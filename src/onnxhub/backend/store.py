@@ -1,0 +1,202 @@
+"""What is made here and kept, such as converted tokenizers. One folder an entry, complete or not there.
+
+    <assets>/onnxhub/<kind>/
+    ├── <key>/manifest.json           what it was made of, and every file's size and SHA-256; with a seal of its own
+    ├── <key>/...                     the files
+    ├── .<key>.<host>.<pid>.<token>/  one that is being made
+    └── .locks/<key>.lock
+
+An entry is made in a folder that nobody else knows, and moved into place when it is finished. A lock between processes
+sees to it that one makes it while others wait; but nothing depends on the lock, which some file
+systems only pretend to have: whoever comes second finds the place taken, and uses what is there. A file that is not as
+the manifest says was damaged: the entry is dropped, and made anew.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import hashlib
+import logging
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
+from onnxhub.backend.digests import sha256
+from onnxhub.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["Entry", "find", "make"]
+
+_log = logging.getLogger("onnxhub")
+
+MANIFEST: Final = "manifest.json"
+ABANDONED: Final = 24 * 3600
+"""Seconds after which a folder that another machine was making is taken for left behind."""
+_HOST: Final = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+_TOKEN: Final = uuid4().hex[:8]
+"""Of this process: its number alone may have belonged to another before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A finished entry."""
+
+    folder: Path
+    made_of: Mapping[str, object]
+    """What it was made from and with, for people to read and for ``cache`` to list."""
+    files: Mapping[str, tuple[int, str]]
+    """Path -> size in bytes, SHA-256."""
+
+    def check(self) -> None:
+        """Compare every file with the manifest.
+
+        Raises:
+            IntegrityError: one is missing, or not as it was written; its path is in the error.
+        """
+        for name, (size, digest) in self.files.items():
+            path = self.folder / name
+            if not path.is_file():
+                raise IntegrityError(str(path), "it is missing")
+            if path.stat().st_size != size or sha256(path) != digest:
+                raise IntegrityError(str(path), "it is not as it was written")
+
+    def remove(self) -> None:
+        """Delete it; whoever has it open goes on with it."""
+        doomed = self.folder.with_name(_unfinished(self.folder.name))
+        try:
+            self.folder.rename(doomed)
+        except FileNotFoundError:
+            return  # another process was faster
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def find(kind: str, key: str) -> Entry | None:
+    """The entry, if it is there and as it was made; a damaged one is dropped, and the log says which file it was."""
+    folder = assets_dir(kind) / key
+    try:
+        entry = _read(folder)
+        entry.check()
+    except FileNotFoundError:
+        return None
+    except IntegrityError as error:
+        _log.warning("%s: the cached %s is dropped", error, kind)
+        _drop(folder)
+        return None
+    return entry
+
+
+def make(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Path], None]) -> Entry:
+    """The entry: found, awaited from whoever is making it, or made by ``build``, which gets an empty folder to write into.
+
+    What ``build`` raises goes to the caller, and nothing is left behind. Where the cache cannot be written, the entry is
+    kept in a temporary folder for the life of this process.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    try:
+        with _lock(kind, key):
+            return find(kind, key) or _made(assets_dir(kind) / key, made_of, build)
+    except OSError as error:
+        if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
+            raise
+        _log.warning("the cache cannot be written (%s): what is made now is kept for this process alone", error)
+    folder = Path(tempfile.mkdtemp(prefix=f"onnxhub-{key[:8]}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    build(folder)
+    return _sealed(folder, made_of)
+
+
+@contextmanager
+def _lock(kind: str, key: str) -> Iterator[None]:
+    from filelock import FileLock  # which takes longer to import than a found entry takes to check
+
+    folder = assets_dir(kind) / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{key}.lock"):
+        yield
+
+
+def _read(folder: Path) -> Entry:
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise FileNotFoundError(folder)
+    try:
+        value: Any = read_sealed(path)
+        files = {str(name): (int(size), str(digest)) for name, (size, digest) in value["files"].items()}
+        return Entry(folder, dict(value["made_of"]), files)
+    except OSError as error:
+        raise IntegrityError(str(path), f"it cannot be read ({error})") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise IntegrityError(str(path), "it is not as it was written") from error
+
+
+def _made(place: Path, made_of: Mapping[str, object], build: Callable[[Path], None]) -> Entry:
+    _sweep(place.parent)
+    unfinished = place.with_name(_unfinished(place.name))
+    unfinished.mkdir()
+    try:
+        build(unfinished)
+        entry = _sealed(unfinished, made_of)
+        try:
+            unfinished.rename(place)
+        except OSError:
+            there = find(place.parent.name, place.name)
+            if there is None:
+                raise
+            return there  # the lock did not hold, and another process was faster
+        return Entry(place, entry.made_of, entry.files)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _sealed(folder: Path, made_of: Mapping[str, object]) -> Entry:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {path.relative_to(folder).as_posix(): (path.stat().st_size, sha256(path)) for path in paths}
+    write_sealed(folder / MANIFEST, {"made_of": made_of, "files": files})
+    return Entry(folder, made_of, files)
+
+
+def _unfinished(key: str) -> str:
+    return f".{key}.{_HOST}.{os.getpid()}.{_TOKEN}{uuid4().hex[:8]}"
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what processes that are gone were making."""
+    for path in folder.glob(".*.*.*.*"):
+        if _left_behind(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _left_behind(path: Path) -> bool:
+    _, _, host, pid, token = path.name.split(".", 4)
+    if host != _HOST or not pid.isdecimal() or sys.platform == "win32":  # where asking for a process ends it
+        return time.time() - path.stat().st_mtime > ABANDONED
+    if int(pid) == os.getpid():
+        return not token.startswith(_TOKEN)
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _drop(folder: Path) -> None:
+    try:
+        Entry(folder, {}, {}).remove()
+    except OSError as error:
+        _log.debug("%s cannot be removed: %s", folder, error)
