@@ -18,14 +18,12 @@ from benchmarks.worker import seconds
 APART = 1e-4
 
 
-def main(task: str, folder: str, calls: int) -> None:
+def main(task: str, folder: str, calls: int, *alone: str) -> None:
     """Measure both, in turn, and print."""
     given = _document(folder, QUESTION if task == "question-answering" else None)
-    decoders = {
-        "by_onnxhub": _by_onnxhub(task, folder, given),
-        "by_transformers": _by_transformers(task, folder, given),
-    }
-    _require_same(task, *(decode() for decode in decoders.values()))
+    decoders = {name: PROGRAMS[name](task, folder, given) for name in alone or PROGRAMS}
+    if not alone:
+        _require_same(task, *(decode() for decode in decoders.values()))
     times: dict[str, list[float]] = {name: [] for name in decoders}
     for _ in range(calls):
         for name, decode in decoders.items():
