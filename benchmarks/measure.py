@@ -26,6 +26,8 @@ PROGRAMS = REPOSITORY / "benchmarks" / "programs"
 CACHE = REPOSITORY / ".cache" / "benchmarks"
 """Models, caches and results."""
 MIB = 2**20
+REST = 0.1
+"""Seconds before a question: the threads of whoever ran before look for more work for a while, and take a core."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Worker:
         Raises:
             RuntimeError: it ended; with what it said.
         """
+        sleep(REST)
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         return self._answer()

@@ -97,7 +97,7 @@ def _many_calls(bench: Bench) -> Table:
     calls = bench.some(CALLS)
     command = bench.program("many_calls.py", bench.model(TINY), calls, python=bench.light)
     seen = json.loads(run(command).output)
-    early, late = (next(size for number, size in seen if number >= at) for at in (calls // 10, calls))
+    early, late = next(size for number, size in seen if number >= calls // 10), seen[-1][1]
     rows = [(f"{calls // 10:,}", f"{early:.1f} MiB", "1.00"), (f"{calls:,}", f"{late:.1f} MiB", f"{late / early:.2f}")]
     target = Target(f"resident memory after {calls:,} calls, against {calls // 10:,}", late / early, 1.10)
     plot = Lines(
@@ -105,13 +105,8 @@ def _many_calls(bench: Bench) -> Table:
         {"onnxhub": [tuple(point) for point in seen]},
     )  # fmt: skip
     title = f"{calls:,} calls of 1 to 32 texts of 3 to 512 tokens, {TINY}"
-    return explained(
-        title, ("calls", "resident memory", "ratio"), rows, [target], lambda: _largest_mappings_after(command), [plot]
-    )
-
-
-def _largest_mappings_after(command: Sequence[str]) -> str:
-    return f"the curve above; measured by {' '.join(Path(part).name for part in command[1:])}"
+    why = "The curve shows where it grows."
+    return explained(title, ("calls", "resident memory", "ratio"), rows, [target], lambda: why, [plot])
 
 
 def _streams(bench: Bench) -> Table:
@@ -126,7 +121,7 @@ def _streams(bench: Bench) -> Table:
     target = Target(f"peak of a stream of {many:,} texts, against {few:,}", runs[many].peak / runs[few].peak, 1.2)
     return explained(
         f"streams of short texts, {TINY}", ("texts", "peak memory", "ratio", "texts a second"), rows, [target],
-        lambda: "the process grows with the number of texts",
+        lambda: "The process grows with the number of texts.",
     )  # fmt: skip
 
 
