@@ -10,10 +10,10 @@ from xml.sax.saxutils import escape
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-WIDTH, TOP, LEFT, RIGHT, BOTTOM = 720, 84, 76, 24, 54
+WIDTH, TOP, LEFT, RIGHT, BOTTOM = 720, 84, 76, 34, 54
 PLOT = 300
 """Height of the area of lines."""
-BAR, GAP, NAMES = 22, 10, 300
+BAR, GAP, NAMES = 22, 10, 340
 """Height of a bar, the space below it, and the width of the names before it."""
 COLOURS = ("#00796b", "#c2410c", "#5e35b1", "#1565c0", "#ad1457", "#6d4c41", "#546e7a")
 """onnxhub's first; each at least 4.5 : 1 against the paper."""

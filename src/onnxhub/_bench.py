@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Purpose: TypeAlias = Literal["throughput", "latency"]
 
 __all__ = [
-    "Measured", "Recommended", "Setting", "inputs_for", "measure", "open_each", "recommend", "sample_texts", "settings",
+    "Measured", "Recommended", "Setting", "fitting", "inputs_for", "measure", "open_each", "recommend", "sample_texts", "settings",
 ]  # fmt: skip
 
 MEDIAN_WORDS: Final = 25
@@ -36,6 +36,8 @@ FEWEST: Final = 4
 """Texts of a pass."""
 REST: Final = 0.1
 """Seconds before each pass: threads of the session that ran before look for more work for a while, and take a core."""
+RESERVED: Final = 24
+"""Tokens for a question, a label or a mask, and for special ones."""
 NEAR: Final = 0.05
 """A setting that gains less than this share over one that is nearer to the defaults is not worth its words."""
 QUESTION: Final = "What is it about?"
@@ -76,6 +78,8 @@ class Measured:
     """By the median pass."""
     seconds: float | None
     """The median call with one text; None where the texts were given together."""
+    spread: float = 1.0
+    """The slowest pass in times of the fastest; much above 1, other programs kept the machine busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +105,32 @@ def settings(dtypes: Iterable[str], threads: Iterable[int | None]) -> list[Setti
     ]
 
 
-def sample_texts(number: int, longest: int | None = None) -> list[str]:
-    """Texts with lengths like those of real ones: log-normal, with a median of 25 words, cut at 220 or before.
-
-    Args:
-        number: How many.
-        longest: Words at which texts are cut as well, for models that take little.
+def sample_texts(number: int) -> list[str]:
+    """Texts with lengths like those of real ones: log-normal, with a median of 25 words, cut at 220.
 
     Examples:
         >>> sorted(len(text.split()) for text in sample_texts(5))
-        [13, 21, 22, 27, 28]
+        [15, 22, 28, 28, 47]
     """
     chance = np.random.default_rng(0)
-    lengths = np.exp(chance.normal(np.log(MEDIAN_WORDS), 1.0, number)).round().clip(1, min(LONGEST, longest or LONGEST))
+    lengths = np.exp(chance.normal(np.log(MEDIAN_WORDS), 1.0, number)).round().clip(1, LONGEST)
     return [" ".join(chance.choice(VOCABULARY, int(length))) for length in lengths]
+
+
+def fitting(model: AnyModel, texts: Sequence[str]) -> list[str]:
+    """The texts, cut where the model could not read all of them beside what else a task asks for."""
+    limit = model.info.max_length
+    if limit is None:
+        return list(texts)
+    room = max(limit - RESERVED, limit // 2)
+    return [_cut(model, text, room) for text in texts]
+
+
+def _cut(model: AnyModel, text: str, room: int) -> str:
+    words = text.split()
+    while len(words) > 1 and len(model.backend.tokenizer.encode([" ".join(words)])[0]) > room:
+        words = words[: len(words) * 3 // 4]
+    return " ".join(words)
 
 
 def inputs_for(model: AnyModel, texts: Sequence[str]) -> list[object]:
@@ -207,12 +223,14 @@ def measure(
     affordable = (seconds / ROUNDS - REST * len(models)) * len(few) / max(round_of_few, 1e-9)
     taken = _spread(inputs, max(int(affordable), FEWEST))
     times: dict[Setting, list[list[float]]] = {setting: [] for setting in models}
+    order = {setting: place for place, setting in enumerate(models)}
     rounds = 0
     while rounds == 0 or clock() - start < seconds:
         rounds += 1
         tell(rounds, clock() - start)
-        for setting, some in times.items():
-            some.append(timed(setting, taken))
+        # There and back: whatever comes of who ran before comes to all alike.
+        for setting in sorted(times, key=order.__getitem__, reverse=rounds % 2 == 0):
+            times[setting].append(timed(setting, taken))
     found = [_measured(setting, some, len(taken)) for setting, some in times.items()]
     return sorted(found, key=lambda one: -one.texts_per_second), len(taken), rounds
 
@@ -234,9 +252,10 @@ def _spread(inputs: Sequence[object], number: int) -> list[object]:
 
 
 def _measured(setting: Setting, passes: Sequence[Sequence[float]], number: int) -> Measured:
-    rate = number / max(statistics.median(map(sum, passes)), 1e-9)
+    totals = [max(sum(some), 1e-9) for some in passes]
+    rate = number / statistics.median(totals)
     one = None if setting.together else statistics.median([seconds for some in passes for seconds in some])
-    return Measured(setting, rate, one)
+    return Measured(setting, rate, one, max(totals) / min(totals))
 
 
 def recommend(measured: Sequence[Measured], usual_dtype: str) -> list[Recommended]:

@@ -142,7 +142,7 @@ def test_our_errors(arguments: tuple[str, ...], message: str, run: Run) -> None:
         (("fill-mask", "-m", "models/masked", "-t", "kittenish", "a [MASK]"), "'kittenish' is 'kitten', "),
         (("rerank", "-m", "models/nli", "a", "b"), "3 logits for a pair of texts, where a ranking needs one"),
         (("bench", "models/sentiment", "--task", "image-classification"), "a task on texts"),
-        (("bench", "models/sentiment", "--task", "sentimant"), "did you mean"),
+        (("bench", "models/sentiment", "--task", "sentimant"), "unknown task 'sentimant'"),
         (("bench", "no/such/model", "--file", "no-such-file"), "no-such-file: No such file or directory"),
     ],
 )

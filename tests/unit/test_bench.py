@@ -12,10 +12,12 @@ import pytest
 from onnxhub._bench import (
     FEWEST,
     LONGEST,
+    RESERVED,
     REST,
     ROUNDS,
     Measured,
     Setting,
+    fitting,
     inputs_for,
     measure,
     open_each,
@@ -26,7 +28,7 @@ from onnxhub._bench import (
 )
 from onnxhub._registry import get_task
 from onnxhub.errors import InvalidOptionError, VariantNotFoundError
-from onnxhub.testing import CannedBackend
+from onnxhub.testing import CannedBackend, CannedTokenizer
 
 FP32, Q8 = Setting(dtype="fp32"), Setting(dtype="q8")
 
@@ -65,7 +67,18 @@ def test_the_texts_are_as_long_as_real_ones() -> None:
     assert 22 <= np.median(lengths) <= 28
     assert (min(lengths), max(lengths)) == (1, LONGEST)
     assert sample_texts(20) == sample_texts(20)
-    assert max(len(text.split()) for text in sample_texts(200, 12)) == 12
+
+
+def test_the_texts_are_cut_to_what_a_model_takes() -> None:
+    """With room for a question, a label or a mask; and not where it takes any length."""
+    tokenizer = CannedTokenizer(max_length=64)
+    backend = CannedBackend({"logits": [0.0, 1.0]}, labels=("A", "B"), tokenizer=tokenizer)
+    texts = ["a " * 200, "a cat"]
+    cut, kept = fitting(backend.load("text-classification"), texts)
+    assert 10 <= len(cut.split()) <= 64 - RESERVED
+    assert kept == "a cat"
+    unbound = CannedBackend({"logits": [0.0, 1.0]}, labels=("A", "B")).load("text-classification")
+    assert fitting(unbound, texts) == texts
 
 
 @pytest.mark.parametrize(
@@ -152,6 +165,7 @@ def test_the_rates_are_those_of_the_clock() -> None:
     assert [one.setting for one in found] == [Q8, FP32, single]
     assert [one.texts_per_second for one in found] == pytest.approx([100, 50, 25])
     assert [one.seconds for one in found] == [None, None, pytest.approx(0.04)]
+    assert [one.spread for one in found] == pytest.approx([1, 1, 1])
     assert number > FEWEST
     assert ROUNDS <= rounds <= ROUNDS + 1
 
@@ -174,8 +188,8 @@ def test_the_settings_take_turns() -> None:
     models = {FP32: lambda _: calls.append("fp32"), Q8: lambda _: calls.append("q8")}
     clocked = {setting: _both(model, clock.model(0.1)) for setting, model in models.items()}
     measure(clocked, ["a"] * 8, seconds=5.0, clock=clock, rest=clock.rest)
-    assert calls[:6] == ["fp32", "q8"] * 3
-    assert calls == ["fp32", "q8"] * (len(calls) // 2)
+    assert calls[:8] == [*["fp32", "q8"] * 2, "fp32", "q8", "q8", "fp32"]
+    assert calls.count("fp32") == calls.count("q8")
     assert clock.rests == [REST] * len(calls)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub._bench import inputs_for, measure, open_each, recommend, sample_texts, settings
+from onnxhub._bench import fitting, inputs_for, measure, open_each, recommend, sample_texts, settings
 from onnxhub._loading import infer
 from onnxhub._registry import get_task
 from onnxhub.backend.hub import open_repository
@@ -32,6 +32,8 @@ __all__ = ["bench"]
 
 PURPOSES = {"throughput": "most texts a second", "latency": "shortest wait for one text"}
 LIST = "list"
+BUSY = 1.5
+"""Passes of one setting that differ by so many times make a figure unsure."""
 SAMPLE = 512
 """Texts that are made if there are none; a fast model reads them all in a fraction of a second."""
 
@@ -71,8 +73,8 @@ def bench(
 
     Example: onnxhub bench builtin:sentiment --seconds 1
 
-    In a pipe, a row is: dtype, bytes, threads, batch, texts a second, milliseconds a text, why it failed; then, for
-    each advice: best, for what, how to load it.
+    In a pipe, a row is: dtype, bytes, threads, batch, texts a second, milliseconds a text, the slowest pass in
+    times of the fastest, why it failed; then, for each advice: best, for what, how to load it.
     """  # fmt: skip
     texts = [text for lines in read_lines(None, file) for text in lines] if file else None
     repository = open_repository(model, revision=revision)
@@ -84,8 +86,7 @@ def bench(
     with ExitStack() as opened, _progress(seconds) as (loading, measuring):
         models, failed = open_each(asked, _told(load, loading), opened)
         first = next(iter(models.values()))
-        longest = None if first.info.max_length is None else max(first.info.max_length // 2, 1)
-        inputs = inputs_for(first, texts or sample_texts(SAMPLE, longest))
+        inputs = inputs_for(first, texts or fitting(first, sample_texts(SAMPLE)))
         found, number, rounds = measure(models, inputs, seconds=seconds, tell=measuring)
     sizes = {one: _look(repository, name, one) for one in dtypes}
     chosen = next((one.dtype for one in usual.files if one.chosen), dtypes[0])
@@ -145,6 +146,7 @@ def _record(
         "batch": _batch(setting),
         "texts_per_second": measured and measured.texts_per_second,
         "milliseconds": None if measured is None or measured.seconds is None else measured.seconds * 1e3,
+        "spread": measured and measured.spread,
         "error": error,
     }
 
@@ -193,7 +195,9 @@ def _drawn(
         Text.assemble("\n", (_purpose(one), "bold"), f" ({_value(one)}):\n", (f"  {code}", "green"))
         for one, code in advice
     ]
-    return Group(head, table, *failed, *best)
+    widest = max((one for record in records if isinstance(one := record["spread"], float)), default=1.0)
+    busy = [Text(f"\nThe machine was busy: passes of one setting differ {widest:.1f} times; measure again.", "yellow")]
+    return Group(head, table, *failed, *(busy if widest > BUSY else ()), *best)
 
 
 def _purpose(advice: Recommended) -> str:
