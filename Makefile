@@ -6,6 +6,10 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 FULL = .venv/bin/python
 LIGHT = .venv-light/bin/python
 OLDEST = .venv-oldest/bin/python
+# A peer of the benchmarks, whose dependencies are not those of optimum.
+ONNXRUNTIME = $(shell sed -n 's/^onnxruntime==//p' constraints.txt)
+NUMPY = $(shell sed -n 's/^numpy==//p' constraints.txt)
+FASTEMBED = .venv-bench-fastembed/bin/python
 # What onnxhub promises to work with at the least; pyproject.toml says the same.
 OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 onnxruntime==1.23.0 typer==0.29.0 rich==13.8.0
 
@@ -43,9 +47,10 @@ test-oldest: .venv-oldest/.dev
 test-gpu: .venv/.dev
 	$(FULL) -m pytest -m gpu
 
-## bench: measure against the peers, and write docs/benchmarks.md; ONLY=zero-shot,rerank prints some sections instead
-bench: .venv/.dev .venv-light/.dev
-	$(FULL) -m benchmarks --full $(FULL) --light $(LIGHT) $(if $(ONLY),--only $(ONLY))
+## bench: measure against the peers, and write docs/benchmarks.md (about 40 minutes on two cores); ONLY=warm,rerank
+## measures some sections again, QUICK=1 prints what a few minutes can tell
+bench: .venv/.dev .venv-light/.dev .venv-bench-fastembed/.dev
+	$(FULL) -m benchmarks --full $(FULL) --light $(LIGHT) --fastembed $(FASTEMBED) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 ## docs: build the documentation into site/
 docs: .venv/.docs
@@ -56,7 +61,7 @@ docs-refresh: .venv/.dev
 	$(FULL) -m tools.documentation --write
 
 clean:
-	rm -rf .venv .venv-demo .venv-light .venv-oldest .cache dist build site
+	rm -rf .venv .venv-demo .venv-light .venv-oldest .venv-bench-fastembed .cache dist build site
 
 .venv-demo/.demo: pyproject.toml constraints.txt
 	test -d $(@D) || $(PYTHON) -m venv $(@D)
@@ -83,4 +88,9 @@ clean:
 	$(@D)/bin/python $(PIP_INSTALL) 'pip>=25.1'
 	$(@D)/bin/python $(PIP_INSTALL) --group test --upgrade "$$(ls dist/*.whl)[cpu,cli]" $(if $(findstring oldest,$@),$(OLDEST_PINS))
 	$(@D)/bin/python $(PIP_INSTALL) --no-deps --force-reinstall dist/*.whl
+	touch $@
+
+.venv-bench-fastembed/.dev: Makefile
+	test -d $(@D) || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) fastembed==0.9.1 onnxruntime==$(ONNXRUNTIME) numpy==$(NUMPY)
 	touch $@

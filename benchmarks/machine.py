@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PACKAGES = (
     "numpy", "onnxruntime", "tokenizers", "huggingface_hub", "optimum", "optimum-onnx", "transformers",
-    "sentence-transformers", "torch",
+    "sentence-transformers", "torch", "fastembed",
 )  # fmt: skip
 _VERSIONS = f"""
 import json, platform
@@ -33,8 +33,7 @@ print(json.dumps(found))
 
 def describe(installs: Mapping[str, str]) -> list[str]:
     """Lines on the machine, and on each install's versions."""
-    load = f"; load average after the measurements: {os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
-    lines = [f"{_processor()}, {os.cpu_count()} cores, {_memory()}{platform.system()} {platform.machine()}{load}"]
+    lines = [f"{_processor()}, {os.cpu_count()} cores, {_memory()}{platform.system()} {platform.machine()}"]
     for install, python in installs.items():
         versions = json.loads(run([python, "-c", _VERSIONS]).output)
         lines.append(f"{install} install: " + ", ".join(f"{name} {version}" for name, version in versions.items()))

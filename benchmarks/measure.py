@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.worker import MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import IO
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+    from typing import IO, Self
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROGRAMS = REPOSITORY / "benchmarks" / "programs"
+CACHE = REPOSITORY / ".cache" / "benchmarks"
+"""Models, caches and results."""
 MIB = 2**20
+REST = 0.1
+"""Seconds before a question: the threads of whoever ran before look for more work for a while, and take a core."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,71 @@ def run(command: Sequence[str]) -> Run:
         raise RuntimeError(f"{' '.join(command)} failed:\n{complained}")
     peak = usage.ru_maxrss / (MIB if sys.platform == "darwin" else 1024)
     return Run(seconds, peak, (said.strip().splitlines() or [""])[-1])
+
+
+class Worker:
+    """A process that was started once, and is asked again and again (``benchmarks.worker``)."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        """Start it, and wait until it has loaded."""
+        self._command = command
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
+        self._process = subprocess.Popen(
+            command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
+        )
+        self._answer()
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def ask(self, question: object) -> dict[str, Any]:
+        """Its answer.
+
+        Raises:
+            RuntimeError: it ended; with what it said.
+        """
+        sleep(REST)
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def _answer(self) -> dict[str, Any]:
+        for line in self._process.stdout:
+            if line.startswith(MARK):
+                return json.loads(line.removeprefix(MARK))
+        raise RuntimeError(f"{' '.join(self._command)} failed:\n{_text(self._errors)}")
+
+
+@contextmanager
+def workers(commands: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Worker]]:
+    """A worker for each command, all of them loaded."""
+    with ExitStack() as running:
+        yield {name: running.enter_context(Worker(command)) for name, command in commands.items()}
+
+
+def in_turn(running: Mapping[str, Worker], question: object, rounds: int) -> dict[str, list[dict[str, Any]]]:
+    """Ask all workers in turn, round after round."""
+    answers: dict[str, list[dict[str, Any]]] = {name: [] for name in running}
+    for _ in range(rounds):
+        wait_for_calm()
+        for name, worker in running.items():
+            answers[name].append(worker.ask(question))
+    return answers
+
+
+def seconds_of(answers: Mapping[str, list[dict[str, Any]]]) -> dict[str, float]:
+    """The median of the times that each worker gave."""
+    return {name: statistics.median(one["seconds"] for one in some) for name, some in answers.items()}
 
 
 def side_by_side(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[Run]]:
@@ -102,11 +176,13 @@ def output_medians(runs: Mapping[str, list[Run]]) -> dict[str, float]:
 
 
 def environment() -> dict[str, str]:
-    """The environment of the programs: this repository's onnxhub, no network, byte code cached as by an installation."""
+    """The environment of the programs: this repository's onnxhub, no network, caches of their own, byte code cached."""
     paths = (str(REPOSITORY / "src"), str(REPOSITORY), os.environ.get("PYTHONPATH", ""))
-    quiet = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "true", "HF_HUB_OFFLINE": "1"}
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, **quiet, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    quiet = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1"}
+    left = ("PYTHONDONTWRITEBYTECODE", "HF_", "HUGGINGFACE_", "ONNXHUB_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left)}
+    own = {"HF_HOME": str(CACHE / "home"), "TOKENIZERS_PARALLELISM": "true"}
+    return {**kept, **quiet, **own, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def _text(file: IO[bytes]) -> str:

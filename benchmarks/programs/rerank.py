@@ -1,17 +1,14 @@
-"""Documents of mixed length ranked for a query: ``rerank.py PROGRAM FOLDER DOCUMENTS CALLS``.
+"""Documents of mixed length ranked for a query, by a worker: ``rerank.py PROGRAM FOLDER``.
 
-All documents are given at once to a model that is loaded. Prints as JSON the median call in seconds, and the scores of
-the documents, in their order.
+The scores are those of the documents, in their order.
 """
 
-import json
-import statistics
 import sys
 from collections.abc import Callable, Sequence
-from time import perf_counter
 from typing import TypeAlias
 
 from benchmarks.texts import QUESTION, mixed
+from benchmarks.worker import serve_passes
 
 Rank: TypeAlias = Callable[[Sequence[str]], dict[int, float]]
 
@@ -40,17 +37,11 @@ def by_sentence_transformers(folder: str) -> Rank:
 PROGRAMS = {kind.__name__: kind for kind in (by_onnxhub, by_sentence_transformers)}
 
 
-def main(program: str, folder: str, number: int, calls: int) -> None:
-    """Measure, and print."""
-    rank, documents = PROGRAMS[program](folder), mixed(number)
-    results = rank(documents)
-    times = []
-    for _ in range(calls):
-        start = perf_counter()
-        results = rank(documents)
-        times.append(perf_counter() - start)
-    print(json.dumps({"seconds": statistics.median(times), "scores": [results[index] for index in range(number)]}))
+def main(program: str, folder: str) -> None:
+    """Load, and serve."""
+    rank = PROGRAMS[program](folder)
+    serve_passes(lambda documents: [score for _, score in sorted(rank(documents).items())], mixed)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(*sys.argv[1:])

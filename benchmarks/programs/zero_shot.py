@@ -1,17 +1,14 @@
-"""Zero-shot classification of texts of mixed length: ``zero_shot.py PROGRAM FOLDER TEXTS CALLS``.
+"""Zero-shot classification of texts of mixed length, by a worker: ``zero_shot.py PROGRAM FOLDER``.
 
-All texts are given at once to a model that is loaded. Prints as JSON the median call in seconds, and the scores of each
-text's labels, in the order of the labels.
+The scores are those of each text's labels, in the order of the labels.
 """
 
-import json
-import statistics
 import sys
 from collections.abc import Callable, Sequence
-from time import perf_counter
 from typing import Any, TypeAlias
 
 from benchmarks.texts import TOPICS, mixed
+from benchmarks.worker import serve_passes
 
 Classify: TypeAlias = Callable[[Sequence[str]], list[dict[str, float]]]
 
@@ -65,18 +62,11 @@ def _pipeline(model: Any, folder: str, batch_size: int | None) -> Classify:
 PROGRAMS = {kind.__name__: kind for kind in (by_onnxhub, by_torch, by_torch_batched, by_optimum, by_optimum_batched)}
 
 
-def main(program: str, folder: str, number: int, calls: int) -> None:
-    """Measure, and print."""
-    classify, texts = PROGRAMS[program](folder), mixed(number)
-    results = classify(texts)
-    times = []
-    for _ in range(calls):
-        start = perf_counter()
-        results = classify(texts)
-        times.append(perf_counter() - start)
-    scores = [result[label] for result in results for label in TOPICS]
-    print(json.dumps({"seconds": statistics.median(times), "scores": scores}))
+def main(program: str, folder: str) -> None:
+    """Load, and serve."""
+    classify = PROGRAMS[program](folder)
+    serve_passes(lambda texts: [result[label] for result in classify(texts) for label in TOPICS], mixed)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(*sys.argv[1:])

@@ -95,6 +95,9 @@ def test_marks_of_other_systems_are_no_text(run: Run) -> None:
         (("choose", "-m", "models/chooser", "a cat eats", "a fish"), "at least two choices"),
         (("choose", "a cat eats", "a fish", "tax law"), "no default model: name one with --model"),
         (("embed-sparse", "a cat"), "no default model: name one with --model"),
+        (("bench",), "model"),
+        (("bench", "models/sentiment", "--seconds", "0"), "--seconds"),
+        (("bench", "models/sentiment", "--threads", "0"), "--threads"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], message: str, run: Run) -> None:
@@ -138,6 +141,9 @@ def test_our_errors(arguments: tuple[str, ...], message: str, run: Run) -> None:
         (("fill-mask", "-m", "models/masked", "a cat"), "the text has no mask; this model's is written [MASK]"),
         (("fill-mask", "-m", "models/masked", "-t", "kittenish", "a [MASK]"), "'kittenish' is 'kitten', "),
         (("rerank", "-m", "models/nli", "a", "b"), "3 logits for a pair of texts, where a ranking needs one"),
+        (("bench", "models/sentiment", "--task", "image-classification"), "a task on texts"),
+        (("bench", "models/sentiment", "--task", "sentimant"), "unknown task 'sentimant'"),
+        (("bench", "no/such/model", "--file", "no-such-file"), "no-such-file: No such file or directory"),
     ],
 )
 def test_errors_of_the_tasks(arguments: tuple[str, ...], message: str, run: Run) -> None:

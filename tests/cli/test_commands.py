@@ -331,3 +331,51 @@ def test_inspect_says_what_load_would_take(run: Run, workplace: Workplace) -> No
     rows = [row.split("\t") for row in run("inspect", "models/ner").stdout.decode().splitlines()]
     assert ["task", "token-classification"] in rows
     assert [row[1] for row in rows if row[0] == "file" and row[4] == "chosen"] == [model.info.file]
+
+
+def test_bench_says_how_fast_each_setting_is(run: Run) -> None:
+    """A row a setting, with what was measured; then the advice, as one would write it."""
+    done = run("bench", "models/sentiment", "--seconds", "0.5", "--threads", "1")
+    assert (done.returncode, done.stderr) == (0, b"")
+    rows = [row.split("\t") for row in done.stdout.decode().splitlines()]
+    measured, advice = [row for row in rows if row[0] != "best"], [row for row in rows if row[0] == "best"]
+    assert sorted(row[3] for row in measured) == ["list", "one"]
+    assert all(row[0] == "fp32" and int(row[1]) > 0 and row[2] == "1" and float(row[4]) > 0 for row in measured)
+    assert [bool(row[5]) for row in measured] == [row[3] == "one" for row in measured]
+    assert [row[1] for row in advice] == ["most texts a second", "shortest wait for one text"]
+    assert {row[2] for row in advice} == {"onnxhub.load('text-classification', 'models/sentiment', threads=1)"}
+
+
+@pytest.mark.parametrize("name", ["ner", "qa", "embedder", "nli", "reranker", "chooser", "masked"])
+def test_bench_knows_what_each_task_wants(name: str, run: Run, workplace: Workplace) -> None:
+    """As one object: what was measured, how often, and the advice as options of `load`."""
+    task = {"nli": "zero-shot-classification", "reranker": "text-ranking"}.get(name, "auto")
+    done = run("bench", f"models/{name}", "--seconds", "0.2", "--threads", "1", "--task", task, "--json")
+    assert done.returncode == 0, done.stderr.decode()
+    record = json.loads(done.stdout)
+    assert record["task"] == onnxhub.load(task, workplace.folder / "models" / name).info.task
+    assert record["texts"] >= 4
+    assert record["rounds"] >= 1
+    assert [one["error"] for one in record["measured"]] == [None, None]
+    assert {one["purpose"] for one in record["best"]} == {"throughput", "latency"}
+    assert all(one["options"] == {"threads": 1} and one["same_scores"] for one in record["best"])
+
+
+def test_bench_reads_texts_of_ones_own(run: Run, tmp_path: Path) -> None:
+    """From a file, or from standard input if it is named."""
+    (tmp_path / "texts.txt").write_text("Quite easy!\n\nRather hard.\n", encoding="utf-8")
+    asked = ("bench", "models/sentiment", "--seconds", "0.2", "--threads", "1", "--json")
+    assert json.loads(run(*asked, "--file", str(tmp_path / "texts.txt")).stdout)["texts"] == 2
+    assert json.loads(run(*asked, "--file", "-", input=b"Quite easy!\n").stdout)["texts"] == 1
+
+
+def test_bench_goes_on_without_a_variant_that_is_not_there(run: Run) -> None:
+    """Its row says why; if there is no other, it is an error."""
+    asked = ("bench", "models/sentiment", "--seconds", "0.2", "--threads", "1")
+    done = run(*asked, "--dtype", "fp32", "--dtype", "q8", "--json")
+    errors = {one["dtype"]: one["error"] for one in json.loads(done.stdout)["measured"]}
+    assert errors["fp32"] is None
+    assert "q8" in errors["q8"]
+    alone = run(*asked, "--dtype", "q8")
+    assert (alone.returncode, alone.stdout) == (1, b"")
+    assert b"q8" in alone.stderr

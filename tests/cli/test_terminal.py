@@ -117,3 +117,20 @@ def test_a_text_gives_the_terminal_no_orders(name: str, workplace: Workplace, en
     assert code == 0
     assert not [order for order in ("\x1b]0;", "\x07", "\x1b[2J", "\x9b") if order in seen]
     assert "\N{SYMBOL FOR ESCAPE}" in plain(seen)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_measurement_is_shown_as_it_goes_and_at_its_end(
+    width: int, workplace: Workplace, environment: dict[str, str]
+) -> None:
+    """A line of progress on the terminal, which goes; then a table that fits, and the advice."""
+    asked = ["bench", "models/sentiment", "--seconds", "0.3", "--threads", "1"]
+    code, seen = on_a_terminal(asked, workplace.folder, environment, width)
+    assert code == 0
+    _, _, result = seen.rpartition("\x1b[2K")  # the line of progress is erased
+    assert "round 1" in plain(seen)
+    assert "round" not in plain(result).replace(" rounds", "")
+    lines = plain(result).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert "threads=1" in "".join(line.strip() for line in lines)
+    assert "texts/s" in plain(result)

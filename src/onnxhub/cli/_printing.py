@@ -69,9 +69,13 @@ class Printer:
                 named = {re.sub(r"\W", "_", title): value for title, value in record.items()}
                 self.show(named, [[joined(value) for value in record.values()]], Text)
             return
+        self._console.print(_Harmless(self.table(records)))
+
+    def table(self, records: Sequence[Mapping[str, object]]) -> RenderableType:
+        """Records as a table, or, where the terminal is too narrow for one, as blocks."""
         table = _table(records)
         squeezed = self._console.measure(table, options=self._console.options.update(max_width=1000)).maximum
-        self._console.print(_Harmless(table if squeezed <= 1.7 * self._console.width else _blocks(records)))
+        return table if squeezed <= 1.7 * self._console.width else _blocks(records)
 
     def flush(self) -> None:
         """What was printed reaches the reader now."""

@@ -1,0 +1,59 @@
+"""Texts of real lengths to vectors, by a worker: ``embeddings.py PROGRAM FOLDER [BATCH_SIZE]``.
+
+The scores are the first numbers of each vector.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from benchmarks.texts import real
+from benchmarks.worker import serve_passes
+
+Run: TypeAlias = Callable[[Sequence[str]], list[float]]
+SHOWN = 8
+
+
+def by_onnxhub(folder: str) -> Run:
+    """One call with all texts."""
+    import onnxhub
+
+    model = onnxhub.load("feature-extraction", folder)
+    return lambda texts: _scores(model(list(texts)))
+
+
+def by_fastembed(folder: str, batch_size: str = "256") -> Run:
+    """The model of fastembed over the same file; 256 is its own default."""
+    from fastembed import TextEmbedding
+    from fastembed.common.model_description import ModelSource, PoolingType
+
+    TextEmbedding.add_custom_model(
+        "same-file", PoolingType.MEAN, normalization=True, sources=ModelSource(hf="same/file"), dim=384,
+        model_file="model.onnx",
+    )  # fmt: skip
+    model = TextEmbedding("same-file", specific_model_path=folder, cuda=False)
+    return lambda texts: _scores(list(model.embed(list(texts), batch_size=int(batch_size))))
+
+
+def by_sentence_transformers(folder: str) -> Run:
+    """sentence-transformers over the same file: batches of 32, sorted by length."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(folder, backend="onnx", device="cpu", model_kwargs={"file_name": "model.onnx"})
+    return lambda texts: _scores(model.encode(list(texts), show_progress_bar=False))
+
+
+def _scores(vectors: Sequence[Any]) -> list[float]:
+    return [float(value) for vector in vectors for value in vector[:SHOWN]]
+
+
+PROGRAMS = {kind.__name__: kind for kind in (by_onnxhub, by_fastembed, by_sentence_transformers)}
+
+
+def main(program: str, folder: str, *options: str) -> None:
+    """Load, and serve."""
+    serve_passes(PROGRAMS[program](folder, *options), real)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,56 @@
+"""A program that stays: it loads once, then answers each line of standard input, so that rounds do not load again."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+MARK = "answer: "
+"""What a line begins with that is meant for the one who asks: libraries print, too."""
+T = TypeVar("T")
+
+
+def serve(answer: Callable[[Any], Mapping[str, object]]) -> None:
+    """Answer questions, JSON values with a line each, until there are no more; the first answer says "ready"."""
+    _say({"ready": True})
+    for line in sys.stdin:
+        _say(answer(json.loads(line)))
+
+
+def serve_passes(run: Callable[[Sequence[str]], Sequence[float]], texts: Callable[[int], Sequence[str]]) -> None:
+    """Answer each number of texts with the seconds that they take, given all at once, and with their scores."""
+    made: dict[int, Sequence[str]] = {}
+
+    def answer(number: int) -> Mapping[str, object]:
+        if number not in made:
+            made[number] = texts(number)
+        took, scores = timed(lambda: run(made[number]))
+        return {"seconds": took, "scores": list(scores)}
+
+    serve(answer)
+
+
+def timed(step: Callable[[], T]) -> tuple[float, T]:
+    """Seconds, and what came of it; garbage of what was before is collected before."""
+    gc.collect()
+    start = perf_counter()
+    found = step()
+    return perf_counter() - start, found
+
+
+def seconds(step: Callable[[], object]) -> float:
+    """Seconds of a short step; collecting garbage before each would empty the processor's caches."""
+    start = perf_counter()
+    step()
+    return perf_counter() - start
+
+
+def _say(answer: Mapping[str, object]) -> None:
+    sys.stdout.write(f"{MARK}{json.dumps(answer)}\n")
+    sys.stdout.flush()
