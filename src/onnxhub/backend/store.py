@@ -7,9 +7,9 @@
     └── .locks/<key>.lock
 
 An entry is made in a folder that nobody else knows, and moved into place when it is finished. A lock between processes
-sees to it that one makes it while others wait; but nothing depends on the lock, which some file
-systems only pretend to have: whoever comes second finds the place taken, and uses what is there. A file that is not as
-the manifest says was damaged: the entry is dropped, and made anew.
+sees to it that one makes it while others wait; but nothing depends on the lock, which some file systems only pretend to
+have: whoever comes second finds the place taken, and uses what is there. A file that is not as the manifest says was
+damaged: the entry is dropped, and made anew.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Entry:
 
     folder: Path
     made_of: Mapping[str, object]
-    """What it was made from and with, for people to read and for ``cache`` to list."""
+    """What it was made from and with, for people to read."""
     files: Mapping[str, tuple[int, str]]
     """Path -> size in bytes, SHA-256."""
 
@@ -71,15 +71,6 @@ class Entry:
                 raise IntegrityError(str(path), "it is missing")
             if path.stat().st_size != size or sha256(path) != digest:
                 raise IntegrityError(str(path), "it is not as it was written")
-
-    def remove(self) -> None:
-        """Delete it; whoever has it open goes on with it."""
-        doomed = self.folder.with_name(_unfinished(self.folder.name))
-        try:
-            self.folder.rename(doomed)
-        except FileNotFoundError:
-            return  # another process was faster
-        shutil.rmtree(doomed, ignore_errors=True)
 
 
 def find(kind: str, key: str) -> Entry | None:
@@ -191,12 +182,16 @@ def _left_behind(path: Path) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
+        pass  # it is there, and another user's
     return False
 
 
 def _drop(folder: Path) -> None:
+    """Delete an entry; whoever has it open goes on with it."""
+    doomed = folder.with_name(_unfinished(folder.name))
     try:
-        Entry(folder, {}, {}).remove()
-    except OSError as error:
-        _log.debug("%s cannot be removed: %s", folder, error)
+        folder.rename(doomed)
+    except OSError as error:  # another process was faster, or the cache cannot be written
+        _log.debug("%s is not removed: %s", folder, error)
+        return
+    shutil.rmtree(doomed, ignore_errors=True)

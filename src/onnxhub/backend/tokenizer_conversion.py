@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhub.backend.packages import versions_of
 from onnxhub.backend.store import find, make
 from onnxhub.backend.tokenizer import load_tokenizer, usable_length
 from onnxhub.errors import MissingDependencyError, TaskMismatchError
@@ -55,7 +55,7 @@ def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> T
         def build(folder: Path) -> None:
             (folder / "tokenizer.json").write_text(text, encoding="utf-8")
 
-        made_of = {"model": repository.model_id, "by": versions_of("transformers", "tokenizers")}
+        made_of = {"model": repository.model_id, "transformers": version("transformers")}
         entry = make("tokenizers", key, made_of, build)
     return load_tokenizer(_Converted(repository, entry.folder / "tokenizer.json"), config)
 

@@ -1,0 +1,103 @@
+"""Digests of files: right, remembered, and taken anew once a file was touched."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onnxhub.backend import digests
+from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
+from onnxhub.backend.digests import REMEMBERED, matches, sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file whose digest is worth remembering, and a cache of its own."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    path = tmp_path / "large.bin"
+    path.write_bytes(random.Random(0).randbytes(REMEMBERED + 1))
+    return path
+
+
+def memo() -> Path:
+    """Where the one digest that was taken is remembered."""
+    (path,) = assets_dir("digests").glob("*.json")
+    return path
+
+
+def test_a_digest_is_that_of_hashlib(large: Path) -> None:
+    """SHA-256, and git's blob id for files that are not large."""
+    data = large.read_bytes()
+    assert sha256(large) == hashlib.sha256(data).hexdigest()
+    assert matches(large, hashlib.sha1(f"blob {len(data)}\0".encode() + data).hexdigest())
+    assert not matches(large, "0" * 40)
+
+
+def test_a_digest_is_looked_up_the_second_time(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes are read once; also under a new name, since a made file is moved into place."""
+    first = sha256(large)
+    monkeypatch.setattr(digests, "_taken", lambda *_: pytest.fail("read again"))
+    assert sha256(large) == first
+    os.link(large, large.with_name("other.bin"))
+    monkeypatch.undo()
+
+
+def test_every_flipped_bit_is_found_though_size_and_date_stay(large: Path) -> None:
+    """200 random bits of a remembered file."""
+    whole, times, chance = large.read_bytes(), large.stat(), random.Random(1)
+    first = sha256(large)
+    for _ in range(200):
+        place, bit = chance.randrange(len(whole)), chance.randrange(8)
+        with large.open("r+b") as file:
+            file.seek(place)
+            file.write(bytes([whole[place] ^ 1 << bit]))
+        os.utime(large, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert sha256(large) != first
+        with large.open("r+b") as file:
+            file.seek(place)
+            file.write(whole[place : place + 1])
+        assert sha256(large) == first
+
+
+def test_a_damaged_memory_is_not_believed(large: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Each of 200 flipped bits in what is remembered leads to a new look at the file, and the log says so."""
+    first, chance = sha256(large), random.Random(2)
+    path, whole = memo(), memo().read_bytes()
+    for _ in range(200):
+        data = bytearray(whole)
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        path.write_bytes(data)
+        caplog.clear()
+        assert sha256(large) == first
+        assert f"{path} is damaged" in caplog.text
+        assert read_sealed(path)["digest"] == first
+
+
+def test_a_memory_of_another_file_is_not_believed(large: Path) -> None:
+    """Only the very state of the file counts."""
+    first = sha256(large)
+    write_sealed(memo(), {**read_sealed(memo()), "state": [1, 2, 3, 4, 5], "digest": "0" * 64})
+    assert sha256(large) == first
+
+
+def test_nothing_is_remembered_under_a_clock_that_was_set_back(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change to come could get the same time."""
+    now = time.time()
+    monkeypatch.setattr(digests.time, "time", lambda: now - 3600)
+    assert sha256(large) == hashlib.sha256(large.read_bytes()).hexdigest()
+    assert not assets_dir("digests").exists()
+
+
+def test_a_cache_that_cannot_be_written_is_no_obstacle(large: Path) -> None:
+    """The digest is taken each time."""
+    assets_dir("digests").parent.mkdir(parents=True)
+    assets_dir("digests").write_text("in the way, even of root")
+    assert sha256(large) == sha256(large) == hashlib.sha256(large.read_bytes()).hexdigest()

@@ -1,0 +1,181 @@
+"""What is made here and kept: whole or not at all, made once, and found to be damaged where it is."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import filelock
+import pytest
+
+from onnxhub.backend import store
+from onnxhub.backend.assets import assets_dir
+from onnxhub.backend.store import find, make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DATA = random.Random(0).randbytes(1000)
+MAKER = """
+import sys, time
+from pathlib import Path
+from onnxhub.backend.store import make
+
+def build(folder):
+    (folder / "data").write_bytes(bytes(500))
+    Path(sys.argv[1]).open("a").write("x")
+    time.sleep(float(sys.argv[2]))
+    (folder / "more").write_bytes(bytes(500))
+
+entry = make("things", "key", {}, build)
+print(sorted(entry.files))
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of its own."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+
+
+def build(folder: Path) -> None:
+    """Write what the tests look for."""
+    (folder / "data").write_bytes(DATA)
+    (folder / "deep").mkdir()
+    (folder / "deep" / "more").write_bytes(DATA[::-1])
+
+
+def unfinished() -> list[str]:
+    """What somebody began and did not end."""
+    return [path.name for path in assets_dir("things").iterdir() if path.name.startswith(".") and path.name != ".locks"]
+
+
+def processes(count: int, log: Path, seconds: float) -> list[subprocess.Popen[str]]:
+    """Processes that make the same entry, each of which takes so long and leaves a sign."""
+    command = [sys.executable, "-c", MAKER, str(log), str(seconds)]
+    return [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+
+
+def test_an_entry_is_made_once_and_found_after() -> None:
+    """With all its files, and with nothing left beside it."""
+    assert find("things", "key") is None
+    made = make("things", "key", {"of": "this"}, build)
+    again = make("things", "key", {"of": "this"}, lambda _: pytest.fail("made twice"))
+    assert made == again == find("things", "key")
+    assert (again.folder / "deep" / "more").read_bytes() == DATA[::-1]
+    assert again.made_of == {"of": "this"}
+    assert unfinished() == []
+
+
+def test_what_fails_leaves_nothing() -> None:
+    """The error goes to the caller, and the next one makes it."""
+
+    def failing(folder: Path) -> None:
+        build(folder)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        make("things", "key", {}, failing)
+    assert find("things", "key") is None
+    assert unfinished() == []
+    assert make("things", "key", {}, build)
+
+
+@pytest.mark.parametrize("name", ["data", "deep/more", "manifest.json"])
+def test_every_flipped_bit_is_found(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """In each kind of file: the entry is dropped, the log names the file, and the next one makes it anew."""
+    chance = random.Random(3)
+    for _ in range(200):
+        path = make("things", "key", {"of": "this"}, build).folder / name
+        data = bytearray(path.read_bytes())
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        path.write_bytes(data)
+        caplog.clear()
+        assert find("things", "key") is None
+        assert str(path) in caplog.text
+        assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["data", "manifest.json"])
+def test_a_missing_file_is_found(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Half an entry is none."""
+    path = make("things", "key", {}, build).folder / name
+    path.unlink()
+    assert find("things", "key") is None
+    assert str(path) in caplog.text
+
+
+def test_processes_that_start_together_make_it_once(tmp_path: Path) -> None:
+    """One makes it, and seven wait for it."""
+    running = processes(8, tmp_path / "log", 0.3)
+    answers = [process.communicate(timeout=60)[0] for process in running]
+    assert answers == ["['data', 'more']\n"] * 8
+    assert (tmp_path / "log").read_text() == "x"
+    assert unfinished() == []
+
+
+def test_a_lock_that_holds_nobody_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes second finds the place taken, and uses what is there."""
+
+    class Open:
+        def __init__(self, *_: object) -> None: ...
+        def __enter__(self) -> None: ...
+        def __exit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(filelock, "FileLock", Open)
+    first: list[object] = []
+
+    def overtaken(folder: Path) -> None:
+        first.append(make("things", "key", {}, build))
+        build(folder)
+
+    assert make("things", "key", {}, overtaken) == first[0]
+    assert unfinished() == []
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.3])
+def test_a_process_that_is_killed_does_no_harm(tmp_path: Path, delay: float) -> None:
+    """The next one makes the entry, and clears away what the other had begun."""
+    (killed,) = processes(1, tmp_path / "log", 60)
+    end = time.monotonic() + 60
+    while not (tmp_path / "log").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(delay)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert find("things", "key") is None
+    assert len(unfinished()) == 1
+    assert (make("things", "key", {}, build).folder / "data").read_bytes() == DATA
+    assert unfinished() == []
+
+
+def test_what_others_are_making_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that lives, or another machine; but not what has been lying there for days, or this process's namesake."""
+    folder = assets_dir("things")
+    host, pid = store._HOST, os.getpid()
+    parent = f".key.{host}.{os.getppid()}.1234567812345678"
+    places = [parent, ".key.elsewhere.1.x", ".key.old.1.x", f".key.{host}.{pid}.1234567812345678"]
+    for name in places:
+        (folder / name).mkdir(parents=True)
+    os.utime(folder / ".key.old.1.x", (0, 0))
+    make("things", "key", {}, build)
+    assert sorted(unfinished()) == sorted([parent, ".key.elsewhere.1.x"])
+
+
+def test_a_cache_that_cannot_be_written_is_no_obstacle(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The entry is kept for the process alone, and the log says so."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("onnxhub.backend.store._lock", refused)
+    entry = make("things", "key", {}, build)
+    assert (entry.folder / "data").read_bytes() == DATA
+    assert "the cache cannot be written" in caplog.text
