@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
 from onnxhub.backend.tokenizer import usable_length
 from onnxhub.backend.variants import dtype_of
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from onnxhub.backend.hub import Repository
+    from onnxhub.backend.model import OnnxBackend
 
-__all__ = ["Inspection", "OnnxFile", "look_into"]
+__all__ = ["Inspection", "OnnxFile", "bytes_of", "look_into"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,16 @@ def look_into(repository: Repository, ort_class: str, *, dtype: str = "auto", gp
         files=files,
         choice=reason,
     )
+
+
+def bytes_of(backend: OnnxBackend) -> int:
+    """The size of the files that an open model was loaded from, all of their external data included."""
+    total = 0
+    for choice in backend.choices.values():
+        path = backend.repository.path(choice.file)
+        files = [path, *(path.parent / name for name in fetch_model(backend.repository, choice.file).external_data)]
+        total += sum(file.stat().st_size for file in files)
+    return total
 
 
 def _size(repository: Repository, name: str) -> int | None:

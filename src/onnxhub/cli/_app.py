@@ -20,6 +20,7 @@ from onnxhub.cli.bench import bench
 from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
+from onnxhub.cli.verify import verify
 from onnxhub.errors import OnnxHubError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def build() -> typer.Typer:
             _add(app, getattr(import_module(module), name), "Run a model")
     _add(app, inspect, "Look around")
     _add(app, bench, "Look around")
+    _add(app, verify, "Look around")
     _add(app, tasks, "Look around")
     _add(app, providers, "Look around")
     return app
