@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxhub.backend.exporting import with_onnx
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
 from onnxhub.backend.safetensors import read_safetensors
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from onnxhub._protocols import Features, GraphInput, Outputs, Tokenizer
     from onnxhub._registry import Task
+    from onnxhub.backend.exporting import Conversion
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.providers import Provider
     from onnxhub.backend.session import Session, SessionOptions
@@ -159,15 +161,19 @@ def open_model(
     providers: Sequence[Provider],
     dtype: str,
     file: str | None,
+    conversion: Conversion,
     options: SessionOptions,
 ) -> OnnxBackend:
-    """Choose the ONNX file of each part, fetch what they need, and build the sessions."""
+    """Choose the ONNX file of each part, or have it made, fetch what they need, and build the sessions."""
     config = repository.json("config.json")
     if config is None and not task.raw:
         problem = "it has no config.json, which holds its labels and says what it is"
         raise TaskMismatchError(repository.model_id, task.name, (problem,))
     kind = task.ort_class_of(config or {})
+    repository, maker = with_onnx(repository, kind, conversion)
     choices = choose_parts(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu)
+    if maker:
+        choices = {part: replace(choice, reason=maker) for part, choice in choices.items()}
     operators: set[str] = set()
     for choice in choices.values():
         operators |= fetch_model(repository, choice.file).operators
