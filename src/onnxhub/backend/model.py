@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhub.backend.exporting import with_onnx
 from onnxhub.backend.hub import fetch_model
-from onnxhub.backend.parts import choose_parts
+from onnxhub.backend.preparation import prepare
 from onnxhub.backend.safetensors import read_safetensors
 from onnxhub.backend.session import build_session
 from onnxhub.backend.tokenizer import load_tokenizer
@@ -170,10 +169,8 @@ def open_model(
         problem = "it has no config.json, which holds its labels and says what it is"
         raise TaskMismatchError(repository.model_id, task.name, (problem,))
     kind = task.ort_class_of(config or {})
-    repository, maker = with_onnx(repository, kind, conversion)
-    choices = choose_parts(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu)
-    if maker:
-        choices = {part: replace(choice, reason=maker) for part, choice in choices.items()}
+    ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
+    repository, choices = ready.repository, ready.choices
     operators: set[str] = set()
     for choice in choices.values():
         operators |= fetch_model(repository, choice.file).operators
