@@ -17,6 +17,7 @@ import onnxhub
 from onnxhub._registry import list_tasks, registered
 from onnxhub.cli._printing import ESCAPES
 from onnxhub.cli.bench import bench
+from onnxhub.cli.export import export
 from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
@@ -61,6 +62,7 @@ def build() -> typer.Typer:
             module, _, name = place.partition(":")
             _add(app, getattr(import_module(module), name), "Run a model")
     _add(app, inspect, "Look around")
+    _add(app, export, "Keep a model")
     _add(app, bench, "Look around")
     _add(app, verify, "Look around")
     _add(app, tasks, "Look around")

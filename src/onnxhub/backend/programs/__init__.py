@@ -5,6 +5,7 @@ They may import torch and transformers, and use much memory: all of that goes wh
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -16,10 +17,15 @@ __all__ = ["REFUSED", "begin", "refuse"]
 
 REFUSED: Final = 3
 """The exit status of a program whose last line is the whole reason."""
+_PR_SET_PDEATHSIG: Final = 1
+"""prctl(2): the signal that a process gets when its parent ends."""
 
 
 def begin() -> dict[str, Any]:
     """What the parent asks for. From now on this process ends when the parent does, however that comes about."""
+    if sys.platform == "linux":
+        # The kernel does it at once, whatever this process is about; elsewhere, a thread has to get its turn.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     asked: dict[str, Any] = json.loads(sys.stdin.readline())
     Thread(target=_end_with_parent, daemon=True).start()
     return asked
