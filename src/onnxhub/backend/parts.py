@@ -65,7 +65,7 @@ def _layouts(repository: Repository) -> list[Mapping[str, str]]:
     def has(base: str) -> bool:
         return any(is_of(name, base) for name in repository.files)
 
-    layouts = [_MERGED] if has("decoder_model_merged") else []
+    layouts: list[Mapping[str, str]] = [_MERGED] if has("decoder_model_merged") else []
     if has("decoder_with_past_model"):
         layouts.append(_SPLIT)
     elif has("decoder_model") or not layouts:

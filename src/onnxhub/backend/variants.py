@@ -33,7 +33,7 @@ from onnxhub.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Choice", "choose_file", "dtype_of", "is_of"]
+__all__ = ["Choice", "canonical", "choose_file", "dtype_of", "is_of", "sibling"]
 
 _FOLDERS: Final = (".", "onnx")
 # Suffix of the file's name -> dtype, where the two differ.
@@ -196,6 +196,18 @@ def _dtype(file: str, base: str) -> str | None:
 def dtype_of(file: str) -> str:
     """The dtype that the name of any ONNX file tells."""
     return _any_variant(file).dtype
+
+
+def canonical(dtype: str) -> str:
+    """The one spelling of a dtype that every repository may have."""
+    return _ALIASES.get(dtype.lower(), dtype.lower())
+
+
+def sibling(file: str, dtype: str) -> str:
+    """What transformers.js calls a variant of a full-precision file: ``model.onnx`` as q8 is ``model_quantized.onnx``."""
+    path = PurePosixPath(file)
+    base = re.sub(r"[._-](fp32|float32)$", "", path.stem)
+    return path.with_name(f"{base}_{'quantized' if dtype == 'q8' else dtype}.onnx").as_posix()
 
 
 def is_of(file: str, base: str) -> bool:
