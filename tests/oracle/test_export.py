@@ -80,7 +80,8 @@ def make(folder: Path, kind: str = "BertForSequenceClassification", **options: A
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = tiny.make_tokenizer()
     tiny.write_tokenizer(folder, tokenizer)
-    config = transformers.BertConfig(vocab_size=tokenizer.get_vocab_size(), **CONFIG, num_labels=3)
+    labels = 2 if kind == "BertForQuestionAnswering" else 3
+    config = transformers.BertConfig(vocab_size=tokenizer.get_vocab_size(), **CONFIG, num_labels=labels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         getattr(transformers, kind)(config).eval().save_pretrained(folder, **options)
@@ -504,7 +505,7 @@ def test_pickles_are_converted_where_they_are_allowed_and_run_nothing(
     torch.save({**original.state_dict(), "more": Payload()}, folder / "pytorch_model.bin")
     with pytest.raises(UnsafeModelError, match="allow_pickle=True"):
         onnxhub.load("text-classification", folder)
-    with pytest.raises(ExportError, match=r"Weights.only|weights_only"):
+    with pytest.raises(ExportError, match=r"its weights cannot be read: UnpicklingError: .*posix\.system"):
         onnxhub.load("text-classification", folder, allow_pickle=True)
     assert not (tmp_path / "canary").exists()
     torch.save(original.state_dict(), folder / "pytorch_model.bin")
