@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
+from onnxhub.backend.quantizing import TOOLS, lacking
 from onnxhub.backend.tokenizer import usable_length
 from onnxhub.backend.variants import dtype_of
-from onnxhub.errors import OnnxHubError
+from onnxhub.errors import OnnxHubError, VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,9 +56,7 @@ def look_into(repository: Repository, ort_class: str, *, dtype: str = "auto", gp
     """Look at a repository without fetching weights."""
     config = repository.json("config.json") or {}
     try:
-        choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
-        chosen = {choice.file for choice in choices.values()}
-        reason = next(iter(choices.values())).reason
+        chosen, reason = _chosen(repository, ort_class, dtype, gpu=gpu)
     except OnnxHubError as error:
         chosen, reason = set(), str(error)
     files = tuple(
@@ -76,6 +75,16 @@ def look_into(repository: Repository, ort_class: str, *, dtype: str = "auto", gp
         files=files,
         choice=reason,
     )
+
+
+def _chosen(repository: Repository, ort_class: str, dtype: str, *, gpu: bool) -> tuple[set[str], str]:
+    """The files that ``load`` would take, and why; none where it would make them."""
+    try:
+        choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
+    except VariantNotFoundError as missing:
+        made = lacking(repository, ort_class, dtype, missing)
+        return set(), f"{', '.join(made)} would be made of {', '.join(made.values())} (by the package {TOOLS})"
+    return {choice.file for choice in choices.values()}, next(iter(choices.values())).reason
 
 
 def bytes_of(backend: OnnxBackend) -> int:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from onnxhub.backend.store import Entry
     from onnxhub.backend.variants import Choice
 
-__all__ = ["with_variant"]
+__all__ = ["TOOLS", "lacking", "with_variant"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -62,25 +62,33 @@ def with_variant(
         VariantNotFoundError: it is not one that is made, or there is no full-precision file, or nothing to make it with.
         ExportError: the tools failed, or find nothing to do.
     """
-    wanted = canonical(dtype)
-    if wanted not in MADE:
-        raise missing
     made: dict[str, Path] = {}
     makers: dict[str, str] = {}
-    for source in _sources(repository, ort_class, missing).values():
-        target = sibling(source.file, wanted)
-        if repository.has(target):
-            continue
+    for target, source in lacking(repository, ort_class, dtype, missing).items():
         if not allowed:
-            raise replace(missing, hint=f"export=False forbids to make it of {source.file}")
-        entry = _entry(repository, source.file, wanted, target)
+            raise replace(missing, hint=f"export=False forbids to make it of {source}")
+        entry = _entry(repository, source, canonical(dtype), target)
         if entry is None:
-            hint = f"pip install {TOOLS} (or 'onnxhub[optimum]') lets the first load make it of {source.file}"
+            hint = f"pip install {TOOLS} (or 'onnxhub[optimum]') lets the first load make it of {source}"
             raise replace(missing, hint=hint)
         folder = PurePosixPath(target).parent
         made |= {(folder / name).as_posix(): entry.folder / name for name in entry.files}
-        makers[target] = f"made of {source.file} by onnxruntime {_maker(entry)}"
+        makers[target] = f"made of {source} by onnxruntime {_maker(entry)}"
     return repository.with_made(made), makers
+
+
+def lacking(repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError) -> dict[str, str]:
+    """The files that the repository lacks in a dtype, and what each of them is made of.
+
+    Raises:
+        VariantNotFoundError: ``missing``, where it is no dtype that is made, or there is nothing to make it of.
+    """
+    wanted = canonical(dtype)
+    if wanted not in MADE:
+        raise missing
+    sources = [choice.file for choice in _sources(repository, ort_class, missing).values()]
+    targets = {sibling(source, wanted): source for source in sources}
+    return {target: source for target, source in targets.items() if not repository.has(target)}
 
 
 def _sources(repository: Repository, ort_class: str, missing: VariantNotFoundError) -> Mapping[str, Choice]:
