@@ -56,6 +56,8 @@ def _halved(source: Path, output: Path, *, large: bool) -> None:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     model = _folded(source)
+    if sum(1 for _ in _graphs(model.graph)) > 1:
+        refuse("it has branches, as a merged decoder has, which ONNX Runtime's converter to fp16 does not follow")
     before = _count(model)
     made = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=model.ByteSize() > MOST)
     if _count(made) == before:
