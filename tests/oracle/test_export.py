@@ -544,7 +544,7 @@ def test_an_exported_folder_is_taken_by_load_and_by_optimum(home: Path, classifi
 
 def test_a_variant_is_made_of_what_was_converted(home: Path, classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """PyTorch's weights to ONNX, ONNX to int8: the reason tells both, and neither is done twice."""
-    monkeypatch.setenv("HF_HOME", str(home))
+    monkeypatch.setenv("HF_HOME", str(home / "huggingface"))
     plain = onnxhub.load("text-classification", classifier)
     model = onnxhub.load("text-classification", classifier, dtype="int8")
     assert (model.info.dtype, model.info.file) == ("int8", "model_int8.onnx")
