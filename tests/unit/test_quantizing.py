@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
+import json
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,7 @@ from onnx import TensorProto, helper
 
 import onnxhub
 from onnxhub._agreement import compare
+from onnxhub.backend import quantizing
 from onnxhub.backend.assets import assets_dir
 from onnxhub.backend.child import LIMIT
 from onnxhub.backend.exporting import Conversion
@@ -133,6 +137,23 @@ def test_weights_in_other_files_are_found(dtype: str, external_data: str, tmp_pa
     np.testing.assert_array_equal(onnxhub.load(TASK, parts, dtype=dtype).outputs("a good one")["logits"], expected)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "fp16"])
+def test_weights_of_a_large_model_get_a_file_of_their_own(
+    dtype: str, folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A protobuf could not hold them; the answers are the same, and both files are checked."""
+    expected = onnxhub.load(TASK, folder, dtype=dtype).outputs("a good one")["logits"]
+    shutil.rmtree(cache)
+    monkeypatch.setattr(quantizing, "LARGE", 1000)
+    found = onnxhub.load(TASK, folder, dtype=dtype)
+    np.testing.assert_array_equal(found.outputs("a good one")["logits"], expected)
+    (entry,) = entries(cache)
+    file, data, manifest = sorted(entry.iterdir(), key=lambda path: (path.suffix == ".json", path.name))
+    assert (file.name, data.name.startswith(file.name)) == (FILES[dtype], True)
+    assert file.stat().st_size < data.stat().st_size
+    assert {file.name, data.name} <= {*json.loads(manifest.read_text().partition("\n")[2])["files"]}
+
+
 def test_a_source_whose_weights_are_missing_names_the_file(tmp_path: Path) -> None:
     """As a load of it does."""
     folder = tiny.make_model(tmp_path / "model", external_data="single")
@@ -206,6 +227,34 @@ def test_a_file_that_is_damaged_is_told(folder: Path) -> None:
     data = (folder / "model.onnx").read_bytes()
     (folder / "model.onnx").write_bytes(data[: len(data) // 2])
     assert "model.onnx" in refused(folder, dtype="int8")
+
+
+def test_a_full_disk_is_told_before_the_work(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Python says it; and nothing is left behind."""
+    full = shutil.disk_usage(folder)._replace(free=10_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(OSError, match=r"No space left on device \(\d MB are needed\)") as raised:
+        onnxhub.load(TASK, folder, dtype="int8")
+    assert not isinstance(raised.value, OnnxHubError)
+    assert raised.value.errno == errno.ENOSPC
+    assert [path.name for path in cache.iterdir()] == [".locks"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are Unix's")
+@pytest.mark.parametrize("dtype", ["int8", "fp16"])
+def test_what_cannot_be_written_is_told(dtype: str, folder: Path, cache: Path) -> None:
+    """A quota that nobody can ask for: the tools fail, and their words are passed on."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(ExportError, match=r"could not be converted to .*cannot write it anew.*Failed to write"):
+            onnxhub.load(TASK, folder, dtype=dtype)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in cache.iterdir()] == [".locks"]
+    assert onnxhub.load(TASK, folder, dtype=dtype).info.dtype == dtype
 
 
 def test_the_time_limit_is_kept(folder: Path, nothing_is_made: Callable[[], None]) -> None:

@@ -7,9 +7,12 @@ needs none of these packages.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
+import os
+import shutil
 import time
 from dataclasses import replace
 from importlib import metadata
@@ -42,6 +45,8 @@ MADE: Final = frozenset({"int8", "uint8", "q8", "fp16"})
 """What is made; four bits and fewer lose too much to be made unseen."""
 LARGE: Final = 2**30
 """Bytes from which on the weights go into a file of their own; a protobuf holds less than 2 GiB."""
+ROOM: Final = 3
+"""Times the size of the source: the tools write it twice, and then the variant."""
 TOOLS: Final = "onnx"
 """The package that ONNX Runtime's tools need."""
 
@@ -119,6 +124,7 @@ def _made(repository: Repository, file: str, dtype: str, target: str, versions: 
         # Inside the entry's own unfinished folder, so that whoever clears that away clears this away.
         with TemporaryDirectory(prefix=".quantize-", dir=folder) as work:
             size = sum(repository.path(one).stat().st_size for one in _files(repository, file))
+            _require_room(folder, ROOM * size)
             source, output = repository.path(file), Path(work, name)
             asked = {"source": str(source), "output": str(output), "dtype": dtype, "large": size > LARGE}
             what = f"making {dtype} of {repository.model_id}"
@@ -133,6 +139,14 @@ def _made(repository: Repository, file: str, dtype: str, target: str, versions: 
         _log.info("%s: %s was made in %.1f s", repository.model_id, target, time.monotonic() - started)
 
     return make(KIND, key, made_of, build)
+
+
+def _require_room(folder: Path, size: int) -> None:
+    """Fail before the work and not in the midst of it."""
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(
+            errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({size / 1e6:,.0f} MB are needed)", str(folder.parent)
+        )
 
 
 def _files(repository: Repository, file: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from onnxhub.backend.programs import begin, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 UNSIGNED: Final = frozenset({"Conv", "GroupQueryAttention", "MultiHeadAttention"})
 """Operators for which transformers.js takes unsigned weights in its q8 files."""
@@ -80,10 +80,8 @@ def _folded(source: Path) -> Any:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(path)
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", f"{path.name}_data")
-        onnxruntime.InferenceSession(
-            str(source), options, providers=["CPUExecutionProvider"],
-            disabled_optimizers=["MatMulAddFusion"],  # it makes Gemm, which is not quantised
-        )  # fmt: skip
+        # No Gemm is made, which would not be quantised.
+        _opened(source, options, "ONNX Runtime cannot load it, or cannot write it anew", ["MatMulAddFusion"])
         return onnx.load(path)
 
 
@@ -123,10 +121,16 @@ def _check(output: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    _opened(output, options, "what ONNX Runtime's tools make of it cannot be loaded")
+
+
+def _opened(path: Path, options: Any, failed: str, without: Sequence[str] = ()) -> None:
+    import onnxruntime
+
     try:
-        onnxruntime.InferenceSession(str(output), options, providers=["CPUExecutionProvider"])
+        onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"], disabled_optimizers=[*without])
     except Exception as error:  # noqa: BLE001  # its exceptions have no base class
-        refuse(f"what ONNX Runtime's tools make of it cannot be loaded: {error}")
+        refuse(f"{failed}: {error}")
 
 
 if __name__ == "__main__":
