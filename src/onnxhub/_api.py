@@ -48,6 +48,8 @@ class LoadOptions(TypedDict, total=False):
     cache_dir: str | os.PathLike[str] | None
     local_files_only: bool
     refresh: bool
+    export: bool | Literal["auto"]
+    allow_pickle: bool
 
 
 @overload
@@ -138,6 +140,8 @@ def load(
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
     refresh: bool = False,
+    export: bool | Literal["auto"] = "auto",
+    allow_pickle: bool = False,
 ) -> object:
     """Load an ONNX model of the Hugging Face Hub, or of a local folder, for a task.
 
@@ -166,6 +170,9 @@ def load(
         cache_dir: The Hub cache; None: huggingface_hub's own.
         local_files_only: Never use the network.
         refresh: Ask the Hub for the newest commit of the revision.
+        export: ``"auto"`` has optimum convert a model that has no ONNX file, in a child process, and keeps what was made
+            for the next load; True converts it anew, even if it has one; False never does.
+        allow_pickle: Let weights be converted that are pickles (``.bin``), which can run code.
 
     Returns:
         The task's Model: call it with an input, or with a list of them.
@@ -176,6 +183,7 @@ def load(
         ModelNotFoundError, NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: no such model or file.
         GatedModelError, OfflineError: the Hub does not give it.
         IntegrityError, UnsafeModelError: a file is damaged, or not safe to load.
+        ExportError, MissingDependencyError: it has no ONNX file, and cannot be converted, or not by what is installed.
         ProviderUnavailableError: the provider cannot run here.
         TaskMismatchError: the model is not one for this task.
 
@@ -198,5 +206,7 @@ def load(
         session_options=session_options,
         cache_dir=cache_dir,
         local_files_only=local_files_only,
+        export=export,
+        allow_pickle=allow_pickle,
     )
-    return recipe.load(token=token, refresh=refresh)
+    return recipe.load(token=token, refresh=refresh, anew=export is True)

@@ -158,8 +158,8 @@ def test_ort_files_are_refused_and_never_chosen() -> None:
 
 
 def test_no_onnx_file() -> None:
-    """The error lists what is there, and names the command that converts."""
-    with pytest.raises(errors.NoOnnxFileError, match="optimum-cli export onnx --model org/name") as raised:
+    """The error lists what is there, and says how it is converted."""
+    with pytest.raises(errors.NoOnnxFileError, match="export='auto' converts") as raised:
         chosen("pytorch_model.bin", "config.json")
     assert raised.value.files == ("config.json", "pytorch_model.bin")
 

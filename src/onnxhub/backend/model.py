@@ -12,7 +12,7 @@ import numpy as np
 
 from onnxhub.backend.compiled import Graph, build_compiled
 from onnxhub.backend.hub import fetch_model
-from onnxhub.backend.parts import choose_parts
+from onnxhub.backend.preparation import prepare
 from onnxhub.backend.safetensors import read_safetensors
 from onnxhub.backend.tokenizer import load_tokenizer
 from onnxhub.errors import TaskMismatchError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from onnxhub._protocols import Features, GraphInput, Outputs, Tokenizer
     from onnxhub._registry import Task
+    from onnxhub.backend.exporting import Conversion
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.providers import Provider
     from onnxhub.backend.safety import GraphFacts
@@ -167,15 +168,17 @@ def open_model(
     dtype: str,
     file: str | None,
     compiled: bool | str,
+    conversion: Conversion,
     options: SessionOptions,
 ) -> OnnxBackend:
-    """Choose the ONNX file of each part, fetch what they need, and build the sessions."""
+    """Choose the ONNX file of each part, or have it made, fetch what they need, and build the sessions."""
     config = repository.json("config.json")
     if config is None and not task.raw:
         problem = "it has no config.json, which holds its labels and says what it is"
         raise TaskMismatchError(repository.model_id, task.name, (problem,))
     kind = task.ort_class_of(config or {})
-    choices = choose_parts(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu)
+    ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
+    repository, choices = ready.repository, ready.choices
     facts = {part: fetch_model(repository, choice.file) for part, choice in choices.items()}
     parts: dict[str, Session] = {}
     with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go

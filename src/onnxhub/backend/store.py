@@ -37,7 +37,7 @@ from onnxhub.errors import IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Entry", "discard", "find", "make", "make_unless_busy"]
+__all__ = ["Entry", "discard", "find", "make", "make_unless_busy", "newest"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -88,18 +88,32 @@ def find(kind: str, key: str) -> Entry | None:
     return entry
 
 
-def make(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Path], None]) -> Entry:
+def newest(kind: str, prefix: str) -> Entry | None:
+    """Of the entries whose keys begin so, the one that was made last."""
+    try:
+        folders = [folder for folder in assets_dir(kind).iterdir() if folder.name.startswith(prefix)]
+        folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+    except FileNotFoundError:  # there are none, or one was dropped just now
+        return None
+    return next((entry for folder in folders if (entry := find(kind, folder.name))), None)
+
+
+def make(
+    kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Path], None], *, anew: bool = False
+) -> Entry:
     """The entry: found, awaited from whoever is making it, or made by ``build``, which gets an empty folder to write into.
 
-    What ``build`` raises goes to the caller, and nothing is left behind. Where the cache cannot be written, the entry is
-    kept in a temporary folder for the life of this process.
+    ``anew`` makes it even if it is there, and then puts it in that one's place. ``made_of`` is written when it is
+    finished, so ``build`` may still add to it. What ``build`` raises goes to the caller, and nothing is left behind. Where
+    the cache cannot be written, the entry is kept in a temporary folder for the life of this process.
 
     Raises:
         OSError: the disk is full.
     """
     try:
         with _lock(kind, key):
-            return find(kind, key) or _made(assets_dir(kind) / key, made_of, build)
+            entry = None if anew else find(kind, key)
+            return entry or _made(assets_dir(kind) / key, made_of, build, anew=anew)
     except OSError as error:
         if not _is_read_only(error):
             raise
@@ -120,7 +134,7 @@ def make_unless_busy(kind: str, key: str, made_of: Mapping[str, object], build: 
 
     try:
         with _lock(kind, key, wait=False):
-            return find(kind, key) or _made(assets_dir(kind) / key, made_of, build)
+            return find(kind, key) or _made(assets_dir(kind) / key, made_of, build, anew=False)
     except Timeout:
         return None
     except OSError as error:
@@ -162,13 +176,15 @@ def _read(folder: Path) -> Entry:
         raise IntegrityError(str(path), "it is not as it was written") from error
 
 
-def _made(place: Path, made_of: Mapping[str, object], build: Callable[[Path], None]) -> Entry:
+def _made(place: Path, made_of: Mapping[str, object], build: Callable[[Path], None], *, anew: bool) -> Entry:
     _sweep(place.parent)
     unfinished = place.with_name(_unfinished(place.name))
     unfinished.mkdir()
     try:
         build(unfinished)
         entry = _sealed(unfinished, made_of)
+        if anew:
+            _drop(place)
         try:
             unfinished.rename(place)
         except OSError:

@@ -102,7 +102,7 @@ def choose_file(
     if file is not None:
         return _named(model_id, onnx_files, file)
     if not onnx_files:
-        hint = f"`optimum-cli export onnx --model {model_id} --task TASK FOLDER` makes one (pip install 'onnxhub[optimum]')"
+        hint = "export='auto' converts PyTorch's weights (pip install 'onnxhub[optimum]')"
         raise NoOnnxFileError(model_id, files, hint)
     variants = _variants(model_id, onnx_files, base)
     if dtype == "auto":
