@@ -15,7 +15,7 @@ import pytest
 
 from onnxhub.backend import store
 from onnxhub.backend.assets import assets_dir
-from onnxhub.backend.store import find, make, make_unless_busy
+from onnxhub.backend.store import find, make, make_unless_busy, newest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +70,41 @@ def test_an_entry_is_made_once_and_found_after() -> None:
     assert (again.folder / "deep" / "more").read_bytes() == DATA[::-1]
     assert again.made_of == {"of": "this"}
     assert unfinished() == []
+
+
+def test_anew_takes_the_place_of_what_is_there() -> None:
+    """Once it is finished: what fails leaves the old one, and ``build`` may say more of what it was made of."""
+    make("things", "key", {"of": "this"}, build)
+
+    def failing(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        make("things", "key", {}, failing, anew=True)
+    assert find("things", "key").made_of == {"of": "this"}
+    made_of: dict[str, object] = {"of": "that"}
+
+    def other(folder: Path) -> None:
+        (folder / "other").write_bytes(DATA)
+        made_of["more"] = 1
+
+    made = make("things", "key", made_of, other, anew=True)
+    assert find("things", "key") == made
+    assert list(made.files) == ["other"]
+    assert made.made_of == {"of": "that", "more": 1}
+    assert unfinished() == []
+
+
+def test_the_newest_of_those_whose_keys_begin_alike() -> None:
+    """By when they were made; a damaged one is passed over, and others do not count."""
+    assert newest("things", "a-") is None
+    for age, key in enumerate(("b-1", "a-3", "a-1", "a-2")):
+        folder = make("things", key, {"key": key}, build).folder
+        os.utime(folder, (10**9 - age, 10**9 - age))
+    assert newest("things", "a-").made_of == {"key": "a-3"}
+    (assets_dir("things") / "a-3" / "data").write_bytes(b"damaged")
+    assert newest("things", "a-").made_of == {"key": "a-1"}
+    assert newest("things", "c-") is None
 
 
 def test_what_fails_leaves_nothing() -> None:

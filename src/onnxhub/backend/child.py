@@ -1,8 +1,7 @@
 """A program of ``backend/programs`` in a process of its own: what it imports and allocates goes when it ends.
 
 The child never outlives its parent. It is killed, with all that it started, when the parent stops waiting for it, be it
-for Ctrl-C, an exception or the time limit; and it watches its standard input, which the system closes when the parent is
-gone without a word.
+for Ctrl-C, an exception or the time limit; and it ends by itself when the parent is gone without a word (see ``begin``).
 """
 
 from __future__ import annotations

@@ -68,13 +68,12 @@ def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
 
     files = convertible(repository, allow_pickle=asked.allow_pickle)
     source = _digest([ort_class, *_identity(repository, files)])[:32]
-    versions = _versions()
-    if versions is None:
+    versions = {package: version for package in PACKAGES if (version := _version(package))}
+    missing = next((package for package in PACKAGES if package not in versions), None)
+    if missing is not None:
         entry = None if asked.anew else newest(KIND, f"{source}-")
         if entry is None:
-            raise MissingDependencyError(
-                "optimum", f"{repository.model_id}, which has no ONNX file,", _install(repository)
-            )
+            raise MissingDependencyError(missing, f"to convert {repository.model_id} to ONNX", _install(repository))
         return entry
     key = f"{source}-{_digest(versions)[:16]}"
     entry = None if asked.anew else find(KIND, key)
@@ -123,12 +122,12 @@ def _identity(repository: Repository, files: tuple[str, ...]) -> list[str]:
     return [f"{name}:{sha256(repository.path(name))}" for name in files]
 
 
-def _versions() -> dict[str, str] | None:
-    """Of the packages that convert; None if one of them is missing."""
+def _version(package: str) -> str | None:
+    """Of an installed package, without importing it."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return {package: version(package) for package in PACKAGES}
+        return version(package)
     except PackageNotFoundError:
         return None
 

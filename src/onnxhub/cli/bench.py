@@ -80,7 +80,7 @@ def bench(
     repository = open_repository(model, revision=revision)
     name = _task(repository, task)
     usual = _look(repository, name)
-    dtypes = dtype or list(dict.fromkeys(one.dtype for one in usual.files))
+    dtypes = dtype or list(dict.fromkeys(one.dtype for one in usual.files)) or ["auto"]
     asked = settings(dtypes, threads or _threads())
     load = partial(onnxhub.load, name, model, provider, revision=revision)
     with ExitStack() as opened, _progress(seconds) as (loading, measuring):

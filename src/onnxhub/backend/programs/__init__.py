@@ -24,7 +24,7 @@ _PR_SET_PDEATHSIG: Final = 1
 def begin() -> dict[str, Any]:
     """What the parent asks for. From now on this process ends when the parent does, however that comes about."""
     if sys.platform == "linux":
-        # The kernel does it at once, whatever this process is about; elsewhere, a thread has to get its turn.
+        # The kernel does it at once, whatever this process is about. Elsewhere a thread sees to it, when it gets its turn.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     asked: dict[str, Any] = json.loads(sys.stdin.readline())
     Thread(target=_end_with_parent, daemon=True).start()

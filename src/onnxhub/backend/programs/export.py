@@ -105,7 +105,10 @@ def _load_with_care(*, pickle: bool) -> set[str]:
 
     def from_pretrained(cls: type[Any], *arguments: Any, **options: Any) -> Any:
         options |= {"attn_implementation": "eager", "use_safetensors": not pickle, "output_loading_info": True}
-        model, info = original(cls, *arguments, **options)
+        try:
+            model, info = original(cls, *arguments, **options)
+        except OSError as error:  # which optimum takes for TensorFlow's weights
+            refuse(f"its weights cannot be read: {_first(error)}")
         state = model.state_dict()
         for name in info["missing_keys"]:
             if name in state and state[name].is_floating_point():
@@ -115,6 +118,13 @@ def _load_with_care(*, pickle: bool) -> set[str]:
 
     PreTrainedModel.from_pretrained = classmethod(from_pretrained)  # type: ignore[method-assign]
     return missing
+
+
+def _first(error: BaseException) -> str:
+    """What went wrong before everything else did, in one sentence."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {str(error).partition('. ')[0]}"
 
 
 def _drop_what_was_merged(output: Path) -> None:
