@@ -45,7 +45,8 @@ def span_scores(
     np.copyto(last[:, :width], ends, where=inside)
     # For each length the ends, moved to the left by one more; a view.
     moved = sliding_window_view(last, width, axis=1).swapaxes(0, 1)
-    return np.add(first, moved, order="C")
+    scores: NDArray[np.float32] = np.add(first, moved, order="C")
+    return scores
 
 
 def best_first(scores: NDArray[np.float32], most: int) -> Iterator[int]:
@@ -110,7 +111,7 @@ class WordSpans:
         self._text = text
         self._offsets = offsets
         self._tokens = np.flatnonzero(own)
-        self._words = np.arange(len(self._tokens)) if words is None else words[self._tokens]
+        self._words = (np.arange(len(own), dtype=np.int32) if words is None else words)[self._tokens]
         # Where the tokenizer's words begin, and the end of the last.
         self._edges = np.concatenate([[0], np.flatnonzero(np.diff(self._words)) + 1, [len(self._words)]])
         self._found: dict[int, NDArray[np.int32]] = {}
