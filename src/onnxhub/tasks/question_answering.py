@@ -342,8 +342,8 @@ def _over_document(
 ) -> NDArray[np.float32]:
     """One logit for each position of the tokenisation, from those of the windows; shape ``(n,)``."""
     if len(logits) == 1:
-        (document,) = logits
-        return document
+        alone: NDArray[np.float32] = logits[0]
+        return alone
     document = np.full(len(item.offsets), -np.inf, np.float32)
     np.maximum.at(document, positions[positions >= 0], logits[positions >= 0])
     if item.null is not None:
