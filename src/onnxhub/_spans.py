@@ -80,13 +80,17 @@ def split_at_spaces(text: str, offsets: NDArray[np.int32], words: NDArray[np.int
         words: The tokenizer's word index of each; shape ``(n,)``.
     """
     more = np.zeros(len(words), np.int32)
-    starts = offsets[:, 0].copy()
-    for index in np.flatnonzero(np.diff(words) == 0) + 1:
-        start, end = offsets[index - 1, 1], offsets[index, 0]
+    seen, filled, before = 0, False, -1
+    for index in (np.flatnonzero(np.diff(words) == 0) + 1).tolist():
+        if index - 1 != before:  # another word of the tokenizer's
+            seen, filled = int(offsets[index - 1, 0]), False
+        start, end = offsets[index - 1, 1].item(), offsets[index, 0].item()
+        # Each character is looked at once: a text can have a long run of white space, a token each.
+        filled = filled or bool(text[seen:start].strip())
+        seen, before = start, index
         # From the last character of the token before to the first of this one.
-        spaced = any(map(str.isspace, text[max(start - 1, 0) : end + 1]))
-        more[index] = spaced and bool(text[starts[index - 1] : start].strip())
-        starts[index] = starts[index] if more[index] else starts[index - 1]
+        if filled and any(map(str.isspace, text[max(start - 1, 0) : end + 1])):
+            more[index], seen, filled = True, end, False
     return words + np.cumsum(more, dtype=np.int32)
 
 
