@@ -14,6 +14,7 @@ from onnxhub._model import Model, ModelInfo
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, get_task, list_tasks
 from onnxhub._text import positive
+from onnxhub.backend.compiled import checked_compiled
 from onnxhub.backend.exporting import Conversion
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.model import open_model
@@ -66,6 +67,7 @@ class Recipe:
     dtype: str
     file: str | None
     revision: str | None
+    compiled: bool | str
     threads: int | None
     provider_options: Mapping[str, str | int | bool] | None
     session_options: Mapping[str, str | int | bool] | None
@@ -107,6 +109,7 @@ class Recipe:
         source = Source(
             task_reason=reason, revision=commit, reason=first.reason, dtype=first.dtype,
             file=", ".join(choice.file for choice in backend.choices.values()), provider=backend.session.provider,
+            compiled=backend.compiled,
         )  # fmt: skip
         again = self.task if isinstance(self.task, Task) else task.name
         recipe = replace(self, task=again, model_id=absolute(self.model_id), revision=commit)
@@ -125,7 +128,7 @@ class Recipe:
         inferred = infer(repository) if task is None else Inferred(task.name, "it was asked for")
         backend = open_model(
             repository, task or get_task(inferred.task if inferred else "custom"),
-            providers=providers, dtype=self.dtype, file=self.file,
+            providers=providers, dtype=self.dtype, file=self.file, compiled=checked_compiled(self.compiled),
             conversion=Conversion(export=self.export, anew=anew, allow_pickle=self.allow_pickle),
             options=SessionOptions(self.threads, self.session_options),
         )  # fmt: skip
@@ -146,6 +149,7 @@ class Recipe:
             if not isinstance(value, kinds):
                 raise InvalidOptionError(name, value, expected)
         positive("threads", self.threads, optional=True)
+        checked_compiled(self.compiled)
         if self.export != "auto" and not isinstance(self.export, bool):
             raise InvalidOptionError("export", self.export, "'auto', True or False")
 
@@ -195,6 +199,7 @@ class Source:
     reason: str
     dtype: str
     provider: str
+    compiled: bool
 
 
 def build_model(
@@ -220,6 +225,7 @@ def build_model(
         reason=source.reason,
         dtype=source.dtype,
         provider=source.provider,
+        compiled=source.compiled,
         labels=labels,
         max_length=getattr(getattr(encoder, "tokenizer", None), "max_length", None),
     )

@@ -55,9 +55,10 @@ class SessionOptions:
 class Session:
     """An open ONNX Runtime session; any number of threads may run it."""
 
-    def __init__(self, session: InferenceSession) -> None:
-        """Take a built session over."""
+    def __init__(self, session: InferenceSession, path: Path) -> None:
+        """Take over a session that was built from the file at ``path``."""
         self._session: InferenceSession | None = session
+        self.path = path
         self.provider = short_name(session.get_providers()[0])
         self.input_types = {entry.name: NUMPY_TYPES.get(entry.type) for entry in session.get_inputs()}
         self.input_names = tuple(self.input_types)
@@ -137,7 +138,7 @@ def build_session(path: Path, providers: Sequence[Provider], options: SessionOpt
         session = _build(path, provider, options)
         active = session.get_providers()[0]
         if active == provider.full_name:
-            return Session(session)
+            return Session(session, path)
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
         if index == len(providers) - 1:
             require(provider, session.get_providers(), reason)

@@ -37,7 +37,7 @@ from onnxhub.errors import IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Entry", "find", "make", "newest"]
+__all__ = ["Entry", "discard", "find", "make", "make_unless_busy", "newest"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -115,7 +115,7 @@ def make(
             entry = None if anew else find(kind, key)
             return entry or _made(assets_dir(kind) / key, made_of, build, anew=anew)
     except OSError as error:
-        if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
+        if not _is_read_only(error):
             raise
         _log.warning("the cache cannot be written (%s): what is made now is kept for this process alone", error)
     folder = Path(tempfile.mkdtemp(prefix=f"onnxhub-{key[:8]}-"))
@@ -124,13 +124,41 @@ def make(
     return _sealed(folder, made_of)
 
 
+def make_unless_busy(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Path], None]) -> Entry | None:
+    """The entry as ``make`` gives it; None, without waiting, while another process makes it or the cache is read-only.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    from filelock import Timeout
+
+    try:
+        with _lock(kind, key, wait=False):
+            return find(kind, key) or _made(assets_dir(kind) / key, made_of, build, anew=False)
+    except Timeout:
+        return None
+    except OSError as error:
+        if not _is_read_only(error):
+            raise
+        return None
+
+
+def discard(kind: str, key: str) -> None:
+    """Delete an entry, if it is there; whoever has it open goes on with it."""
+    _drop(assets_dir(kind) / key)
+
+
+def _is_read_only(error: OSError) -> bool:
+    return isinstance(error, PermissionError) or error.errno == errno.EROFS
+
+
 @contextmanager
-def _lock(kind: str, key: str) -> Iterator[None]:
+def _lock(kind: str, key: str, *, wait: bool = True) -> Iterator[None]:
     from filelock import FileLock  # which takes longer to import than a found entry takes to check
 
     folder = assets_dir(kind) / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{key}.lock"):
+    with FileLock(folder / f"{key}.lock", timeout=-1 if wait else 0):
         yield
 
 
@@ -203,7 +231,6 @@ def _left_behind(path: Path) -> bool:
 
 
 def _drop(folder: Path) -> None:
-    """Delete an entry; whoever has it open goes on with it."""
     doomed = folder.with_name(_unfinished(folder.name))
     try:
         folder.rename(doomed)

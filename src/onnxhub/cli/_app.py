@@ -17,6 +17,7 @@ import onnxhub
 from onnxhub._registry import list_tasks, registered
 from onnxhub.cli._printing import ESCAPES
 from onnxhub.cli.bench import bench
+from onnxhub.cli.compile import compile  # noqa: A004  # the command
 from onnxhub.cli.export import export
 from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
@@ -62,9 +63,10 @@ def build() -> typer.Typer:
             module, _, name = place.partition(":")
             _add(app, getattr(import_module(module), name), "Run a model")
     _add(app, inspect, "Look around")
-    _add(app, export, "Keep a model")
     _add(app, bench, "Look around")
     _add(app, verify, "Look around")
+    _add(app, export, "Keep a model")
+    _add(app, compile, "Keep a model")
     _add(app, tasks, "Look around")
     _add(app, providers, "Look around")
     return app
