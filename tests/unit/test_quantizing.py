@@ -74,8 +74,8 @@ def test_a_missing_variant_is_made_once(
     assert (info.file, info.dtype) == (FILES[dtype], dtype)
     assert info.reason.startswith(f"dtype={dtype!r} was asked for, made of model.onnx by onnxruntime ")
     found = compare(plain, model, tiny.TEXTS[:-1])
-    assert found.mean >= 0.95
-    assert 0 < found.largest_difference < (0.002 if dtype == "fp16" else 0.05)
+    assert found.mean >= 0.9  # labels of random weights are close calls; the scores are what counts
+    assert 0 < found.largest_difference < (0.0005 if dtype == "fp16" else 0.03)
     (entry,) = entries(cache)
     share = (entry / FILES[dtype]).stat().st_size / (folder / "model.onnx").stat().st_size
     assert share < (0.52 if dtype == "fp16" else 0.3)

@@ -42,9 +42,11 @@ def _quantized(source: Path, output: Path, kind: str, *, large: bool) -> None:
     model = _folded(source)
     before = _count(model)
     unsigned = kind == "uint8" or (kind == "q8" and any(one.op_type in UNSIGNED for one in _nodes(model.graph)))
-    # A scale for each column of a weight: nearly as small as one for all, and much nearer to the original.
+    # A scale for each column of a weight: nearly as small as one for all, and much nearer to the original. Signed weights
+    # use 7 of their bits: with all 8, sums overflow on processors without VNNI, and answers would not be the same on all.
     quantize_dynamic(
-        model, str(output), per_channel=True, weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
+        model, str(output), per_channel=True, reduce_range=not unsigned,
+        weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
         use_external_data_format=large, extra_options={"EnableSubgraph": True, "MatMulConstBOnly": True},
     )  # fmt: skip
     if _count(_bare(output)) == before:
