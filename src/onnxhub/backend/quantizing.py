@@ -41,6 +41,8 @@ __all__ = ["TOOLS", "lacking", "with_variant"]
 _log = logging.getLogger("onnxhub")
 
 KIND: Final = "variants"
+RECIPE: Final = 1
+"""Counts the changes of ``programs/quantize.py`` that change what is made."""
 MADE: Final = frozenset({"int8", "uint8", "q8", "fp16"})
 """What is made; four bits and fewer lose too much to be made unseen."""
 LARGE: Final = 2**30
@@ -105,7 +107,7 @@ def _sources(repository: Repository, ort_class: str, missing: VariantNotFoundErr
 
 def _entry(repository: Repository, file: str, dtype: str, target: str) -> Entry | None:
     """The variant of one file; None if it was never made, and there are no tools."""
-    source = _digest([dtype, *_identity(repository, file)])[:32]
+    source = _digest([RECIPE, dtype, *_identity(repository, file)])[:32]
     versions = _versions()
     if versions is None:
         return newest(KIND, f"{source}-")
