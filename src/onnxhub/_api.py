@@ -156,7 +156,8 @@ def load(
             ``"auto"``, is how to allow a fall-back.
         postprocessor: A subclass of the task's postprocessor (built from the model), or an instance (used as it is).
         dtype: The precision of the file: ``"fp32"``, ``"fp16"``, ``"q8"``, ``"int8"``, ``"q4"``, ... ``"auto"`` is
-            fp32 where the repository has it (fp16 on a GPU), else its only variant.
+            fp32 where the repository has it (fp16 on a GPU), else its only variant. int8, uint8, q8 and fp16 are made of the
+            fp32 file, once, where the repository lacks them and the tools (the package onnx) are installed.
         file: An exact ``.onnx`` file of the repository, instead of ``dtype``.
         revision: Branch, tag or commit hash; default ``main``.
         compiled: Whether to run a compiled graph, which starts up to ten times as fast and whose weights processes
@@ -171,7 +172,7 @@ def load(
         local_files_only: Never use the network.
         refresh: Ask the Hub for the newest commit of the revision.
         export: ``"auto"`` has optimum convert a model that has no ONNX file, in a child process, and keeps what was made
-            for the next load; True converts it anew, even if it has one; False never does.
+            for the next load; True converts it anew, even if it has one; False never does, and never makes a variant.
         allow_pickle: Let weights be converted that are pickles (``.bin``), which can run code.
 
     Returns:

@@ -130,9 +130,11 @@ class VariantNotFoundError(OnnxHubError, FileNotFoundError):
     model_id: str
     wanted: str
     variants: tuple[str, ...]
+    hint: str = ""
 
     def __str__(self) -> str:
-        return f"{self.model_id} has no ONNX file for {self.wanted}; it has: {listing(self.variants)}"
+        found = f"it has: {listing(self.variants)}{self.hint and '; ' + self.hint}"
+        return f"{self.model_id} has no ONNX file for {self.wanted}; {found}"
 
 
 @dataclass(eq=False, repr=False)
@@ -198,13 +200,14 @@ class UnsafeModelError(OnnxHubError, ValueError):
 
 @dataclass(eq=False, repr=False)
 class ExportError(OnnxHubError, RuntimeError):
-    """The conversion to ONNX failed."""
+    """The conversion to ONNX, or to another precision, failed."""
 
     model_id: str
     reason: str
+    target: str = "ONNX"
 
     def __str__(self) -> str:
-        return f"{self.model_id} could not be converted to ONNX: {self.reason}"
+        return f"{self.model_id} could not be converted to {self.target}: {self.reason}"
 
 
 @dataclass(eq=False, repr=False)

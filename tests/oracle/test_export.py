@@ -540,3 +540,16 @@ def test_an_exported_folder_is_taken_by_load_and_by_optimum(home: Path, classifi
     theirs = optimum.ORTModelForSequenceClassification.from_pretrained(tmp_path / "made")
     inputs = transformers.AutoTokenizer.from_pretrained(tmp_path / "made")(TEXTS[0], return_tensors="pt")
     close(theirs(**inputs).logits.numpy(), model.outputs(TEXTS[0])["logits"].reshape(1, 3), "exported folder", 1e-5)
+
+
+def test_a_variant_is_made_of_what_was_converted(home: Path, classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's weights to ONNX, ONNX to int8: the reason tells both, and neither is done twice."""
+    monkeypatch.setenv("HF_HOME", str(home / "huggingface"))
+    plain = onnxhub.load("text-classification", classifier)
+    model = onnxhub.load("text-classification", classifier, dtype="int8")
+    assert (model.info.dtype, model.info.file) == ("int8", "model_int8.onnx")
+    assert "made of model.onnx by onnxruntime" in model.info.reason
+    assert "converted from PyTorch's weights by optimum" in model.info.reason
+    assert abs(model("a good one").score - plain("a good one").score) < 0.05
+    monkeypatch.setenv("ONNXHUB_EXPORT_SECONDS", "0.001")  # from here on, nothing has the time to be made
+    assert onnxhub.load("text-classification", classifier, dtype="int8")("a good one") == model("a good one")

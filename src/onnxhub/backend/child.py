@@ -99,6 +99,9 @@ def _started(program: str, model_id: str) -> Iterator[subprocess.Popen[str]]:
             yield child
         finally:
             _kill(child)
+            with suppress(BrokenPipeError):  # what it has not read is still waiting to be written
+                if child.stdin is not None:
+                    child.stdin.close()
 
 
 def _talk(child: subprocess.Popen[str], arguments: Mapping[str, object], tail: deque[str]) -> None:

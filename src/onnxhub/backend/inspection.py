@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
+from onnxhub.backend.quantizing import TOOLS, lacking
 from onnxhub.backend.tokenizer import usable_length
 from onnxhub.backend.variants import dtype_of
-from onnxhub.errors import OnnxHubError
+from onnxhub.errors import OnnxHubError, VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from onnxhub.backend.hub import Repository
+    from onnxhub.backend.model import OnnxBackend
 
-__all__ = ["Inspection", "OnnxFile", "look_into"]
+__all__ = ["Inspection", "OnnxFile", "bytes_of", "look_into"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,7 @@ def look_into(repository: Repository, ort_class: str, *, dtype: str = "auto", gp
     """Look at a repository without fetching weights."""
     config = repository.json("config.json") or {}
     try:
-        choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
-        chosen = {choice.file for choice in choices.values()}
-        reason = next(iter(choices.values())).reason
+        chosen, reason = _chosen(repository, ort_class, dtype, gpu=gpu)
     except OnnxHubError as error:
         chosen, reason = set(), str(error)
     files = tuple(
@@ -74,6 +75,26 @@ def look_into(repository: Repository, ort_class: str, *, dtype: str = "auto", gp
         files=files,
         choice=reason,
     )
+
+
+def _chosen(repository: Repository, ort_class: str, dtype: str, *, gpu: bool) -> tuple[set[str], str]:
+    """The files that ``load`` would take, and why; none where it would make them."""
+    try:
+        choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
+    except VariantNotFoundError as missing:
+        made = lacking(repository, ort_class, dtype, missing)
+        return set(), f"{', '.join(made)} would be made of {', '.join(made.values())} (by the package {TOOLS})"
+    return {choice.file for choice in choices.values()}, next(iter(choices.values())).reason
+
+
+def bytes_of(backend: OnnxBackend) -> int:
+    """The size of the files that an open model was loaded from, all of their external data included."""
+    total = 0
+    for choice in backend.choices.values():
+        path = backend.repository.path(choice.file)
+        files = [path, *(path.parent / name for name in fetch_model(backend.repository, choice.file).external_data)]
+        total += sum(file.stat().st_size for file in files)
+    return total
 
 
 def _size(repository: Repository, name: str) -> int | None:

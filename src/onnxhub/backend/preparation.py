@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnxhub.backend.exporting import with_onnx
 from onnxhub.backend.parts import choose_parts
+from onnxhub.errors import VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +36,27 @@ def prepare(
 
     Raises:
         ExportError, MissingDependencyError, UnsafeModelError: see ``with_onnx``.
-        NoOnnxFileError, VariantNotFoundError, AmbiguousFileError, InvalidOptionError: see ``choose_parts``.
+        NoOnnxFileError, AmbiguousFileError, InvalidOptionError: see ``choose_parts``.
+        VariantNotFoundError: see ``with_variant``.
     """
     repository, maker = with_onnx(repository, ort_class, conversion)
-    choices = choose_parts(repository, ort_class, dtype=dtype, file=file, gpu=gpu)
-    if maker:
-        choices = {part: replace(choice, reason=maker) for part, choice in choices.items()}
-    return Prepared(repository, choices)
+    makers: Mapping[str, str] = {}
+    try:
+        choices = choose_parts(repository, ort_class, dtype=dtype, file=file, gpu=gpu)
+    except VariantNotFoundError as missing:
+        if file is not None:
+            raise
+        from onnxhub.backend.quantizing import with_variant  # which most loads do without
+
+        allowed = conversion.export is not False
+        repository, makers = with_variant(repository, ort_class, dtype, missing, allowed=allowed)
+        choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
+    told = {choice.file: _told(choice, maker, makers.get(choice.file)) for choice in choices.values()}
+    return Prepared(repository, {part: replace(one, reason=told[one.file]) for part, one in choices.items()})
+
+
+def _told(choice: Choice, converter: str, quantizer: str | None) -> str:
+    """Why this file, and who made it, if it was made here."""
+    if quantizer is None:
+        return converter or choice.reason
+    return ", ".join(one for one in (choice.reason, quantizer, converter) if one)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxhub._protocols import GraphInput
+from onnxhub.backend.bfloat16 import BFLOAT16, run_widened
 from onnxhub.backend.providers import onnxruntime, require, short_name
 from onnxhub.backend.threads import usable_cores
 from onnxhub.errors import IntegrityError, InvalidInputError, InvalidOptionError, UnsafeModelError
@@ -66,6 +67,7 @@ class Session:
             entry.name: tuple(size if isinstance(size, int) else None for size in entry.shape)
             for entry in session.get_outputs()
         }
+        self._bfloat16 = frozenset(entry.name for entry in session.get_outputs() if entry.type == BFLOAT16)
 
     @property
     def inference_session(self) -> InferenceSession:
@@ -93,7 +95,7 @@ class Session:
         return {name: np.asarray(values, np.float32) for name, values in zip(outputs, arrays, strict=True)}
 
     def arrays(self, features: Features) -> Mapping[str, NDArray[np.generic]]:
-        """Run the graph on what it wants, and give all its outputs as they are.
+        """Run the graph on what it wants, and give all its outputs as they are; bfloat16, which numpy lacks, as float32.
 
         Raises:
             InvalidInputError: the graph cannot take these arrays.
@@ -104,6 +106,8 @@ class Session:
     def _run(self, outputs: list[str], feeds: Features) -> Sequence[Any]:
         session = self.inference_session  # whose own error, of a closed model, is not one of the input
         try:
+            if not self._bfloat16.isdisjoint(outputs):
+                return run_widened(session, outputs, feeds)
             found: Sequence[Any] = session.run(outputs, dict(feeds))
         except _runtime_errors() as error:
             shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())

@@ -22,6 +22,7 @@ from onnxhub.cli.export import export
 from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
+from onnxhub.cli.verify import verify
 from onnxhub.errors import OnnxHubError
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def build() -> typer.Typer:
             _add(app, getattr(import_module(module), name), "Run a model")
     _add(app, inspect, "Look around")
     _add(app, bench, "Look around")
+    _add(app, verify, "Look around")
     _add(app, export, "Keep a model")
     _add(app, compile, "Keep a model")
     _add(app, tasks, "Look around")
