@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from functools import cached_property
+from time import perf_counter
+from typing import NoReturn
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from tqdm import tqdm
 
-__all__ = ["bar"]
-
-T = TypeVar("T")
+__all__ = ["ProgressBar"]
 
 
-def bar(items: Iterable[T]) -> Iterable[T]:
-    """The same items, counted on a bar; nothing is drawn where stderr is no terminal."""
-    from tqdm.auto import tqdm
+class ProgressBar:
+    """Inputs, tokens a second, and the time that is left where the number of inputs is known.
 
-    shown: Iterable[T] = tqdm(items, unit=" inputs", disable=None)
-    return shown
+    Nothing is drawn where stderr is no terminal.
+    """
+
+    def __init__(self, total: int | None) -> None:
+        """Draw it when the first input is done.
+
+        Args:
+            total: Inputs in all; None: nobody knows.
+        """
+        self._total = total
+        self._start = perf_counter()
+        self._tokens = 0
+
+    @cached_property
+    def _bar(self) -> tqdm[NoReturn]:
+        return tqdm(total=self._total, unit=" inputs", disable=None)
+
+    def add(self, items: int, tokens: int) -> None:
+        """So much more is done."""
+        self._tokens += tokens
+        if self._tokens and not self._bar.disable:
+            rate = self._tokens / (perf_counter() - self._start)
+            self._bar.set_postfix_str(f"{rate:,.0f} tokens/s", refresh=False)
+        self._bar.update(items)
+
+    def close(self) -> None:
+        """Leave it as it is."""
+        self._bar.close()
