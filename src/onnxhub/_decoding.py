@@ -12,7 +12,7 @@ from onnxhub._streams import tokens
 from onnxhub.errors import IndexedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from onnxhub._encoder import Encoded
     from onnxhub._protocols import Features, Outputs
@@ -70,7 +70,7 @@ def attempted(
     inputs: Sequence[Any],
     offset: int,
     encode: Callable[[Sequence[Any]], Sequence[Encoded[Any]]],
-    decode: Callable[[Sequence[Encoded[Any]], Watch], Iterator[tuple[int, R | IndexedError]]],
+    decode: Callable[[Sequence[Encoded[Any]], Watch], Iterable[tuple[int, R | IndexedError]]],
     watch: Watch,
 ) -> list[R | Failure]:
     """The results of inputs, in order, with failures in the place of errors.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 from onnxhub._attempts import without_failures
 from onnxhub._batching import collate, plan
 from onnxhub._decoding import attempted, decoded, stacked
-from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, chunks, flat, pieces, watching
+from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, chunks, streamed, tokens
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         if many is None:
             msg = f"attempt takes a list of inputs, got {type(inputs).__name__}; one input goes to the call itself"
             raise InvalidInputError(msg)
-        return list(flat(pieces(self._attempts, many, Watch(), first=LOOK_AHEAD)))
+        return list(streamed(self._attempts, many, first=LOOK_AHEAD))
 
     def stream(self, inputs: Iterable[InputT], *, progress: bool = False) -> Generator[ResultT, None, None]:
         """Results of any number of inputs, in order, with bounded memory.
@@ -193,7 +193,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
             InvalidInputError: ``inputs`` is one text, or cannot be iterated.
         """
         check_iterable(inputs, "__iter__")
-        return flat(pieces(self._attempts, inputs, watching(inputs, progress=progress)))
+        return streamed(self._attempts, inputs, progress=progress)
 
     @overload
     async def acall(self, inputs: InputT) -> ResultT: ...
@@ -331,17 +331,23 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def _decoded(
         self, encoded: Sequence[Encoded[Any]], watch: Watch | None
-    ) -> Iterator[tuple[int, ResultT | IndexedError]]:
+    ) -> Iterable[tuple[int, ResultT | IndexedError]]:
         """Each input's number and result, or the error that it raises alone, as soon as its last row has run."""
+        if len(encoded) == 1 == len(encoded[0].rows):
+            return [(0, self._alone(encoded[0], watch))]
         return decoded(encoded, self._run, self._decode, watch)
+
+    def _alone(self, encoded: Encoded[Any], watch: Watch | None) -> ResultT | IndexedError:
+        """The call for one short input: nothing to plan, and nothing to wait for."""
+        if watch is not None:
+            watch.done(1, tokens(encoded.rows[0]))
+        try:
+            return self._decode(self.backend.run(collate(encoded.rows, {}), self._wanted), encoded.item)
+        except IndexedError as error:
+            return error
 
     def _run(self, rows: Sequence[Features]) -> Iterator[tuple[int, Outputs]]:
         """Each row's number and outputs ``(...)``, batch by batch, in the planner's order."""
-        if len(rows) == 1:
-            # The call for one short input: nothing to plan, and nothing to fill up.
-            outputs = self.backend.run(collate(rows, {}), self._wanted)
-            yield 0, {name: values[0] for name, values in outputs.items()}
-            return
         lengths = [max(values.size for values in row.values()) for row in rows]
         padding = self.backend.tokenizer.padding
         for batch in plan(lengths, self.backend.batch_tokens, [self.backend.kind(row) for row in rows]):
@@ -349,11 +355,8 @@ class Model(Generic[InputT, ResultT, ManyT]):
             for position, row in enumerate(batch):
                 yield row, {name: values[position] for name, values in outputs.items()}
 
-    def _decode(self, rows: Outputs, item: Item) -> ResultT | IndexedError:
-        try:
-            return self.postprocessor(rows, [item])[0]
-        except IndexedError as error:
-            return error
+    def _decode(self, rows: Outputs, item: Item) -> ResultT:
+        return self.postprocessor(rows, [item])[0]
 
 
 def as_many(inputs: object) -> list[object] | None:

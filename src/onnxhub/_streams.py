@@ -23,8 +23,8 @@ __all__ = [
     "characters",
     "check_iterable",
     "chunks",
-    "flat",
     "pieces",
+    "streamed",
     "tokens",
     "watching",
 ]
@@ -102,6 +102,16 @@ def check_iterable(inputs: object, *methods: str) -> None:
         raise InvalidInputError(msg)
 
 
+def streamed(
+    work: Work[T, R], source: Iterable[T], *, progress: bool = False, first: int = FIRST
+) -> Generator[R, None, None]:
+    """The results of a source one by one; see ``pieces``."""
+    watch = watching(source, progress=progress)
+    with closing(pieces(work, source, watch, first)) as parts:
+        for part in parts:
+            yield from part
+
+
 def pieces(work: Work[T, R], source: Iterable[T], watch: Watch, first: int = FIRST) -> Generator[list[R], None, None]:
     """The results of a source, chunk by chunk; a source that is a generator is closed in the end.
 
@@ -122,13 +132,6 @@ def pieces(work: Work[T, R], source: Iterable[T], watch: Watch, first: int = FIR
         watch.stop()
         if isinstance(source, Generator):
             source.close()
-
-
-def flat(parts: Generator[list[R], None, None]) -> Generator[R, None, None]:
-    """The results one by one."""
-    with closing(parts):
-        for part in parts:
-            yield from part
 
 
 def chunks(source: Iterator[T], first: int) -> Iterator[list[T]]:

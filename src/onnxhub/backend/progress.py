@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from time import perf_counter
-from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -18,18 +16,14 @@ class ProgressBar:
     """
 
     def __init__(self, total: int | None) -> None:
-        """Draw it when the first input is done.
+        """Draw it, empty.
 
         Args:
             total: Inputs in all; None: nobody knows.
         """
-        self._total = total
+        self._bar = tqdm(total=total, unit=" inputs", disable=None)
         self._start = perf_counter()
         self._tokens = 0
-
-    @cached_property
-    def _bar(self) -> tqdm[NoReturn]:
-        return tqdm(total=self._total, unit=" inputs", disable=None)
 
     def add(self, items: int, tokens: int) -> None:
         """So much more is done."""
