@@ -140,7 +140,8 @@ def test_closing_a_stream_closes_its_generator() -> None:
         model, backend = gated()
         for stream in (model.stream, model.attempt_stream):
             source = Source()
-            results = stream(source.texts())
+            texts = source.texts()  # kept, or it would be closed by being let go
+            results = stream(texts)
             next(results)
             end(results)
             del results
@@ -273,15 +274,18 @@ def test_leaving_an_async_stream_closes_its_source(make: Callable[[Source], Any]
     """By `aclose`; the source is endless, and has been read ahead by no more than it may."""
     model, _ = gated()
     source = Source()
+    texts = make(source)  # kept, or it would be closed by being let go
 
     async def few() -> None:
-        results = model.astream(make(source))
+        results = model.astream(texts)
         async for _ in results:
             break
+        before = -1
+        while before != source.read:  # until no more is read ahead
+            before = source.read
+            await asyncio.sleep(0.05)
+        assert not source.closed
         await results.aclose()
-        await asyncio.sleep(0.01)
-        before = source.read
-        await asyncio.sleep(0.05)
         assert source.closed
         assert source.read == before <= 2 * LOOK_AHEAD
 
