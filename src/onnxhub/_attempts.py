@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, TypeVar
 from onnxhub.errors import IndexedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator
+    from typing import TypeAlias
 
 __all__ = ["Failure", "apart", "without_failures"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+if TYPE_CHECKING:
+    Work: TypeAlias = Callable[[Iterable[T]], Iterable[tuple[int, R]]]
+    """Items to the position and result of each, in any order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +47,55 @@ class Failure:
         return {"index": self.index, "error": error}
 
 
-def apart(
-    work: Callable[[Sequence[T]], Iterable[tuple[int, R]]], items: Sequence[T]
-) -> Iterator[tuple[int, R | IndexedError]]:
+def apart(work: Work[T, R], items: Iterable[T]) -> Iterator[tuple[int, R | IndexedError]]:
     """The result of each item, or the error that it raises alone, with its position; in the order of the work.
 
-    What the work gave before an error is kept. What is left is done in two halves, so that n items of which k are at
-    fault cost k log n attempts; and a batch that does not fit into memory is a smaller one in the end.
+    What the work gave before an error is kept, and what it has not taken yet waits. What is between is done again in two
+    halves, so that n items of which k are at fault cost k log n attempts; and a batch that does not fit into memory is a
+    smaller one in the end.
 
     Args:
         work: Gives (position, result) of each of its items, in any order, or raises.
-        items: What it is to do.
+        items: What it is to do; taken as the work takes them.
     """
-    return _apart(work, items, range(len(items)))
-
-
-def _apart(
-    work: Callable[[Sequence[T]], Iterable[tuple[int, R]]], items: Sequence[T], chosen: Sequence[int]
-) -> Iterator[tuple[int, R | IndexedError]]:
-    left = dict.fromkeys(chosen)
-    try:
-        for position, result in work([items[number] for number in chosen]):
-            del left[chosen[position]]
-            yield chosen[position], result
-    except IndexedError as error:
-        if len(left) == 1:
-            yield next(iter(left)), error
+    source = enumerate(items)
+    while True:
+        taken: list[int] = []
+        begun: dict[int, T] = {}
+        try:
+            for position, result in work(_noted(source, taken, begun)):
+                del begun[taken[position]]
+                yield taken[position], result
+        except IndexedError as error:
+            yield from _divided(work, begun, error)
+        else:
             return
-        if not left:
-            raise
-    rest = list(left)
-    for half in (rest[: len(rest) // 2], rest[len(rest) // 2 :]):
-        if half:
-            yield from _apart(work, items, half)
+
+
+def _noted(source: Iterator[tuple[int, T]], taken: list[int], begun: dict[int, T]) -> Iterator[T]:
+    for number, item in source:
+        taken.append(number)
+        begun[number] = item
+        yield item
+
+
+def _divided(work: Work[T, R], left: dict[int, T], error: IndexedError) -> Iterator[tuple[int, R | IndexedError]]:
+    """The same for items that fail together."""
+    numbers = list(left)
+    if not numbers:
+        raise error
+    if len(numbers) == 1:
+        yield numbers[0], error
+        return
+    middle = len(numbers) // 2
+    for half in (numbers[:middle], numbers[middle:]):
+        waiting = {number: left[number] for number in half}
+        try:
+            for position, result in work(list(waiting.values())):
+                del waiting[half[position]]
+                yield half[position], result
+        except IndexedError as again:
+            yield from _divided(work, waiting, again)
 
 
 def without_failures(results: Generator[R | Failure, None, None]) -> Generator[R, None, None]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from onnxhub._attempts import Failure, apart
 from onnxhub._batching import stack
-from onnxhub._streams import tokens
+from onnxhub._streams import chunks, tokens
 from onnxhub.errors import IndexedError
 
 if TYPE_CHECKING:
@@ -18,14 +18,26 @@ if TYPE_CHECKING:
     from onnxhub._protocols import Features, Outputs
     from onnxhub._streams import Watch
 
-__all__ = ["attempted", "decoded", "stacked"]
+__all__ = ["decoded", "encoded", "located", "stacked"]
+
+SLICE = 32
+"""Inputs that are encoded at once: so few that the first batch need not wait long."""
 
 R = TypeVar("R")
 
 
+def encoded(
+    encode: Callable[[Sequence[Any]], Sequence[Encoded[Any]]], inputs: Sequence[Any]
+) -> Iterator[Encoded[Any] | IndexedError]:
+    """Each input encoded, or the error that it raises alone; in order, a few at once, as they are asked for."""
+    for part in chunks(iter(inputs), first=SLICE, most=SLICE):
+        found = dict(apart(lambda some: enumerate(encode(list(some))), part))
+        yield from (found[number] for number in range(len(part)))
+
+
 def decoded(
-    encoded: Sequence[Encoded[Any]],
-    run: Callable[[Sequence[Features]], Iterator[tuple[int, Outputs]]],
+    inputs: Iterable[Encoded[Any] | IndexedError],
+    run: Callable[[Iterable[Features]], Iterable[tuple[int, Outputs]]],
     decode: Callable[[Outputs, Any], R],
     watch: Watch | None,
 ) -> Iterator[tuple[int, R | IndexedError]]:
@@ -34,24 +46,50 @@ def decoded(
     An input is decoded as soon as its last row has run, and its outputs are dropped.
 
     Args:
-        encoded: The inputs.
+        inputs: The encoded inputs, taken as ``run`` takes their rows; an error is given back.
         run: Rows to the number and outputs ``(...)`` of each, in any order.
         decode: The outputs of all rows of an input, and its item, to its result.
         watch: What is told of each row; it may end the work.
     """
-    rows = [row for one in encoded for row in one.rows]
-    owners = [number for number, one in enumerate(encoded) for _ in one.rows]
-    waiting: list[dict[int, Outputs | IndexedError]] = [{} for _ in encoded]
-    for row, outputs in apart(run, rows):
-        number = owners[row]
-        mine = waiting[number]
+    failed: list[tuple[int, IndexedError]] = []
+    owners: dict[int, tuple[int, Encoded[Any], int]] = {}
+    waiting: dict[int, dict[int, Outputs | IndexedError]] = {}
+    for row, outputs in apart(run, _rows(inputs, owners, failed)):
+        yield from _popped(failed, watch)
+        number, one, size = owners.pop(row)
+        mine = waiting.setdefault(number, {})
         mine[row] = outputs
-        whole = len(mine) == len(encoded[number].rows)
+        whole = len(mine) == len(one.rows)
         if whole:
-            yield number, _result([mine[row] for row in sorted(mine)], encoded[number].item, decode)
-            mine.clear()
+            yield number, _result([mine[row] for row in sorted(mine)], one.item, decode)
+            del waiting[number]
         if watch is not None:
-            watch.done(int(whole), tokens(rows[row]))
+            watch.done(int(whole), size)
+    yield from _popped(failed, watch)
+
+
+def _rows(
+    inputs: Iterable[Encoded[Any] | IndexedError],
+    owners: dict[int, tuple[int, Encoded[Any], int]],
+    failed: list[tuple[int, IndexedError]],
+) -> Iterator[Features]:
+    """All rows; ``owners`` is told the input and the tokens of each, ``failed`` the inputs that have none."""
+    count = 0
+    for number, one in enumerate(inputs):
+        if isinstance(one, IndexedError):
+            failed.append((number, one))
+            continue
+        for row in one.rows:
+            owners[count] = (number, one, tokens(row))
+            count += 1
+            yield row
+
+
+def _popped(failed: list[tuple[int, IndexedError]], watch: Watch | None) -> Iterator[tuple[int, IndexedError]]:
+    while failed:
+        yield failed.pop(0)
+        if watch is not None:
+            watch.done(1, 0)
 
 
 def _result(rows: Sequence[Outputs | IndexedError], item: Any, decode: Callable[[Outputs, Any], R]) -> R | IndexedError:
@@ -66,37 +104,8 @@ def _result(rows: Sequence[Outputs | IndexedError], item: Any, decode: Callable[
         return error
 
 
-def attempted(
-    inputs: Sequence[Any],
-    offset: int,
-    encode: Callable[[Sequence[Any]], Sequence[Encoded[Any]]],
-    decode: Callable[[Sequence[Encoded[Any]], Watch], Iterable[tuple[int, R | IndexedError]]],
-    watch: Watch,
-) -> list[R | Failure]:
-    """The results of inputs, in order, with failures in the place of errors.
-
-    Args:
-        inputs: Of the right type or not.
-        offset: The position of the first of them.
-        encode: The task's encoder.
-        decode: Encoded inputs to results, as ``decoded``.
-        watch: What is told of all of it.
-    """
-    good: dict[int, Encoded[Any]] = {}
-    found: dict[int, R | IndexedError] = {}
-    for number, one in apart(lambda some: enumerate(encode(some)), inputs):
-        if isinstance(one, IndexedError):
-            found[number] = one
-            watch.done(1, 0)
-        else:
-            good[number] = one
-    numbers = list(good)
-    for place, result in decode(list(good.values()), watch):
-        found[numbers[place]] = result
-    return [_located(found[number], offset + number) for number in range(len(inputs))]
-
-
-def _located(result: R | IndexedError, index: int) -> R | Failure:
+def located(result: R | IndexedError, index: int) -> R | Failure:
+    """The result; or the failure of the input at this position."""
     if not isinstance(result, IndexedError):
         return result
     error = result.at(index)

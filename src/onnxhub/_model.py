@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 from onnxhub._attempts import without_failures
 from onnxhub._batching import collate, plan
-from onnxhub._decoding import attempted, decoded, stacked
+from onnxhub._decoding import decoded, encoded, located, stacked
 from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, chunks, streamed, tokens
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
@@ -236,8 +236,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
         The rows are those of ``encode``, in order; ``postprocessor(outputs, items)`` turns them into results.
         """
-        encoded = self.encode(inputs)
-        rows = [row for one in encoded for row in one.rows]
+        rows = [row for one in self.encode(inputs) for row in one.rows]
         by_row = dict(self._run(rows))
         return stacked([by_row[index] for index in range(len(rows))])
 
@@ -317,9 +316,9 @@ class Model(Generic[InputT, ResultT, ManyT]):
             raise error.at(_shift(error.index, offset)) from error.__cause__
 
     def _results(self, inputs: Sequence[object], offset: int | None, watch: Watch | None = None) -> list[ResultT]:
-        """The results of inputs of which the first is at the offset; the first error is raised."""
+        """The results of inputs of which the first is at the offset; an error is raised with its input's index."""
         results: dict[int, ResultT] = {}
-        for number, result in self._decoded(self._encode(inputs, offset), watch):
+        for number, result in self._outcomes(inputs, watch):
             if isinstance(result, IndexedError):
                 raise result.at(_shift(number, offset)) from result.__cause__
             results[number] = result
@@ -327,27 +326,37 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def _attempts(self, inputs: Sequence[object], offset: int, watch: Watch) -> list[ResultT | Failure]:
         """The results of inputs of which the first is at the offset, with failures in the place of errors."""
-        return attempted(inputs, offset, self.encoder, self._decoded, watch)
+        found = dict(self._outcomes(inputs, watch))
+        return [located(found[number], offset + number) for number in range(len(inputs))]
+
+    def _outcomes(self, inputs: Sequence[object], watch: Watch | None) -> Iterable[tuple[int, ResultT | IndexedError]]:
+        """Each input's number and result, or the error that it raises alone, as soon as its last row has run."""
+        # Whether they are of the encoder's type is for the encoder to find out, and to say.
+        ready = encoded(self.encoder, cast("Sequence[InputT]", inputs))
+        if len(inputs) != 1:
+            return self._decoded(ready, watch)
+        one = next(ready)
+        if isinstance(one, IndexedError) or len(one.rows) != 1:
+            return self._decoded([one], watch)
+        return [(0, self._alone(one, watch))]
 
     def _decoded(
-        self, encoded: Sequence[Encoded[Any]], watch: Watch | None
+        self, ready: Iterable[Encoded[Any] | IndexedError], watch: Watch | None
     ) -> Iterable[tuple[int, ResultT | IndexedError]]:
-        """Each input's number and result, or the error that it raises alone, as soon as its last row has run."""
-        if len(encoded) == 1 == len(encoded[0].rows):
-            return [(0, self._alone(encoded[0], watch))]
-        return decoded(encoded, self._run, self._decode, watch)
+        return decoded(ready, self._run, self._decode, watch)
 
-    def _alone(self, encoded: Encoded[Any], watch: Watch | None) -> ResultT | IndexedError:
+    def _alone(self, one: Encoded[Any], watch: Watch | None) -> ResultT | IndexedError:
         """The call for one short input: nothing to plan, and nothing to wait for."""
         if watch is not None:
-            watch.done(1, tokens(encoded.rows[0]))
+            watch.done(1, tokens(one.rows[0]))
         try:
-            return self._decode(self.backend.run(collate(encoded.rows, {}), self._wanted), encoded.item)
+            return self._decode(self.backend.run(collate(one.rows, {}), self._wanted), one.item)
         except IndexedError as error:
             return error
 
-    def _run(self, rows: Sequence[Features]) -> Iterator[tuple[int, Outputs]]:
+    def _run(self, given: Iterable[Features]) -> Iterator[tuple[int, Outputs]]:
         """Each row's number and outputs ``(...)``, batch by batch, in the planner's order."""
+        rows = list(given)
         lengths = [max(values.size for values in row.values()) for row in rows]
         padding = self.backend.tokenizer.padding
         for batch in plan(lengths, self.backend.batch_tokens, [self.backend.kind(row) for row in rows]):

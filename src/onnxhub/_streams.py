@@ -134,8 +134,8 @@ def pieces(work: Work[T, R], source: Iterable[T], watch: Watch, first: int = FIR
             source.close()
 
 
-def chunks(source: Iterator[T], first: int) -> Iterator[list[T]]:
-    """Inputs that are encoded together: ``first`` of them, then twice as many, up to what memory should hold."""
+def chunks(source: Iterator[T], first: int, most: int = LOOK_AHEAD) -> Iterator[list[T]]:
+    """Inputs that are taken together: ``first`` of them, then twice as many, up to what memory should hold."""
     chunk: list[T] = []
     limit, size = first, 0
     try:
@@ -144,7 +144,7 @@ def chunks(source: Iterator[T], first: int) -> Iterator[list[T]]:
             size += characters(one)
             if len(chunk) == limit or size >= LOOK_AHEAD_CHARACTERS:
                 yield chunk
-                chunk, size, limit = [], 0, min(2 * limit, LOOK_AHEAD)
+                chunk, size, limit = [], 0, min(2 * limit, most)
     except Exception:
         if chunk:
             yield chunk

@@ -7,6 +7,7 @@ import math
 import pickle
 import random
 from dataclasses import FrozenInstanceError, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from onnxhub.testing import CannedBackend
 from tests import tiny
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from onnxhub._protocols import Features, Outputs
@@ -61,10 +62,11 @@ def fussy(**options: Any) -> onnxhub.TextClassificationModel:
     return Fussy({}, labels=("long", "short"), calls=[], **options).load("text-classification")
 
 
-def worked(chosen: set[int], calls: list[int] | None = None) -> Callable[[Sequence[int]], Iterator[tuple[int, int]]]:
+def worked(chosen: set[int], calls: list[int] | None = None) -> Callable[[Iterable[int]], Iterator[tuple[int, int]]]:
     """Work that doubles numbers in a strange order, and fails at the chosen ones."""
 
-    def work(items: Sequence[int]) -> Iterator[tuple[int, int]]:
+    def work(given: Iterable[int]) -> Iterator[tuple[int, int]]:
+        items = list(given)
         order = random.Random(len(items)).sample(range(len(items)), len(items))
         for start in range(0, len(order), 4):
             batch = order[start : start + 4]
@@ -93,10 +95,28 @@ def test_little_is_done_twice() -> None:
     assert sum(calls) < 1024 + 4 * 12
 
 
+def test_what_is_not_taken_yet_waits() -> None:
+    """Work that takes a few items at a time goes on behind an error, and does little twice."""
+    calls: list[int] = []
+
+    def work(items: Iterable[int]) -> Iterator[tuple[int, int]]:
+        source = enumerate(items)
+        while batch := list(islice(source, 4)):
+            calls.append(len(batch))
+            if any(item % 100 == 7 for _, item in batch):
+                raise InvalidInputError("no")
+            yield from ((position, 2 * item) for position, item in reversed(batch))
+
+    found = dict(apart(work, iter(range(1000))))
+    assert [number for number, one in found.items() if isinstance(one, InvalidInputError)] == list(range(7, 1000, 100))
+    assert all(found[number] == 2 * number for number in range(1000) if number % 100 != 7)
+    assert sum(calls) < 1000 + 10 * 10
+
+
 def test_an_error_about_no_item_is_raised() -> None:
     """Of work that has given everything."""
 
-    def work(items: Sequence[int]) -> Iterator[tuple[int, int]]:
+    def work(items: Iterable[int]) -> Iterator[tuple[int, int]]:
         yield from enumerate(items)
         raise InvalidInputError("late")
 

@@ -19,7 +19,7 @@ from onnxhub._registry import Task, register
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import EllipsisType
 
     from numpy.typing import ArrayLike, NDArray
@@ -142,18 +142,18 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         raise InvalidInputError(msg)
 
     def _decoded(
-        self, encoded: Sequence[Encoded[ArraysItem]], watch: Watch | None
+        self, ready: Iterable[Encoded[ArraysItem] | IndexedError], watch: Watch | None
     ) -> Iterator[tuple[int, Arrays | IndexedError]]:
-        for number, one in enumerate(encoded):
-            yield number, self._one(one)
-            if watch is not None:
-                watch.done(1, 0)
+        for number, one in enumerate(ready):
+            yield number, one if isinstance(one, IndexedError) else self._alone(one, watch)
 
-    def _one(self, encoded: Encoded[ArraysItem]) -> Arrays | IndexedError:
+    def _alone(self, one: Encoded[ArraysItem], watch: Watch | None) -> Arrays | IndexedError:
+        if watch is not None:
+            watch.done(1, 0)
         part = self.encoder.part if isinstance(self.encoder, ArraysEncoder) else ""
         try:
             # Not as other postprocessors are called: these arrays have no axis of rows, and keep their dtypes.
-            return self.postprocessor.decode(self.backend.arrays(part, encoded.rows[0]), encoded.item)  # type: ignore[arg-type]
+            return self.postprocessor.decode(self.backend.arrays(part, one.rows[0]), one.item)  # type: ignore[arg-type]
         except IndexedError as error:
             return error
 
