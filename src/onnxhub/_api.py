@@ -40,6 +40,7 @@ class LoadOptions(TypedDict, total=False):
     dtype: str
     file: str | None
     revision: str | None
+    compiled: bool | Literal["auto"]
     threads: int | None
     provider_options: Mapping[str, str | int | bool] | None
     session_options: Mapping[str, str | int | bool] | None
@@ -129,6 +130,7 @@ def load(
     dtype: str = "auto",
     file: str | None = None,
     revision: str | None = None,
+    compiled: bool | Literal["auto"] = "auto",
     threads: int | None = None,
     provider_options: Mapping[str, str | int | bool] | None = None,
     session_options: Mapping[str, str | int | bool] | None = None,
@@ -153,6 +155,10 @@ def load(
             fp32 where the repository has it (fp16 on a GPU), else its only variant.
         file: An exact ``.onnx`` file of the repository, instead of ``dtype``.
         revision: Branch, tag or commit hash; default ``main``.
+        compiled: Whether to run a compiled graph, which starts up to ten times as fast and whose weights processes
+            share. ``"auto"`` compiles on the first load where the disk has room, for models of 1 MiB and more on the
+            CPU; True waits for it, too; False leaves it. The environment variable ``ONNXHUB_COMPILED`` (0 or 1) stands
+            for "auto".
         threads: Threads within an operator; None: as many as this process may use cores.
         provider_options: Options of the provider, as ONNX Runtime documents them.
         session_options: Attributes and configuration entries of ``onnxruntime.SessionOptions``.
@@ -186,6 +192,7 @@ def load(
         dtype=dtype,
         file=file,
         revision=revision,
+        compiled=compiled,
         threads=threads,
         provider_options=provider_options,
         session_options=session_options,

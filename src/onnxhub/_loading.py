@@ -14,6 +14,7 @@ from onnxhub._model import Model, ModelInfo
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, get_task, list_tasks
 from onnxhub._text import positive
+from onnxhub.backend.compiled import checked_compiled
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.model import open_model
 from onnxhub.backend.providers import candidates
@@ -65,6 +66,7 @@ class Recipe:
     dtype: str
     file: str | None
     revision: str | None
+    compiled: bool | str
     threads: int | None
     provider_options: Mapping[str, str | int | bool] | None
     session_options: Mapping[str, str | int | bool] | None
@@ -104,6 +106,7 @@ class Recipe:
         source = Source(
             task_reason=reason, revision=commit, reason=first.reason, dtype=first.dtype,
             file=", ".join(choice.file for choice in backend.choices.values()), provider=backend.session.provider,
+            compiled=backend.compiled,
         )  # fmt: skip
         again = self.task if isinstance(self.task, Task) else task.name
         recipe = replace(self, task=again, model_id=absolute(self.model_id), revision=commit)
@@ -122,7 +125,7 @@ class Recipe:
         inferred = infer(repository) if task is None else Inferred(task.name, "it was asked for")
         backend = open_model(
             repository, task or get_task(inferred.task if inferred else "custom"),
-            providers=providers, dtype=self.dtype, file=self.file,
+            providers=providers, dtype=self.dtype, file=self.file, compiled=checked_compiled(self.compiled),
             options=SessionOptions(self.threads, self.session_options),
         )  # fmt: skip
         inferred = inferred or infer_from_graph(backend.output_shapes, backend.config)
@@ -142,6 +145,7 @@ class Recipe:
             if not isinstance(value, kinds):
                 raise InvalidOptionError(name, value, expected)
         positive("threads", self.threads, optional=True)
+        checked_compiled(self.compiled)
 
     def _model_id(self, task: Task[Any] | None) -> str | os.PathLike[str]:
         if self.model_id is not None:
@@ -189,6 +193,7 @@ class Source:
     reason: str
     dtype: str
     provider: str
+    compiled: bool
 
 
 def build_model(
@@ -214,6 +219,7 @@ def build_model(
         reason=source.reason,
         dtype=source.dtype,
         provider=source.provider,
+        compiled=source.compiled,
         labels=labels,
         max_length=getattr(getattr(encoder, "tokenizer", None), "max_length", None),
     )

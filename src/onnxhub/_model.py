@@ -62,6 +62,8 @@ class ModelInfo:
     """The file's variant: ``"fp32"``, ``"q8"``, ..."""
     provider: str
     """The execution provider that really runs, by its short name."""
+    compiled: bool
+    """Whether the session is of a compiled graph: optimised before, its weights mapped from a file."""
     labels: tuple[str, ...]
     """The model's labels, in the order of its outputs; empty where the task has none."""
     max_length: int | None

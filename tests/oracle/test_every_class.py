@@ -80,6 +80,29 @@ def test_arrays(exported: Exported, name: str) -> None:
     COUNTS["every class: graphs"] += 1
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_compiled_graphs_give_the_same_bits(exported: Exported, name: str) -> None:
+    """No output of the graph that takes the inputs differs in a bit, nor does a generated token of all parts together."""
+    folder, family = exported(name), FAMILIES[name]
+    task = get_task(family.task)
+    task = task if task.raw else get_task("custom")
+    with onnxhub.load(task, folder, compiled=False) as plain, onnxhub.load(task, folder, compiled=True) as compiled:
+        assert (plain.info.compiled, compiled.info.compiled) == (False, True)
+        (part, session), *_ = plain.sessions.items()
+        wanted = {entry.name: entry for entry in session.get_inputs()}
+        arrays = _with_an_empty_past(families.given(name, wanted), wanted)
+        expected, actual = plain(arrays, part=part), compiled(arrays, part=part)
+        for key, values in expected.items():
+            np.testing.assert_array_equal(actual[key], values)
+            COUNTS["every class: compiled outputs"] += 1
+        if family.generated and task.raw and task.name != "custom":
+            tensors = {key: torch.from_numpy(values) for key, values in families.given(name, wanted).items()}
+            options = {"do_sample": False, "num_beams": 1, **family.generated}
+            tokens = [model.ort_model.generate(**tensors, **options).tolist() for model in (plain, compiled)]
+            assert tokens[0] == tokens[1]
+            COUNTS["every class: compiled generations"] += 1
+
+
 def _with_an_empty_past(arrays: dict[str, Any], wanted: Any) -> dict[str, Any]:
     """Add what a decoder wants beside its tokens, for the first step."""
     rows, length = next(iter(arrays.values())).shape[:2]

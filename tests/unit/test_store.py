@@ -15,7 +15,7 @@ import pytest
 
 from onnxhub.backend import store
 from onnxhub.backend.assets import assets_dir
-from onnxhub.backend.store import find, make
+from onnxhub.backend.store import find, make, make_unless_busy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,7 +123,7 @@ def test_a_lock_that_holds_nobody_does_no_harm(monkeypatch: pytest.MonkeyPatch) 
     """Who comes second finds the place taken, and uses what is there."""
 
     class Open:
-        def __init__(self, *_: object) -> None: ...
+        def __init__(self, *_: object, **__: object) -> None: ...
         def __enter__(self) -> None: ...
         def __exit__(self, *_: object) -> None: ...
 
@@ -136,6 +136,17 @@ def test_a_lock_that_holds_nobody_does_no_harm(monkeypatch: pytest.MonkeyPatch) 
 
     assert make("things", "key", {}, overtaken) == first[0]
     assert unfinished() == []
+
+
+def test_who_does_not_wait_gets_nothing_while_another_is_at_it(tmp_path: Path) -> None:
+    """Not a part of an entry, and at once; the finished entry when it is there."""
+    (other,) = processes(1, tmp_path / "log", 1.0)
+    end = time.monotonic() + 60
+    while not (tmp_path / "log").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert make_unless_busy("things", "key", {}, lambda _: pytest.fail("made twice")) is None
+    assert other.communicate(timeout=60)[0] == "['data', 'more']\n"
+    assert make_unless_busy("things", "key", {}, build) == find("things", "key") is not None
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.3])

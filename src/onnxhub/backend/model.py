@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnxhub._cache import lazy
+from onnxhub.backend.compiled import Graph, build_compiled
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
 from onnxhub.backend.safetensors import read_safetensors
-from onnxhub.backend.session import build_session
 from onnxhub.backend.tokenizer import load_tokenizer
 from onnxhub.errors import TaskMismatchError
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from onnxhub._registry import Task
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.providers import Provider
+    from onnxhub.backend.safety import GraphFacts
     from onnxhub.backend.session import Session, SessionOptions
     from onnxhub.backend.variants import Choice
 
@@ -136,6 +138,11 @@ class OnnxBackend:
         return read_safetensors(self.repository.path(name)) if self.repository.has(name) else None
 
     @property
+    def compiled(self) -> bool:
+        """Whether all sessions are of compiled graphs."""
+        return all(self.parts[part].path != self.repository.path(choice.file) for part, choice in self.choices.items())
+
+    @property
     def sessions(self) -> Mapping[str, InferenceSession]:
         """ONNX Runtime's sessions, by the role of their file."""
         return {part: session.inference_session for part, session in self.parts.items()}
@@ -159,6 +166,7 @@ def open_model(
     providers: Sequence[Provider],
     dtype: str,
     file: str | None,
+    compiled: bool | str,
     options: SessionOptions,
 ) -> OnnxBackend:
     """Choose the ONNX file of each part, fetch what they need, and build the sessions."""
@@ -168,17 +176,22 @@ def open_model(
         raise TaskMismatchError(repository.model_id, task.name, (problem,))
     kind = task.ort_class_of(config or {})
     choices = choose_parts(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu)
-    operators: set[str] = set()
-    for choice in choices.values():
-        operators |= fetch_model(repository, choice.file).operators
+    facts = {part: fetch_model(repository, choice.file) for part, choice in choices.items()}
     parts: dict[str, Session] = {}
     with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go
         for part, choice in choices.items():
             # All on one provider: the first part decides where a sequence leaves a choice.
             wanted = [one for one in providers if not parts or one.name == next(iter(parts.values())).provider]
-            parts[part] = build_session(repository.path(choice.file), wanted, options)
+            graph = _graph(repository, choice.file, facts[part])
+            parts[part] = build_compiled(graph, wanted, options, compiled=compiled)
             failing.callback(parts[part].close)
         failing.pop_all()
     together = BATCH_TOKENS if next(iter(parts.values())).provider == "cpu" else GPU_BATCH_TOKENS
-    batch_tokens = 1 if operators & DYNAMIC_QUANTIZATION else together
+    alone = any(one.operators & DYNAMIC_QUANTIZATION for one in facts.values())
+    batch_tokens = 1 if alone else together
     return OnnxBackend(repository, choices, config or {}, parts, batch_tokens)
+
+
+def _graph(repository: Repository, file: str, facts: GraphFacts) -> Graph:
+    weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)
+    return Graph(repository.model_id, repository.path(file), tuple(weights))

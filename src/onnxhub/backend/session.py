@@ -70,14 +70,16 @@ class Session:
     threads that do not exist there.
     """
 
-    def __init__(self, session: InferenceSession, again: Callable[[], InferenceSession]) -> None:
+    def __init__(self, session: InferenceSession, path: Path, again: Callable[[], InferenceSession]) -> None:
         """Take a built session over.
 
         Args:
             session: What was built.
+            path: The file that it was built from.
             again: How to build its like in a forked child.
         """
         self._session: InferenceSession | None = session
+        self.path = path
         self._again = again
         self._closed = False
         self._rebuilding = Lock()
@@ -173,7 +175,7 @@ def build_session(path: Path, providers: Sequence[Provider], options: SessionOpt
         session = _build(path, provider, options)
         active = session.get_providers()[0]
         if active == provider.full_name:
-            return Session(session, partial(_build_in_child, path, _signature(path), provider, options))
+            return Session(session, path, partial(_build_in_child, path, _signature(path), provider, options))
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
         if index == len(providers) - 1:
             require(provider, session.get_providers(), reason)

@@ -37,7 +37,7 @@ from onnxhub.errors import IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Entry", "find", "make"]
+__all__ = ["Entry", "discard", "find", "make", "make_unless_busy"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -101,7 +101,7 @@ def make(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Pa
         with _lock(kind, key):
             return find(kind, key) or _made(assets_dir(kind) / key, made_of, build)
     except OSError as error:
-        if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
+        if not _is_read_only(error):
             raise
         _log.warning("the cache cannot be written (%s): what is made now is kept for this process alone", error)
     folder = Path(tempfile.mkdtemp(prefix=f"onnxhub-{key[:8]}-"))
@@ -110,13 +110,41 @@ def make(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Pa
     return _sealed(folder, made_of)
 
 
+def make_unless_busy(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Path], None]) -> Entry | None:
+    """The entry as ``make`` gives it; None, without waiting, while another process makes it or the cache is read-only.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    from filelock import Timeout
+
+    try:
+        with _lock(kind, key, wait=False):
+            return find(kind, key) or _made(assets_dir(kind) / key, made_of, build)
+    except Timeout:
+        return None
+    except OSError as error:
+        if not _is_read_only(error):
+            raise
+        return None
+
+
+def discard(kind: str, key: str) -> None:
+    """Delete an entry, if it is there; whoever has it open goes on with it."""
+    _drop(assets_dir(kind) / key)
+
+
+def _is_read_only(error: OSError) -> bool:
+    return isinstance(error, PermissionError) or error.errno == errno.EROFS
+
+
 @contextmanager
-def _lock(kind: str, key: str) -> Iterator[None]:
+def _lock(kind: str, key: str, *, wait: bool = True) -> Iterator[None]:
     from filelock import FileLock  # which takes longer to import than a found entry takes to check
 
     folder = assets_dir(kind) / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{key}.lock"):
+    with FileLock(folder / f"{key}.lock", timeout=-1 if wait else 0):
         yield
 
 
@@ -187,7 +215,6 @@ def _left_behind(path: Path) -> bool:
 
 
 def _drop(folder: Path) -> None:
-    """Delete an entry; whoever has it open goes on with it."""
     doomed = folder.with_name(_unfinished(folder.name))
     try:
         folder.rename(doomed)

@@ -17,6 +17,7 @@ import onnxhub
 from onnxhub._registry import list_tasks, registered
 from onnxhub.cli._printing import ESCAPES
 from onnxhub.cli.bench import bench
+from onnxhub.cli.compile import compile  # noqa: A004  # the command
 from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
@@ -61,6 +62,7 @@ def build() -> typer.Typer:
             _add(app, getattr(import_module(module), name), "Run a model")
     _add(app, inspect, "Look around")
     _add(app, bench, "Look around")
+    _add(app, compile, "Prepare")
     _add(app, tasks, "Look around")
     _add(app, providers, "Look around")
     return app
