@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +142,7 @@ class Session:
     def _run(self, outputs: list[str], feeds: Features) -> Sequence[Any]:
         session = self.inference_session  # whose own error, of a closed model, is not one of the input
         try:
-            found: Sequence[Any] = session.run(outputs, dict(feeds))
+            found: Sequence[Any] = session.run(outputs, dict(feeds), _quiet())
         except _runtime_errors() as error:
             shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
             if any(sign in str(error) for sign in NO_MEMORY):
@@ -155,6 +155,14 @@ class Session:
         """Drop the session; its memory goes back when the last run ends."""
         self._closed = True
         self._session = None
+
+
+@cache
+def _quiet() -> Any:
+    """Options of a run that logs nothing of its errors: they are raised, and an input is tried several times over."""
+    options = onnxruntime().RunOptions()
+    options.log_severity_level = 4
+    return options
 
 
 def _graph_input(entry: Any) -> GraphInput:
