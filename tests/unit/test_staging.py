@@ -69,13 +69,15 @@ def test_the_exporter_sees_configuration_vocabulary_and_weights(tmp_path: Path) 
         tmp_path / "model",
         **{
             "config.json": {"model_type": "bert", **HOSTILE}, "tokenizer_config.json": {"a": 1, **HOSTILE},
-            "tokenizer.json": {"auto_map": "is a word here"}, "vocab.txt": b"a", "model.safetensors": b"weights",
+            "tokenizer.json": {"auto_map": "is a word here"}, "added_tokens.json": {"__en__": 7, "auto_map": 8}, "vocab.txt": b"a", "model.safetensors": b"weights",
             "other.safetensors": b"x", "pytorch_model.bin": b"x", "modeling_evil.py": b"x", "adapter_config.json": {},
             "chat_template.jinja": b"x", "README.md": b"x",
         },
     )  # fmt: skip
     seen = staged(folder, tmp_path / "staged")
-    assert seen == {"config.json", "tokenizer_config.json", "tokenizer.json", "vocab.txt", "model.safetensors"}
+    settings, words = {"config.json", "tokenizer_config.json"}, {"tokenizer.json", "added_tokens.json", "vocab.txt"}
+    assert seen == settings | words | {"model.safetensors"}
+    assert json.loads((tmp_path / "staged" / "added_tokens.json").read_bytes()) == {"__en__": 7, "auto_map": 8}
     assert json.loads((tmp_path / "staged" / "config.json").read_bytes()) == {"model_type": "bert"}
     assert json.loads((tmp_path / "staged" / "tokenizer_config.json").read_bytes()) == {"a": 1}
     assert (tmp_path / "staged" / "model.safetensors").read_bytes() == b"weights"

@@ -22,11 +22,13 @@ __all__ = ["BFLOAT16", "run_widened"]
 BFLOAT16: Final = "tensor(bfloat16)"
 
 
-def run_widened(session: InferenceSession, outputs: list[str], feeds: Features) -> Sequence[NDArray[Any]]:
+def run_widened(
+    session: InferenceSession, outputs: list[str], feeds: Features, options: object
+) -> Sequence[NDArray[Any]]:
     """What ``session.run`` would give, if it did not fail on bfloat16."""
     make = onnxruntime().OrtValue.ortvalue_from_numpy
     given = {name: make(np.ascontiguousarray(values)) for name, values in feeds.items()}
-    found = session.run_with_ort_values(outputs, given)
+    found = session.run_with_ort_values(outputs, given, options)
     return [_widened(value) if value.data_type() == BFLOAT16 else value.numpy() for value in found]
 
 

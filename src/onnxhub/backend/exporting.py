@@ -32,6 +32,8 @@ _log = logging.getLogger("onnxhub")
 KIND: Final = "exported"
 PACKAGES: Final = ("optimum", "optimum-onnx", "transformers", "torch")
 """Whose versions decide what a conversion gives."""
+RECIPE: Final = 1
+"""Of how they are asked for it: whoever asks otherwise takes another number, and what was made before is left alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
     from onnxhub.backend.staging import convertible
 
     files = convertible(repository, allow_pickle=asked.allow_pickle)
-    source = _digest([ort_class, *_identity(repository, files)])[:32]
+    source = _digest([RECIPE, ort_class, *_identity(repository, files)])[:32]
     versions = {package: version for package in PACKAGES if (version := _version(package))}
     missing = next((package for package in PACKAGES if package not in versions), None)
     if missing is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxhub._cache import lazy
 from onnxhub.backend.compiled import Graph, build_compiled
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.preparation import prepare
@@ -89,7 +89,7 @@ class OnnxBackend:
         """
         return self._tokenizer
 
-    @cached_property
+    @lazy
     def _tokenizer(self) -> Tokenizer:
         if self.repository.has("tokenizer.json"):
             return load_tokenizer(self.repository, self.config)
@@ -109,7 +109,7 @@ class OnnxBackend:
         ends = np.count_nonzero(ids == self.config.get("eos_token_id")) if self.config.get("is_encoder_decoder") else 0
         return int(ends), 0 if self._tells_padding else ids.shape[-1]
 
-    @cached_property
+    @lazy
     def _tells_padding(self) -> bool:
         decoder = str(self.config.get("model_type")) in DECODERS
         return "attention_mask" in self.input_names and not (decoder and self.config.get("pad_token_id") is None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -119,6 +120,8 @@ def onnxruntime() -> ModuleType:
     Raises:
         MissingDependencyError: none is installed; the runtimes are extras, since two of them get in each other's way.
     """
+    # From 1.29 on, it reports its use over the network, from a thread that a forked child would wait for when it ends.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         return import_module("onnxruntime")
     except ImportError as error:

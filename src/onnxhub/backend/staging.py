@@ -28,8 +28,9 @@ FOREIGN: Final = {
 """Weights that transformers reads through frameworks that it has given up."""
 SETTINGS: Final = (
     "config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json",
-    "special_tokens_map.json", "added_tokens.json",
+    "special_tokens_map.json",
 )  # fmt: skip
+"""Files that are copied without what names code. All others are data, whose keys may be anybody's words."""
 _CODE: Final = frozenset({
     "attn_implementation", "auto_map", "custom_code", "custom_generate", "custom_pipelines", "experts_implementation",
     "kernel_config", "trust_remote_code", "use_kernels",
@@ -61,7 +62,7 @@ def convertible(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...
         pickles = next(name for name in PICKLED if name in files)
         reason = f"to unpickle weights can run code; if you trust {repository.model_id}, allow_pickle=True allows it"
         raise UnsafeModelError(pickles, reason)
-    wanted = {*SETTINGS, "tokenizer.json", *VOCABULARIES, *kinds[suffix]}
+    wanted = {*SETTINGS, "tokenizer.json", "added_tokens.json", *VOCABULARIES, *kinds[suffix]}
     return tuple(sorted(name for name in files if name in wanted or name.endswith(suffix)))
 
 
