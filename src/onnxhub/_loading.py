@@ -66,6 +66,7 @@ class Recipe:
     file: str | None
     revision: str | None
     threads: int | None
+    batch_tokens: int | None
     provider_options: Mapping[str, str | int | bool] | None
     session_options: Mapping[str, str | int | bool] | None
     cache_dir: str | os.PathLike[str] | None
@@ -123,7 +124,7 @@ class Recipe:
         backend = open_model(
             repository, task or get_task(inferred.task if inferred else "custom"),
             providers=providers, dtype=self.dtype, file=self.file,
-            options=SessionOptions(self.threads, self.session_options),
+            options=SessionOptions(self.threads, self.session_options), batch_tokens=self.batch_tokens,
         )  # fmt: skip
         inferred = inferred or infer_from_graph(backend.output_shapes, backend.config)
         if inferred is None:
@@ -142,6 +143,7 @@ class Recipe:
             if not isinstance(value, kinds):
                 raise InvalidOptionError(name, value, expected)
         positive("threads", self.threads, optional=True)
+        positive("batch_tokens", self.batch_tokens, optional=True)
 
     def _model_id(self, task: Task[Any] | None) -> str | os.PathLike[str]:
         if self.model_id is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 import numpy as np
 
-from onnxhub._batching import collate, plan, stack
+from onnxhub._batching import collate, stack
+from onnxhub._execution import run
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
 if TYPE_CHECKING:
@@ -26,9 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["Model", "ModelInfo"]
 
 LOOK_AHEAD = 2048
-"""Inputs that are encoded and sorted together: bounds the memory of a long list or stream."""
+"""Inputs of a stream that are read together: bounds its memory."""
 LOOK_AHEAD_CHARACTERS = 1_000_000
 """The same for long inputs; a document of 20,000 words takes about 20 MB when it is encoded."""
+
+SLICE = 32
+"""Inputs that are encoded at once; others run meanwhile."""
 
 InputT = TypeVar("InputT")
 ResultT = TypeVar("ResultT")
@@ -236,10 +241,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         """What ``__call__`` of each task does: run with these options on one input, or on many."""
         model, many = self._with(options), as_many(inputs)
         if many is not None:
-            results: list[ResultT] = []
-            for chunk in _chunks(iter(many), first=LOOK_AHEAD):
-                results += model._results(chunk, len(results))  # noqa: SLF001
-            return model._gather(results)  # noqa: SLF001
+            return model._gather(model._results(many, offset=0))  # noqa: SLF001
         return model._results([inputs], offset=None)[0]  # noqa: SLF001
 
     def _gather(self, results: list[ResultT]) -> ManyT:
@@ -255,31 +257,32 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def _results(self, inputs: Sequence[object], offset: int | None) -> list[ResultT]:
         """Encode, run and decode; an item is decoded as soon as its last row has run, and its outputs are dropped."""
-        encoded = self._encode(inputs, offset)
-        if len(encoded) == 1 == len(encoded[0].rows):
-            # The call for one short input: nothing to plan, nothing to wait for.
-            outputs = self.backend.run(collate(encoded[0].rows, {}), self._wanted)
-            return [self._decode(outputs, encoded[0].item, _shift(0, offset))]
-        owners = [index for index, one in enumerate(encoded) for _ in one.rows]
-        waiting: list[dict[int, Outputs]] = [{} for _ in encoded]
+        parts: Iterator[list[Encoded[Any]]] = (
+            self._encode(part, _shift(start, offset)) for start, part in _slices(inputs)
+        )
+        if len(inputs) == 1:
+            (encoded,) = next(parts)
+            if len(encoded.rows) == 1:
+                # The call for one short input: nothing to plan, nothing to wait for.
+                outputs = self.backend.run(collate(encoded.rows, {}), self._wanted)
+                return [self._decode(outputs, encoded.item, _shift(0, offset))]
+            parts = iter([[encoded]])
+        owners: dict[int, tuple[int, Encoded[Any]]] = {}
+        waiting: dict[int, dict[int, Outputs]] = {}
         results: dict[int, ResultT] = {}
-        for row, outputs in self._run([row for one in encoded for row in one.rows]):
-            index = owners[row]
-            waiting[index][row] = outputs
-            if len(waiting[index]) == len(encoded[index].rows):
-                rows = [waiting[index][row] for row in sorted(waiting[index])]
-                results[index] = self._decode(_stacked(rows), encoded[index].item, _shift(index, offset))
-                waiting[index].clear()
-        return [results[index] for index in range(len(encoded))]
+        for row, outputs in self._run(_rows(parts, owners)):
+            index, one = owners.pop(row)
+            found = waiting.setdefault(index, {})
+            found[row] = outputs
+            if len(found) == len(one.rows):
+                whole = _stacked([found[row] for row in sorted(found)])
+                results[index] = self._decode(whole, one.item, _shift(index, offset))
+                del waiting[index]
+        return [results[index] for index in range(len(inputs))]
 
-    def _run(self, rows: Sequence[Features]) -> Iterator[tuple[int, Outputs]]:
-        """Each row's number and outputs ``(...)``, batch by batch, in the planner's order."""
-        lengths = [max(values.size for values in row.values()) for row in rows]
-        padding = self.backend.tokenizer.padding
-        for batch in plan(lengths, self.backend.batch_tokens, [self.backend.kind(row) for row in rows]):
-            outputs = self.backend.run(collate([rows[row] for row in batch], padding), self._wanted)
-            for position, row in enumerate(batch):
-                yield row, {name: values[position] for name, values in outputs.items()}
+    def _run(self, rows: Iterable[Features]) -> Iterator[tuple[int, Outputs]]:
+        """Each row's number and outputs ``(...)``, in the planner's order."""
+        return run(self.backend, rows, self._wanted)
 
     def _decode(self, rows: Outputs, item: Item, index: int | None) -> ResultT:
         try:
@@ -288,7 +291,25 @@ class Model(Generic[InputT, ResultT, ManyT]):
             raise error.at(index) from error.__cause__
 
 
-def _chunks(inputs: Iterator[T], first: int) -> Iterator[list[T]]:
+def _slices(inputs: Sequence[T]) -> Iterator[tuple[int, list[T]]]:
+    """Inputs that are encoded at once, and where they begin: so few that batches need not wait long for them."""
+    start = 0
+    for part in _chunks(iter(inputs), first=SLICE, most=SLICE):
+        yield start, part
+        start += len(part)
+
+
+def _rows(parts: Iterable[Sequence[Encoded[Any]]], owners: dict[int, tuple[int, Encoded[Any]]]) -> Iterator[Features]:
+    """All rows of the inputs; ``owners`` is told the input of each, by the row's number."""
+    number = 0
+    for index, one in enumerate(chain.from_iterable(parts)):
+        for row in one.rows:
+            owners[number] = (index, one)
+            number += 1
+            yield row
+
+
+def _chunks(inputs: Iterator[T], first: int, most: int = LOOK_AHEAD) -> Iterator[list[T]]:
     """Inputs that are encoded together: ``first`` of them, then twice as many, up to what memory should hold."""
     chunk: list[T] = []
     limit, size = first, 0
@@ -297,7 +318,7 @@ def _chunks(inputs: Iterator[T], first: int) -> Iterator[list[T]]:
         size += _characters(one)
         if len(chunk) == limit or size >= LOOK_AHEAD_CHARACTERS:
             yield chunk
-            chunk, size, limit = [], 0, min(2 * limit, LOOK_AHEAD)
+            chunk, size, limit = [], 0, min(2 * limit, most)
     if chunk:
         yield chunk
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
     from optimum.onnxruntime import ORTModel  # noqa: TID251  # for a type alone
 
+    from onnxhub._execution import Lanes
+
 __all__ = ["Backend", "Column", "Features", "GraphInput", "ListOf", "Outputs", "Tokenizer", "Tokens"]
 
 if TYPE_CHECKING:
@@ -196,6 +198,11 @@ class Backend(Protocol):
     @property
     def batch_tokens(self) -> int:
         """Padded tokens of one batch; 1 keeps every row alone (dynamic quantisation scales over the whole batch)."""
+        ...
+
+    @property
+    def lanes(self) -> Lanes:
+        """How many batches run at once, and their threads."""
         ...
 
     def kind(self, row: Features) -> Hashable:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxhub._execution import Lanes
 from onnxhub.backend.hub import fetch_model
+from onnxhub.backend.pace import choose_pace
 from onnxhub.backend.parts import choose_parts
 from onnxhub.backend.safetensors import read_safetensors
 from onnxhub.backend.session import build_session
+from onnxhub.backend.threads import usable_cores
 from onnxhub.backend.tokenizer import load_tokenizer
 from onnxhub.errors import TaskMismatchError
 
@@ -26,17 +30,12 @@ if TYPE_CHECKING:
     from onnxhub._protocols import Features, GraphInput, Outputs, Tokenizer
     from onnxhub._registry import Task
     from onnxhub.backend.hub import Repository
+    from onnxhub.backend.pace import Pace
     from onnxhub.backend.providers import Provider
     from onnxhub.backend.session import Session, SessionOptions
     from onnxhub.backend.variants import Choice
 
 __all__ = ["OnnxBackend", "open_model"]
-
-BATCH_TOKENS = 1024
-"""Padded tokens of a batch on the CPU; larger ones fall out of its caches."""
-GPU_BATCH_TOKENS = 16384
-DYNAMIC_QUANTIZATION = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"})
-"""Operators that scale by the range of the whole batch: there, a row's result would depend on its neighbours."""
 
 DECODERS = frozenset({
     "bloom", "codegen", "falcon", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_bigcode", "gpt_neo", "gpt_neox", "gptj",
@@ -56,6 +55,7 @@ class OnnxBackend:
     parts: Mapping[str, Session] = field(repr=False)
     """Their sessions, the one that takes the model's inputs first."""
     batch_tokens: int
+    lanes: Lanes = field(repr=False)
 
     @property
     def model_id(self) -> str:
@@ -160,6 +160,7 @@ def open_model(
     dtype: str,
     file: str | None,
     options: SessionOptions,
+    batch_tokens: int | None,
 ) -> OnnxBackend:
     """Choose the ONNX file of each part, fetch what they need, and build the sessions."""
     config = repository.json("config.json")
@@ -169,16 +170,28 @@ def open_model(
     kind = task.ort_class_of(config or {})
     choices = choose_parts(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu)
     operators: set[str] = set()
+    size = 0
     for choice in choices.values():
-        operators |= fetch_model(repository, choice.file).operators
+        facts = fetch_model(repository, choice.file)
+        operators |= facts.operators
+        folder = repository.path(choice.file).parent
+        size += sum((folder / name).stat().st_size for name in (PurePosixPath(choice.file).name, *facts.external_data))
+    told = options.threads or (usable_cores() if task.raw or options.sets_threads else None)
+
+    def pace(provider: str) -> Pace:
+        return choose_pace(
+            size=size, operators=operators, on_cpu=provider == "cpu", cores=usable_cores(), threads=told,
+            batch_tokens=batch_tokens,
+        )  # fmt: skip
+
     parts: dict[str, Session] = {}
     with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go
         for part, choice in choices.items():
             # All on one provider: the first part decides where a sequence leaves a choice.
             wanted = [one for one in providers if not parts or one.name == next(iter(parts.values())).provider]
-            parts[part] = build_session(repository.path(choice.file), wanted, options)
+            threaded = replace(options, threads=pace(wanted[0].name).threads)
+            parts[part] = build_session(repository.path(choice.file), wanted, threaded)
             failing.callback(parts[part].close)
         failing.pop_all()
-    together = BATCH_TOKENS if next(iter(parts.values())).provider == "cpu" else GPU_BATCH_TOKENS
-    batch_tokens = 1 if operators & DYNAMIC_QUANTIZATION else together
-    return OnnxBackend(repository, choices, config or {}, parts, batch_tokens)
+    chosen = pace(next(iter(parts.values())).provider)
+    return OnnxBackend(repository, choices, config or {}, parts, chosen.batch_tokens, Lanes(chosen.lanes))

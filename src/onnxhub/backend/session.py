@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxhub._protocols import GraphInput
+from onnxhub.backend.devices import device_of, preload, run_on
 from onnxhub.backend.providers import onnxruntime, require, short_name
 from onnxhub.backend.threads import usable_cores
 from onnxhub.errors import IntegrityError, InvalidInputError, InvalidOptionError, UnsafeModelError
@@ -50,6 +51,11 @@ class SessionOptions:
     entries: Mapping[str, str | int | bool] | None = None
     """Attributes of ``onnxruntime.SessionOptions``, and its configuration entries (those have a dot)."""
 
+    @property
+    def sets_threads(self) -> bool:
+        """Whether the entries say how many threads an operator has."""
+        return "intra_op_num_threads" in (self.entries or {})
+
 
 class Session:
     """An open ONNX Runtime session; any number of threads may run it."""
@@ -57,7 +63,9 @@ class Session:
     def __init__(self, session: InferenceSession) -> None:
         """Take a built session over."""
         self._session: InferenceSession | None = session
-        self.provider = short_name(session.get_providers()[0])
+        full_name = session.get_providers()[0]
+        self.provider = short_name(full_name)
+        self._device = device_of(self.provider, session.get_provider_options().get(full_name, {}))
         self.input_types = {entry.name: NUMPY_TYPES.get(entry.type) for entry in session.get_inputs()}
         self.input_names = tuple(self.input_types)
         self.inputs = {entry.name: _graph_input(entry) for entry in session.get_inputs()}
@@ -103,6 +111,8 @@ class Session:
     def _run(self, outputs: list[str], feeds: Features) -> Sequence[Any]:
         session = self.inference_session  # whose own error, of a closed model, is not one of the input
         try:
+            if self._device is not None:
+                return run_on(self._device, session, outputs, feeds)
             found: Sequence[Any] = session.run(outputs, dict(feeds))
         except _runtime_errors() as error:
             shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
@@ -150,6 +160,7 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
     try:
         # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
         with _building:
+            preload(provider.name)
             session: InferenceSession = runtime.InferenceSession(
                 str(path), built, providers=entries, enable_fallback=0, read_config_from_model=0
             )
