@@ -24,7 +24,7 @@ __all__ = ["Lanes", "run"]
 T = TypeVar("T")
 
 FIRST_WINDOW, LARGEST_WINDOW = 256, 2048
-"""Rows that are planned together: few at first, so that batches run soon; later so many that hardly any is padded."""
+"""Rows that are planned together: so many that hardly any is padded; but few at first, where lanes would stand idle."""
 WINDOW_TOKENS = 100_000
 """The same for long rows: bounds the memory of what was read and has not run."""
 AHEAD = 2
@@ -103,7 +103,8 @@ def run(backend: Backend, rows: Iterable[Features], wanted: Sequence[str]) -> It
 def _batches(backend: Backend, rows: Iterable[Features]) -> Iterator[list[Row]]:
     """The batches of one window after another; each row waits for those of its own window at the most."""
     coming = enumerate(rows)
-    window = _Window(FIRST_WINDOW)
+    # One batch at a time keeps the cores busy for so long that good batches save more than an early start.
+    window = _Window(FIRST_WINDOW if backend.lanes.number > 1 else LARGEST_WINDOW)
     window.read(coming)
     while window.rows:
         following = _Window(min(2 * window.most, LARGEST_WINDOW))
