@@ -32,7 +32,7 @@ LOOK_AHEAD = 2048
 LOOK_AHEAD_CHARACTERS = 1_000_000
 """The same for long inputs; a document of 20,000 words takes about 20 MB when it is encoded."""
 
-SLICE = 32
+SLICE = 64
 """Inputs that are encoded at once; others run meanwhile."""
 
 InputT = TypeVar("InputT")

@@ -100,6 +100,13 @@ def test_a_session_gets_the_threads(threads: int, tiny_model) -> None:
     assert model.session.get_session_options().intra_op_num_threads == threads
 
 
+def test_no_memory_is_kept_for_shapes(tiny_model) -> None:
+    """Texts make thousands of them; whoever has one shape alone can have it."""
+    given = [None, {"enable_mem_pattern": True}]
+    models = [onnxhub.load("text-classification", tiny_model(), session_options=options) for options in given]
+    assert [model.session.get_session_options().enable_mem_pattern for model in models] == [False, True]
+
+
 USUAL = {"size": 2**28, "operators": {"MatMul"}, "on_cpu": True, "cores": 4, "threads": None, "batch_tokens": None}
 
 

@@ -180,6 +180,8 @@ def _session_options(options: SessionOptions) -> Any:
     built = onnxruntime().SessionOptions()
     built.log_severity_level = 3
     built.intra_op_num_threads = options.threads or usable_cores()
+    # It remembers how memory was used for each shape, and texts make thousands of them; it saves no time (measured).
+    built.enable_mem_pattern = False
     for name, value in (options.entries or {}).items():
         if "." in name:
             _add_entry(built, name, str(int(value) if isinstance(value, bool) else value))
