@@ -146,8 +146,10 @@ class Tokenizer(Protocol):
         """Whether continuing subwords are marked, as by WordPiece's ``##``."""
         ...
 
-    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Sequence[Tokens]:
-        """Tokenise texts, or pairs of texts."""
+    def encode(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, offsets: bool = True
+    ) -> Sequence[Tokens]:
+        """Tokenise texts, or pairs of texts; their offsets and words may be asked for only if ``offsets`` says so."""
         ...
 
     def tokens(self, ids: Sequence[int]) -> list[str]:

@@ -14,7 +14,7 @@ BATCH_TOKENS: Final = 1024
 """Padded tokens of a batch on the CPU; larger ones fall out of its caches."""
 GPU_BATCH_TOKENS: Final = 16384
 SMALL: Final = 24 * 2**20
-"""Bytes of a model whose operators are too short for several threads: a list is 1.2 to 1.7 times as fast in as many
+"""Bytes of a model whose operators are too short for several threads: a list is up to 1.7 times as fast in as many
 batches at once, and a short text alone loses next to nothing."""
 DYNAMIC_QUANTIZATION: Final = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"})
 """Operators that scale by the range of the whole batch: there, a row's result would depend on its neighbours."""
