@@ -42,6 +42,7 @@ class LoadOptions(TypedDict, total=False):
     revision: str | None
     compiled: bool | Literal["auto"]
     threads: int | None
+    batch_tokens: int | None
     provider_options: Mapping[str, str | int | bool] | None
     session_options: Mapping[str, str | int | bool] | None
     token: str | bool | None
@@ -134,6 +135,7 @@ def load(
     revision: str | None = None,
     compiled: bool | Literal["auto"] = "auto",
     threads: int | None = None,
+    batch_tokens: int | None = None,
     provider_options: Mapping[str, str | int | bool] | None = None,
     session_options: Mapping[str, str | int | bool] | None = None,
     token: str | bool | None = None,
@@ -164,7 +166,10 @@ def load(
             share. ``"auto"`` compiles on the first load where the disk has room, for models of 1 MiB and more on the
             CPU; True waits for it, too; False leaves it. The environment variable ``ONNXHUB_COMPILED`` (0 or 1) stands
             for "auto".
-        threads: Threads within an operator; None: as many as this process may use cores.
+        threads: Threads within an operator, which is all that a call then uses; None: chosen for the model within the
+            cores that this process may use: all of them, or one, for a small model, which runs several batches at once.
+        batch_tokens: The most tokens of a batch, padding included; None: 1,024 on the CPU, 16,384 elsewhere. Models with
+            dynamic quantisation always run one text at a time.
         provider_options: Options of the provider, as ONNX Runtime documents them.
         session_options: Attributes and configuration entries of ``onnxruntime.SessionOptions``.
         token: A Hub token for a private or gated repository; None: the one that is stored, if any.
@@ -203,6 +208,7 @@ def load(
         revision=revision,
         compiled=compiled,
         threads=threads,
+        batch_tokens=batch_tokens,
         provider_options=provider_options,
         session_options=session_options,
         cache_dir=cache_dir,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -17,12 +18,17 @@ __all__ = ["collate", "plan", "stack"]
 
 NumberT = TypeVar("NumberT", bound=np.generic)
 
+STARTS = 32
+"""Batches whose start costs as much as the tokens of a whole one. On the CPU with its budget of 1,024 tokens, measured
+for encoders from 2 layers of 128 to 6 of 768: a start costs as much as 20 to 40 tokens."""
+
 
 def plan(lengths: Sequence[int], budget: int, kinds: Sequence[Hashable] | None = None) -> list[list[int]]:
-    """Group rows of similar length, so that little of a batch is padding.
+    """Group rows of similar length, so that as little as possible is spent on padding and on starting batches.
 
-    Rows are taken longest first. A batch is closed when one more row would make it larger than the budget, padding
-    included; a row that is larger than the budget by itself is a batch of its own.
+    Of all ways to cut the rows, longest first, into batches within the budget, this is the cheapest one: a batch costs
+    its padded tokens, and a 32nd of the budget for being one. A row that is larger than the budget by itself is a batch
+    of its own.
 
     Args:
         lengths: Tokens of each row.
@@ -30,23 +36,40 @@ def plan(lengths: Sequence[int], budget: int, kinds: Sequence[Hashable] | None =
         kinds: Only rows of one kind share a batch; None: all are of one kind.
 
     Returns:
-        Groups of row indices; every index once.
+        Groups of row indices, the longest first; every index once.
 
     Examples:
-        >>> plan([3, 8, 2, 7], budget=16)
+        >>> plan([3, 80, 2, 70], budget=160)
         [[1, 3], [0, 2]]
     """
-    batches: list[list[int]] = []
-    open_batches: dict[Hashable, list[int]] = {}
+    groups: dict[Hashable, list[int]] = {}
     for index in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        kind = None if kinds is None else kinds[index]
-        batch = open_batches.get(kind)
-        if batch and (len(batch) + 1) * lengths[batch[0]] <= budget:
-            batch.append(index)
-        else:
-            open_batches[kind] = [index]
-            batches.append(open_batches[kind])
-    return batches
+        groups.setdefault(None if kinds is None else kinds[index], []).append(index)
+    batches = [
+        group[start:stop]
+        for group in groups.values()
+        for start, stop in pairwise(_cuts([lengths[index] for index in group], budget))
+    ]
+    return sorted(batches, key=lambda batch: lengths[batch[0]], reverse=True)
+
+
+def _cuts(falling: Sequence[int], budget: int) -> list[int]:
+    """Where to cut rows of falling lengths: 0, the end, and what is between."""
+    number = len(falling)
+    rows = np.arange(1, number + 1)
+    rest = np.zeros(number + 1)  # what the rows from here on cost, cut at best
+    sizes = [0] * number
+    for first in range(number - 1, -1, -1):
+        length = falling[first]
+        most = max(budget // max(length, 1), 1)
+        costs = rest[first + 1 : first + 1 + most]
+        costs = costs + length * rows[: len(costs)]
+        best = int(costs.argmin())
+        sizes[first], rest[first] = best + 1, costs[best] + budget / STARTS
+    cuts = [0]
+    while cuts[-1] < number:
+        cuts.append(cuts[-1] + sizes[cuts[-1]])
+    return cuts
 
 
 def collate(rows: Sequence[Features], padding: Mapping[str, int]) -> Features:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
+from itertools import product
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -55,17 +56,19 @@ class Setting:
     dtype: str
     threads: int | None = None
     """None: what ``load`` chooses."""
+    batch_tokens: int | None = None
+    """None: what ``load`` chooses."""
     together: bool = True
     """Whether the texts are given as one list, or one after another."""
 
     @property
     def options(self) -> dict[str, Any]:
         """The options of ``load``."""
-        return {"dtype": self.dtype, "threads": self.threads}
+        return {"dtype": self.dtype, "threads": self.threads, "batch_tokens": self.batch_tokens}
 
     def differences(self, usual_dtype: str) -> dict[str, object]:
         """Those of the options that differ from what ``load`` takes by itself."""
-        usual = {"dtype": usual_dtype, "threads": None}
+        usual = {"dtype": usual_dtype, "threads": None, "batch_tokens": None}
         return {name: value for name, value in self.options.items() if value != usual[name]}
 
 
@@ -94,13 +97,13 @@ class Recommended:
     """Whether its dtype is the one that ``load`` takes by itself."""
 
 
-def settings(dtypes: Iterable[str], threads: Iterable[int | None]) -> list[Setting]:
-    """Each dtype with each number of threads, for texts one by one and together."""
-    each = list(threads)
+def settings(
+    dtypes: Iterable[str], threads: Iterable[int | None], batch_tokens: Iterable[int | None] = (None,)
+) -> list[Setting]:
+    """Each dtype with each number of threads, for texts one by one, and together in batches of each size."""
     return [
-        Setting(dtype=dtype, threads=number, together=together)
-        for dtype in dtypes
-        for number in each
+        Setting(dtype=dtype, threads=number, batch_tokens=tokens, together=together)
+        for dtype, number, tokens in product(dtypes, threads, batch_tokens)
         for together in (False, True)
     ]
 

@@ -69,6 +69,7 @@ class Recipe:
     revision: str | None
     compiled: bool | str
     threads: int | None
+    batch_tokens: int | None
     provider_options: Mapping[str, str | int | bool] | None
     session_options: Mapping[str, str | int | bool] | None
     cache_dir: str | os.PathLike[str] | None
@@ -130,7 +131,7 @@ class Recipe:
             repository, task or get_task(inferred.task if inferred else "custom"),
             providers=providers, dtype=self.dtype, file=self.file, compiled=checked_compiled(self.compiled),
             conversion=Conversion(export=self.export, anew=anew, allow_pickle=self.allow_pickle),
-            options=SessionOptions(self.threads, self.session_options),
+            options=SessionOptions(self.threads, self.session_options), batch_tokens=self.batch_tokens,
         )  # fmt: skip
         inferred = inferred or infer_from_graph(backend.output_shapes, backend.config)
         if inferred is None:
@@ -152,6 +153,7 @@ class Recipe:
         checked_compiled(self.compiled)
         if self.export != "auto" and not isinstance(self.export, bool):
             raise InvalidOptionError("export", self.export, "'auto', True or False")
+        positive("batch_tokens", self.batch_tokens, optional=True)
 
     def _model_id(self, task: Task[Any] | None) -> str | os.PathLike[str]:
         if self.model_id is not None:

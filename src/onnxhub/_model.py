@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 from onnxhub._attempts import without_failures
-from onnxhub._batching import collate, plan
+from onnxhub._batching import collate
 from onnxhub._decoding import decoded, encoded, located, stacked
-from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, chunks, streamed, tokens
+from onnxhub._execution import run
+from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, streamed, tokens
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
 if TYPE_CHECKING:
@@ -301,10 +302,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         many = as_many(inputs)
         if many is None:
             return self._results([inputs], offset=None, watch=watch)[0]
-        results: list[ResultT] = []
-        for chunk in chunks(iter(many), first=LOOK_AHEAD):
-            results += self._results(chunk, len(results), watch)
-        return self._gather(results)
+        return self._gather(self._results(many, 0, watch))
 
     def _gather(self, results: list[ResultT]) -> ManyT:
         """What a list of inputs gives; a list of results unless the task can do better."""
@@ -356,15 +354,9 @@ class Model(Generic[InputT, ResultT, ManyT]):
         except IndexedError as error:
             return error
 
-    def _run(self, given: Iterable[Features]) -> Iterator[tuple[int, Outputs]]:
-        """Each row's number and outputs ``(...)``, batch by batch, in the planner's order."""
-        rows = list(given)
-        lengths = [max(values.size for values in row.values()) for row in rows]
-        padding = self.backend.tokenizer.padding
-        for batch in plan(lengths, self.backend.batch_tokens, [self.backend.kind(row) for row in rows]):
-            outputs = self.backend.run(collate([rows[row] for row in batch], padding), self._wanted)
-            for position, row in enumerate(batch):
-                yield row, {name: values[position] for name, values in outputs.items()}
+    def _run(self, rows: Iterable[Features]) -> Iterator[tuple[int, Outputs]]:
+        """Each row's number and outputs ``(...)``, in the planner's order."""
+        return run(self.backend, rows, self._wanted)
 
     def _decode(self, rows: Outputs, item: Item) -> ResultT:
         return self.postprocessor(rows, [item])[0]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
     from optimum.onnxruntime import ORTModel  # noqa: TID251  # for a type alone
 
+    from onnxhub._execution import Lanes
+
 __all__ = ["Backend", "Column", "Features", "GraphInput", "ListOf", "Outputs", "Tokenizer", "Tokens"]
 
 if TYPE_CHECKING:
@@ -144,8 +146,10 @@ class Tokenizer(Protocol):
         """Whether continuing subwords are marked, as by WordPiece's ``##``."""
         ...
 
-    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Sequence[Tokens]:
-        """Tokenise texts, or pairs of texts."""
+    def encode(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, offsets: bool = True
+    ) -> Sequence[Tokens]:
+        """Tokenise texts, or pairs of texts; their offsets and words may be asked for only if ``offsets`` says so."""
         ...
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
@@ -196,6 +200,11 @@ class Backend(Protocol):
     @property
     def batch_tokens(self) -> int:
         """Padded tokens of one batch; 1 keeps every row alone (dynamic quantisation scales over the whole batch)."""
+        ...
+
+    @property
+    def lanes(self) -> Lanes:
+        """How many batches run at once, and their threads."""
         ...
 
     def kind(self, row: Features) -> Hashable:

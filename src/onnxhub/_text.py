@@ -167,19 +167,19 @@ def encode_prefix(
 
     A text of several megabytes is cut before it is tokenised, at a space if there is one, far behind the tokens that
     count. If the part has too few tokens (words of more than 64 characters, long runs of spaces), the whole is taken;
-    and so are two long texts of a pair.
+    and so are two long texts of a pair. The tokens do not know their characters.
     """
     given = [texts] if pairs is None else [texts, pairs]
     if max_length is None or tokenizer.truncation_side == "left":
-        return tokenizer.encode(*given)
+        return tokenizer.encode(*given, offsets=False)
     prefixes = [[_prefix(text, LONGEST_TOKEN * max_length) for text in some] for some in given]
-    encoded = list(tokenizer.encode(*prefixes))
+    encoded = list(tokenizer.encode(*prefixes, offsets=False))
     for index, tokens in enumerate(encoded):
         cut = [len(parts[index]) < len(some[index]) for some, parts in zip(given, prefixes, strict=True)]
         long = [np.count_nonzero(tokens.sequences == place) >= max_length for place in range(len(given))]
         # Of two long texts, which is the longer decides what is kept of each.
         if any(cut) and (cut != long or sum(cut) > 1):
-            encoded[index] = tokenizer.encode(*([some[index]] for some in given))[0]
+            encoded[index] = tokenizer.encode(*([some[index]] for some in given), offsets=False)[0]
     return encoded
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, overload
 import numpy as np
 
 from onnxhub import tasks as _built_in  # noqa: F401  # importing them registers them
+from onnxhub._execution import Lanes
 from onnxhub._loading import Source, build_model, check_postprocessor
 from onnxhub._protocols import GraphInput
 from onnxhub._registry import Task, get_task
@@ -82,8 +83,11 @@ class CannedTokenizer:
     pad_token_id: int | None = None
     padding: Mapping[str, int] = field(default_factory=dict)
 
-    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[CannedTokens]:
+    def encode(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, offsets: bool = True
+    ) -> list[CannedTokens]:
         """Tokenise texts, or pairs of texts."""
+        del offsets  # which cost nothing here
         seconds: Sequence[str | None] = [None] * len(texts) if pairs is None else pairs
         return [self._encode(text, pair) for text, pair in zip(texts, seconds, strict=True)]
 
@@ -144,6 +148,7 @@ class CannedBackend:
     """JSON files of the repository, by name."""
     model_id: str = "canned"
     batch_tokens: int = 1024
+    lanes: Lanes = field(default_factory=Lanes, repr=False)
 
     def __post_init__(self) -> None:
         if self.labels:

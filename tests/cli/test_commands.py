@@ -369,6 +369,14 @@ def test_bench_reads_texts_of_ones_own(run: Run, tmp_path: Path) -> None:
     assert json.loads(run(*asked, "--file", "-", input=b"Quite easy!\n").stdout)["texts"] == 1
 
 
+def test_bench_tries_sizes_of_batches(run: Run) -> None:
+    """Each that was named; the size is in the row, and in the advice."""
+    asked = ("bench", "models/sentiment", "--seconds", "0.2", "--threads", "1", "--json")
+    record = json.loads(run(*asked, "--batch-tokens", "64", "--batch-tokens", "512").stdout)
+    assert {one["batch"] for one in record["measured"]} == {"one", "list, 64 tokens", "list, 512 tokens"}
+    assert all(one["options"]["batch_tokens"] in {64, 512} for one in record["best"])
+
+
 def test_bench_goes_on_without_a_variant_that_is_not_there(run: Run) -> None:
     """Its row says why; if there is no other, it is an error."""
     asked = ("bench", "models/sentiment", "--seconds", "0.2", "--threads", "1")

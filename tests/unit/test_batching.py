@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import combinations, pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxhub._batching import collate, plan, stack
+from onnxhub._batching import STARTS, collate, plan, stack
 
 lengths = st.lists(st.integers(1, 600), max_size=80)
 budgets = st.integers(1, 2000)
+
+
+def cost(batches: list[list[int]], budget: int) -> float:
+    """Padded tokens, and a share of the budget for each start."""
+    return sum(len(batch) * max(batch) + budget / STARTS for batch in batches)
 
 
 @given(lengths, budgets)
@@ -35,12 +42,45 @@ def test_longest_rows_come_first(sizes: list[int], budget: int) -> None:
     assert order == sorted(order, key=lambda index: (-sizes[index], index))
 
 
-@given(lengths, budgets)
-def test_no_batch_is_closed_too_early(sizes: list[int], budget: int) -> None:
-    """A batch ends only where one more row would have burst it."""
-    batches = plan(sizes, budget)
-    for batch in batches[:-1]:
-        assert (len(batch) + 1) * max(sizes[index] for index in batch) > budget
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=9), st.integers(1, 200))
+def test_no_other_cuts_are_cheaper(sizes: list[int], budget: int) -> None:
+    """Of all ways to cut the sorted rows within the budget, none costs less in padded tokens and starts."""
+    falling = sorted(sizes, reverse=True)
+    between = range(1, len(falling))
+    others = (
+        [falling[start:stop] for start, stop in pairwise([0, *inner, len(falling)])]
+        for number in range(len(falling))
+        for inner in combinations(between, number)
+    )
+    allowed = (one for one in others if all(len(batch) == 1 or len(batch) * batch[0] <= budget for batch in one))
+    planned = [[sizes[index] for index in batch] for batch in plan(sizes, budget)]
+    assert cost(planned, budget) <= min(cost(one, budget) for one in allowed) * (1 + 1e-9)
+
+
+@given(lengths, st.integers(600, 5000))
+def test_padding_is_bounded(sizes: list[int], budget: int) -> None:
+    """A batch has less padding than a second one would cost to start, wherever it were cut in two."""
+    for batch in plan(sizes, budget):
+        rows = [sizes[index] for index in batch]
+        for cut in range(1, len(rows)):
+            assert (len(rows) - cut) * (rows[0] - rows[cut]) <= budget / STARTS * (1 + 1e-9)
+
+
+@given(lengths, budgets, st.data())
+def test_rows_of_different_kinds_do_not_meet(sizes: list[int], budget: int, data: st.DataObject) -> None:
+    """And each kind is planned as if it were alone."""
+    kinds = [data.draw(st.integers(0, 2)) for _ in sizes]
+    batches = plan(sizes, budget, kinds)
+    for kind in set(kinds):
+        mine = [index for index, one in enumerate(kinds) if one == kind]
+        alone = [[mine[place] for place in batch] for batch in plan([sizes[index] for index in mine], budget)]
+        assert [batch for batch in batches if kinds[batch[0]] == kind] == alone
+    assert sorted(index for batch in batches for index in batch) == list(range(len(sizes)))
+
+
+def test_the_last_batch_is_not_a_leftover() -> None:
+    """Rows of much different lengths are cut where they differ, not where the budget happens to be full."""
+    assert plan([100, 100, 100, 10, 10, 10], budget=500) == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_a_budget_of_one_keeps_every_row_alone() -> None:

@@ -122,6 +122,9 @@ def test_settings_are_all_of_them() -> None:
     asked = settings(["fp32", "q8"], [None, 2])
     assert len(set(asked)) == len(asked) == 8
     assert {one.together for one in asked} == {True, False}
+    sized = settings(["fp32"], [1], [None, 256])
+    assert [one.options["batch_tokens"] for one in sized] == [None, None, 256, 256]
+    assert [one.differences("fp32") for one in sized[1:3]] == [{"threads": 1}, {"threads": 1, "batch_tokens": 256}]
 
 
 def test_a_variant_that_cannot_be_loaded_is_no_end() -> None:
@@ -129,7 +132,8 @@ def test_a_variant_that_cannot_be_loaded_is_no_end() -> None:
     loaded, closed = [], []
     model = SimpleNamespace(task=get_task("text-classification"), close=lambda: closed.append(True))
 
-    def load(*, dtype: str, threads: int | None) -> object:
+    def load(*, dtype: str, threads: int | None, batch_tokens: int | None) -> object:
+        assert batch_tokens is None
         loaded.append((dtype, threads))
         if dtype == "q4":
             raise VariantNotFoundError("org/name", "q4", ())

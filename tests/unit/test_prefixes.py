@@ -10,7 +10,7 @@ import pytest
 import onnxhub
 from onnxhub._text import encode_prefix
 from onnxhub._windows import truncate, truncate_one
-from tests.tiny import make_model
+from tests import tiny
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ TEXTS = (
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     """Of a small model."""
-    folder: Path = make_model(tmp_path_factory.mktemp("model"), "text-ranking")
+    folder: Path = tiny.make_model(tmp_path_factory.mktemp("model"), "text-ranking")
     return onnxhub.load("text-ranking", folder).backend.tokenizer
 
 
@@ -61,3 +61,14 @@ def test_a_long_text_is_not_tokenised_whole(tokenizer: Tokenizer) -> None:
     """That would be several seconds for some megabytes and ten labels."""
     (tokens,) = encode_prefix(tokenizer, [SHORT], LIMIT, ["word " * 1_000_000])
     assert len(tokens) < 64 * LIMIT
+
+
+def test_tokens_without_offsets_are_the_same(tiny_model) -> None:
+    """Of texts and of pairs; only their characters are not known."""
+    tokenizer = onnxhub.load("text-classification", tiny_model()).backend.tokenizer
+    firsts, seconds = zip(*tiny.PAIRS, strict=True)
+    for given in ([tiny.TEXTS], [firsts, seconds]):
+        plain, fast = (tokenizer.encode(*given, offsets=offsets) for offsets in (True, False))
+        for one, other in zip(plain, fast, strict=True):
+            for name in ("ids", "type_ids", "sequences"):
+                np.testing.assert_array_equal(getattr(one, name), getattr(other, name))

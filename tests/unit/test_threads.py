@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import onnxhub
+from onnxhub.backend.pace import Pace, choose_pace
 from onnxhub.backend.threads import usable_cores
 
 if TYPE_CHECKING:
@@ -92,8 +93,35 @@ def test_a_system_without_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert usable_cores(tmp_path, tmp_path) == 1
 
 
-@pytest.mark.parametrize("threads", [None, 1, 2])
-def test_a_session_gets_the_threads(threads: int | None, tiny_model) -> None:
-    """What was asked for is set on the session, else as many as this process may use cores."""
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_session_gets_the_threads(threads: int, tiny_model) -> None:
+    """What was asked for is set on the session."""
     model = onnxhub.load("text-classification", tiny_model(), threads=threads)
-    assert model.session.get_session_options().intra_op_num_threads == (threads or usable_cores())
+    assert model.session.get_session_options().intra_op_num_threads == threads
+
+
+def test_no_memory_is_kept_for_shapes(tiny_model) -> None:
+    """Texts make thousands of them; whoever has one shape alone can have it."""
+    given = [None, {"enable_mem_pattern": True}]
+    models = [onnxhub.load("text-classification", tiny_model(), session_options=options) for options in given]
+    assert [model.session.get_session_options().enable_mem_pattern for model in models] == [False, True]
+
+
+USUAL = {"size": 2**28, "operators": {"MatMul"}, "on_cpu": True, "cores": 4, "threads": None, "batch_tokens": None}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, Pace(threads=4, lanes=1, batch_tokens=1024)),
+        ({"size": 2**20}, Pace(threads=1, lanes=4, batch_tokens=1024)),
+        ({"size": 2**20, "operators": {"MatMulNBits"}}, Pace(threads=4, lanes=1, batch_tokens=1024)),
+        ({"size": 2**20, "threads": 3}, Pace(threads=3, lanes=1, batch_tokens=1024)),
+        ({"size": 2**20, "on_cpu": False}, Pace(threads=4, lanes=1, batch_tokens=16384)),
+        ({"batch_tokens": 300}, Pace(threads=4, lanes=1, batch_tokens=300)),
+        ({"batch_tokens": 300, "operators": {"DynamicQuantizeLinear"}}, Pace(threads=4, lanes=1, batch_tokens=1)),
+    ],
+)
+def test_the_pace_of_a_model(given: dict[str, Any], expected: Pace) -> None:
+    """Threads and batches at once never use more than the cores; what was told is kept, but for dynamic quantisation."""
+    assert choose_pace(**{**USUAL, **given}) == expected

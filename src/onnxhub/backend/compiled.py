@@ -70,6 +70,8 @@ class Graph:
     """Whose file it is, for people to read."""
     path: Path
     weights: tuple[Path, ...] = ()
+    operators: frozenset[str] = frozenset()
+    """The types of its operators."""
 
     @property
     def size(self) -> int:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnxhub._cache import lazy
+from onnxhub._execution import Lanes
 from onnxhub.backend.compiled import Graph, build_compiled
 from onnxhub.backend.hub import fetch_model
+from onnxhub.backend.pace import choose_pace
 from onnxhub.backend.preparation import prepare
 from onnxhub.backend.safetensors import read_safetensors
+from onnxhub.backend.threads import usable_cores
 from onnxhub.backend.tokenizer import load_tokenizer
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from onnxruntime import InferenceSession
@@ -28,18 +31,12 @@ if TYPE_CHECKING:
     from onnxhub._registry import Task
     from onnxhub.backend.exporting import Conversion
     from onnxhub.backend.hub import Repository
+    from onnxhub.backend.pace import Pace
     from onnxhub.backend.providers import Provider
-    from onnxhub.backend.safety import GraphFacts
     from onnxhub.backend.session import Session, SessionOptions
     from onnxhub.backend.variants import Choice
 
 __all__ = ["OnnxBackend", "open_model"]
-
-BATCH_TOKENS = 1024
-"""Padded tokens of a batch on the CPU; larger ones fall out of its caches."""
-GPU_BATCH_TOKENS = 16384
-DYNAMIC_QUANTIZATION = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"})
-"""Operators that scale by the range of the whole batch: there, a row's result would depend on its neighbours."""
 
 DECODERS = frozenset({
     "bloom", "codegen", "falcon", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_bigcode", "gpt_neo", "gpt_neox", "gptj",
@@ -59,6 +56,7 @@ class OnnxBackend:
     parts: Mapping[str, Session] = field(repr=False)
     """Their sessions, the one that takes the model's inputs first."""
     batch_tokens: int
+    lanes: Lanes = field(repr=False)
 
     @property
     def model_id(self) -> str:
@@ -170,6 +168,7 @@ def open_model(
     compiled: bool | str,
     conversion: Conversion,
     options: SessionOptions,
+    batch_tokens: int | None,
 ) -> OnnxBackend:
     """Choose the ONNX file of each part, or have it made, fetch what they need, and build the sessions."""
     config = repository.json("config.json")
@@ -178,23 +177,35 @@ def open_model(
         raise TaskMismatchError(repository.model_id, task.name, (problem,))
     kind = task.ort_class_of(config or {})
     ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
-    repository, choices = ready.repository, ready.choices
-    facts = {part: fetch_model(repository, choice.file) for part, choice in choices.items()}
+    graphs = {part: _graph(ready.repository, choice.file) for part, choice in ready.choices.items()}
+    told = options.threads or (usable_cores() if task.raw or options.sets_threads else None)
+
+    def pace(provider: str) -> Pace:
+        return choose_pace(
+            size=sum(graph.size for graph in graphs.values()), operators=_operators(graphs.values()),
+            on_cpu=provider == "cpu", cores=usable_cores(), threads=told, batch_tokens=batch_tokens,
+        )  # fmt: skip
+
     parts: dict[str, Session] = {}
     with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go
-        for part, choice in choices.items():
+        for part, graph in graphs.items():
             # All on one provider: the first part decides where a sequence leaves a choice.
             wanted = [one for one in providers if not parts or one.name == next(iter(parts.values())).provider]
-            graph = _graph(repository, choice.file, facts[part])
-            parts[part] = build_compiled(graph, wanted, options, compiled=compiled)
+            threaded = replace(options, threads=pace(wanted[0].name).threads)
+            parts[part] = build_compiled(graph, wanted, threaded, compiled=compiled)
             failing.callback(parts[part].close)
         failing.pop_all()
-    together = BATCH_TOKENS if next(iter(parts.values())).provider == "cpu" else GPU_BATCH_TOKENS
-    alone = any(one.operators & DYNAMIC_QUANTIZATION for one in facts.values())
-    batch_tokens = 1 if alone else together
-    return OnnxBackend(repository, choices, config or {}, parts, batch_tokens)
+    chosen = pace(next(iter(parts.values())).provider)
+    lanes = Lanes(chosen.lanes)
+    return OnnxBackend(ready.repository, ready.choices, config or {}, parts, chosen.batch_tokens, lanes)
 
 
-def _graph(repository: Repository, file: str, facts: GraphFacts) -> Graph:
+def _graph(repository: Repository, file: str) -> Graph:
+    """The file and all that it refers to, fetched."""
+    facts = fetch_model(repository, file)
     weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)
-    return Graph(repository.model_id, repository.path(file), tuple(weights))
+    return Graph(repository.model_id, repository.path(file), tuple(weights), facts.operators)
+
+
+def _operators(graphs: Iterable[Graph]) -> frozenset[str]:
+    return frozenset().union(*(graph.operators for graph in graphs))

@@ -13,6 +13,7 @@ import numpy as np
 from onnxhub._forking import Lock, keep_forever, watch
 from onnxhub._protocols import GraphInput
 from onnxhub.backend.bfloat16 import BFLOAT16, run_widened
+from onnxhub.backend.devices import device_of, preload, run_on
 from onnxhub.backend.providers import onnxruntime, require, short_name
 from onnxhub.backend.threads import usable_cores
 from onnxhub.errors import (
@@ -63,6 +64,11 @@ class SessionOptions:
     entries: Mapping[str, str | int | bool] | None = None
     """Attributes of ``onnxruntime.SessionOptions``, and its configuration entries (those have a dot)."""
 
+    @property
+    def sets_threads(self) -> bool:
+        """Whether the entries say how many threads an operator has."""
+        return "intra_op_num_threads" in (self.entries or {})
+
 
 class Session:
     """An open ONNX Runtime session; any number of threads may run it.
@@ -84,7 +90,9 @@ class Session:
         self._again = again
         self._closed = False
         self._rebuilding = Lock()
-        self.provider = short_name(session.get_providers()[0])
+        full_name = session.get_providers()[0]
+        self.provider = short_name(full_name)
+        self._device = device_of(self.provider, session.get_provider_options().get(full_name, {}))
         self.input_types = {entry.name: NUMPY_TYPES.get(entry.type) for entry in session.get_inputs()}
         self.input_names = tuple(self.input_types)
         self.inputs = {entry.name: _graph_input(entry) for entry in session.get_inputs()}
@@ -146,6 +154,8 @@ class Session:
         try:
             if not self._bfloat16.isdisjoint(outputs):
                 return run_widened(session, outputs, feeds, _quiet())
+            if self._device is not None:
+                return run_on(self._device, session, outputs, feeds, _quiet())
             found: Sequence[Any] = session.run(outputs, dict(feeds), _quiet())
         except _runtime_errors() as error:
             shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
@@ -204,6 +214,7 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
     try:
         # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
         with _building:
+            preload(provider.name)
             session: InferenceSession = runtime.InferenceSession(
                 str(path), built, providers=entries, enable_fallback=0, read_config_from_model=0
             )
@@ -244,6 +255,8 @@ def _session_options(options: SessionOptions) -> Any:
     built = onnxruntime().SessionOptions()
     built.log_severity_level = 3
     built.intra_op_num_threads = options.threads or usable_cores()
+    # It remembers how memory was used for each shape, and texts make thousands of them; it saves no time (measured).
+    built.enable_mem_pattern = False
     for name, value in (options.entries or {}).items():
         if "." in name:
             _add_entry(built, name, str(int(value) if isinstance(value, bool) else value))

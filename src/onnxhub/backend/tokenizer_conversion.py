@@ -146,8 +146,11 @@ class SlowTokenizer:
         found: int | None = self.backend.pad_token_id
         return found
 
-    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[SlowTokens]:
-        """Tokenise texts, or pairs of texts, whole."""
+    def encode(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, offsets: bool = True
+    ) -> list[SlowTokens]:
+        """Tokenise texts, or pairs of texts, whole; there are no offsets."""
+        del offsets
         seconds = [None] * len(texts) if pairs is None else pairs
         return [self._encode(text, pair) for text, pair in zip(texts, seconds, strict=True)]
 

@@ -61,6 +61,15 @@ def bench(
             help="A number of threads to try; once for each. Default: what load chooses, 1, half of the cores, all.",
         ),
     ] = None,
+    batch_tokens: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            metavar="NUMBER",
+            show_default=False,
+            help="Tokens of a batch to try; once for each. Default: what load chooses.",
+        ),
+    ] = None,
     task: Annotated[str, typer.Option(metavar="NAME", help="What it is loaded for; auto asks the model.")] = "auto",
     provider: Provider = "cpu",
     revision: Revision = None,
@@ -82,7 +91,7 @@ def bench(
     name = _task(repository, task)
     usual = _look(repository, name)
     dtypes = dtype or list(dict.fromkeys(one.dtype for one in usual.files)) or ["auto"]
-    asked = settings(dtypes, threads or _threads())
+    asked = settings(dtypes, threads or _threads(), batch_tokens or (None,))
     load = partial(onnxhub.load, name, model, provider, revision=revision)
     with ExitStack() as opened, _progress(seconds) as (loading, measuring):
         models, failed = open_each(asked, _told(load, loading), opened)
@@ -118,9 +127,9 @@ def _threads() -> list[int | None]:
 
 
 def _told(load: Callable[..., AnyModel], tell: Callable[[str], object]) -> Callable[..., AnyModel]:
-    def told(*, dtype: str, threads: int | None) -> AnyModel:
+    def told(*, dtype: str, threads: int | None, batch_tokens: int | None) -> AnyModel:
         tell(f"loading {dtype}, {_said(threads)} threads")
-        return load(dtype=dtype, threads=threads)
+        return load(dtype=dtype, threads=threads, batch_tokens=batch_tokens)
 
     return told
 
@@ -189,7 +198,7 @@ def _drawn(
     failed = [
         Text(f"\n{record['dtype']}, {_said(record['threads'])} threads: {record['error']}", "red")
         for record in records
-        if record["error"] is not None and record["batch"] == LIST  # the same for both ways to give texts
+        if record["error"] is not None and str(record["batch"]).startswith(LIST)  # the same for both ways to give texts
     ]
     best = [
         Text.assemble("\n", (_purpose(one), "bold"), f" ({_value(one)}):\n", (f"  {code}", "green"))
@@ -230,7 +239,9 @@ def _rounded(record: Mapping[str, object]) -> dict[str, object]:
 
 
 def _batch(setting: Setting) -> str:
-    return LIST if setting.together else "one"
+    if not setting.together:
+        return "one"
+    return LIST if setting.batch_tokens is None else f"{LIST}, {setting.batch_tokens} tokens"
 
 
 def _said(threads: object) -> str:

@@ -131,7 +131,7 @@ class TextClassificationEncoder(Encoder["TextOrPair", ClassificationItem]):
         tokens = dict(zip(texts, encode_prefix(self.tokenizer, list(texts.values()), limit), strict=True))
         if pairs:
             firsts, seconds = zip(*pairs.values(), strict=True)
-            tokens.update(zip(pairs, self.tokenizer.encode(firsts, seconds), strict=True))
+            tokens.update(zip(pairs, self.tokenizer.encode(firsts, seconds, offsets=False), strict=True))
         return [tokens[index] for index in range(len(inputs))]
 
     def _encoded(self, tokens: Tokens, index: int) -> Encoded[ClassificationItem]:

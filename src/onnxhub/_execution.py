@@ -1,0 +1,135 @@
+"""Rows in, outputs out: rows are read while batches run, planned a window at a time, and run a few batches at once."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
+
+from onnxhub._batching import collate, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future, ThreadPoolExecutor
+    from typing import TypeAlias
+
+    from onnxhub._protocols import Backend, Features, Outputs
+
+    Row: TypeAlias = tuple[int, Features]
+
+__all__ = ["Lanes", "run"]
+
+T = TypeVar("T")
+
+FIRST_WINDOW, LARGEST_WINDOW = 256, 2048
+"""Rows that are planned together: so many that hardly any is padded; but few at first, where lanes would stand idle."""
+WINDOW_TOKENS = 100_000
+"""The same for long rows: bounds the memory of what was read and has not run."""
+AHEAD = 2
+"""Batches that wait in a lane, the one that runs included."""
+
+
+class Lanes:
+    """How many batches of a model run at once, and the threads for it, which all who call the model share."""
+
+    def __init__(self, number: int = 1) -> None:
+        """Make no thread yet: the first who needs one does."""
+        self.number = number
+        self._pools: dict[int, ThreadPoolExecutor] = {}
+
+    def __call__(self, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
+        """What the jobs give, in order. They are taken a few ahead, while those before run.
+
+        If one fails, or the iterator is closed, those that wait are dropped, and those that run are waited for.
+        """
+        waiting = iter(jobs)
+        first, second = next(waiting, None), next(waiting, None)
+        if second is None:
+            # Nothing to run beside it: no other thread has to wake up.
+            return iter(()) if first is None else iter((first(),))
+        return self._all(chain(filter(None, (first, second)), waiting))
+
+    def _all(self, jobs: Iterator[Callable[[], T]]) -> Iterator[T]:
+        running: deque[Future[T]] = deque()
+        pool = self._pool()
+        try:
+            for job in jobs:
+                running.append(pool.submit(job))
+                if len(running) >= AHEAD * self.number:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            _stop(running)
+
+    def _pool(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        # A forked child has none of its parent's threads. And one that lost a race has not started any.
+        made = ThreadPoolExecutor(self.number, thread_name_prefix="onnxhub")
+        return self._pools.setdefault(os.getpid(), made)
+
+
+def _stop(running: Iterable[Future[T]]) -> None:
+    from concurrent.futures import wait
+
+    wait([one for one in running if not one.cancel()])
+
+
+def run(backend: Backend, rows: Iterable[Features], wanted: Sequence[str]) -> Iterator[tuple[int, Outputs]]:
+    """Run rows in batches of similar length.
+
+    Args:
+        backend: The model.
+        rows: Graph input name -> array ``(length,)``. Read as they are needed: while a window of them runs, the next one
+            is read, a share of it with each batch.
+        wanted: The outputs to compute.
+
+    Yields:
+        Each row's number and its outputs ``(...)``, in the planner's order.
+    """
+    padding = backend.tokenizer.padding
+
+    def outputs(batch: Sequence[Row]) -> tuple[Sequence[Row], Outputs]:
+        return batch, backend.run(collate([row for _, row in batch], padding), wanted)
+
+    for batch, found in backend.lanes(partial(outputs, batch) for batch in _batches(backend, rows)):
+        for position, (number, _) in enumerate(batch):
+            yield number, {name: values[position] for name, values in found.items()}
+
+
+def _batches(backend: Backend, rows: Iterable[Features]) -> Iterator[list[Row]]:
+    """The batches of one window after another; each row waits for those of its own window at the most."""
+    coming = enumerate(rows)
+    # One batch at a time keeps the cores busy for so long that good batches save more than an early start.
+    window = _Window(FIRST_WINDOW if backend.lanes.number > 1 else LARGEST_WINDOW)
+    window.read(coming)
+    while window.rows:
+        following = _Window(min(2 * window.most, LARGEST_WINDOW))
+        batches = plan(window.lengths, backend.batch_tokens, [backend.kind(row) for _, row in window.rows])
+        for number, batch in enumerate(batches, 1):
+            yield [window.rows[place] for place in batch]
+            following.read(coming, number / len(batches))
+        window = following
+
+
+class _Window:
+    """Rows that are planned together."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.rows: list[Row] = []
+        self.lengths: list[int] = []
+        self._tokens = 0
+
+    def read(self, rows: Iterator[Row], share: float = 1.0) -> None:
+        """Read on, until so much of what the window may hold was read."""
+        while len(self.rows) < share * self.most and self._tokens < share * WINDOW_TOKENS:
+            found = next(rows, None)
+            if found is None:
+                return
+            self.rows.append(found)
+            self.lengths.append(max(values.size for values in found[1].values()))
+            self._tokens += self.lengths[-1]

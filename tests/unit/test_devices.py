@@ -1,0 +1,60 @@
+"""What a GPU would get; and, where there is one, that it gives what the CPU gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import onnxhub
+from onnxhub.backend.devices import device_of, preload, run_on
+from tests import tiny
+
+CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
+def test_only_known_memory_is_bound() -> None:
+    """Of the device that the session runs on."""
+    assert device_of("cuda", {"device_id": "1"}) == ("cuda", 1)
+    assert device_of("tensorrt", {}) == ("cuda", 0)
+    assert device_of("cpu", {}) is None
+    assert device_of("openvino", {"device_id": "0"}) is None
+
+
+def test_bound_arrays_give_what_others_give(tiny_model: Any) -> None:
+    """Whatever memory they are in: here it is that of the host."""
+    model = onnxhub.load("text-classification", tiny_model())
+    feeds = {name: np.stack([values] * 3) for name, values in model.encode("a great film")[0].rows[0].items()}
+    expected = model.session.run(["logits"], feeds)[0]
+    np.testing.assert_array_equal(run_on(("cpu", 0), model.session, ["logits"], feeds)[0], expected)
+
+
+def test_preloading_says_nothing_on_stdout(capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever ONNX Runtime prints about libraries that are not there."""
+    preload("cuda")
+    preload("cpu")
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not CUDA, reason="onnxruntime has no CUDA here")
+@pytest.mark.parametrize("task", ["text-classification", "token-classification", "feature-extraction"])
+def test_a_gpu_gives_what_the_cpu_gives(task: str, tiny_model: Any) -> None:
+    """For texts of all lengths, in batches."""
+    models = [onnxhub.load(task, tiny_model(task), provider) for provider in ("cpu", "cuda")]
+    assert [model.provider for model in models] == ["cpu", "cuda"]
+    one, other = (model.outputs([*tiny.TEXTS]) for model in models)
+    for name, values in one.items():
+        np.testing.assert_allclose(other[name], values, atol=1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not CUDA, reason="onnxruntime has no CUDA here")
+def test_a_gpu_takes_the_fp16_file(tmp_path: Any) -> None:
+    """Where the repository has one; the CPU takes fp32."""
+    tiny.make_model(tmp_path)
+    tiny.make_model(tmp_path, file="onnx/model_fp16.onnx", dtype="fp16")
+    loaded = [onnxhub.load("text-classification", tmp_path, provider).info.dtype for provider in ("cpu", "cuda")]
+    assert loaded == ["fp32", "fp16"]
