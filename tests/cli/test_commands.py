@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
     from tests.workplace import Workplace
 
-COMMANDS = {command.callback.__name__: command.callback for command in build().registered_commands}
+APP = build()
+COMMANDS = {command.callback.__name__: command.callback for command in APP.registered_commands} | {
+    f"{group.name} {command.callback.__name__}": command.callback
+    for group in APP.registered_groups
+    for command in group.typer_instance.registered_commands
+}
 RUN_A_MODEL = sorted({place.partition(":")[2] for task in list_tasks() for place in task.commands})
 TEXT_COMMANDS = {
     "classify": ["--model", "models/sentiment"],
@@ -62,7 +67,7 @@ def test_each_option_of_a_one_liner_is_an_option_of_its_command(name: str) -> No
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_has_an_example_that_runs(name: str, run: Run) -> None:
     """`--help` exits with 0, says what the command does, and its example does it."""
-    shown = run(typed(name), "--help", env={"NO_COLOR": "1"})
+    shown = run(*typed(name).split(), "--help", env={"NO_COLOR": "1"})
     assert shown.returncode == 0
     assert inspect.getdoc(COMMANDS[name]).partition("\n")[0][:40] in shown.stdout.decode()
     example = re.search(r"Example: onnxhub (.*)", shown.stdout.decode())[1].strip(" │")
