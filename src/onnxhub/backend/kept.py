@@ -177,13 +177,16 @@ def _of_kind(kind: str) -> Iterator[Kept]:
         folder = assets_dir(kind) / key
         try:
             size = sum(stat.st_size for path in folder.rglob("*") if S_ISREG((stat := path.lstat()).st_mode))
-            used = (folder / store.MANIFEST).stat().st_mtime
-            made_of = store.read(kind, key).made_of
-        except IntegrityError:
-            made_of = {}
-        except OSError:  # somebody dropped it just now
-            continue
-        yield Kept(kind, key, made_of, size, used)
+            yield Kept(kind, key, _made_of(kind, key), size, (folder / store.MANIFEST).stat().st_mtime)
+        except OSError as error:
+            _log.debug("%s was dropped just now: %s", folder, error)
+
+
+def _made_of(kind: str, key: str) -> Mapping[str, object]:
+    try:
+        return store.read(kind, key).made_of
+    except IntegrityError:
+        return {}
 
 
 def _swept(kind: str) -> None:

@@ -43,7 +43,8 @@ def _shown(printer: Printer, kind: str, model: str, errors: Iterable[IntegrityEr
     """A row for each damaged file, or one that all is well; whether it is."""
     rows = [("damaged", kind, model, error.path, error.reason) for error in errors]
     for row in rows or [("sound", kind, model, "", "")]:
-        record = dict(zip(("state", "kind", "model", "file", "reason"), row, strict=True))
+        state, *_, file, reason = row
+        record = {"state": state, "kind": kind, "model": model, "file": file, "reason": reason}
         printer.show(record, [row], partial(_drawn, *row))
         printer.flush()
     return not rows
