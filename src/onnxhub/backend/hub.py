@@ -68,6 +68,10 @@ class Repository:
         """Whether the repository holds the file, fetched or not."""
         return name in self.files
 
+    def is_here(self, name: str) -> bool:
+        """Whether the file is on disk."""
+        return self.has(name) and (self.folder / name).is_file()
+
     def path(self, name: str) -> Path:
         """The file on disk, fetched first if need be.
 
@@ -209,8 +213,10 @@ def open_repository(
     )
 
 
-def fetch_model(repository: Repository, file: str) -> GraphFacts:
+def fetch_model(repository: Repository, file: str, *, missing: bool = True) -> GraphFacts:
     """Fetch an ONNX file, and every external-data file that it refers to beside it; what it says of itself.
+
+    ``missing=False`` checks only those of the others that are on disk, and fetches none.
 
     Raises:
         IntegrityError: A file is damaged, or one that the model refers to is missing from the repository.
@@ -222,6 +228,8 @@ def fetch_model(repository: Repository, file: str) -> GraphFacts:
         name = (PurePosixPath(file).parent / location).as_posix()
         if not repository.has(name):
             raise IntegrityError(file, f"{repository.model_id}: its weights are in {name}, which does not exist")
+        if not missing and not repository.is_here(name):
+            continue
         size = repository.path(name).stat().st_size
         check_place(model, location)
         if repository.source == "folder":  # else the bytes are known to be those of the Hub, whatever their other names

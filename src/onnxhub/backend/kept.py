@@ -72,7 +72,10 @@ class Kept:
     @property
     def made_with(self) -> str:
         """The rest of what it was made of, for people to read."""
-        return ", ".join(f"{name} {value}" for name, value in self.made_of.items() if name != "model")
+        parts: list[tuple[str, object]] = []
+        for name, value in self.made_of.items():
+            parts += value.items() if isinstance(value, dict) else [(name, value)] if name != "model" else []
+        return ", ".join(f"{name} {value}" for name, value in parts)
 
 
 @dataclass(slots=True)
