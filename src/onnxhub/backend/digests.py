@@ -80,7 +80,7 @@ def _state(path: Path) -> list[int]:
 def _remembered(memo: Path, state: list[int]) -> str | None:
     try:
         value = read_sealed(memo)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # none is there, or somebody else's, who lets nobody look
         return None
     except (OSError, ValueError) as error:
         _log.warning("%s is damaged (%s): the digest is taken anew", memo, error)

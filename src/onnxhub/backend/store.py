@@ -88,6 +88,9 @@ def find(kind: str, key: str) -> Entry | None:
         entry.check()
     except FileNotFoundError:
         return None
+    except PermissionError as error:  # somebody else's, who lets nobody look
+        _log.debug("the cached %s cannot be used: %s", kind, error)
+        return None
     except IntegrityError as error:
         _log.warning("%s: the cached %s is dropped", error, kind)
         _drop(folder)
@@ -138,6 +141,9 @@ def make(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Pa
     except OSError as error:
         if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
             raise
+        found = find(kind, key)
+        if found is not None:
+            return found
         _log.warning("the cache cannot be written (%s): what is made now is kept for this process alone", error)
     folder = Path(tempfile.mkdtemp(prefix=f"onnxhub-{key[:8]}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -163,6 +169,8 @@ def _read(folder: Path) -> Entry:
         value: Any = read_sealed(path)
         files = {str(name): (int(size), str(digest)) for name, (size, digest) in value["files"].items()}
         return Entry(folder, dict(value["made_of"]), files)
+    except PermissionError:
+        raise
     except OSError as error:
         raise IntegrityError(str(path), f"it cannot be read ({error})") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
