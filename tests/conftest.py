@@ -23,7 +23,7 @@ settings.register_profile("onnxhub", deadline=None, database=None, derandomize=T
 settings.load_profile("onnxhub")
 
 LOOPBACK = ("127.", "::1", "localhost")
-VARIABLES = ("HF_", "HUGGINGFACE_", "HUGGING_FACE_", "TRANSFORMERS_", "ORT_", "XDG_CACHE_HOME")
+VARIABLES = ("ONNXHUB_", "HF_", "HUGGINGFACE_", "HUGGING_FACE_", "TRANSFORMERS_", "ORT_", "XDG_CACHE_HOME")
 _foreign: list[str] = []
 
 

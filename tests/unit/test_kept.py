@@ -255,10 +255,10 @@ def build(folder):
     for number in range(40):
         (folder / str(number)).write_bytes(bytes(1000))
 
-print("begun", flush=True)
 while True:
     for key in "abcdef":
         make("things", key, {"model": key}, build)
+    print("begun", flush=True)
     prune(100_000)
     prune(0)
 """

@@ -14,7 +14,7 @@ from typing import Final
 
 from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
 
-__all__ = ["forget_stale", "matches", "sha256"]
+__all__ = ["forget", "matches", "sha256"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -39,16 +39,22 @@ def matches(path: Path, expected: str, *, anew: bool = False) -> bool:
     return _digest(path, SHA256 if len(expected) == 64 else GIT_BLOB, anew=anew) == expected
 
 
-def forget_stale() -> None:
-    """Delete what is remembered of files that are gone, or were touched since."""
+def forget(*, every: bool = False) -> None:
+    """Delete what is remembered of files that are gone or were touched since, or of every file."""
     for memo in assets_dir("digests").glob("*.json"):
         try:
-            value = read_sealed(memo)
-            if _state(Path(str(value.get("file")))) == value.get("state"):
-                continue
-        except (OSError, ValueError) as error:
-            _log.debug("%s is of no use: %s", memo, error)
-        memo.unlink(missing_ok=True)
+            if every or not _holds(memo):
+                memo.unlink(missing_ok=True)
+        except OSError as error:
+            _log.debug("%s stays: %s", memo, error)
+
+
+def _holds(memo: Path) -> bool:
+    try:
+        value = read_sealed(memo)
+        return _state(Path(str(value.get("file")))) == value.get("state")
+    except (OSError, ValueError):
+        return False
 
 
 def _digest(path: Path, kind: str, *, anew: bool) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from onnxhub import _units
 from onnxhub.backend import store
 from onnxhub.backend.assets import assets_dir
-from onnxhub.backend.digests import forget_stale
+from onnxhub.backend.digests import forget
 from onnxhub.errors import IntegrityError, InvalidOptionError
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def prune(limit: int | None = None, older_than: float | None = None, *, recent: 
 
     ``recent``: entries that were used within so many seconds stay.
     """
-    forget_stale()
+    forget()
     entries, now, done = sorted(listed(), key=lambda one: one.used), time.time(), Removal()
     for kind in kinds():
         _swept(kind)
@@ -146,8 +146,7 @@ def clear(kind: str | None = None) -> Removal:
     done = Removal()
     for one in [name for name in known if kind in {None, name}]:
         if one == DIGESTS:
-            for path in assets_dir(DIGESTS).glob("*.json"):
-                path.unlink(missing_ok=True)
+            forget(every=True)
             continue
         _swept(one)
         for entry in _of_kind(one):
