@@ -195,8 +195,10 @@ def test_what_is_on_a_read_only_disk_cannot_be_cleared_away(kind: Kind, small_di
 
 
 DROP = """
+import shutil
+shutil.rmtree(HOME, ignore_errors=True)
 os.environ["HF_HOME"] = HOME
-use()  # imports all that it needs, which another user may be unable to
+use()  # makes one, and so imports all that it needs, which another user may be unable to
 os.setgid(65534)
 os.setuid(65534)
 os.environ["HF_HOME"] = PLACE
