@@ -15,7 +15,7 @@ _ALL = {
     for name, topic in theme.TOPICS.items()
 }
 ORDER = (
-    "cold", "from-pytorch", "processes", "warm", "lengths", "throughput", "embeddings", "int8", "growth", "memory",
+    "cold", "compiling", "from-pytorch", "processes", "warm", "lengths", "throughput", "embeddings", "int8", "growth", "memory",
     "documents", "postprocessing", "imports", "verification", "zero-shot", "rerank",
 )  # fmt: skip
 SECTIONS: dict[str, Topic] = {name: _ALL[name] for name in ORDER}

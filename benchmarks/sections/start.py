@@ -78,6 +78,23 @@ def _timed_import(name: str) -> str:
     return f"from time import perf_counter as t; s = t(); import {name}; print(t() - s)"
 
 
+def compiling(bench: Bench) -> Iterator[Table]:
+    """One load without a compiled graph, one that makes it, and one that finds it."""
+    names = {"plain": "without", "compiling": "that compiles", "compiled": "that finds the compiled graph"}
+    commands = {how: bench.program("first_load.py", how, bench.model(DISTILBERT), python=bench.light) for how in names}
+    runs = side_by_side(commands, bench.rounds(9))
+    inside, whole = output_medians(runs), medians(runs)
+    rows = [
+        (f"a load {names[how]}", f"{seconds:.2f} s", f"{seconds / inside['plain']:.2f}", f"{whole[how].peak:.0f} MiB")
+        for how, seconds in inside.items()
+    ]
+    target = Target("the load that compiles, against one without", inside["compiling"] / inside["plain"], 3.0)
+    yield explained(
+        DISTILBERT, ("program", "time of `load`", "ratio", "peak memory"), rows, [target],
+        lambda: profiles.of_start(commands["compiling"]),
+    )  # fmt: skip
+
+
 def from_pytorch(bench: Bench) -> Iterator[Table]:
     """The second load of a repository that has no ONNX file, beside the load that converts each time."""
     names = {"by_onnxhub": "onnxhub, the second load", "by_optimum": "`ORTModelForXXX.from_pretrained(export=True)`"}
@@ -108,6 +125,14 @@ files are in the disk's cache, and what a program keeps from an earlier start (o
 Memory is the most that was resident; ratios are to {BY_HAND}, and {OPTIMUM} is only in the full install.""",
         (DISTILBERT,),
         cold,
+    ),
+    "compiling": Topic(
+        "The load that compiles",
+        """\
+The time of `load` alone, in new processes, with the files in the disk's cache: without a compiled graph, with an empty
+cache into which the graph is compiled, and with the graph that an earlier load compiled.""",
+        (DISTILBERT,),
+        compiling,
     ),
     "imports": Topic(
         "Import",

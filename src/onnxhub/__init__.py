@@ -18,6 +18,7 @@ import numpy as np  # noqa: F401  # the whole cost of the import, paid where one
 if TYPE_CHECKING:
     from onnxhub import builtin, errors, testing
     from onnxhub._api import load
+    from onnxhub._attempts import Failure
     from onnxhub._encoder import Encoded, Encoder
     from onnxhub._model import Model, ModelInfo
     from onnxhub._numeric import sigmoid, softmax
@@ -92,6 +93,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "onnxhub._api": ("load",),
+    "onnxhub._attempts": ("Failure",),
     "onnxhub._encoder": ("Encoded", "Encoder"),
     "onnxhub._model": ("Model", "ModelInfo"),
     "onnxhub._numeric": ("sigmoid", "softmax"),
@@ -156,6 +158,7 @@ __all__ = [
     "Encoded",
     "Encoder",
     "Entity",
+    "Failure",
     "FeatureExtractionModel",
     "FillMaskItem",
     "FillMaskModel",

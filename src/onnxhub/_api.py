@@ -40,6 +40,7 @@ class LoadOptions(TypedDict, total=False):
     dtype: str
     file: str | None
     revision: str | None
+    compiled: bool | Literal["auto"]
     threads: int | None
     provider_options: Mapping[str, str | int | bool] | None
     session_options: Mapping[str, str | int | bool] | None
@@ -47,6 +48,8 @@ class LoadOptions(TypedDict, total=False):
     cache_dir: str | os.PathLike[str] | None
     local_files_only: bool
     refresh: bool
+    export: bool | Literal["auto"]
+    allow_pickle: bool
 
 
 @overload
@@ -129,6 +132,7 @@ def load(
     dtype: str = "auto",
     file: str | None = None,
     revision: str | None = None,
+    compiled: bool | Literal["auto"] = "auto",
     threads: int | None = None,
     provider_options: Mapping[str, str | int | bool] | None = None,
     session_options: Mapping[str, str | int | bool] | None = None,
@@ -136,6 +140,8 @@ def load(
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
     refresh: bool = False,
+    export: bool | Literal["auto"] = "auto",
+    allow_pickle: bool = False,
 ) -> object:
     """Load an ONNX model of the Hugging Face Hub, or of a local folder, for a task.
 
@@ -150,9 +156,14 @@ def load(
             ``"auto"``, is how to allow a fall-back.
         postprocessor: A subclass of the task's postprocessor (built from the model), or an instance (used as it is).
         dtype: The precision of the file: ``"fp32"``, ``"fp16"``, ``"q8"``, ``"int8"``, ``"q4"``, ... ``"auto"`` is
-            fp32 where the repository has it (fp16 on a GPU), else its only variant.
+            fp32 where the repository has it (fp16 on a GPU), else its only variant. int8, uint8, q8 and fp16 are made of the
+            fp32 file, once, where the repository lacks them and the tools (the package onnx) are installed.
         file: An exact ``.onnx`` file of the repository, instead of ``dtype``.
         revision: Branch, tag or commit hash; default ``main``.
+        compiled: Whether to run a compiled graph, which starts up to ten times as fast and whose weights processes
+            share. ``"auto"`` compiles on the first load where the disk has room, for models of 1 MiB and more on the
+            CPU; True waits for it, too; False leaves it. The environment variable ``ONNXHUB_COMPILED`` (0 or 1) stands
+            for "auto".
         threads: Threads within an operator; None: as many as this process may use cores.
         provider_options: Options of the provider, as ONNX Runtime documents them.
         session_options: Attributes and configuration entries of ``onnxruntime.SessionOptions``.
@@ -160,6 +171,9 @@ def load(
         cache_dir: The Hub cache; None: huggingface_hub's own.
         local_files_only: Never use the network.
         refresh: Ask the Hub for the newest commit of the revision.
+        export: ``"auto"`` has optimum convert a model that has no ONNX file, in a child process, and keeps what was made
+            for the next load; True converts it anew, even if it has one; False never does, and never makes a variant.
+        allow_pickle: Let weights be converted that are pickles (``.bin``), which can run code.
 
     Returns:
         The task's Model: call it with an input, or with a list of them.
@@ -170,6 +184,7 @@ def load(
         ModelNotFoundError, NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: no such model or file.
         GatedModelError, OfflineError: the Hub does not give it.
         IntegrityError, UnsafeModelError: a file is damaged, or not safe to load.
+        ExportError, MissingDependencyError: it has no ONNX file, and cannot be converted, or not by what is installed.
         ProviderUnavailableError: the provider cannot run here.
         TaskMismatchError: the model is not one for this task.
 
@@ -186,10 +201,13 @@ def load(
         dtype=dtype,
         file=file,
         revision=revision,
+        compiled=compiled,
         threads=threads,
         provider_options=provider_options,
         session_options=session_options,
         cache_dir=cache_dir,
         local_files_only=local_files_only,
+        export=export,
+        allow_pickle=allow_pickle,
     )
-    return recipe.load(token=token, refresh=refresh)
+    return recipe.load(token=token, refresh=refresh, anew=export is True)

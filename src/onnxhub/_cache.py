@@ -1,15 +1,17 @@
-"""A bounded cache that makes each value once, however many threads ask for it first."""
+"""Values that are made when they are first asked for: in a bounded cache, each once; or as an attribute."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from onnxhub._forking import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-__all__ = ["OnceCache"]
+__all__ = ["OnceCache", "lazy"]
 
 T = TypeVar("T")
 
@@ -23,6 +25,7 @@ class OnceCache(Generic[T]):
         self._values: OrderedDict[Hashable, T] = OrderedDict()
         self._makers: dict[Hashable, _Maker] = {}
         self._lock = threading.Lock()
+        watch(self)
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of ``key``; the first to ask makes it, others wait. After a failure, the next in line tries."""
@@ -47,6 +50,11 @@ class OnceCache(Generic[T]):
         with self._lock:
             self._values.clear()
 
+    def forked(self) -> None:
+        """Keep the values, and forget who of the parent's threads was making one."""
+        self._lock = threading.Lock()
+        self._makers.clear()
+
     def _made(self, key: Hashable, make: Callable[[], T]) -> T:
         value = make()
         with self._lock:
@@ -62,3 +70,17 @@ class _Maker:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.waiting = 0
+
+
+class lazy(Generic[T]):  # noqa: N801  # a decorator, named like functools.cached_property
+    """``functools.cached_property`` as it is from Python 3.12 on: without a lock that a forked child may find held."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        """Decorate the method that makes the value."""
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __get__(self, instance: object, owner: type) -> T:
+        value = self._make(instance)
+        vars(instance)[self._make.__name__] = value  # found before this descriptor from now on
+        return value

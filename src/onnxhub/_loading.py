@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from onnxhub._inference import Inferred, infer_from_files, infer_from_graph, pipeline_tag
 from onnxhub._model import Model, ModelInfo
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, get_task, list_tasks
 from onnxhub._text import positive
+from onnxhub.backend.compiled import checked_compiled
+from onnxhub.backend.exporting import Conversion
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.model import open_model
 from onnxhub.backend.providers import candidates
@@ -65,18 +67,21 @@ class Recipe:
     dtype: str
     file: str | None
     revision: str | None
+    compiled: bool | str
     threads: int | None
     provider_options: Mapping[str, str | int | bool] | None
     session_options: Mapping[str, str | int | bool] | None
     cache_dir: str | os.PathLike[str] | None
     local_files_only: bool
+    export: bool | Literal["auto"]
+    allow_pickle: bool
 
     def __call__(self) -> Model[Any, Any, Any]:
-        """Load the model again, at the commit that was loaded."""
-        return self.load(token=None, refresh=False)
+        """Load the model again, at the commit that was loaded, and as it was converted."""
+        return self.load(token=None, refresh=False, anew=False)
 
-    def load(self, *, token: str | bool | None, refresh: bool) -> Model[Any, Any, Any]:
-        """Open the files, then put the model together."""
+    def load(self, *, token: str | bool | None, refresh: bool, anew: bool) -> Model[Any, Any, Any]:
+        """Open the files, have them converted where that is asked for, then put the model together."""
         self._check()
         asked = get_task(self.task) if isinstance(self.task, str) and self.task != AUTO else self.task
         task = asked if isinstance(asked, Task) else None
@@ -85,7 +90,7 @@ class Recipe:
         providers = candidates(self.provider, self.provider_options)  # before anything is fetched
         try:
             repository = self._repository(task, token=token, refresh=refresh)
-            task, reason, backend = self._opened(task, repository, providers)
+            task, reason, backend = self._opened(task, repository, providers, anew=anew)
         except OfflineError as error:
             if self.model_id is not None or task is None or task.bundled_model is None:
                 raise
@@ -104,6 +109,7 @@ class Recipe:
         source = Source(
             task_reason=reason, revision=commit, reason=first.reason, dtype=first.dtype,
             file=", ".join(choice.file for choice in backend.choices.values()), provider=backend.session.provider,
+            compiled=backend.compiled,
         )  # fmt: skip
         again = self.task if isinstance(self.task, Task) else task.name
         recipe = replace(self, task=again, model_id=absolute(self.model_id), revision=commit)
@@ -116,13 +122,14 @@ class Recipe:
         )  # fmt: skip
 
     def _opened(
-        self, task: Task[Any] | None, repository: Repository, providers: Sequence[Provider]
+        self, task: Task[Any] | None, repository: Repository, providers: Sequence[Provider], *, anew: bool
     ) -> tuple[Task[Any], str, OnnxBackend]:
         """The task, how it is known, and the open sessions; the graph is asked only where no file tells the task."""
         inferred = infer(repository) if task is None else Inferred(task.name, "it was asked for")
         backend = open_model(
             repository, task or get_task(inferred.task if inferred else "custom"),
-            providers=providers, dtype=self.dtype, file=self.file,
+            providers=providers, dtype=self.dtype, file=self.file, compiled=checked_compiled(self.compiled),
+            conversion=Conversion(export=self.export, anew=anew, allow_pickle=self.allow_pickle),
             options=SessionOptions(self.threads, self.session_options),
         )  # fmt: skip
         inferred = inferred or infer_from_graph(backend.output_shapes, backend.config)
@@ -142,6 +149,9 @@ class Recipe:
             if not isinstance(value, kinds):
                 raise InvalidOptionError(name, value, expected)
         positive("threads", self.threads, optional=True)
+        checked_compiled(self.compiled)
+        if self.export != "auto" and not isinstance(self.export, bool):
+            raise InvalidOptionError("export", self.export, "'auto', True or False")
 
     def _model_id(self, task: Task[Any] | None) -> str | os.PathLike[str]:
         if self.model_id is not None:
@@ -189,6 +199,7 @@ class Source:
     reason: str
     dtype: str
     provider: str
+    compiled: bool
 
 
 def build_model(
@@ -214,6 +225,7 @@ def build_model(
         reason=source.reason,
         dtype=source.dtype,
         provider=source.provider,
+        compiled=source.compiled,
         labels=labels,
         max_length=getattr(getattr(encoder, "tokenizer", None), "max_length", None),
     )

@@ -7,17 +7,28 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
-import numpy as np
-
-from onnxhub._batching import collate, plan, stack
+from onnxhub._attempts import without_failures
+from onnxhub._batching import collate, plan
+from onnxhub._decoding import decoded, encoded, located, stacked
+from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, chunks, streamed, tokens
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterable,
+        Callable,
+        Generator,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
     from optimum.onnxruntime import ORTModel  # noqa: TID251  # for a type alone
 
+    from onnxhub._attempts import Failure
     from onnxhub._encoder import Encoded, Encoder
     from onnxhub._postprocessor import Item, Postprocessor
     from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs
@@ -25,15 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "ModelInfo"]
 
-LOOK_AHEAD = 2048
-"""Inputs that are encoded and sorted together: bounds the memory of a long list or stream."""
-LOOK_AHEAD_CHARACTERS = 1_000_000
-"""The same for long inputs; a document of 20,000 words takes about 20 MB when it is encoded."""
-
 InputT = TypeVar("InputT")
 ResultT = TypeVar("ResultT")
 ManyT = TypeVar("ManyT")
-T = TypeVar("T")
 PartT = TypeVar("PartT")
 
 
@@ -57,6 +62,8 @@ class ModelInfo:
     """The file's variant: ``"fp32"``, ``"q8"``, ..."""
     provider: str
     """The execution provider that really runs, by its short name."""
+    compiled: bool
+    """Whether the session is of a compiled graph: optimised before, its weights mapped from a file."""
     labels: tuple[str, ...]
     """The model's labels, in the order of its outputs; empty where the task has none."""
     max_length: int | None
@@ -136,50 +143,104 @@ class Model(Generic[InputT, ResultT, ManyT]):
         """Run the model: one input gives one result, a list gives a list in the same order."""
         return self._call(inputs, {})
 
+    def attempt(self, inputs: ListOf[InputT] | Column) -> list[ResultT | Failure]:
+        """The results of a list, in order, with a ``Failure`` in the place of each input that has none.
+
+        An input fails alone, whatever it shares a batch with. Options are those of the model: ``with_options(...)``.
+
+        Args:
+            inputs: A list, numpy array or pandas Series.
+
+        Raises:
+            InvalidInputError: ``inputs`` is one input, and no list.
+            ClosedModelError: the model was closed. As what is wrong with the model, this is no input's failure.
+
+        Examples:
+            >>> model = onnxhub.load("text-classification", "builtin:sentiment")
+            >>> model.attempt(["Quite easy!", None])[0]
+            Classification(label='POSITIVE', score=0.9644)
+        """
+        many = as_many(inputs)
+        if many is None:
+            msg = f"attempt takes a list of inputs, got {type(inputs).__name__}; one input goes to the call itself"
+            raise InvalidInputError(msg)
+        return list(streamed(self._attempts, many, first=LOOK_AHEAD))
+
+    def stream(self, inputs: Iterable[InputT], *, progress: bool = False) -> Generator[ResultT, None, None]:
+        """Results of any number of inputs, in order, with bounded memory.
+
+        What comes before an input that cannot be used, or was read before the iterable itself fails, has its result
+        before the error is raised. Closing the stream, or letting it go, ends the work, and closes a generator.
+
+        Args:
+            inputs: Any iterable; read ahead by 32 inputs at first, later by at most 2,048 or a million characters.
+            progress: Show a bar on stderr, if that is a terminal: inputs, tokens a second, and the time that is left
+                where ``inputs`` has a length.
+
+        Raises:
+            InvalidInputError: ``inputs`` is one text, or cannot be iterated; an input cannot be used, with its index.
+        """
+        return without_failures(self.attempt_stream(inputs, progress=progress))
+
+    def attempt_stream(
+        self, inputs: Iterable[InputT], *, progress: bool = False
+    ) -> Generator[ResultT | Failure, None, None]:
+        """``stream``, with a ``Failure`` in the place of each input that has no result.
+
+        Args:
+            inputs: Any iterable, as for ``stream``. If it raises an error itself, so does the stream.
+            progress: Show a bar on stderr, as for ``stream``.
+
+        Raises:
+            InvalidInputError: ``inputs`` is one text, or cannot be iterated.
+        """
+        check_iterable(inputs, "__iter__")
+        return streamed(self._attempts, inputs, progress=progress)
+
     @overload
     async def acall(self, inputs: InputT) -> ResultT: ...
     @overload
     async def acall(self, inputs: ListOf[InputT] | Column) -> ManyT: ...
     async def acall(self, inputs: object) -> object:
-        """The same from asyncio, in a thread: the event loop is not blocked."""
+        """The call from asyncio, in a thread of the event loop's own executor: the loop is not blocked.
+
+        If it is cancelled, the thread is free again after the batch that runs.
+        """
         import asyncio
 
-        return await asyncio.to_thread(self._call, inputs, {})
+        watch = Watch()
+        try:
+            return await asyncio.to_thread(self._answer, inputs, watch)
+        finally:
+            watch.stop()
 
-    def stream(self, inputs: Iterable[InputT], *, progress: bool = False) -> Iterator[ResultT]:
-        """Results of any number of inputs, in order, with bounded memory.
+    def astream(
+        self, inputs: AsyncIterable[InputT] | Iterable[InputT], *, progress: bool = False
+    ) -> AsyncGenerator[ResultT, None]:
+        """``stream`` from asyncio: results of any number of inputs, in order, while the event loop is free.
+
+        What is sent while a batch runs makes up the next one, so an input never waits for others to come.
 
         Args:
-            inputs: Any iterable; read ahead by 32 inputs at first, later by at most 2,048 or a million characters.
-            progress: Show a progress bar on stderr.
+            inputs: An async iterable; or a plain one, which is read in threads, one at a time.
+            progress: Show a bar on stderr, as for ``stream``.
 
         Raises:
             InvalidInputError: ``inputs`` is one text, or cannot be iterated; an input cannot be used, with its index.
         """
-        if isinstance(inputs, str | bytes) or not hasattr(inputs, "__iter__"):
-            msg = f"stream takes an iterable of inputs, got {type(inputs).__name__}; one input goes to the call itself"
-            raise InvalidInputError(msg)
-        if progress:
-            from onnxhub.backend.progress import bar
+        from onnxhub._async_streams import async_results
 
-            inputs = bar(inputs)
-        return self._stream(iter(inputs))
-
-    def _stream(self, source: Iterator[InputT]) -> Iterator[ResultT]:
-        offset = 0
-        for chunk in _chunks(source, first=32):
-            yield from self._results(chunk, offset)
-            offset += len(chunk)
+        check_iterable(inputs, "__iter__", "__aiter__")
+        return async_results(self._attempts, inputs, progress=progress)
 
     def outputs(self, inputs: InputT | ListOf[InputT] | Column) -> Outputs:
         """The raw logits: output name -> float32 array ``(rows, ...)``, padded with zeros to the longest row.
 
         The rows are those of ``encode``, in order; ``postprocessor(outputs, items)`` turns them into results.
         """
-        encoded = self.encode(inputs)
-        rows = [row for one in encoded for row in one.rows]
+        rows = [row for one in self.encode(inputs) for row in one.rows]
         by_row = dict(self._run(rows))
-        return _stacked([by_row[index] for index in range(len(rows))])
+        return stacked([by_row[index] for index in range(len(rows))])
 
     def encode(self, inputs: InputT | ListOf[InputT] | Column) -> list[Encoded[Any]]:
         """What the graph and the postprocessor get for inputs: always a list, also for one input."""
@@ -234,13 +295,16 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def _call(self, inputs: object, options: Mapping[str, object]) -> object:
         """What ``__call__`` of each task does: run with these options on one input, or on many."""
-        model, many = self._with(options), as_many(inputs)
-        if many is not None:
-            results: list[ResultT] = []
-            for chunk in _chunks(iter(many), first=LOOK_AHEAD):
-                results += model._results(chunk, len(results))  # noqa: SLF001
-            return model._gather(results)  # noqa: SLF001
-        return model._results([inputs], offset=None)[0]  # noqa: SLF001
+        return self._with(options)._answer(inputs, None)  # noqa: SLF001
+
+    def _answer(self, inputs: object, watch: Watch | None) -> object:
+        many = as_many(inputs)
+        if many is None:
+            return self._results([inputs], offset=None, watch=watch)[0]
+        results: list[ResultT] = []
+        for chunk in chunks(iter(many), first=LOOK_AHEAD):
+            results += self._results(chunk, len(results), watch)
+        return self._gather(results)
 
     def _gather(self, results: list[ResultT]) -> ManyT:
         """What a list of inputs gives; a list of results unless the task can do better."""
@@ -253,27 +317,48 @@ class Model(Generic[InputT, ResultT, ManyT]):
         except IndexedError as error:
             raise error.at(_shift(error.index, offset)) from error.__cause__
 
-    def _results(self, inputs: Sequence[object], offset: int | None) -> list[ResultT]:
-        """Encode, run and decode; an item is decoded as soon as its last row has run, and its outputs are dropped."""
-        encoded = self._encode(inputs, offset)
-        if len(encoded) == 1 == len(encoded[0].rows):
-            # The call for one short input: nothing to plan, nothing to wait for.
-            outputs = self.backend.run(collate(encoded[0].rows, {}), self._wanted)
-            return [self._decode(outputs, encoded[0].item, _shift(0, offset))]
-        owners = [index for index, one in enumerate(encoded) for _ in one.rows]
-        waiting: list[dict[int, Outputs]] = [{} for _ in encoded]
+    def _results(self, inputs: Sequence[object], offset: int | None, watch: Watch | None = None) -> list[ResultT]:
+        """The results of inputs of which the first is at the offset; an error is raised with its input's index."""
         results: dict[int, ResultT] = {}
-        for row, outputs in self._run([row for one in encoded for row in one.rows]):
-            index = owners[row]
-            waiting[index][row] = outputs
-            if len(waiting[index]) == len(encoded[index].rows):
-                rows = [waiting[index][row] for row in sorted(waiting[index])]
-                results[index] = self._decode(_stacked(rows), encoded[index].item, _shift(index, offset))
-                waiting[index].clear()
-        return [results[index] for index in range(len(encoded))]
+        for number, result in self._outcomes(inputs, watch):
+            if isinstance(result, IndexedError):
+                raise result.at(_shift(number, offset)) from result.__cause__
+            results[number] = result
+        return [results[number] for number in range(len(inputs))]
 
-    def _run(self, rows: Sequence[Features]) -> Iterator[tuple[int, Outputs]]:
+    def _attempts(self, inputs: Sequence[object], offset: int, watch: Watch) -> list[ResultT | Failure]:
+        """The results of inputs of which the first is at the offset, with failures in the place of errors."""
+        found = dict(self._outcomes(inputs, watch))
+        return [located(found[number], offset + number) for number in range(len(inputs))]
+
+    def _outcomes(self, inputs: Sequence[object], watch: Watch | None) -> Iterable[tuple[int, ResultT | IndexedError]]:
+        """Each input's number and result, or the error that it raises alone, as soon as its last row has run."""
+        # Whether they are of the encoder's type is for the encoder to find out, and to say.
+        ready = encoded(self.encoder, cast("Sequence[InputT]", inputs))
+        if len(inputs) != 1:
+            return self._decoded(ready, watch)
+        one = next(ready)
+        if isinstance(one, IndexedError) or len(one.rows) != 1:
+            return self._decoded([one], watch)
+        return [(0, self._alone(one, watch))]
+
+    def _decoded(
+        self, ready: Iterable[Encoded[Any] | IndexedError], watch: Watch | None
+    ) -> Iterable[tuple[int, ResultT | IndexedError]]:
+        return decoded(ready, self._run, self._decode, watch)
+
+    def _alone(self, one: Encoded[Any], watch: Watch | None) -> ResultT | IndexedError:
+        """The call for one short input: nothing to plan, and nothing to wait for."""
+        if watch is not None:
+            watch.done(1, tokens(one.rows[0]))
+        try:
+            return self._decode(self.backend.run(collate(one.rows, {}), self._wanted), one.item)
+        except IndexedError as error:
+            return error
+
+    def _run(self, given: Iterable[Features]) -> Iterator[tuple[int, Outputs]]:
         """Each row's number and outputs ``(...)``, batch by batch, in the planner's order."""
+        rows = list(given)
         lengths = [max(values.size for values in row.values()) for row in rows]
         padding = self.backend.tokenizer.padding
         for batch in plan(lengths, self.backend.batch_tokens, [self.backend.kind(row) for row in rows]):
@@ -281,32 +366,8 @@ class Model(Generic[InputT, ResultT, ManyT]):
             for position, row in enumerate(batch):
                 yield row, {name: values[position] for name, values in outputs.items()}
 
-    def _decode(self, rows: Outputs, item: Item, index: int | None) -> ResultT:
-        try:
-            return self.postprocessor(rows, [item])[0]
-        except IndexedError as error:
-            raise error.at(index) from error.__cause__
-
-
-def _chunks(inputs: Iterator[T], first: int) -> Iterator[list[T]]:
-    """Inputs that are encoded together: ``first`` of them, then twice as many, up to what memory should hold."""
-    chunk: list[T] = []
-    limit, size = first, 0
-    for one in inputs:
-        chunk.append(one)
-        size += _characters(one)
-        if len(chunk) == limit or size >= LOOK_AHEAD_CHARACTERS:
-            yield chunk
-            chunk, size, limit = [], 0, min(2 * limit, LOOK_AHEAD)
-    if chunk:
-        yield chunk
-
-
-def _characters(value: object) -> int:
-    """Of a text, or of all texts of a tuple, such as a query with a list of documents."""
-    if isinstance(value, list | tuple):
-        return sum(map(_characters, value))
-    return len(value) if isinstance(value, str) else 0
+    def _decode(self, rows: Outputs, item: Item) -> ResultT:
+        return self.postprocessor(rows, [item])[0]
 
 
 def as_many(inputs: object) -> list[object] | None:
@@ -330,14 +391,6 @@ def _replaced(part: PartT, options: dict[str, object]) -> PartT:
 
 def _shift(index: int | None, offset: int | None) -> int | None:
     return None if index is None or offset is None else index + offset
-
-
-def _stacked(rows: Sequence[Outputs]) -> Outputs:
-    if not rows:
-        return {}
-    if len(rows) == 1:
-        return {name: values[np.newaxis] for name, values in rows[0].items()}
-    return {name: stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def _unpickle(reload: Callable[[], ModelT], options: Mapping[str, object]) -> ModelT:

@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["UNSPACED", "best_first", "span_scores", "split_at_spaces", "word_spans"]
+__all__ = ["UNSPACED", "WordSpans", "best_first", "span_scores", "split_at_spaces"]
 
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
@@ -37,20 +38,25 @@ def span_scores(
     Returns:
         ``[length - 1, window, first position]``, ``-inf`` where there is no such span.
     """
-    starts, ends = (np.where(inside, logs, np.float32(-np.inf)) for logs in (starts, ends))
-    width = starts.shape[1]
-    scores = np.full((min(most, width), *starts.shape), -np.inf, np.float32)
-    for extra in range(len(scores)):
-        np.add(starts[:, : width - extra], ends[:, extra:], out=scores[extra, :, : width - extra])
+    rows, width = starts.shape
+    lengths = min(most, width)
+    first = np.where(inside, starts, np.float32(-np.inf))
+    last = np.full((rows, width + lengths - 1), -np.inf, np.float32)
+    np.copyto(last[:, :width], ends, where=inside)
+    # For each length the ends, moved to the left by one more; a view.
+    moved = sliding_window_view(last, width, axis=1).swapaxes(0, 1)
+    scores: NDArray[np.float32] = np.add(first, moved, order="C")
     return scores
 
 
 def best_first(scores: NDArray[np.float32], most: int) -> Iterator[int]:
-    """Flat indices by falling score, ``-inf`` left out; only the ``most`` best are sorted, until more are wanted.
+    """Flat indices by falling score, the first of equals first, ``-inf`` left out; most often, one is all that is wanted.
 
-    When more are wanted, the first ones come again.
+    The best is searched alone, then the ``most`` best are sorted, then all: each time the first ones come again.
     """
     flat = scores.ravel()
+    if len(flat) and flat[top := int(flat.argmax())] > -np.inf:
+        yield top
     if len(flat) > most:
         # By value, not by argpartition: its indices are several times as large as the scores of a long document.
         least = np.partition(flat, len(flat) - most)[len(flat) - most]
@@ -74,43 +80,63 @@ def split_at_spaces(text: str, offsets: NDArray[np.int32], words: NDArray[np.int
         words: The tokenizer's word index of each; shape ``(n,)``.
     """
     more = np.zeros(len(words), np.int32)
-    starts = offsets[:, 0].copy()
-    for index in np.flatnonzero(np.diff(words) == 0) + 1:
-        start, end = offsets[index - 1, 1], offsets[index, 0]
+    seen, filled, before = 0, False, -1
+    for index in (np.flatnonzero(np.diff(words) == 0) + 1).tolist():
+        if index - 1 != before:  # another word of the tokenizer's
+            seen, filled = int(offsets[index - 1, 0]), False
+        start, end = offsets[index - 1, 1].item(), offsets[index, 0].item()
+        # Each character is looked at once: a text can have a long run of white space, a token each.
+        filled = filled or bool(text[seen:start].strip())
+        seen, before = start, index
         # From the last character of the token before to the first of this one.
-        spaced = any(map(str.isspace, text[max(start - 1, 0) : end + 1]))
-        more[index] = spaced and bool(text[starts[index - 1] : start].strip())
-        starts[index] = starts[index] if more[index] else starts[index - 1]
+        if filled and any(map(str.isspace, text[max(start - 1, 0) : end + 1])):
+            more[index], seen, filled = True, end, False
     return words + np.cumsum(more, dtype=np.int32)
 
 
-def word_spans(
-    text: str, offsets: NDArray[np.int32], own: NDArray[np.bool_], words: NDArray[np.int32] | None
-) -> NDArray[np.int32]:
-    """Where a span of whole words starts that begins with a token, and where one ends that ends with it.
+class WordSpans:
+    """Token -> the characters of its whole word, found when asked for: an answer needs two of a document's words.
 
-    A token stands for its whole word, as transformers does, but not in scripts without spaces: there, a whole
-    sentence can be one "word" of the tokenizer.
-
-    Args:
-        text: The text of the tokens.
-        offsets: Half-open character spans of the tokens; shape ``(n, 2)``.
-        own: Which tokens are of the text; shape ``(n,)``.
-        words: Word index of each token; None leaves all as they are.
-
-    Returns:
-        Shape ``(n, 2)``.
+    A token stands for its whole word, as in transformers, but not in scripts without spaces: there, a whole sentence
+    can be one "word" of the tokenizer.
     """
-    tokens = np.flatnonzero(own)
-    if words is None or not len(tokens):
-        return offsets
-    first = np.concatenate([[0], np.flatnonzero(np.diff(split_at_spaces(text, offsets[tokens], words[tokens]))) + 1])
-    starts = np.minimum.reduceat(offsets[tokens, 0], first)
-    ends = np.maximum.reduceat(offsets[tokens, 1], first)
-    whole = np.ones(len(first), bool)
-    if UNSPACED.search(text):
-        whole[:] = [not UNSPACED.search(text, start, end) for start, end in zip(starts, ends, strict=True)]
-    word_of = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(tokens))))
-    spans = offsets.copy()
-    spans[tokens[whole[word_of]]] = np.stack([starts, ends], axis=1)[word_of][whole[word_of]]
-    return spans
+
+    def __init__(
+        self, text: str, offsets: NDArray[np.int32], own: NDArray[np.bool_], words: NDArray[np.int32] | None
+    ) -> None:
+        """Take the tokens of a text.
+
+        Args:
+            text: The text of the tokens.
+            offsets: Half-open character spans of the tokens; shape ``(n, 2)``.
+            own: Which tokens are of the text; shape ``(n,)``.
+            words: Word index of each token; None: each is a word of its own.
+        """
+        self._text = text
+        self._offsets = offsets
+        self._tokens = np.flatnonzero(own)
+        self._words = (np.arange(len(own), dtype=np.int32) if words is None else words)[self._tokens]
+        # Where the tokenizer's words begin, and the end of the last.
+        self._edges = np.concatenate([[0], np.flatnonzero(np.diff(self._words)) + 1, [len(self._words)]])
+        self._found: dict[int, NDArray[np.int32]] = {}
+
+    def __getitem__(self, token: int) -> tuple[int, int]:
+        """The half-open span for one of the text's own tokens."""
+        place = int(self._tokens.searchsorted(token))
+        word = int(self._edges.searchsorted(place, side="right")) - 1
+        if word not in self._found:
+            self._found[word] = self._spans(*self._edges[word : word + 2].tolist())
+        start, end = self._found[word][place - self._edges[word]].tolist()
+        return start, end
+
+    def _spans(self, begin: int, stop: int) -> NDArray[np.int32]:
+        """Those for all tokens of one of the tokenizer's words, which may have white space in it."""
+        spans = self._offsets[self._tokens[begin:stop]]
+        if len(spans) == 1:
+            return spans
+        words = split_at_spaces(self._text, spans, self._words[begin:stop])
+        first = np.concatenate([[0], np.flatnonzero(np.diff(words)) + 1])
+        whole = np.stack([np.minimum.reduceat(spans[:, 0], first), np.maximum.reduceat(spans[:, 1], first)], axis=1)
+        spaced = [not UNSPACED.search(self._text, start, end) for start, end in whole.tolist()]
+        sizes = np.diff(np.append(first, len(spans)))
+        return np.where(np.repeat(spaced, sizes)[:, np.newaxis], whole.repeat(sizes, axis=0), spans)

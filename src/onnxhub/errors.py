@@ -16,8 +16,10 @@
     ├── ProviderUnavailableError    (RuntimeError)       the execution provider cannot run here
     ├── TaskMismatchError           (ValueError)         the model does not fit the task
     ├── InvalidOptionError          (ValueError)         an option or argument, with what it may be
+    ├── ClosedModelError            (ValueError)         the model was closed
     └── IndexedError                                     an input of a call, with its index:
         ├── InvalidInputError       (ValueError)         it cannot be used
+        ├── OutOfMemoryError        (MemoryError)        it does not fit into memory, not even alone
         └── NonFiniteOutputError    (ArithmeticError)    the model gave NaN or infinity for it
 
 Each class also inherits the built-in type that a caller would expect, keeps its arguments as attributes, pickles,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AmbiguousFileError",
+    "ClosedModelError",
     "ExportError",
     "GatedModelError",
     "IndexedError",
@@ -47,6 +50,7 @@ __all__ = [
     "NonFiniteOutputError",
     "OfflineError",
     "OnnxHubError",
+    "OutOfMemoryError",
     "ProviderUnavailableError",
     "TaskMismatchError",
     "UnclearTaskError",
@@ -130,9 +134,11 @@ class VariantNotFoundError(OnnxHubError, FileNotFoundError):
     model_id: str
     wanted: str
     variants: tuple[str, ...]
+    hint: str = ""
 
     def __str__(self) -> str:
-        return f"{self.model_id} has no ONNX file for {self.wanted}; it has: {listing(self.variants)}"
+        found = f"it has: {listing(self.variants)}{self.hint and '; ' + self.hint}"
+        return f"{self.model_id} has no ONNX file for {self.wanted}; {found}"
 
 
 @dataclass(eq=False, repr=False)
@@ -198,13 +204,14 @@ class UnsafeModelError(OnnxHubError, ValueError):
 
 @dataclass(eq=False, repr=False)
 class ExportError(OnnxHubError, RuntimeError):
-    """The conversion to ONNX failed."""
+    """The conversion to ONNX, or to another precision, failed."""
 
     model_id: str
     reason: str
+    target: str = "ONNX"
 
     def __str__(self) -> str:
-        return f"{self.model_id} could not be converted to ONNX: {self.reason}"
+        return f"{self.model_id} could not be converted to {self.target}: {self.reason}"
 
 
 @dataclass(eq=False, repr=False)
@@ -275,6 +282,26 @@ class InvalidOptionError(OnnxHubError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.option}={self.value!r}: expected {self.expected}{nearest(self.value, self.known)}"
+
+
+@dataclass(eq=False, repr=False)
+class ClosedModelError(OnnxHubError, ValueError):
+    """The model was closed, as Python says of a closed file: by a ``ValueError``."""
+
+    def __str__(self) -> str:
+        return "the model was closed; load it again"
+
+
+@dataclass(eq=False, repr=False)
+class OutOfMemoryError(IndexedError, MemoryError):
+    """An input does not fit into the memory that is left, not even in a batch of its own."""
+
+    reason: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        item = "" if self.index is None else f"item {self.index}: "
+        return f"{item}there is not enough memory to run the model: {self.reason}"
 
 
 @dataclass(eq=False, repr=False)

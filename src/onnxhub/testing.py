@@ -40,7 +40,13 @@ __all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens"]
 
 CLS, SEP, MASK = 0, 1, 2
 CANNED = Source(
-    task_reason="it was asked for", revision=None, file="", reason="canned", dtype="fp32", provider="canned"
+    task_reason="it was asked for",
+    revision=None,
+    file="",
+    reason="canned",
+    dtype="fp32",
+    provider="canned",
+    compiled=False,
 )
 
 ModelT = TypeVar("ModelT", bound="Model[Any, Any, Any]")

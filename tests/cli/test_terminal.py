@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if sys.platform == "win32":
 
 from rich.cells import cell_len
 
-from tests.cli.terminal import ESCAPES, on_a_terminal, plain
+from tests.cli.terminal import ESCAPES, in_a_terminal, on_a_terminal, plain
 
 if TYPE_CHECKING:
     from tests.workplace import Workplace
@@ -134,3 +135,22 @@ def test_a_measurement_is_shown_as_it_goes_and_at_its_end(
     assert max(map(cell_len, lines)) <= width
     assert "threads=1" in "".join(line.strip() for line in lines)
     assert "texts/s" in plain(result)
+
+
+WAITING = """
+import time
+from onnxhub.backend.progress import waiting
+with waiting("converting org/name to ONNX"):
+    time.sleep(1.5)
+"""
+
+
+def test_what_is_waited_for_stands_on_a_terminal_alone(workplace: Workplace, environment: dict[str, str]) -> None:
+    """With the time that has passed, and it is wiped out afterwards; elsewhere there is nothing."""
+    command = [sys.executable, "-c", WAITING]
+    code, seen = in_a_terminal(command, workplace.folder, environment)
+    assert code == 0
+    assert "converting org/name to ONNX ... 00:01" in seen
+    assert seen.rpartition("\r")[0].rpartition("\r")[2].strip() == ""
+    piped = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert (piped.stdout, piped.stderr) == (b"", b"")

@@ -25,6 +25,7 @@ import onnxhub
 from onnxhub._batching import collate
 from onnxhub._model import LOOK_AHEAD
 from onnxhub.errors import (
+    ClosedModelError,
     InvalidInputError,
     InvalidOptionError,
     MissingDependencyError,
@@ -551,9 +552,9 @@ def test_a_closed_model_says_so(case: Case, load) -> None:
         model(case.inputs[0])
     model.close()
     for closed in (model, other):
-        with pytest.raises(InvalidInputError, match="the model was closed; load it again"):
+        with pytest.raises(ClosedModelError, match="the model was closed; load it again"):
             closed(case.inputs[0])
-    with pytest.raises(InvalidInputError, match="closed"):
+    with pytest.raises(ClosedModelError, match="closed"):
         _ = model.session
 
 

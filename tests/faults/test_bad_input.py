@@ -16,6 +16,7 @@ from onnx import helper, numpy_helper
 import onnxhub
 from onnxhub.errors import (
     AmbiguousFileError,
+    ExportError,
     GatedModelError,
     IntegrityError,
     InvalidInputError,
@@ -87,6 +88,12 @@ class World:
         folder = self.folder(task)
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
+        return folder
+
+    def with_other_weights(self, name: str) -> Path:
+        """A folder with a file of weights in the place of its ONNX file."""
+        folder = self.without("model.onnx")
+        (folder / name).write_bytes(b"weights")
         return folder
 
     def cut(self, name: str = "model.onnx", part: float = 0.5, **made: Any) -> Path:
@@ -330,7 +337,7 @@ OPTIONS = [
     option("dtype", "q9", "dtype='q9': expected one of auto, fp32, "),
     option("dtype", "fp61", r"dtype='fp61': expected one of auto, fp32, .*did you mean 'fp16'\?"),
     option("dtype", None, "dtype=None: expected one of auto"),
-    option("dtype", "fp16", r"no ONNX file for dtype='fp16'; it has: model.onnx \(fp32\)", VariantNotFoundError),
+    option("dtype", "q4", r"no ONNX file for dtype='q4'; it has: model.onnx \(fp32\)", VariantNotFoundError),
     option("threads", 0, "threads=0: expected"),
     option("threads", -1, "threads=-1: expected"),
     option("threads", "2", "threads='2': expected"),
@@ -376,6 +383,8 @@ OPTIONS = [
           "model_id=.*: expected an? ") for bad in (["x"], 5)),
     Row("classify: provider=5", lambda world: onnxhub.classify("a", model=world.tiny_model(), provider=5), InvalidOptionError, "provider=5"),
     Row("load: a task of transformers", lambda world: onnxhub.load("visual-qa", world.tiny_model()), UnknownTaskError, "the tasks are"),
+    *(Row(f"load: export={bad!r}", lambda world, bad=bad: onnxhub.load(CLASSIFY, world.tiny_model(), export=bad), InvalidOptionError,
+          "export=.*: expected 'auto', True or False") for bad in ("always", None, 1, [])),
     *(Row(f"load: token={bad!r}", lambda world, bad=bad: onnxhub.load(CLASSIFY, "org/name", token=bad), InvalidOptionError,
           r"token='\*\*\*': expected a Hub token") for bad in ("", "a b", "hf_ü", "hf\n", 5, b"hf")),
     *(Row(f"load: revision={bad!r}", lambda world, bad=bad: onnxhub.load(CLASSIFY, "org/name", revision=bad), InvalidOptionError,
@@ -386,7 +395,14 @@ FOLDERS = [
     not_loaded("no such folder", lambda world: world.path / "none", ModelNotFoundError, "none: no such folder"),
     not_loaded("a file", lambda world: world.folder() / "model.onnx", ModelNotFoundError, r"pass its folder, and file='model\.onnx'"),
     not_loaded("empty folder", lambda world: world.path, ModelNotFoundError, "the folder is empty"),
-    not_loaded("no ONNX file", lambda world: world.without("model.onnx"), NoOnnxFileError, "has no ONNX file; it has: config.json"),
+    not_loaded("no ONNX file", lambda world: world.without("model.onnx"), NoOnnxFileError,
+               "has no ONNX file; it has: config.json.*; and no weights of PyTorch to convert: neither model.safetensors nor pytorch_model.bin"),
+    *(not_loaded(f"{framework} alone", lambda world, name=name: world.with_other_weights(name), ExportError,
+                 rf"could not be converted to ONNX: its weights are for {framework} \({name}\) alone")
+      for name, framework in (("tf_model.h5", "TensorFlow"), ("flax_model.msgpack", "Flax"))),
+    *(not_loaded(f"pickled weights: {name}", lambda world, name=name: world.with_other_weights(name), UnsafeModelError,
+                 f"{name} is refused: to unpickle weights can run code; .*allow_pickle=True allows it")
+      for name in ("pytorch_model.bin", "pytorch_model.bin.index.json")),
     not_loaded("no config", lambda world: world.without("config.json"), TaskMismatchError, "it has no config.json"),
     not_loaded("no tokenizer", lambda world: world.without("tokenizer.json"), TaskMismatchError, "it has no tokenizer"),
     *(not_loaded(f"broken {name}", lambda world, name=name: world.with_file(name, b'{"a": '), IntegrityError,
@@ -484,7 +500,7 @@ HUB_CALLS = {
     "private": "onnxhub.load('text-classification', 'org/private')",
     "private, with another token": "onnxhub.load('text-classification', 'org/private', token='hf_other')",
     "not cached": "onnxhub.load('text-classification', 'org/open', local_files_only=True)",
-    "no ONNX file": "onnxhub.load('text-classification', 'org/torch')",
+    "no ONNX file": "onnxhub.load('text-classification', 'org/torch', export=False)",
     "default model": "onnxhub.classify('a')",
     "missing shard": "onnxhub.load('text-classification', 'org/shards')",
     "out of order": "onnxhub.load('text-classification', 'org/order')",
@@ -549,7 +565,7 @@ HUB = [
         "or the token gives no access"),
     Row("hub: not cached", lambda world: world.hub("not cached"), OfflineError, "which local_files_only=True forbids; load it once without"),
     Row("hub: no ONNX file", lambda world: world.hub("no ONNX file"), NoOnnxFileError,
-        "has no ONNX file; it has: config.json, model.safetensors; `optimum-cli export onnx --model org/torch"),
+        "has no ONNX file; it has: config.json, model.safetensors; export='auto' converts PyTorch's weights"),
     Row("hub: default model out of reach", lambda world: world.hub("default model"), ModelNotFoundError, "Xenova/distilbert"),
     Row("hub: missing shard", lambda world: world.hub("missing shard"), IntegrityError, "model.onnx_data_1, which does not exist"),
     Row("hub: out of order", lambda world: world.hub("out of order"), OfflineError, r"onnx/model.onnx could not be fetched from \S+ \(HTTP 500\)"),

@@ -10,6 +10,7 @@ import pytest
 
 import onnxhub
 from onnxhub._registry import get_task, list_tasks
+from onnxhub.errors import ExportError
 from tests.oracle.peers import COUNTS, close, optimum
 
 torch: Any = pytest.importorskip("torch")
@@ -78,6 +79,51 @@ def test_arrays(exported: Exported, name: str) -> None:
         for key in shared:
             close(forward[key].numpy(), outputs[key], what, 1e-5)
     COUNTS["every class: graphs"] += 1
+
+
+@pytest.mark.parametrize("dtype", ["int8", "fp16"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_variants_are_made_of_every_class(exported: Exported, name: str, dtype: str) -> None:
+    """Whatever the architecture, what is made of it runs and stays near; fp16 of a merged decoder is refused."""
+    folder, outputs = exported(name), []
+    task = get_task(FAMILIES[name].task)
+    for kind in ("fp32", dtype):
+        try:
+            model = onnxhub.load(task if task.raw else "custom", folder, dtype=kind)
+        except ExportError as error:
+            assert "has branches" in str(error)
+            assert FAMILIES[name].merged
+            return
+        (part, session), *_ = model.sessions.items()
+        wanted = {entry.name: entry for entry in session.get_inputs()}
+        found = model(_with_an_empty_past(families.given(name, wanted), wanted), part=part)
+        outputs.append(np.concatenate([values.ravel().astype(np.float64) for _, values in sorted(found.items())]))
+    one, other = outputs
+    assert one @ other > 0.995 * np.linalg.norm(one) * np.linalg.norm(other)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_compiled_graphs_give_the_same_bits(exported: Exported, name: str) -> None:
+    """No output of the graph that takes the inputs differs in a bit, nor does a generated token of all parts together."""
+    folder, family = exported(name), FAMILIES[name]
+    task = get_task(family.task)
+    task = task if task.raw else get_task("custom")
+    with onnxhub.load(task, folder, compiled=False) as plain, onnxhub.load(task, folder, compiled=True) as compiled:
+        assert (plain.info.compiled, compiled.info.compiled) == (False, True)
+        (part, session), *_ = plain.sessions.items()
+        wanted = {entry.name: entry for entry in session.get_inputs()}
+        arrays = _with_an_empty_past(families.given(name, wanted), wanted)
+        expected, actual = plain(arrays, part=part), compiled(arrays, part=part)
+        for key, values in expected.items():
+            np.testing.assert_array_equal(actual[key], values)
+            COUNTS["every class: compiled outputs"] += 1
+        if family.generated and task.raw and task.name != "custom":
+            tensors = {key: torch.from_numpy(values) for key, values in families.given(name, wanted).items()}
+            options = {"do_sample": False, "num_beams": 1, **family.generated}
+            tokens = [model.ort_model.generate(**tensors, **options).tolist() for model in (plain, compiled)]
+            assert tokens[0] == tokens[1]
+            COUNTS["every class: compiled generations"] += 1
 
 
 def _with_an_empty_past(arrays: dict[str, Any], wanted: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Static types follow the input: checked by mypy and pyright, never run."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import Any, assert_type
 
 import numpy as np
@@ -13,6 +13,7 @@ from onnxhub import (
     Choice,
     Classification,
     Entity,
+    Failure,
     FeatureExtractionModel,
     FillMaskModel,
     MaskFill,
@@ -63,7 +64,11 @@ def text_classification(model: TextClassificationModel) -> None:
     assert_type(model(pairs, top_k=None), list[Classification])
     assert_type(model(column), list[Classification])
     assert_type(model.with_options(top_k=3, long_text="window"), TextClassificationModel)
-    assert_type(model.stream(iter(texts)), Iterator[Classification])
+    assert_type(model.stream(iter(texts)), Generator[Classification, None, None])
+    assert_type(model.astream(texts, progress=True), AsyncGenerator[Classification, None])
+    assert_type(model.attempt(pairs), list[Classification | Failure])
+    assert_type(model.attempt(column), list[Classification | Failure])
+    assert_type(model.attempt_stream(iter(texts)), Generator[Classification | Failure, None, None])
     assert_type(model.outputs(texts), Mapping[str, NDArray[np.float32]])
     assert_type(asyncio.run(model.acall("a")), Classification)
     assert_type(asyncio.run(model.acall(texts)), list[Classification])
@@ -83,6 +88,7 @@ def token_classification(model: TokenClassificationModel) -> None:
 def feature_extraction(model: FeatureExtractionModel) -> None:
     assert_type(model("a"), NDArray[np.float32])
     assert_type(model(texts, normalize=True), NDArray[np.float32])
+    assert_type(model.attempt(texts), list[NDArray[np.float32] | Failure])
     assert_type(model.similarity("a", texts), NDArray[np.float32])
 
 
@@ -92,7 +98,8 @@ def zero_shot_classification(model: ZeroShotClassificationModel) -> None:
     assert_type(model(column, texts), list[Classification])
     assert_type(model.with_options(labels=texts, template="a {}"), ZeroShotClassificationModel)
     assert_type(model.with_options(labels=texts)("a"), Classification)
-    assert_type(model.stream(iter(texts)), Iterator[Classification])
+    assert_type(model.with_options(labels=texts).attempt(["a"]), list[Classification | Failure])
+    assert_type(model.stream(iter(texts)), Generator[Classification, None, None])
 
 
 def fill_mask(model: FillMaskModel) -> None:
@@ -105,7 +112,7 @@ def text_ranking(model: TextRankingModel) -> None:
     assert_type(model("a", texts), list[Ranked])
     assert_type(model(("a", texts), top_k=1), list[Ranked])
     assert_type(model(queries), list[list[Ranked]])
-    assert_type(model.stream(iter(queries)), Iterator[list[Ranked]])
+    assert_type(model.stream(iter(queries)), Generator[list[Ranked], None, None])
 
 
 def multiple_choice(model: MultipleChoiceModel) -> None:

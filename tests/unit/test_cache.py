@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from onnxhub._cache import OnceCache
+from onnxhub._cache import OnceCache, lazy
 
 
 def test_many_threads_make_a_value_once() -> None:
@@ -99,3 +99,17 @@ def test_an_unhashable_key_is_refused() -> None:
     """As by any mapping."""
     with pytest.raises(TypeError):
         OnceCache(size=1).get([], object)
+
+
+def test_a_lazy_attribute_is_made_once() -> None:
+    """When it is first asked for, for each object."""
+
+    class Thing:
+        @lazy
+        def value(self) -> list[int]:
+            """What it is."""
+            return []
+
+    one, other = Thing(), Thing()
+    assert "value" not in vars(one)
+    assert one.value is one.value is not other.value

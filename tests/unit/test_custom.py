@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import onnxhub
-from onnxhub.errors import InvalidInputError
+from onnxhub.errors import ClosedModelError, InvalidInputError, OutOfMemoryError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,5 +84,20 @@ def test_a_closed_model_says_only_so(tmp_path: Path) -> None:
     """Not that it failed on the input."""
     model = onnxhub.load("custom", identity(tmp_path / "model", TensorProto.FLOAT))
     model.close()
-    with pytest.raises(InvalidInputError, match=r"^the model was closed; load it again$"):
+    with pytest.raises(ClosedModelError, match=r"^the model was closed; load it again$"):
         model({"x": [[0.0, 1.0]]})
+
+
+def test_what_does_not_fit_into_memory_is_no_invalid_input(tmp_path: Path) -> None:
+    """The sizes of an array are the graph's input, and there is no such memory; the model goes on."""
+    sizes = helper.make_tensor_value_info("sizes", TensorProto.INT64, [1])
+    made = helper.make_tensor_value_info("made", TensorProto.FLOAT, [None])
+    graph = helper.make_graph([helper.make_node("ConstantOfShape", ["sizes"], ["made"])], "zeros", [sizes], [made])
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    model = onnxhub.load("custom", tmp_path)
+    with pytest.raises(
+        OutOfMemoryError, match=r"item 1: there is not enough memory .*sizes \(1,\).* 4611686018427387904"
+    ):
+        model([{"sizes": [3]}, {"sizes": [2**60]}])
+    assert model({"sizes": [3]})["made"].shape == (3,)

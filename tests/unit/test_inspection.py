@@ -82,3 +82,12 @@ def test_one_file_is_no_encoder_with_decoders(tmp_path: Path) -> None:
     repository = holding("encoder_model.onnx", "decoder_model.onnx", folder=tmp_path)
     with pytest.raises(InvalidOptionError, match="the model is an encoder with its decoders"):
         choose_parts(repository, SEQ2SEQ, dtype="auto", file="encoder_model.onnx", gpu=False)
+
+
+def test_a_variant_that_would_be_made_is_told(tmp_path: Path) -> None:
+    """Without making it; one that would not be is told as its error."""
+    repository = holding("onnx/model.onnx", folder=tmp_path)
+    found = look_into(repository, "ORTModelForSequenceClassification", dtype="q8")
+    assert found.choice == "onnx/model_quantized.onnx would be made of onnx/model.onnx (by the package onnx)"
+    assert not any(one.chosen for one in found.files)
+    assert "no ONNX file for dtype='q4'" in look_into(repository, "ORTModelForCustomTasks", dtype="q4").choice

@@ -16,7 +16,17 @@ import onnxhub
 
 SOURCE = Path(onnxhub.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
-FOREIGN = {"filelock", "huggingface_hub", "onnxruntime", "optimum", "tokenizers", "torch", "tqdm", "transformers"}
+FOREIGN = {
+    "filelock",
+    "huggingface_hub",
+    "onnx",
+    "onnxruntime",
+    "optimum",
+    "tokenizers",
+    "torch",
+    "tqdm",
+    "transformers",
+}
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 

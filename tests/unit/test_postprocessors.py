@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from dataclasses import FrozenInstanceError, asdict, dataclass, replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 import onnxhub
 from onnxhub import (
@@ -28,7 +30,7 @@ from onnxhub import (
     TokenClassificationItem,
     TokenClassificationPostprocessor,
 )
-from onnxhub._spans import best_first
+from onnxhub._spans import WordSpans, best_first, span_scores, split_at_spaces
 from onnxhub.errors import InvalidInputError, InvalidOptionError, NonFiniteOutputError, TaskMismatchError
 from onnxhub.tasks.text_classification import activation_of
 from onnxhub.tasks.token_classification import group
@@ -354,14 +356,49 @@ def test_items_are_wanted() -> None:
         QuestionAnsweringPostprocessor()({"start_logits": np.zeros((2, 3)), "end_logits": np.zeros((2, 3))})
 
 
-@given(st.lists(st.floats(-5, 5, width=32) | st.just(-math.inf), max_size=60), st.integers(1, 70))
+@given(st.lists(st.integers(-3, 3) | st.just(-math.inf), max_size=60), st.integers(1, 70))
 def test_best_first_finds_every_score_in_order(scores: list[float], most: int) -> None:
-    """Falling scores, nothing masked, and nothing left out however few are sorted at first."""
-    values = np.array(scores, np.float32)
-    found = [int(index) for index in best_first(values, most)]
-    assert set(found) == set(np.flatnonzero(~np.isneginf(values)).tolist())
-    once = list(dict.fromkeys(found))
-    assert [scores[index] for index in once] == sorted((scores[index] for index in once), reverse=True)
+    """Falling scores, the first of equals first, nothing masked, and nothing left out however few are sorted at first."""
+    found = list(dict.fromkeys(best_first(np.array(scores, np.float32), most)))
+    allowed = [index for index, score in enumerate(scores) if score > -math.inf]
+    assert found == sorted(allowed, key=lambda index: -scores[index])
+
+
+@given(st.data(), st.integers(1, 3), st.integers(1, 12), st.integers(1, 15))
+def test_the_band_has_every_short_span(data: st.DataObject, rows: int, width: int, most: int) -> None:
+    """Each span of at most so many tokens, of one window, and only those that start and end inside."""
+    logs = arrays(np.float32, (rows, width), elements=st.floats(-50, 0, width=32))
+    starts, ends = data.draw(logs), data.draw(logs)
+    inside = data.draw(arrays(np.bool_, (rows, width)))
+    scores = span_scores(starts, ends, inside, most)
+    assert scores.shape == (min(most, width), rows, width)
+    for (extra, row, first), score in np.ndenumerate(scores):
+        last = first + extra
+        allowed = last < width and inside[row, first] and inside[row, last]
+        assert score == (starts[row, first] + ends[row, last] if allowed else -np.inf)
+
+
+PIECES = st.sampled_from(["Ada", "lo", "ve", " ", "\n", " of", "東京", "は", ",", ""])
+
+
+@given(st.lists(st.tuples(PIECES, st.sampled_from([0, 0, 1]), st.booleans()), max_size=20))
+def test_words_found_one_by_one_are_those_of_the_whole_text(tokens: list[tuple[str, int, bool]]) -> None:
+    """Wherever the tokenizer's words end, and whatever other tokens lie between."""
+    text = "".join(piece for piece, _, _ in tokens)
+    ends = np.cumsum([len(piece) for piece, _, _ in tokens], dtype=np.int32)
+    offsets = (
+        np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1).astype(np.int32) if tokens else np.zeros((0, 2))
+    )
+    words = np.cumsum([step for _, step, _ in tokens], dtype=np.int32)
+    own = np.array([mine for _, _, mine in tokens], bool)
+    spans = WordSpans(text, offsets, own, words)
+    whole = split_at_spaces(text, offsets[own], words[own])
+    for token, word in zip(np.flatnonzero(own).tolist(), whole, strict=True):
+        same = offsets[own][whole == word]
+        start, end = same[:, 0].min(), same[:, 1].max()
+        expected = offsets[token] if re.search("[東京は]", text[start:end]) else (start, end)
+        assert spans[token] == tuple(expected)
+        assert WordSpans(text, offsets, own, None)[token] == tuple(offsets[token])
 
 
 # --- token-classification --------------------------------------------------------------------------------------------

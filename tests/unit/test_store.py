@@ -15,7 +15,7 @@ import pytest
 
 from onnxhub.backend import store
 from onnxhub.backend.assets import assets_dir
-from onnxhub.backend.store import find, make
+from onnxhub.backend.store import find, make, make_unless_busy, newest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +72,41 @@ def test_an_entry_is_made_once_and_found_after() -> None:
     assert unfinished() == []
 
 
+def test_anew_takes_the_place_of_what_is_there() -> None:
+    """Once it is finished: what fails leaves the old one, and ``build`` may say more of what it was made of."""
+    make("things", "key", {"of": "this"}, build)
+
+    def failing(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        make("things", "key", {}, failing, anew=True)
+    assert find("things", "key").made_of == {"of": "this"}
+    made_of: dict[str, object] = {"of": "that"}
+
+    def other(folder: Path) -> None:
+        (folder / "other").write_bytes(DATA)
+        made_of["more"] = 1
+
+    made = make("things", "key", made_of, other, anew=True)
+    assert find("things", "key") == made
+    assert list(made.files) == ["other"]
+    assert made.made_of == {"of": "that", "more": 1}
+    assert unfinished() == []
+
+
+def test_the_newest_of_those_whose_keys_begin_alike() -> None:
+    """By when they were made; a damaged one is passed over, and others do not count."""
+    assert newest("things", "a-") is None
+    for age, key in enumerate(("b-1", "a-3", "a-1", "a-2")):
+        folder = make("things", key, {"key": key}, build).folder
+        os.utime(folder, (10**9 - age, 10**9 - age))
+    assert newest("things", "a-").made_of == {"key": "a-3"}
+    (assets_dir("things") / "a-3" / "data").write_bytes(b"damaged")
+    assert newest("things", "a-").made_of == {"key": "a-1"}
+    assert newest("things", "c-") is None
+
+
 def test_what_fails_leaves_nothing() -> None:
     """The error goes to the caller, and the next one makes it."""
 
@@ -123,7 +158,7 @@ def test_a_lock_that_holds_nobody_does_no_harm(monkeypatch: pytest.MonkeyPatch) 
     """Who comes second finds the place taken, and uses what is there."""
 
     class Open:
-        def __init__(self, *_: object) -> None: ...
+        def __init__(self, *_: object, **__: object) -> None: ...
         def __enter__(self) -> None: ...
         def __exit__(self, *_: object) -> None: ...
 
@@ -136,6 +171,17 @@ def test_a_lock_that_holds_nobody_does_no_harm(monkeypatch: pytest.MonkeyPatch) 
 
     assert make("things", "key", {}, overtaken) == first[0]
     assert unfinished() == []
+
+
+def test_who_does_not_wait_gets_nothing_while_another_is_at_it(tmp_path: Path) -> None:
+    """Not a part of an entry, and at once; the finished entry when it is there."""
+    (other,) = processes(1, tmp_path / "log", 1.0)
+    end = time.monotonic() + 60
+    while not (tmp_path / "log").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert make_unless_busy("things", "key", {}, lambda _: pytest.fail("made twice")) is None
+    assert other.communicate(timeout=60)[0] == "['data', 'more']\n"
+    assert make_unless_busy("things", "key", {}, build) == find("things", "key") is not None
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.3])

@@ -142,9 +142,9 @@ def test_a_variant_that_is_missing(dtype: str, file: str | None, wanted: str) ->
 
 
 def test_an_unknown_dtype_names_the_nearest() -> None:
-    """A typing mistake is told from a variant that is missing."""
-    with pytest.raises(errors.InvalidOptionError, match="did you mean 'fp16'"):
-        chosen("model.onnx", dtype="pf16")
+    """A typing mistake is told from a variant that is missing; the repository's own dtypes are named."""
+    with pytest.raises(errors.InvalidOptionError, match=r"org/name has fp32, q4\) \(did you mean 'fp16'"):
+        chosen("model.onnx", "model_q4.onnx", dtype="pf16")
     with pytest.raises(errors.InvalidOptionError):
         chosen("model.onnx", dtype=16)  # type: ignore[arg-type]  # what a caller may do
 
@@ -158,8 +158,8 @@ def test_ort_files_are_refused_and_never_chosen() -> None:
 
 
 def test_no_onnx_file() -> None:
-    """The error lists what is there, and names the command that converts."""
-    with pytest.raises(errors.NoOnnxFileError, match="optimum-cli export onnx --model org/name") as raised:
+    """The error lists what is there, and says how it is converted."""
+    with pytest.raises(errors.NoOnnxFileError, match="export='auto' converts") as raised:
         chosen("pytorch_model.bin", "config.json")
     assert raised.value.files == ("config.json", "pytorch_model.bin")
 

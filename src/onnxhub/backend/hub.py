@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
@@ -60,6 +60,8 @@ class Repository:
     cache_dir: Path | None = field(default=None, repr=False)
     local_files_only: bool = field(default=False, repr=False)
     token: str | bool | None = field(default=None, repr=False)
+    made: Mapping[str, Path] = field(default_factory=dict, repr=False)
+    """Path -> a file that was made here and lies elsewhere; whoever found it has checked it."""
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "token": None}  # a pickle travels to places where a token must not
@@ -70,7 +72,12 @@ class Repository:
 
     def is_here(self, name: str) -> bool:
         """Whether the file is on disk."""
-        return self.has(name) and (self.folder / name).is_file()
+        return name in self.made or (self.has(name) and (self.folder / name).is_file())
+
+    def with_made(self, made: Mapping[str, Path]) -> Repository:
+        """The same, with files that were made here: beside its own, or in their place."""
+        sizes = {name: path.stat().st_size for name, path in made.items()}
+        return replace(self, files={**self.files, **sizes}, made={**self.made, **made})
 
     def path(self, name: str) -> Path:
         """The file on disk, fetched first if need be.
@@ -82,6 +89,8 @@ class Repository:
             IntegrityError: Its content is not what the Hub says, and it cannot be fetched anew.
             OSError: The cache's disk is full or read-only, as Python says it.
         """
+        if name in self.made:
+            return self.made[name]
         if name not in self.files:
             raise ModelNotFoundError(self.model_id, self._no_such_file(name))
         path = self.folder / name
@@ -232,7 +241,9 @@ def fetch_model(repository: Repository, file: str, *, missing: bool = True) -> G
             continue
         size = repository.path(name).stat().st_size
         check_place(model, location)
-        if repository.source == "folder":  # else the bytes are known to be those of the Hub, whatever their other names
+        if (
+            repository.source == "folder" and name not in repository.made
+        ):  # else the bytes are known to be those of the Hub, whatever their other names
             check_links(model, location)
         if size < needed:
             reason = f"its weights are {needed} bytes of {name}, which has {size}: it is cut, or of another version"

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
+from onnxhub.backend.quantizing import TOOLS, lacking
+from onnxhub.backend.staging import convertible
 from onnxhub.backend.tokenizer import usable_length
 from onnxhub.backend.variants import dtype_of
-from onnxhub.errors import OnnxHubError
+from onnxhub.errors import NoOnnxFileError, OnnxHubError, VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from onnxhub.backend.graph import Graph
     from onnxhub.backend.hub import Repository
+    from onnxhub.backend.model import OnnxBackend
 
-__all__ = ["Inspection", "OnnxFile", "look_into"]
+__all__ = ["Inspection", "OnnxFile", "bytes_of", "look_into"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +96,36 @@ def look_into(repository: Repository, ort_class: str, *, dtype: str = "auto", gp
 def _chosen(
     repository: Repository, ort_class: str, *, dtype: str, gpu: bool
 ) -> tuple[tuple[str, ...], str, OnnxHubError | None]:
-    """The files that ``load`` would take, why, and what it would raise in their place."""
+    """The files that ``load`` would take (none where it would make them), why, and what it would raise in their place."""
     try:
         choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
-    except OnnxHubError as error:
-        return (), str(error), error
+    except OnnxHubError as missing:
+        try:
+            return (), _made(repository, ort_class, dtype, missing), None
+        except OnnxHubError as error:
+            return (), str(error), error
     return tuple(choice.file for choice in choices.values()), next(iter(choices.values())).reason, None
+
+
+def _made(repository: Repository, ort_class: str, dtype: str, missing: OnnxHubError) -> str:
+    """What ``load`` would make, in place of what is missing."""
+    if isinstance(missing, NoOnnxFileError):
+        convertible(repository, allow_pickle=False)
+        return "it has no ONNX file: it would be converted, once (by the package optimum)"
+    if isinstance(missing, VariantNotFoundError):
+        made = lacking(repository, ort_class, dtype, missing)
+        return f"{', '.join(made)} would be made of {', '.join(made.values())} (by the package {TOOLS})"
+    raise missing
+
+
+def bytes_of(backend: OnnxBackend) -> int:
+    """The size of the files that an open model was loaded from, all of their external data included."""
+    total = 0
+    for choice in backend.choices.values():
+        path = backend.repository.path(choice.file)
+        files = [path, *(path.parent / name for name in fetch_model(backend.repository, choice.file).external_data)]
+        total += sum(file.stat().st_size for file in files)
+    return total
 
 
 def _size(repository: Repository, name: str) -> int | None:

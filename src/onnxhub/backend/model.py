@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxhub._cache import lazy
+from onnxhub.backend.compiled import Graph, build_compiled
 from onnxhub.backend.hub import fetch_model
-from onnxhub.backend.parts import choose_parts
+from onnxhub.backend.preparation import prepare
 from onnxhub.backend.safetensors import read_safetensors
-from onnxhub.backend.session import build_session
 from onnxhub.backend.tokenizer import load_tokenizer
 from onnxhub.errors import TaskMismatchError
 
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
     from onnxhub._protocols import Features, GraphInput, Outputs, Tokenizer
     from onnxhub._registry import Task
+    from onnxhub.backend.exporting import Conversion
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.providers import Provider
+    from onnxhub.backend.safety import GraphFacts
     from onnxhub.backend.session import Session, SessionOptions
     from onnxhub.backend.variants import Choice
 
@@ -86,7 +89,7 @@ class OnnxBackend:
         """
         return self._tokenizer
 
-    @cached_property
+    @lazy
     def _tokenizer(self) -> Tokenizer:
         if self.repository.has("tokenizer.json"):
             return load_tokenizer(self.repository, self.config)
@@ -106,7 +109,7 @@ class OnnxBackend:
         ends = np.count_nonzero(ids == self.config.get("eos_token_id")) if self.config.get("is_encoder_decoder") else 0
         return int(ends), 0 if self._tells_padding else ids.shape[-1]
 
-    @cached_property
+    @lazy
     def _tells_padding(self) -> bool:
         decoder = str(self.config.get("model_type")) in DECODERS
         return "attention_mask" in self.input_names and not (decoder and self.config.get("pad_token_id") is None)
@@ -136,6 +139,11 @@ class OnnxBackend:
         return read_safetensors(self.repository.path(name)) if self.repository.has(name) else None
 
     @property
+    def compiled(self) -> bool:
+        """Whether all sessions are of compiled graphs."""
+        return all(self.parts[part].path != self.repository.path(choice.file) for part, choice in self.choices.items())
+
+    @property
     def sessions(self) -> Mapping[str, InferenceSession]:
         """ONNX Runtime's sessions, by the role of their file."""
         return {part: session.inference_session for part, session in self.parts.items()}
@@ -159,26 +167,34 @@ def open_model(
     providers: Sequence[Provider],
     dtype: str,
     file: str | None,
+    compiled: bool | str,
+    conversion: Conversion,
     options: SessionOptions,
 ) -> OnnxBackend:
-    """Choose the ONNX file of each part, fetch what they need, and build the sessions."""
+    """Choose the ONNX file of each part, or have it made, fetch what they need, and build the sessions."""
     config = repository.json("config.json")
     if config is None and not task.raw:
         problem = "it has no config.json, which holds its labels and says what it is"
         raise TaskMismatchError(repository.model_id, task.name, (problem,))
     kind = task.ort_class_of(config or {})
-    choices = choose_parts(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu)
-    operators: set[str] = set()
-    for choice in choices.values():
-        operators |= fetch_model(repository, choice.file).operators
+    ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
+    repository, choices = ready.repository, ready.choices
+    facts = {part: fetch_model(repository, choice.file) for part, choice in choices.items()}
     parts: dict[str, Session] = {}
     with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go
         for part, choice in choices.items():
             # All on one provider: the first part decides where a sequence leaves a choice.
             wanted = [one for one in providers if not parts or one.name == next(iter(parts.values())).provider]
-            parts[part] = build_session(repository.path(choice.file), wanted, options)
+            graph = _graph(repository, choice.file, facts[part])
+            parts[part] = build_compiled(graph, wanted, options, compiled=compiled)
             failing.callback(parts[part].close)
         failing.pop_all()
     together = BATCH_TOKENS if next(iter(parts.values())).provider == "cpu" else GPU_BATCH_TOKENS
-    batch_tokens = 1 if operators & DYNAMIC_QUANTIZATION else together
+    alone = any(one.operators & DYNAMIC_QUANTIZATION for one in facts.values())
+    batch_tokens = 1 if alone else together
     return OnnxBackend(repository, choices, config or {}, parts, batch_tokens)
+
+
+def _graph(repository: Repository, file: str, facts: GraphFacts) -> Graph:
+    weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)
+    return Graph(repository.model_id, repository.path(file), tuple(weights))

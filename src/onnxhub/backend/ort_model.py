@@ -43,6 +43,10 @@ def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
     # As optimum's from_pretrained: two kinds of speech models have classes of their own, which it does not export.
     speech = SPEECH.get(config.model_type) if class_name == "ORTModelForSpeechSeq2Seq" else None
     kind: Any = getattr(modeling_seq2seq, speech) if speech else getattr(optimum_onnxruntime, class_name)
+    for part, session in backend.sessions.items():
+        # The file that save_pretrained copies: the repository's own, not a compiled graph for this processor alone.
+        private: Any = session
+        private._model_path = str(backend.repository.path(backend.choices[part].file))  # noqa: SLF001
     sessions = {MODEL_ARGUMENTS.get(part, f"{part}_session"): one for part, one in backend.sessions.items()}
     generating = {}
     if issubclass(kind, GenerationMixin):

@@ -122,7 +122,8 @@ def onnxruntime() -> ModuleType:
     Raises:
         MissingDependencyError: none is installed; the runtimes are extras, since two of them get in each other's way.
     """
-    os.environ.setdefault(TELEMETRY, "1")  # a model that is here needs no network; "0" is for who wants it
+    # Of what 1.29 and later report over the network: nothing, unless it is set to 0. A forked child would wait for it, too.
+    os.environ.setdefault(TELEMETRY, "1")
     try:
         return import_module("onnxruntime")
     except ImportError as error:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxhub._forking import Lock, keep_forever, watch
 from onnxhub._protocols import GraphInput
+from onnxhub.backend.bfloat16 import BFLOAT16, run_widened
 from onnxhub.backend.providers import onnxruntime, require, short_name
 from onnxhub.backend.threads import usable_cores
-from onnxhub.errors import IntegrityError, InvalidInputError, InvalidOptionError, UnsafeModelError
+from onnxhub.errors import (
+    ClosedModelError,
+    IntegrityError,
+    InvalidInputError,
+    InvalidOptionError,
+    OutOfMemoryError,
+    ProviderUnavailableError,
+    UnsafeModelError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -38,7 +48,10 @@ NUMPY_TYPES = {
 UNKNOWN_OPERATOR = ("is not a registered function/op", "No Op registered", "No opset import for domain")
 """What ONNX Runtime says of operators that are not its own."""
 
-_building = threading.Lock()
+NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
+"""What it says when a batch does not fit."""
+
+_building = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +65,25 @@ class SessionOptions:
 
 
 class Session:
-    """An open ONNX Runtime session; any number of threads may run it."""
+    """An open ONNX Runtime session; any number of threads may run it.
 
-    def __init__(self, session: InferenceSession) -> None:
-        """Take a built session over."""
+    It survives a fork: the child builds its own from the same file when it first needs one, since the parent's has
+    threads that do not exist there.
+    """
+
+    def __init__(self, session: InferenceSession, path: Path, again: Callable[[], InferenceSession]) -> None:
+        """Take a built session over.
+
+        Args:
+            session: What was built.
+            path: The file that it was built from.
+            again: How to build its like in a forked child.
+        """
         self._session: InferenceSession | None = session
+        self.path = path
+        self._again = again
+        self._closed = False
+        self._rebuilding = Lock()
         self.provider = short_name(session.get_providers()[0])
         self.input_types = {entry.name: NUMPY_TYPES.get(entry.type) for entry in session.get_inputs()}
         self.input_names = tuple(self.input_types)
@@ -65,24 +92,38 @@ class Session:
             entry.name: tuple(size if isinstance(size, int) else None for size in entry.shape)
             for entry in session.get_outputs()
         }
+        self._bfloat16 = frozenset(entry.name for entry in session.get_outputs() if entry.type == BFLOAT16)
+        watch(self)
 
     @property
     def inference_session(self) -> InferenceSession:
         """ONNX Runtime's object.
 
         Raises:
-            InvalidInputError: the session was closed.
+            ClosedModelError: the session was closed.
         """
-        if self._session is None:
-            msg = "the model was closed; load it again"
-            raise InvalidInputError(msg)
-        return self._session
+        return self._session or self._rebuilt()
+
+    def forked(self) -> None:
+        """Leave the parent's session alone; another is built at the first use."""
+        if self._session is not None:
+            keep_forever(self._session)
+            self._session = None
+
+    def _rebuilt(self) -> InferenceSession:
+        with self._rebuilding:
+            if self._closed:
+                raise ClosedModelError
+            if self._session is None:
+                self._session = self._again()
+            return self._session
 
     def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
         """Run one batch; inputs are cast to what the graph wants, outputs to float32.
 
         Raises:
             InvalidInputError: the graph cannot take this batch.
+            OutOfMemoryError: there is not enough memory for it.
         """
         feeds = {
             name: np.asarray(features[name], dtype=wanted) for name, wanted in self.input_types.items()
@@ -92,7 +133,7 @@ class Session:
         return {name: np.asarray(values, np.float32) for name, values in zip(outputs, arrays, strict=True)}
 
     def arrays(self, features: Features) -> Mapping[str, NDArray[np.generic]]:
-        """Run the graph on what it wants, and give all its outputs as they are.
+        """Run the graph on what it wants, and give all its outputs as they are; bfloat16, which numpy lacks, as float32.
 
         Raises:
             InvalidInputError: the graph cannot take these arrays.
@@ -103,16 +144,29 @@ class Session:
     def _run(self, outputs: list[str], feeds: Features) -> Sequence[Any]:
         session = self.inference_session  # whose own error, of a closed model, is not one of the input
         try:
-            found: Sequence[Any] = session.run(outputs, dict(feeds))
+            if not self._bfloat16.isdisjoint(outputs):
+                return run_widened(session, outputs, feeds, _quiet())
+            found: Sequence[Any] = session.run(outputs, dict(feeds), _quiet())
         except _runtime_errors() as error:
             shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
+            if any(sign in str(error) for sign in NO_MEMORY):
+                raise OutOfMemoryError(f"{shapes}: {_first_line(error)}") from error
             msg = f"the model failed on this input ({shapes}): {_first_line(error)}"
             raise InvalidInputError(msg) from error
         return found
 
     def close(self) -> None:
         """Drop the session; its memory goes back when the last run ends."""
+        self._closed = True
         self._session = None
+
+
+@cache
+def _quiet() -> Any:
+    """Options of a run that logs nothing of its errors: they are raised, and an input is tried several times over."""
+    options = onnxruntime().RunOptions()
+    options.log_severity_level = 4
+    return options
 
 
 def _graph_input(entry: Any) -> GraphInput:
@@ -133,7 +187,7 @@ def build_session(path: Path, providers: Sequence[Provider], options: SessionOpt
         session = _build(path, provider, options)
         active = session.get_providers()[0]
         if active == provider.full_name:
-            return _opened(path, session)
+            return _opened(path, session, partial(_build_in_child, path, _signature(path), provider, options))
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
         if index == len(providers) - 1:
             require(provider, session.get_providers(), reason)
@@ -141,9 +195,9 @@ def build_session(path: Path, providers: Sequence[Provider], options: SessionOpt
     raise AssertionError
 
 
-def _opened(path: Path, session: InferenceSession) -> Session:
+def _opened(path: Path, session: InferenceSession, again: Callable[[], InferenceSession]) -> Session:
     try:
-        return Session(session)
+        return Session(session, path, again)
     except UnicodeDecodeError as error:  # ONNX Runtime lets names of any bytes through
         raise IntegrityError(str(path), f"a name in its graph is not UTF-8: {error}") from error
 
@@ -170,6 +224,27 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
             ) from error
         raise IntegrityError(str(path), f"ONNX Runtime cannot load it: {reason}") from error
     return session
+
+
+def _build_in_child(
+    path: Path, signature: tuple[int, ...], provider: Provider, options: SessionOptions
+) -> InferenceSession:
+    """The session of a forked child, like its parent's."""
+    if provider.is_gpu:
+        hint = "a forked process cannot use its parent's device; load the model there, or start processes with 'spawn'"
+        raise ProviderUnavailableError(provider.name, ("cpu",), hint)
+    if _signature(path) != signature:
+        raise IntegrityError(str(path), "it has changed since the model was loaded; load the model again")
+    return _build(path, provider, options)
+
+
+def _signature(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written anew; nothing if there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return ()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _session_options(options: SessionOptions) -> Any:

@@ -37,7 +37,7 @@ from onnxhub.errors import IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["LIMIT", "Entry", "discard", "find", "keys", "make", "read", "sweep"]
+__all__ = ["LIMIT", "Entry", "discard", "find", "keys", "make", "make_unless_busy", "newest", "read", "sweep"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -116,30 +116,39 @@ def keys(kind: str) -> list[str]:
     return sorted(path.name for path in found if not path.is_symlink() and (path / MANIFEST).is_file())
 
 
-def discard(kind: str, key: str) -> bool:
-    """Delete an entry, if it can be; whoever has it open goes on with it."""
-    return _drop(assets_dir(kind) / key)
-
-
 def sweep(kind: str) -> None:
     """Delete what processes that are gone were making."""
     _sweep(assets_dir(kind))
 
 
-def make(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Path], None]) -> Entry:
+def newest(kind: str, prefix: str) -> Entry | None:
+    """Of the entries whose keys begin so, the one that was made last."""
+    try:
+        folders = [folder for folder in assets_dir(kind).iterdir() if folder.name.startswith(prefix)]
+        folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+    except FileNotFoundError:  # there are none, or one was dropped just now
+        return None
+    return next((entry for folder in folders if (entry := find(kind, folder.name))), None)
+
+
+def make(
+    kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Path], None], *, anew: bool = False
+) -> Entry:
     """The entry: found, awaited from whoever is making it, or made by ``build``, which gets an empty folder to write into.
 
-    What ``build`` raises goes to the caller, and nothing is left behind. Where the cache cannot be written, the entry is
-    kept in a temporary folder for the life of this process.
+    ``anew`` makes it even if it is there, and then puts it in that one's place. ``made_of`` is written when it is
+    finished, so ``build`` may still add to it. What ``build`` raises goes to the caller, and nothing is left behind. Where
+    the cache cannot be written, the entry is kept in a temporary folder for the life of this process.
 
     Raises:
         OSError: the disk is full.
     """
     try:
         with _lock(kind, key):
-            return find(kind, key) or _made(assets_dir(kind) / key, made_of, build)
+            entry = None if anew else find(kind, key)
+            return entry or _made(assets_dir(kind) / key, made_of, build, anew=anew)
     except OSError as error:
-        if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
+        if not _is_read_only(error):
             raise
         found = find(kind, key)
         if found is not None:
@@ -151,13 +160,41 @@ def make(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Pa
     return _sealed(folder, made_of)
 
 
+def make_unless_busy(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Path], None]) -> Entry | None:
+    """The entry as ``make`` gives it; None, without waiting, while another process makes it or the cache is read-only.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    from filelock import Timeout
+
+    try:
+        with _lock(kind, key, wait=False):
+            return find(kind, key) or _made(assets_dir(kind) / key, made_of, build, anew=False)
+    except Timeout:
+        return None
+    except OSError as error:
+        if not _is_read_only(error):
+            raise
+        return None
+
+
+def discard(kind: str, key: str) -> bool:
+    """Delete an entry, if it is there and can be; whoever has it open goes on with it."""
+    return _drop(assets_dir(kind) / key)
+
+
+def _is_read_only(error: OSError) -> bool:
+    return isinstance(error, PermissionError) or error.errno == errno.EROFS
+
+
 @contextmanager
-def _lock(kind: str, key: str) -> Iterator[None]:
+def _lock(kind: str, key: str, *, wait: bool = True) -> Iterator[None]:
     from filelock import FileLock  # which takes longer to import than a found entry takes to check
 
     folder = assets_dir(kind) / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{key}.lock"):
+    with FileLock(folder / f"{key}.lock", timeout=-1 if wait else 0):
         yield
 
 
@@ -177,13 +214,15 @@ def _read(folder: Path) -> Entry:
         raise IntegrityError(str(path), "it is not as it was written") from error
 
 
-def _made(place: Path, made_of: Mapping[str, object], build: Callable[[Path], None]) -> Entry:
+def _made(place: Path, made_of: Mapping[str, object], build: Callable[[Path], None], *, anew: bool) -> Entry:
     _sweep(place.parent)
     unfinished = place.with_name(_unfinished(place.name))
     unfinished.mkdir()
     try:
         build(unfinished)
         entry = _sealed(unfinished, made_of)
+        if anew:
+            _drop(place)
         try:
             unfinished.rename(place)
         except OSError:

@@ -27,12 +27,13 @@ from onnxhub.errors import (
     NoOnnxFileError,
     UnsafeModelError,
     VariantNotFoundError,
+    listing,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Choice", "choose_file", "dtype_of"]
+__all__ = ["Choice", "canonical", "choose_file", "dtype_of", "is_of", "sibling"]
 
 _FOLDERS: Final = (".", "onnx")
 # Suffix of the file's name -> dtype, where the two differ.
@@ -102,7 +103,7 @@ def choose_file(
     if file is not None:
         return _named(model_id, onnx_files, file)
     if not onnx_files:
-        hint = f"`optimum-cli export onnx --model {model_id} --task TASK FOLDER` makes one (pip install 'onnxhub[optimum]')"
+        hint = "export='auto' converts PyTorch's weights (pip install 'onnxhub[optimum]')"
         raise NoOnnxFileError(model_id, files, hint)
     variants = _variants(model_id, onnx_files, base)
     if dtype == "auto":
@@ -133,7 +134,7 @@ def _automatic(model_id: str, variants: tuple[_Variant, ...], *, gpu: bool) -> C
 
 
 def _of_dtype(model_id: str, variants: tuple[_Variant, ...], dtype: str) -> Choice:
-    wanted = _canonical(dtype, variants)
+    wanted = _canonical(model_id, dtype, variants)
     fitting = tuple(variant for variant in variants if variant.dtype == wanted)
     if not fitting and wanted in _FOR_PROCESSORS:
         fitting = tuple(variant for variant in variants if variant.dtype.startswith(_FOR_PROCESSORS[wanted]))
@@ -142,14 +143,15 @@ def _of_dtype(model_id: str, variants: tuple[_Variant, ...], dtype: str) -> Choi
     return _only(model_id, f"dtype={dtype!r}", fitting, f"dtype={dtype!r} was asked for")
 
 
-def _canonical(dtype: str, variants: tuple[_Variant, ...]) -> str:
+def _canonical(model_id: str, dtype: str, variants: tuple[_Variant, ...]) -> str:
     """The dtype's one spelling; a dtype that only this repository has counts as well."""
     known = dict.fromkeys((*_DTYPES, *(variant.dtype for variant in variants)))
     spellings = {name.lower(): name for name in known} | _ALIASES
     found = spellings.get(dtype.lower()) if isinstance(dtype, str) else None
     if found is None:
         names = ("auto", *known)
-        raise InvalidOptionError("dtype", dtype, f"one of {', '.join(names)}", names)
+        has = listing(dict.fromkeys(variant.dtype for variant in variants))
+        raise InvalidOptionError("dtype", dtype, f"one of {', '.join(names)} ({model_id} has {has})", names)
     return found
 
 
@@ -186,14 +188,31 @@ def _any_variant(file: str) -> _Variant:
 
 
 def _dtype(file: str, base: str) -> str | None:
-    """``onnx/model_quantized.onnx`` -> ``q8``; None for a file of another base."""
-    match = re.fullmatch(rf"{re.escape(base)}(?:[._-](.+))?", PurePosixPath(file).stem)
+    """``onnx/model_quantized.onnx`` -> ``q8``; None for a file of another base, as a merged decoder is."""
+    match = re.fullmatch(rf"{re.escape(base)}(?:[._-](?!merged)(.+))?", PurePosixPath(file).stem)
     return None if match is None else _SUFFIXES.get(match[1] or "", match[1] or "")
 
 
 def dtype_of(file: str) -> str:
     """The dtype that the name of any ONNX file tells."""
     return _any_variant(file).dtype
+
+
+def canonical(dtype: str) -> str:
+    """The one spelling of a dtype that every repository may have."""
+    return _ALIASES.get(dtype.lower(), dtype.lower())
+
+
+def sibling(file: str, dtype: str) -> str:
+    """What transformers.js calls a variant of a full-precision file: ``model.onnx`` as q8 is ``model_quantized.onnx``."""
+    path = PurePosixPath(file)
+    base = re.sub(r"[._-](fp32|float32)$", "", path.stem)
+    return path.with_name(f"{base}_{'quantized' if dtype == 'q8' else dtype}.onnx").as_posix()
+
+
+def is_of(file: str, base: str) -> bool:
+    """Whether an ONNX file is a variant of this base."""
+    return file.endswith(".onnx") and _dtype(file, base) is not None
 
 
 def _described(variants: Iterable[_Variant]) -> tuple[str, ...]:

@@ -18,9 +18,12 @@ from onnxhub._registry import list_tasks, registered
 from onnxhub.cli import cache
 from onnxhub.cli._printing import ESCAPES
 from onnxhub.cli.bench import bench
+from onnxhub.cli.compile import compile  # noqa: A004  # the command
+from onnxhub.cli.export import export
 from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
+from onnxhub.cli.verify import verify
 from onnxhub.errors import OnnxHubError
 
 if TYPE_CHECKING:
@@ -64,6 +67,9 @@ def build() -> typer.Typer:
             _add(app, getattr(import_module(module), name), "Run a model")
     _add(app, inspect, "Look around")
     _add(app, bench, "Look around")
+    _add(app, verify, "Look around")
+    _add(app, export, "Keep a model")
+    _add(app, compile, "Keep a model")
     _add(app, tasks, "Look around")
     _add(app, providers, "Look around")
     app.add_typer(_group(cache.COMMANDS), name="cache", help=CACHE, rich_help_panel="Prepare")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console, Group
@@ -15,7 +15,7 @@ from onnxhub._bench import fitting, inputs_for, measure, open_each, recommend, s
 from onnxhub._loading import infer
 from onnxhub._registry import get_task
 from onnxhub.backend.hub import open_repository
-from onnxhub.backend.inspection import look_into
+from onnxhub.backend.inspection import bytes_of, look_into
 from onnxhub.backend.threads import usable_cores
 from onnxhub.cli._options import Debug, File, Json, Provider, Revision
 from onnxhub.cli._printing import Printer
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from onnxhub._bench import AnyModel, Measured, Recommended, Setting
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.inspection import Inspection
+    from onnxhub.backend.model import OnnxBackend
 
 __all__ = ["bench"]
 
@@ -80,7 +81,7 @@ def bench(
     repository = open_repository(model, revision=revision)
     name = _task(repository, task)
     usual = _look(repository, name)
-    dtypes = dtype or list(dict.fromkeys(one.dtype for one in usual.files))
+    dtypes = dtype or list(dict.fromkeys(one.dtype for one in usual.files)) or ["auto"]
     asked = settings(dtypes, threads or _threads())
     load = partial(onnxhub.load, name, model, provider, revision=revision)
     with ExitStack() as opened, _progress(seconds) as (loading, measuring):
@@ -88,7 +89,7 @@ def bench(
         first = next(iter(models.values()))
         inputs = inputs_for(first, texts or fitting(first, sample_texts(SAMPLE)))
         found, number, rounds = measure(models, inputs, seconds=seconds, tell=measuring)
-    sizes = {one: _look(repository, name, one) for one in dtypes}
+        sizes = {one.dtype: bytes_of(cast("OnnxBackend", model.backend)) for one, model in models.items()}
     chosen = next((one.dtype for one in usual.files if one.chosen), dtypes[0])
     records = [
         *(_record(one.setting, sizes, one) for one in found),
@@ -105,9 +106,9 @@ def _task(repository: Repository, task: str) -> str:
     return "auto" if inferred is None else inferred.task
 
 
-def _look(repository: Repository, task: str, dtype: str = "auto") -> Inspection:
+def _look(repository: Repository, task: str) -> Inspection:
     known = get_task("custom" if task == "auto" else task)
-    return look_into(repository, known.ort_class_of(repository.json("config.json") or {}), dtype=dtype)
+    return look_into(repository, known.ort_class_of(repository.json("config.json") or {}))
 
 
 def _threads() -> list[int | None]:
@@ -136,12 +137,11 @@ def _progress(seconds: float) -> Iterator[tuple[Callable[[str], object], Callabl
 
 
 def _record(
-    setting: Setting, sizes: Mapping[str, Inspection], measured: Measured | None, error: str | None = None
+    setting: Setting, sizes: Mapping[str, int], measured: Measured | None, error: str | None = None
 ) -> dict[str, object]:
-    chosen = [one.size for one in sizes[setting.dtype].files if one.chosen]
     return {
         "dtype": setting.dtype,
-        "bytes": sum(size for size in chosen if size is not None) if chosen and None not in chosen else None,
+        "bytes": sizes.get(setting.dtype),
         "threads": setting.threads,
         "batch": _batch(setting),
         "texts_per_second": measured and measured.texts_per_second,

@@ -19,11 +19,13 @@ from onnxhub._registry import Task, register
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from types import EllipsisType
 
     from numpy.typing import ArrayLike, NDArray
 
     from onnxhub._protocols import Backend, Column, GraphInput, ListOf, Outputs
+    from onnxhub._streams import Watch
 
 __all__ = ["ArraysItem", "ArraysModel", "ArraysPostprocessor"]
 
@@ -139,17 +141,21 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         msg = "call the model itself: what it returns are the graph's outputs"
         raise InvalidInputError(msg)
 
-    def _results(self, inputs: Sequence[object], offset: int | None) -> list[Arrays]:
-        encoded = self._encode(inputs, offset)
-        return [self._one(one, None if offset is None else offset + index) for index, one in enumerate(encoded)]
+    def _decoded(
+        self, ready: Iterable[Encoded[ArraysItem] | IndexedError], watch: Watch | None
+    ) -> Iterator[tuple[int, Arrays | IndexedError]]:
+        for number, one in enumerate(ready):
+            yield number, one if isinstance(one, IndexedError) else self._alone(one, watch)
 
-    def _one(self, encoded: Encoded[ArraysItem], index: int | None) -> Arrays:
+    def _alone(self, one: Encoded[ArraysItem], watch: Watch | None) -> Arrays | IndexedError:
+        if watch is not None:
+            watch.done(1, 0)
         part = self.encoder.part if isinstance(self.encoder, ArraysEncoder) else ""
         try:
             # Not as other postprocessors are called: these arrays have no axis of rows, and keep their dtypes.
-            return self.postprocessor.decode(self.backend.arrays(part, encoded.rows[0]), encoded.item)  # type: ignore[arg-type]
+            return self.postprocessor.decode(self.backend.arrays(part, one.rows[0]), one.item)  # type: ignore[arg-type]
         except IndexedError as error:
-            raise error.at(index) from error.__cause__
+            return error
 
 
 def _fitting(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDArray[np.generic]:

@@ -13,7 +13,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import finite, log_sum_exp
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
-from onnxhub._spans import best_first, span_scores, word_spans
+from onnxhub._spans import WordSpans, best_first, span_scores
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, trim
 from onnxhub._windows import room, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError
@@ -183,8 +183,8 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
 
     def decode(self, rows: Outputs, item: QuestionAnsweringItem) -> Answer:
         """The best spans of all windows, as characters of the context, each once."""
-        positions = stack(item.windows, fill=-1) if item.windows else np.arange(len(item.offsets))[np.newaxis]
-        starts, ends = (self._within(rows[name][:, : positions.shape[1]], item, positions) for name in self.outputs)
+        positions = _positions(item)
+        starts, ends = (self._logs(rows[name][:, : positions.shape[1]], item, positions) for name in self.outputs)
         answers = self._answers(starts, ends, item, positions)
         if self.allow_no_answer:
             answers.append(_no_answer(starts, ends, item, positions))
@@ -192,21 +192,20 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
             msg = "the context has only white space, so there is nothing to answer from"
             raise InvalidInputError(msg)
         best, *others = sorted(answers, key=lambda answer: answer.score, reverse=True)[: self.top_k]
-        return replace(best, alternatives=tuple(others))
+        return replace(best, alternatives=tuple(others)) if others else best
 
-    def _within(
+    def _logs(
         self, logits: NDArray[np.float32], item: QuestionAnsweringItem, positions: NDArray[np.intp]
     ) -> NDArray[np.float32]:
         """Log-probabilities of the context and the classification token; none for the question and padding."""
         if logits.shape != positions.shape:
             msg = f"logits of shape {logits.shape} for an item whose rows of tokens have the shape {positions.shape}"
             raise InvalidInputError(msg)
-        allowed = item.answerable.copy()
+        allowed = _in_context(item, positions)
         if item.null is not None:
-            allowed[item.null] = True
-        inside = allowed[positions] & (positions >= 0)
-        finite(logits[inside], "logits")
-        masked = np.where(inside, logits, np.float32(-np.inf))
+            allowed |= positions == item.null
+        finite(logits[allowed], "logits")
+        masked = np.where(allowed, logits, np.float32(-np.inf))
         masked = same_shape(self.calibrate(masked), masked, f"{type(self).__name__}.calibrate")
         return masked - log_sum_exp(_over_document(masked, item, positions))
 
@@ -217,15 +216,13 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         item: QuestionAnsweringItem,
         positions: NDArray[np.intp],
     ) -> list[Answer]:
-        inside = item.answerable[positions] & (positions >= 0)
-        scores = span_scores(starts, ends, inside, self.max_answer_tokens)
-        spans = word_spans(item.context, item.offsets, item.answerable, item.words)
+        scores = span_scores(starts, ends, _in_context(item, positions), self.max_answer_tokens)
+        spans = WordSpans(item.context, item.offsets, item.answerable, item.words)
         answers: dict[tuple[int, int], Answer] = {}
         for flat in best_first(scores, 16 * self.top_k + 64):
             length, window, column = np.unravel_index(flat, scores.shape)
-            start = int(spans[positions[window, column], 0])
-            end = int(spans[positions[window, column + length], 1])
-            start, end = trim(item.context, start, end)
+            first, last = positions[window, column], positions[window, column + length]
+            start, end = trim(item.context, spans[first][0], spans[last][1])
             if start < end and (start, end) not in answers:
                 score = float(np.exp(scores[length, window, column]))
                 answers[start, end] = Answer(item.context[start:end], score, start, end)
@@ -327,10 +324,26 @@ def as_question_context(value: object, index: int | None) -> QuestionContext:
     return question, context
 
 
+def _positions(item: QuestionAnsweringItem) -> NDArray[np.intp]:
+    """The position in the tokenisation of each token of each window, -1 for padding; shape ``(windows, tokens)``."""
+    if len(item.windows) > 1:
+        return stack(item.windows, fill=-1)
+    return (item.windows[0] if item.windows else np.arange(len(item.offsets)))[np.newaxis]
+
+
+def _in_context(item: QuestionAnsweringItem, positions: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Where the windows have tokens of the context."""
+    inside: NDArray[np.bool_] = item.answerable[positions] & (positions >= 0)
+    return inside
+
+
 def _over_document(
     logits: NDArray[np.float32], item: QuestionAnsweringItem, positions: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     """One logit for each position of the tokenisation, from those of the windows; shape ``(n,)``."""
+    if len(logits) == 1:
+        alone: NDArray[np.float32] = logits[0]
+        return alone
     document = np.full(len(item.offsets), -np.inf, np.float32)
     np.maximum.at(document, positions[positions >= 0], logits[positions >= 0])
     if item.null is not None:

@@ -1,0 +1,62 @@
+"""What a forked child must not use, nor free: its parent's threads do not exist in it, and their locks stay as they were."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from typing import Protocol
+from weakref import WeakSet
+
+__all__ = ["Inherited", "Lock", "keep_forever", "watch"]
+
+
+class Inherited(Protocol):
+    """Something that has to know when it finds itself in a forked child."""
+
+    def forked(self) -> None:
+        """Let go of what belongs to the parent; called in the child, before its own code goes on."""
+        ...
+
+
+_watched: WeakSet[Inherited] = WeakSet()
+
+
+def watch(one: Inherited) -> None:
+    """Call its ``forked`` in every child that this process forks while the object lives."""
+    _watched.add(one)
+
+
+def keep_forever(value: object) -> None:
+    """Never free a value, not even when the interpreter ends: its destructor would wait for the parent's threads."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
+
+
+class Lock:
+    """A lock that is free in a forked child, whichever of the parent's threads held it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        watch(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self._lock.release()
+
+    def forked(self) -> None:
+        """Be free."""
+        self._lock = threading.Lock()
+
+
+def _in_child() -> None:
+    for one in list(_watched):
+        one.forked()
+    # Whoever insists on threads would wait for the parent's: tokenizers starts none of its own in a child.
+    if os.environ.get("TOKENIZERS_PARALLELISM"):
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+if hasattr(os, "register_at_fork"):  # where there is no fork, there is nothing to do
+    os.register_at_fork(after_in_child=_in_child)

@@ -1,0 +1,201 @@
+"""Sessions from compiled graphs: optimised and pre-packed by the first load, mapped into memory from the second on.
+
+ONNX Runtime optimises a graph, and copies its weights into the order in which its kernels read them, whenever it builds
+a session. It can write both down: a graph with nothing left to optimise, and a file of weights that needs no copy, so
+that all processes with the model share the pages of one file. What it writes is good for the processor and the build of
+ONNX Runtime that wrote it alone, so these are part of the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import shutil
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from onnxhub.backend.assets import assets_dir
+from onnxhub.backend.digests import sha256
+from onnxhub.backend.providers import onnxruntime
+from onnxhub.backend.session import build_session
+from onnxhub.backend.store import discard, find, make, make_unless_busy
+from onnxhub.errors import IntegrityError, InvalidOptionError, OnnxHubError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from onnxhub.backend.providers import Provider
+    from onnxhub.backend.session import Session, SessionOptions
+    from onnxhub.backend.store import Entry
+
+__all__ = ["COMPILED", "Graph", "build_compiled", "checked_compiled"]
+
+_log = logging.getLogger("onnxhub")
+
+COMPILED: Final = "compiled"
+"""The kind of the entries."""
+SWITCH: Final = "ONNXHUB_COMPILED"
+"""The environment variable that stands for ``"auto"``: ``0`` or ``1``."""
+GRAPH: Final = "model.onnx"
+WEIGHTS: Final = "weights.bin"
+SMALLEST: Final = 2**20
+"""Bytes of a model below which a session is built as fast as a compiled graph is checked."""
+GROWTH: Final = 2
+"""What a compiled graph takes, in times of the model, at the most."""
+SPARE: Final = 2**30
+"""Bytes that stay free on the disk when a graph is compiled without being asked for."""
+OWN_BUILD: Final = ("optimized_model_filepath", "graph_optimization_level")
+"""Session options of whoever wants to see to the optimised graph."""
+WRITING: Final[Mapping[str, str | int | bool]] = {
+    "session.optimized_model_external_initializers_file_name": WEIGHTS,
+    "session.optimized_model_external_initializers_min_size_in_bytes": 1024,
+    "session.save_external_prepacked_constant_initializers": 1,
+}
+TENSORRT: Final = {"trt_engine_cache_enable": True, "trt_timing_cache_enable": True}
+TENSORRT_FOLDERS: Final = ("trt_engine_cache_path", "trt_timing_cache_path")
+PROCESSOR: Final = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU implementer", "CPU part")
+"""What ``/proc/cpuinfo`` says of a processor for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """An ONNX file, and the files of its external data."""
+
+    model_id: str
+    """Whose file it is, for people to read."""
+    path: Path
+    weights: tuple[Path, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(path.stat().st_size for path in (self.path, *self.weights))
+
+
+def checked_compiled(compiled: object) -> bool | str:
+    """What ``load`` was told, with the environment's word where that is "auto".
+
+    Raises:
+        InvalidOptionError: it is neither True, False nor "auto"; or the environment variable is neither 0 nor 1.
+    """
+    if isinstance(compiled, bool):
+        return compiled
+    if compiled != "auto":
+        raise InvalidOptionError("compiled", compiled, "True, False or 'auto'")
+    named = os.environ.get(SWITCH) or "auto"
+    if named == "auto":
+        return "auto"
+    if named not in {"0", "1"}:
+        raise InvalidOptionError(SWITCH, named, "0, 1 or auto")
+    return named == "1"
+
+
+def build_compiled(
+    graph: Graph, providers: Sequence[Provider], options: SessionOptions, *, compiled: bool | str
+) -> Session:
+    """A session of the compiled graph, which is made if need be; else one of the graph as it is.
+
+    With "auto", a graph is compiled where that pays and disturbs nobody: not if it is small, the disk is short, the
+    cache cannot be written, or another process is about it. True makes it whatever that takes.
+
+    Raises:
+        InvalidOptionError: True, but the provider has no compiled graphs, or the session options leave no room for one.
+        OSError: True, and the disk is full.
+    """
+    if compiled is False:
+        return build_session(graph.path, providers, options)
+    if providers[0].name == "tensorrt":
+        return build_session(graph.path, [_with_engines(graph, providers[0]), *providers[1:]], options)
+    unfit = _unfit(providers[0], options)
+    if unfit is not None:
+        if compiled is True:
+            raise InvalidOptionError("compiled", True, f"'auto' or False: {unfit}")
+        return build_session(graph.path, providers, options)
+    key = _key(graph, options) if compiled is True or graph.size >= SMALLEST else None
+    entry = None if key is None else find(COMPILED, key) or _compile(graph, key, providers, options, compiled is True)
+    opened = None if entry is None else _opened(entry, providers, options)
+    return opened or build_session(graph.path, providers, options)
+
+
+def _unfit(provider: Provider, options: SessionOptions) -> str | None:
+    if provider.name != "cpu" or provider.options:
+        return f"only plain cpu has compiled graphs, not {provider.name}{' with options' if provider.options else ''}"
+    own = [name for name in OWN_BUILD if name in (options.entries or {})]
+    return f"session_options sets {own[0]}" if own else None
+
+
+def _opened(entry: Entry, providers: Sequence[Provider], options: SessionOptions) -> Session | None:
+    """A session of the compiled graph; None, and the entry is dropped, if ONNX Runtime does not take it."""
+    entries = {**(options.entries or {}), "graph_optimization_level": "ORT_DISABLE_ALL"}
+    try:
+        return build_session(entry.folder / GRAPH, providers, replace(options, entries=entries))
+    except OnnxHubError as error:
+        _log.warning("%s: the compiled graph is dropped", error)
+        discard(COMPILED, entry.folder.name)
+        return None
+
+
+def _compile(
+    graph: Graph, key: str, providers: Sequence[Provider], options: SessionOptions, wanted: bool
+) -> Entry | None:
+    """The finished entry; None where ``wanted`` is False and something stands against it."""
+    made_of = {
+        "model": graph.model_id,
+        "file": graph.path.name,
+        "onnxruntime": onnxruntime().__version__,
+        "processor": platform.machine(),
+    }
+
+    def build(folder: Path) -> None:
+        entries = {**(options.entries or {}), **WRITING, "optimized_model_filepath": str(folder / GRAPH)}
+        start = monotonic()
+        build_session(graph.path, providers, replace(options, entries=entries)).close()
+        _log.info("%s: %s was compiled in %.1f s", graph.model_id, graph.path.name, monotonic() - start)
+
+    if wanted:
+        return make(COMPILED, key, made_of, build)
+    if _short_of_disk(GROWTH * graph.size + SPARE):
+        _log.info("%s is not compiled: the disk of %s is short", graph.path, assets_dir(COMPILED))
+        return None
+    try:
+        return make_unless_busy(COMPILED, key, made_of, build)
+    except (OSError, IntegrityError) as error:
+        _log.warning("%s is not compiled: %s", graph.path, error)
+        return None
+
+
+def _short_of_disk(needed: int) -> bool:
+    folder = next(path for path in (assets_dir(COMPILED), *assets_dir(COMPILED).parents) if path.exists())
+    return shutil.disk_usage(folder).free < needed
+
+
+def _with_engines(graph: Graph, provider: Provider) -> Provider:
+    """TensorRT, which keeps the engines that it builds by itself, if it is told where; it names them by its own version."""
+    folder = assets_dir("tensorrt") / sha256(graph.path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return replace(provider, options={**TENSORRT, **dict.fromkeys(TENSORRT_FOLDERS, str(folder)), **provider.options})
+
+
+def _key(graph: Graph, options: SessionOptions) -> str:
+    """Digest of everything that the compiled graph depends on."""
+    runtime = onnxruntime()
+    parts = [
+        *((path.name, sha256(path)) for path in (graph.path, *graph.weights)),
+        runtime.__version__, runtime.get_build_info(), _processor(), sorted((options.entries or {}).items()),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _processor() -> list[str]:
+    """What kernels are chosen by: the instructions that the processor has."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # the first block will do
+            lines = file.read(8192).split("\n\n")[0].splitlines()
+    except OSError:
+        return [platform.machine(), platform.processor()]
+    return [platform.machine(), *(line for line in lines if line.partition(":")[0].strip() in PROCESSOR)]

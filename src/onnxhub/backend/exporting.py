@@ -1,0 +1,149 @@
+"""A repository with PyTorch's weights alone: optimum converts it to ONNX in a child process, once.
+
+What was made is kept under what it was made of: the commit (of a folder: the digests of its files), the class of
+``optimum.onnxruntime`` that it is for, and the versions of the packages that made it. Whoever finds it there needs none
+of these packages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from onnxhub.backend.digests import sha256
+from onnxhub.backend.store import find, make, newest
+from onnxhub.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnxhub.backend.hub import Repository
+    from onnxhub.backend.store import Entry
+
+__all__ = ["Conversion", "with_onnx"]
+
+_log = logging.getLogger("onnxhub")
+
+KIND: Final = "exported"
+PACKAGES: Final = ("optimum", "optimum-onnx", "transformers", "torch")
+"""Whose versions decide what a conversion gives."""
+RECIPE: Final = 1
+"""Of how they are asked for it: whoever asks otherwise takes another number, and what was made before is left alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """When a repository is converted."""
+
+    export: bool | Literal["auto"] = "auto"
+    """"auto": where it has no ONNX file; True: even if it has one; False: never."""
+    anew: bool = False
+    """Whether a conversion that is there is made once more."""
+    allow_pickle: bool = False
+    """Whether weights may be pickles."""
+
+
+def with_onnx(repository: Repository, ort_class: str, asked: Conversion) -> tuple[Repository, str]:
+    """The repository with ONNX files in the place of any of its own, and who made them; as it is if it needs none.
+
+    Raises:
+        NoOnnxFileError: it has nothing that could be converted.
+        MissingDependencyError: it was not converted before, and optimum is not installed.
+        UnsafeModelError: its weights are pickles.
+        ExportError: it cannot be converted, or not by optimum.
+    """
+    own = {name: size for name, size in repository.files.items() if not name.endswith(".onnx")}
+    if asked.export is False or (asked.export == "auto" and len(own) < len(repository.files)):
+        return repository, ""
+    entry = _entry(repository, ort_class, asked)
+    made = {name: entry.folder / name for name in entry.files}
+    return replace(repository, files=own).with_made(made), _told(entry.made_of)
+
+
+def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
+    from onnxhub.backend.staging import convertible
+
+    files = convertible(repository, allow_pickle=asked.allow_pickle)
+    source = _digest([RECIPE, ort_class, *_identity(repository, files)])[:32]
+    versions = {package: version for package in PACKAGES if (version := _version(package))}
+    missing = next((package for package in PACKAGES if package not in versions), None)
+    if missing is not None:
+        entry = None if asked.anew else newest(KIND, f"{source}-")
+        if entry is None:
+            raise MissingDependencyError(missing, f"to convert {repository.model_id} to ONNX", _install(repository))
+        return entry
+    key = f"{source}-{_digest(versions)[:16]}"
+    entry = None if asked.anew else find(KIND, key)
+    return entry or _converted(repository, files, ort_class, versions, key, anew=asked.anew)
+
+
+def _converted(
+    repository: Repository, files: tuple[str, ...], ort_class: str, versions: Mapping[str, str], key: str, *, anew: bool
+) -> Entry:
+    from tempfile import TemporaryDirectory
+
+    from onnxhub.backend.child import run_child
+    from onnxhub.backend.staging import names_code, stage
+
+    made_of: dict[str, object] = {
+        "model": repository.model_id, "revision": repository.commit, "for": ort_class, "with": versions
+    }  # fmt: skip
+
+    def build(folder: Path) -> None:
+        started = time.monotonic()
+        # Inside the entry's own unfinished folder, so that whoever clears that away clears this away.
+        with TemporaryDirectory(prefix=".export-", dir=folder) as work:
+            source, output = Path(work, "source"), Path(work, "output")
+            source.mkdir()
+            output.mkdir()
+            stage(repository, files, source)
+            asked = {
+                "source": str(source), "output": str(output), "ort_class": ort_class,
+                "pickle": any(name.endswith(".bin") for name in files), "code": names_code(repository.json("config.json")),
+            }  # fmt: skip
+            what = f"converting {repository.model_id} to ONNX"
+            run_child("onnxhub.backend.programs.export", asked, model_id=repository.model_id, what=what)
+            made_of.update(json.loads((output / "facts.json").read_bytes()))
+            for path in output.iterdir():
+                if ".onnx" in path.name:
+                    path.rename(folder / path.name)
+        _log.info("%s was converted to ONNX in %.1f s", repository.model_id, time.monotonic() - started)
+
+    return make(KIND, key, made_of, build, anew=anew)
+
+
+def _identity(repository: Repository, files: tuple[str, ...]) -> list[str]:
+    """What the model's files are, without reading those of a commit."""
+    if repository.commit is not None:
+        return [repository.model_id, repository.commit]
+    return [f"{name}:{sha256(repository.path(name))}" for name in files]
+
+
+def _version(package: str) -> str | None:
+    """Of an installed package, without importing it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+def _told(made_of: Mapping[str, object]) -> str:
+    versions = made_of.get("with")
+    names = ", ".join(f"{name} {one}" for name, one in versions.items()) if isinstance(versions, dict) else "optimum"
+    return f"converted from PyTorch's weights by {names}"
+
+
+def _install(repository: Repository) -> str:
+    without = f"uvx --from 'onnxhub[optimum,cli]' onnxhub export {repository.model_id} -o FOLDER"
+    return f"pip install 'onnxhub[optimum]' converts it on the first load, and `{without}` without installing anything"

@@ -1,0 +1,49 @@
+"""``onnxhub compile``: make what the first load would make, ahead of time, as for the image of a container."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+import onnxhub
+from onnxhub.cli._options import Debug, Dtype, Json, Revision
+from onnxhub.cli._printing import Printer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onnxhub.backend.model import OnnxBackend
+
+__all__ = ["compile"]
+
+
+def compile(  # noqa: A001  # the command's name
+    model: Annotated[str, typer.Argument(help="Id on the Hub, folder, or a bundled model.", show_default=False)],
+    *,
+    task: Annotated[
+        str, typer.Option(metavar="NAME", help="What it will be loaded for; auto asks the model.")
+    ] = "auto",
+    dtype: Dtype = "auto",
+    revision: Revision = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Fetch a model and compile its graph, so that every load on this machine starts fast, the first one too.
+
+    A compiled graph is for the processor and the ONNX Runtime that made it; elsewhere load makes another.
+
+    Example: onnxhub compile builtin:sentiment
+
+    In a pipe, a row is: file, bytes of the compiled graph, its folder.
+    """
+    with onnxhub.load(task, model, dtype=dtype, revision=revision, compiled=True) as loaded:
+        backend = cast("OnnxBackend", loaded.backend)
+        folders = {choice.file: backend.parts[part].path.parent for part, choice in backend.choices.items()}
+    Printer(json).show_table(
+        [{"file": file, "bytes": _size(folder), "folder": str(folder)} for file, folder in folders.items()]
+    )
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())

@@ -1,0 +1,150 @@
+"""``onnxhub verify``: whether a variant of a model says what the full-precision file says, and what it saves."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+from rich.console import Group
+from rich.text import Text
+
+import onnxhub
+from onnxhub._agreement import comparable, compare
+from onnxhub._bench import Setting, fitting, measure, with_labels
+from onnxhub._sentences import SENTENCES
+from onnxhub.backend.inspection import bytes_of
+from onnxhub.cli._options import Debug, File, Json, Provider, Revision
+from onnxhub.cli._printing import Printer
+from onnxhub.cli._reading import read_lines
+from onnxhub.errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from onnxhub._bench import AnyModel
+    from onnxhub.backend.model import OnnxBackend
+
+__all__ = ["verify"]
+
+
+def verify(
+    model: Annotated[str, typer.Argument(help="Id on the Hub, folder, or a bundled model.", show_default=False)],
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(help="Texts; none: those of --file, else sentences of our own.", show_default=False),
+    ] = None,
+    *,
+    dtype: Annotated[
+        str, typer.Option(metavar="NAME", show_default=False, help="The precision to judge: q8, int8, fp16, q4, ...")
+    ],
+    against: Annotated[str, typer.Option(metavar="NAME", help="The precision that is taken for right.")] = "fp32",
+    threshold: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            metavar="NUMBER",
+            help="The least mean agreement; below it, the exit code is 1.",
+        ),
+    ] = 0.95,
+    file: File = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, metavar="NUMBER", help="About how long to measure the speed.")
+    ] = 5.0,
+    task: Annotated[str, typer.Option(metavar="NAME", help="What it is loaded for; auto asks the model.")] = "auto",
+    provider: Provider = "cpu",
+    revision: Revision = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Say how far one precision of a model agrees with another, how much faster it is, and how much smaller.
+
+    Agreement is the share of texts with the same label, answer or entities; for vectors, their cosine similarity.
+
+    Example: onnxhub verify org/name --dtype q8
+
+    In a pipe, a row is: fact, value.
+    """  # fmt: skip
+    if dtype == against:
+        raise InvalidOptionError("dtype", dtype, "another one than --against, with which it is compared")
+    given = [text for lines in read_lines(texts, file) for text in lines] if texts or file else None
+    load = partial(onnxhub.load, task, model, provider, revision=revision)
+    with ExitStack() as opened:
+        judged = {Setting(dtype=one): with_labels(opened.enter_context(load(dtype=one))) for one in (against, dtype)}
+        reference, variant = judged.values()
+        inputs = comparable(reference, given or fitting(reference, SENTENCES))
+        agreement = compare(reference, variant, inputs)
+        measured, _, _ = measure(judged, inputs, seconds=seconds)
+        rates = {one.setting: one.texts_per_second for one in measured}
+        sides = [_side(one, rates[setting]) for setting, one in judged.items()]
+    passed = agreement.mean >= threshold
+    about = {"model": model, "task": reference.task.name, "inputs": len(inputs)}
+    found = {
+        **asdict(agreement), "worst": inputs[agreement.worst] if agreement.least < 1 else None,
+        "speed_ratio": _ratio(sides, "rate"), "size_ratio": _ratio(sides, "bytes"),
+        "threshold": threshold, "passed": passed,
+    }  # fmt: skip
+    _show(Printer(json), about, sides, found)
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _side(model: AnyModel, rate: float) -> dict[str, Any]:
+    info = model.info
+    size = bytes_of(cast("OnnxBackend", model.backend))
+    return {"dtype": info.dtype, "file": info.file, "reason": info.reason, "bytes": size, "rate": rate}
+
+
+def _ratio(sides: Sequence[Mapping[str, Any]], name: str) -> float:
+    """Of the variant, in times of the reference."""
+    reference, variant = (side[name] for side in sides)
+    return float(variant / reference)
+
+
+def _show(
+    printer: Printer, about: Mapping[str, object], sides: Sequence[Mapping[str, Any]], found: Mapping[str, Any]
+) -> None:
+    reference, variant = sides
+    printer.show(
+        {**about, "reference": reference, "variant": variant, **found},
+        [
+            *about.items(),
+            *(
+                (f"{name} of {side['dtype']}", _rounded(side[name]))
+                for side in sides
+                for name in ("file", "bytes", "rate")
+            ),
+            *((name.replace("_", " "), _rounded(value)) for name, value in found.items()),
+        ],
+        lambda: _drawn(printer, about, sides, found),
+    )
+
+
+def _drawn(
+    printer: Printer, about: Mapping[str, object], sides: Sequence[Mapping[str, Any]], found: Mapping[str, Any]
+) -> Group:
+    head = Text(f"{about['model']} for {about['task']}: {about['inputs']} inputs\n")
+    table = printer.table([
+        {
+            "dtype": side["dtype"],
+            "file": side["file"],
+            "size": f"{side['bytes'] / 1e6:,.1f} MB",
+            "inputs/s": f"{side['rate']:,.4g}",
+        }
+        for side in sides
+    ])  # fmt: skip
+    sign, verdict = ("≥", "green") if found["passed"] else ("<", "red")
+    lines = [
+        Text.assemble("\n", (f"{found['measure']}: {found['mean']:.4f} {sign} {found['threshold']:g}", verdict)),
+        *([] if found["worst"] is None else [Text(f"  worst: {found['least']:.4f}, {found['worst']!r}")]),
+        Text(f"scores: at most {found['largest_difference']:.4f} apart, {found['mean_difference']:.4f} in the mean"),
+        Text(f"{found['speed_ratio']:.2f} times as fast, {found['size_ratio']:.3f} times as large"),
+    ]
+    return Group(head, table, *lines)
+
+
+def _rounded(value: object) -> object:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else value

@@ -1,0 +1,188 @@
+"""Compiled graphs: made by the first load, run from the second on, and never with other outputs or in anybody's way."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from filelock import FileLock
+
+import onnxhub
+from onnxhub import builtin
+from onnxhub.backend import compiled
+from onnxhub.backend.assets import assets_dir
+from onnxhub.backend.providers import Provider
+from onnxhub.backend.store import make
+from onnxhub.errors import InvalidOptionError
+from tests import tiny
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TEXTS = ["Quite easy!", "Rather hard, and long as well.", "", "Ada met Charles in London. " * 4]
+BUILTIN = {"sentiment": "text-classification", "ner": "token-classification", "qa": "question-answering"}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of its own."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+
+
+def outputs(task: str, model_id: str | Path, **options: Any) -> tuple[bool, Mapping[str, Any]]:
+    """Whether the session was of a compiled graph, and all that it gave."""
+    inputs: Any = [("Who?", text or "Ada") for text in TEXTS] if task == "question-answering" else TEXTS
+    with onnxhub.load(task, model_id, **options) as model:
+        return model.info.compiled, model.outputs(inputs)
+
+
+def entries() -> list[Path]:
+    """What is kept."""
+    folder = assets_dir("compiled")
+    return [path for path in folder.iterdir() if path.name != ".locks"] if folder.exists() else []
+
+
+def test_every_bundled_model_is_tested() -> None:
+    """None is left out below."""
+    assert set(BUILTIN) == {name.removeprefix(builtin.PREFIX) for name in builtin.names()}
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_bundled_models_give_the_same_bits(name: str) -> None:
+    """The load that compiles, the one that finds it, and the one without: no output differs in a bit."""
+    model_id = f"{builtin.PREFIX}{name}"
+    plain, expected = outputs(BUILTIN[name], model_id, compiled=False)
+    first, made = outputs(BUILTIN[name], model_id)
+    again, found = outputs(BUILTIN[name], model_id, compiled=True)
+    assert (plain, first, again) == (False, True, True)
+    assert len(entries()) == 1
+    for output, values in expected.items():
+        np.testing.assert_array_equal(made[output], values)
+        np.testing.assert_array_equal(found[output], values)
+
+
+@pytest.mark.parametrize("options", [{}, {"dtype": "fp16"}, {"dtype": "int8"}, {"external_data": "shards"}], ids=str)
+@pytest.mark.parametrize("task", ["text-classification", "feature-extraction"])
+def test_every_kind_of_file_gives_the_same_bits(tmp_path: Path, task: str, options: dict[str, Any]) -> None:
+    """Half precision, dynamic quantisation, weights in files of their own."""
+    folder = tiny.make_model(tmp_path / "model", task, **options)
+    _, expected = outputs(task, folder, compiled=False)
+    compiled, found = outputs(task, folder, compiled=True)
+    assert compiled
+    for output, values in expected.items():
+        np.testing.assert_array_equal(found[output], values)
+
+
+def test_a_small_model_is_not_compiled_unless_asked(tmp_path: Path) -> None:
+    """Its session is built as fast as a compiled graph is checked."""
+    folder = tiny.make_model(tmp_path / "model")
+    assert [outputs("text-classification", folder, compiled=how)[0] for how in ("auto", True)] == [False, True]
+
+
+def test_false_compiles_nothing_and_uses_nothing() -> None:
+    """Neither without an entry nor with one."""
+    for how, used, count in ((False, False, 0), ("auto", True, 1), (False, False, 1)):
+        assert outputs("ner", "builtin:ner", compiled=how)[0] is used
+        assert len(entries()) == count
+
+
+def test_the_environment_stands_for_auto(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And for nothing else; what it cannot mean is an error that names it."""
+    small = tiny.make_model(tmp_path / "model")
+    monkeypatch.setenv("ONNXHUB_COMPILED", "0")
+    assert [outputs("ner", "builtin:ner", compiled=how)[0] for how in ("auto", True)] == [False, True]
+    monkeypatch.setenv("ONNXHUB_COMPILED", "1")
+    assert outputs("text-classification", small)[0]
+    monkeypatch.setenv("ONNXHUB_COMPILED", "maybe")
+    with pytest.raises(InvalidOptionError, match="ONNXHUB_COMPILED"):
+        onnxhub.load("ner", "builtin:ner")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"compiled": "always"}, "True, False or 'auto'"),
+        ({"compiled": True, "provider_options": {"arena_extend_strategy": "kSameAsRequested"}}, "cpu with options"),
+        ({"compiled": True, "session_options": {"graph_optimization_level": "ORT_DISABLE_ALL"}}, "graph_optimization"),
+    ],
+)
+def test_what_cannot_be_is_said(options: dict[str, Any], said: str) -> None:
+    """Asked for, it is an error; with "auto" such a model is not compiled."""
+    with pytest.raises(InvalidOptionError, match=said):
+        onnxhub.load("ner", "builtin:ner", **options)
+    if options["compiled"] is True:
+        assert not outputs("ner", "builtin:ner", **{**options, "compiled": "auto"})[0]
+    assert not entries()
+
+
+def test_a_short_disk_means_no(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Where little room would be left, nothing is compiled unasked."""
+    usage = shutil.disk_usage(".")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**30))
+    with caplog.at_level(logging.INFO, "onnxhub"):
+        assert not outputs("ner", "builtin:ner")[0]
+    assert "is short" in caplog.text
+    assert outputs("ner", "builtin:ner", compiled=True)[0]
+
+
+def test_another_process_at_work_is_not_waited_for() -> None:
+    """While another process compiles, the answer comes from the graph as it is."""
+    outputs("ner", "builtin:ner")
+    (entry,) = entries()
+    shutil.rmtree(entry)
+    with FileLock(assets_dir("compiled") / ".locks" / f"{entry.name}.lock"):
+        assert not outputs("ner", "builtin:ner")[0]
+    assert outputs("ner", "builtin:ner")[0]
+    assert entries() == [entry]
+
+
+def test_another_runtime_processor_or_option_has_a_graph_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was compiled for one is never used for another."""
+    assert outputs("ner", "builtin:ner", session_options={"session.disable_prepacking": True})[0]
+    assert outputs("ner", "builtin:ner")[0]
+    monkeypatch.setattr(onnxruntime, "__version__", "1.0")
+    assert outputs("ner", "builtin:ner")[0]
+    monkeypatch.setattr(compiled, "_processor", lambda: ["another"])
+    assert outputs("ner", "builtin:ner")[0]
+    assert len(entries()) == 4
+
+
+@pytest.mark.parametrize("name", [compiled.GRAPH, compiled.WEIGHTS, "manifest.json"])
+def test_a_damaged_graph_is_compiled_anew(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A flipped bit in any of its files: the log names the file, and the answers stay right."""
+    _, expected = outputs("ner", "builtin:ner")
+    path = entries()[0] / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    used, found = outputs("ner", "builtin:ner")
+    assert used
+    assert str(path) in caplog.text
+    assert all(np.array_equal(found[output], values) for output, values in expected.items())
+    assert path.read_bytes() != data
+
+
+def test_a_graph_that_does_not_load_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    """Whole by its manifest, and yet of no use: the graph as it is answers."""
+    outputs("ner", "builtin:ner")
+    (entry,) = entries()
+    shutil.rmtree(entry)
+    make("compiled", entry.name, {}, lambda folder: (folder / compiled.GRAPH).write_bytes(b"no graph") and None)
+    assert not outputs("ner", "builtin:ner")[0]
+    assert "the compiled graph is dropped" in caplog.text
+    assert outputs("ner", "builtin:ner")[0]
+
+
+def test_tensorrt_is_told_where_to_keep_its_engines(tmp_path: Path) -> None:
+    """In a folder of the model's own; what the caller says counts first."""
+    graph = compiled.Graph("model", tiny.make_model(tmp_path) / "model.onnx")
+    asked = Provider("tensorrt", {"trt_engine_cache_enable": False, "device_id": 1})
+    options = compiled._with_engines(graph, asked).options
+    assert options["trt_engine_cache_enable"] is False
+    assert options["trt_engine_cache_path"] == str(assets_dir("tensorrt") / compiled.sha256(graph.path))
+    assert options["device_id"] == 1

@@ -1,0 +1,267 @@
+"""Models in forked, spawned and pickled processes: each program is a process of its own, with a time after which it hangs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import onnxhub
+from onnxhub._cache import OnceCache
+from onnxhub._forking import Lock
+from tests import tiny
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+
+SOURCE = Path(onnxhub.__file__).parent.parent
+NOTE = re.compile(r"huggingface/tokenizers: The current process just got forked.*\nTo disable.*\n(\t- .*\n)+")
+PRELUDE = f"""
+import os, signal, sys, threading, time
+sys.path.insert(0, {str(SOURCE)!r})
+import onnxhub
+
+TEXTS = [f"Quite easy! Number {{number}} of them, and not too short." for number in range(40)]
+
+def in_child(work):
+    '''Fork; the child works, then ends as any program does, its destructors included. It is killed where it hangs.'''
+    sys.stdout.flush()
+    process = os.fork()
+    if process == 0:
+        signal.alarm(20)
+        try:
+            work()
+        except Exception as error:
+            print(type(error).__name__, error)
+            sys.exit(1)
+        sys.exit(0)
+    return process
+
+def ended(process):
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+"""
+
+
+def run(program: str, timeout: float = 150) -> str:
+    """What a program prints to stdout; it must end well, in time, and say nothing on stderr."""
+    # Python 3.12 warns of a fork beside threads, which is what these programs are about.
+    command = [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning", "-c", PRELUDE + program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    assert (done.returncode, said(done)) == (0, "")
+    return done.stdout
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """What a program says on stderr, but for the note about a fork that tokenizers 0.21 prints before any of our code runs."""
+    old = tuple(map(int, metadata.version("tokenizers").split(".")[:2])) < (0, 22)
+    return NOTE.sub("", done.stderr) if old else done.stderr
+
+
+def test_a_forked_child_answers_like_its_parent() -> None:
+    """One text and a batch, while the parent goes on; the child builds one session of its own, and ends."""
+    printed = run("""
+model = onnxhub.load("text-classification", "builtin:sentiment", threads=2)
+expected, alone, before = model(TEXTS), model(TEXTS[0]), model.session
+
+def work():
+    assert model(TEXTS) == expected and model(TEXTS[0]) == alone
+    assert model.session is model.with_options(top_k=1).session is not before
+    print("answered")
+
+process = in_child(work)
+assert model(TEXTS) == expected and model.session is before
+assert ended(process) == 0
+""")
+    assert printed == "answered\n"
+
+
+def test_a_child_that_never_asks_ends_as_well() -> None:
+    """Closing a model, dropping it, loading another: ONNX Runtime waits for threads that a child does not have."""
+    run("""
+import gc
+model = onnxhub.load("text-classification", "builtin:sentiment", threads=2)
+model(TEXTS)
+
+def drop():
+    global model
+    del model
+    gc.collect()
+
+for work in (lambda: None, drop, model.close, lambda: onnxhub.load("ner", "builtin:ner")("Ada lived in London.")):
+    assert ended(in_child(work)) == 0
+assert model("Quite easy!").label == "POSITIVE"
+""")
+
+
+def test_graphs_that_run_their_parts_in_parallel_survive_a_fork() -> None:
+    """ONNX Runtime's other execution mode, in which a child of a bare session hangs."""
+    run("""
+options = {"execution_mode": "ORT_PARALLEL", "inter_op_num_threads": 2}
+model = onnxhub.load("text-classification", "builtin:sentiment", threads=2, session_options=options)
+expected = model(TEXTS)
+
+def work():
+    assert model(TEXTS) == expected
+
+assert ended(in_child(work)) == 0
+""")
+
+
+def test_a_fork_beside_threads_at_work_gives_children_that_answer() -> None:
+    """Eight forks while two threads load models again and again, and another runs one."""
+    run("""
+model = onnxhub.load("text-classification", "builtin:sentiment", threads=2)
+expected, going = model(TEXTS[:4]), True
+
+def busy(work):
+    while going:
+        work()
+
+def load():
+    onnxhub.unload()
+    onnxhub.classify("Quite easy!", model="builtin:sentiment")
+
+threads = [threading.Thread(target=busy, args=(work,)) for work in (load, load, lambda: model(TEXTS))]
+for thread in threads:
+    thread.start()
+
+def work():
+    assert model(TEXTS[:4]) == expected
+    assert onnxhub.classify("Quite easy!", model="builtin:sentiment") == model("Quite easy!")
+
+results = [ended(in_child(work)) for _ in range(8)]
+going = False
+for thread in threads:
+    thread.join()
+assert results == [0] * 8, results
+""")
+
+
+def test_workers_of_a_server_that_loads_before_it_forks() -> None:
+    """As gunicorn with --preload: load, answer once, fork four workers; each answers in time, in threads, and ends."""
+    printed = run("""
+from concurrent.futures import ThreadPoolExecutor
+expected = onnxhub.classify(TEXTS, model="builtin:sentiment")
+
+def work():
+    start = time.perf_counter()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda text: onnxhub.classify(text, model="builtin:sentiment"), TEXTS[:8]))
+    assert time.perf_counter() - start < 15
+    assert [one.label for one in found] == [one.label for one in expected[:8]]
+    print("answered", flush=True)
+
+workers = [in_child(work) for _ in range(4)]
+assert [ended(worker) for worker in workers] == [0] * 4
+""")
+    assert printed == "answered\n" * 4
+
+
+def test_a_childs_child_answers() -> None:
+    """A fork of a fork, which has used its own session."""
+    run("""
+model = onnxhub.load("text-classification", "builtin:sentiment", threads=2)
+expected = model(TEXTS)
+
+def work():
+    assert model(TEXTS) == expected
+    assert ended(in_child(lambda: model(TEXTS) == expected or sys.exit(1))) == 0
+
+assert ended(in_child(work)) == 0
+""")
+
+
+def test_texts_are_tokenised_where_threads_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child of a process with TOKENIZERS_PARALLELISM=true does not wait for its parent's threads."""
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")
+    run("""
+model = onnxhub.load("text-classification", "builtin:sentiment")
+model(TEXTS * 4)
+assert ended(in_child(lambda: model(TEXTS * 4))) == 0
+""")
+
+
+def test_a_child_does_not_take_another_file_for_its_model(tmp_path: Path) -> None:
+    """A model that was written anew since it was loaded is an error, and not another model."""
+    folder = tiny.make_model(tmp_path / "model")
+    printed = run(f"""
+import shutil
+folder = {str(folder)!r}
+model = onnxhub.load("text-classification", folder)
+shutil.copy(folder + "/model.onnx", folder + "/new.onnx")
+os.replace(folder + "/new.onnx", folder + "/model.onnx")
+assert ended(in_child(lambda: model("a"))) == 1
+""")
+    assert printed.startswith("IntegrityError")
+    assert "it has changed since the model was loaded; load the model again" in printed
+
+
+def test_a_closed_model_stays_closed_in_a_child() -> None:
+    """It is not built again."""
+    printed = run("""
+model = onnxhub.load("text-classification", "builtin:sentiment")
+model.close()
+assert ended(in_child(lambda: model("a"))) == 1
+""")
+    assert printed == "ClosedModelError the model was closed; load it again\n"
+
+
+POOLS = """
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+sys.path.insert(0, {source!r})
+import onnxhub
+
+SHARED = onnxhub.load("text-classification", "builtin:sentiment") if {how!r} == "fork" else None
+TEXTS = ["Quite easy!", "Rather hard."]
+
+def ask(model, text):
+    return model(text)
+
+def ask_shared(text):
+    return SHARED(text)
+
+if __name__ == "__main__":
+    model = onnxhub.load("text-classification", "builtin:sentiment", threads=1).with_options(top_k=1)
+    expected = model(TEXTS)
+    context = multiprocessing.get_context({how!r})
+    with context.Pool(2) as pool:
+        assert pool.map(partial(ask, model), TEXTS) == expected
+        if SHARED is not None:
+            assert [one.label for one in pool.map(ask_shared, TEXTS)] == ["POSITIVE", "NEGATIVE"]
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        assert list(pool.map(partial(ask, model), TEXTS)) == expected
+"""
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn", "forkserver"])
+def test_a_model_travels_to_pools_of_processes(how: str, tmp_path: Path) -> None:
+    """By multiprocessing and by concurrent.futures, with its options; each process loads it, or builds its session."""
+    program = tmp_path / "program.py"
+    program.write_text(POOLS.format(source=str(SOURCE), how=how))
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, said(done)) == (0, "", "")
+
+
+def test_locks_are_free_in_a_child() -> None:
+    """A lock, and the cache of the one-liners, while a thread of the parent holds them."""
+    lock = Lock()
+    cache: OnceCache[int] = OnceCache(size=2)
+    cache.get("old", lambda: 1)
+
+    def as_in_a_child() -> int:
+        lock.forked()
+        cache.forked()
+        with lock:
+            return cache.get("key", lambda: 2)
+
+    with lock:
+        found = cache.get("key", as_in_a_child)
+        lock.__enter__()  # the one that this block leaves is that of the parent
+    assert found == 2
+    assert cache.get("old", lambda: 3) == 1
