@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.sections import calls, growth, memory, pairs, postprocessing, start, throughput
+from benchmarks.sections import calls, growth, memory, pairs, postprocessing, start, throughput, verification
 
 if TYPE_CHECKING:
     from benchmarks.bench import Topic
 
 _ALL = {
     name: topic
-    for theme in (start, calls, throughput, growth, memory, postprocessing, pairs)
+    for theme in (start, calls, throughput, growth, memory, postprocessing, pairs, verification)
     for name, topic in theme.TOPICS.items()
 }
 ORDER = (
     "cold", "compiling", "from-pytorch", "processes", "warm", "lengths", "throughput", "embeddings", "int8", "growth", "memory",
-    "documents", "postprocessing", "imports", "zero-shot", "rerank",
+    "documents", "postprocessing", "imports", "verification", "zero-shot", "rerank",
 )  # fmt: skip
 SECTIONS: dict[str, Topic] = {name: _ALL[name] for name in ORDER}

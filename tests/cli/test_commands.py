@@ -17,6 +17,7 @@ import pytest
 import onnxhub
 from onnxhub._registry import list_tasks
 from onnxhub.cli._app import build
+from tests import tiny
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
     from tests.workplace import Workplace
 
-COMMANDS = {command.callback.__name__: command.callback for command in build().registered_commands}
+APP = build()
+COMMANDS = {command.callback.__name__: command.callback for command in APP.registered_commands} | {
+    f"{group.name} {command.callback.__name__}": command.callback
+    for group in APP.registered_groups
+    for command in group.typer_instance.registered_commands
+}
 RUN_A_MODEL = sorted({place.partition(":")[2] for task in list_tasks() for place in task.commands})
 TEXT_COMMANDS = {
     "classify": ["--model", "models/sentiment"],
@@ -62,7 +68,7 @@ def test_each_option_of_a_one_liner_is_an_option_of_its_command(name: str) -> No
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_has_an_example_that_runs(name: str, run: Run) -> None:
     """`--help` exits with 0, says what the command does, and its example does it."""
-    shown = run(typed(name), "--help", env={"NO_COLOR": "1"})
+    shown = run(*typed(name).split(), "--help", env={"NO_COLOR": "1"})
     assert shown.returncode == 0
     assert inspect.getdoc(COMMANDS[name]).partition("\n")[0][:40] in shown.stdout.decode()
     example = re.search(r"Example: onnxhub (.*)", shown.stdout.decode())[1].strip(" │")
@@ -331,6 +337,43 @@ def test_inspect_says_what_load_would_take(run: Run, workplace: Workplace) -> No
     rows = [row.split("\t") for row in run("inspect", "models/ner").stdout.decode().splitlines()]
     assert ["task", "token-classification"] in rows
     assert [row[1] for row in rows if row[0] == "file" and row[4] == "chosen"] == [model.info.file]
+    graph = record["graphs"][model.info.file]
+    assert [port["name"] for port in graph["inputs"]] == list(model.backend.input_names)
+    assert ["graph", model.info.file, "output", "logits: float32[batch, sequence, 5]"] in rows
+    assert record["error"] == ""
+
+
+def test_inspect_fails_where_load_would(run: Run, workplace: Workplace, tmp_path: Path) -> None:
+    """With its words, after the facts; and it fetches no weights to find out."""
+    done = run("inspect", "models/ner", "--dtype", "q4", "--json")
+    assert done.returncode == 1
+    record = json.loads(done.stdout)
+    assert record["choice"] == record["error"] == done.stderr.decode().strip().removeprefix("onnxhub: ")
+    assert "has no ONNX file for dtype='q4'" in record["error"]
+    folder = tiny.make_model(tmp_path / "model", external_data="shards")
+    assert run("inspect", str(folder)).returncode == 0
+    (folder / "model.onnx_data_1").unlink()
+    done = run("inspect", str(folder), "--json")
+    assert done.returncode == 1
+    assert "its weights are in model.onnx_data_1, which does not exist" in json.loads(done.stdout)["error"]
+    (folder / "model.onnx").unlink()
+    done = run("inspect", str(folder))
+    assert done.returncode == 1
+    assert "has no ONNX file; it has: config.json" in done.stderr.decode()
+
+
+def test_inspect_fetches_no_weights(run: Run, tmp_path: Path) -> None:
+    """Of a model of the Hub, graphs are told once they are here."""
+    env = {"HF_HOME": str(tmp_path / "home")}
+    before = json.loads(run("inspect", "org/name", "--json", env=env).stdout)
+    assert before["graphs"] == {}
+    assert [file["file"] for file in before["files"] if file["chosen"]] == ["model.onnx"]
+    assert not list(tmp_path.glob("home/hub/*/snapshots/*/*.onnx"))
+    assert run("classify", "-m", "org/name", "a cat", env=env).returncode == 0
+    after = json.loads(run("inspect", "org/name", "--json", env=env).stdout)
+    assert list(after.pop("graphs")) == ["model.onnx"]
+    before.pop("graphs")
+    assert after == before
 
 
 def test_bench_says_how_fast_each_setting_is(run: Run) -> None:

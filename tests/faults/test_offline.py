@@ -173,3 +173,17 @@ print(json.dumps(told))
     assert any(request.authorization for request in warm.hub.requests if request.host == "hub")
     assert any(request.host == "cdn" for request in warm.hub.requests)
     assert not any(request.authorization for request in warm.hub.requests if request.host == "cdn")
+
+
+QUIET = """
+import onnxhub
+with onnxhub.load("text-classification", "builtin:sentiment") as model:
+    model("Quite easy!")
+"""
+
+
+def test_onnx_runtime_reports_to_nobody(tmp_path: Path) -> None:
+    """No store of events to send is made in the home, as ONNX Runtime 1.32 would; Python's hooks could not see it send."""
+    done = run_python(QUIET, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not [path for path in tmp_path.rglob("*") if tmp_path / "huggingface" not in (path, *path.parents)]

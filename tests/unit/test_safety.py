@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxhub import errors
 from onnxhub.backend import safety
 from onnxhub.backend.safety import read_facts, relative_location
+from tests.external import PLACES, constant, embedded, external, graph, in_initializer, in_subgraph
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,95 +24,7 @@ if TYPE_CHECKING:
 
 def external_data_files(path: Path) -> tuple[str, ...]:
     """The files that an ONNX file refers to."""
-    return read_facts(path).external_data
-
-
-def external(location: str, name: str = "w") -> TensorProto:
-    """A tensor whose bytes lie in another file."""
-    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
-    for key, value in {"location": location, "offset": "0", "length": "16"}.items():
-        tensor.external_data.add(key=key, value=value)
-    return tensor
-
-
-def embedded(name: str = "e") -> TensorProto:
-    """A tensor with its bytes in it."""
-    return numpy_helper.from_array(np.zeros(4, np.float32), name)
-
-
-def graph(*initializers: TensorProto, nodes: list[onnx.NodeProto] | None = None) -> onnx.GraphProto:
-    """A graph of these initializers and nodes."""
-    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [4])
-    return helper.make_graph(nodes or [], "g", [value], [value], initializer=list(initializers))
-
-
-def constant(tensor: TensorProto) -> onnx.NodeProto:
-    """A Constant node with the tensor in its attribute."""
-    return helper.make_node("Constant", [], ["c"], value=tensor)
-
-
-def sparse(location: str) -> onnx.SparseTensorProto:
-    """A sparse tensor with its values in another file."""
-    return onnx.SparseTensorProto(values=external(location), indices=embedded(), dims=[4])
-
-
-def in_initializer(location: str) -> onnx.ModelProto:
-    """Where exporters put it."""
-    return helper.make_model(graph(embedded(), external(location)))
-
-
-def in_sparse_initializer(location: str) -> onnx.ModelProto:
-    """In the values of a sparse initializer."""
-    model = helper.make_model(graph())
-    model.graph.sparse_initializer.append(sparse(location))
-    return model
-
-
-def in_constant(location: str) -> onnx.ModelProto:
-    """In an attribute of a node."""
-    return helper.make_model(graph(nodes=[constant(external(location))]))
-
-
-def in_sparse_constant(location: str) -> onnx.ModelProto:
-    """In a sparse attribute of a node."""
-    node = helper.make_node("Constant", [], ["c"], sparse_value=sparse(location))
-    return helper.make_model(graph(nodes=[node]))
-
-
-def in_tensor_list(location: str) -> onnx.ModelProto:
-    """In an attribute that is a list of tensors."""
-    node = helper.make_node("Custom", [], ["c"], tensors=[embedded(), external(location)])
-    return helper.make_model(graph(nodes=[node]))
-
-
-def in_subgraph(location: str) -> onnx.ModelProto:
-    """In a branch of an If, in a Loop."""
-    inner = graph(external(location))
-    branch = helper.make_node("If", ["cond"], ["y"], then_branch=inner, else_branch=graph())
-    loop = helper.make_node("Loop", ["n", "cond"], ["z"], body=graph(nodes=[branch]))
-    return helper.make_model(graph(nodes=[loop]))
-
-
-def in_function(location: str) -> onnx.ModelProto:
-    """In the body of a model-local function."""
-    opset = [helper.make_opsetid("", 20)]
-    function = helper.make_function("local", "f", ["x"], ["c"], [constant(external(location))], opset)
-    return helper.make_model(graph(), functions=[function])
-
-
-def in_function_default(location: str) -> onnx.ModelProto:
-    """In the default of a function's attribute."""
-    model = in_function("unused")
-    del model.functions[0].node[:]
-    model.functions[0].attribute_proto.append(helper.make_attribute("a", external(location)))
-    return model
-
-
-def in_training_info(location: str) -> onnx.ModelProto:
-    """In the graph of a training algorithm."""
-    model = helper.make_model(graph())
-    model.training_info.add().algorithm.CopyFrom(graph(external(location)))
-    return model
+    return tuple(read_facts(path).external_data)
 
 
 def varint(number: int) -> bytes:
@@ -128,17 +41,6 @@ def field(number: int, message: bytes) -> bytes:
     return varint(number << 3 | 2) + varint(len(message)) + message
 
 
-PLACES = [
-    in_initializer,
-    in_sparse_initializer,
-    in_constant,
-    in_sparse_constant,
-    in_tensor_list,
-    in_subgraph,
-    in_function,
-    in_function_default,
-    in_training_info,
-]
 ATTACKS = [
     "",
     ".",
@@ -152,6 +54,7 @@ ATTACKS = [
     "\\\\host\\share",
     "a\0b",
     "*/_ORT_MEM_ADDR_/*",
+    "*/_ORT_NATIVE_ENDIAN_MEM_ADDR_/*",
 ]
 
 
@@ -190,6 +93,24 @@ def test_what_onnx_itself_writes(tmp_path: Path) -> None:
     model = helper.make_model(graph(numpy_helper.from_array(np.ones(2000, np.float32), "w")))
     onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="model.onnx_data")
     assert external_data_files(tmp_path / "model.onnx") == ("model.onnx_data",)
+
+
+def test_what_is_needed_of_each_file_is_its_farthest_byte(tmp_path: Path) -> None:
+    """Over all the tensors that lie in it, in any order."""
+    tensors = [external("a", "w0"), external("b", "w1"), external("a", "w2"), external("a", "w3")]
+    for tensor, offset in zip(tensors, ("4096", "0", "64", "0"), strict=True):
+        tensor.external_data[1].value = offset
+    path = written(tmp_path, helper.make_model(graph(*tensors)))
+    assert read_facts(path).external_data == {"a": 4096 + 16, "b": 16}
+
+
+def test_weights_are_counted_by_their_types(tmp_path: Path) -> None:
+    """Wherever they are, with packed dimensions and with others."""
+    half = numpy_helper.from_array(np.zeros((3, 5), np.float16), "h")
+    model = helper.make_model(graph(external("a"), half, nodes=[constant(embedded())]))
+    assert read_facts(written(tmp_path, model)).weights == {TensorProto.FLOAT: 8, TensorProto.FLOAT16: 15}
+    unpacked = field(7, field(5, varint(1 << 3) + varint(3) + varint(1 << 3) + varint(7) + varint(2 << 3) + varint(3)))
+    assert read_facts(written(tmp_path, unpacked)).weights == {TensorProto.INT8: 21}
 
 
 def test_no_external_data(tmp_path: Path) -> None:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["matches", "sha256"]
+__all__ = ["forget", "matches", "sha256"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -31,24 +29,42 @@ COARSE_TICK: Final = 2.0
 """The same on file systems that keep whole seconds."""
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
-    return _digest(path, SHA256)
+def sha256(path: Path, *, anew: bool = False) -> str:
+    """The SHA-256 of a file, as hexadecimal digits; ``anew`` asks the file, and no memory."""
+    return _digest(path, SHA256, anew=anew)
 
 
-def matches(path: Path, expected: str) -> bool:
+def matches(path: Path, expected: str, *, anew: bool = False) -> bool:
     """Whether a file has the digest by which the Hub names it: SHA-256 of a large file, git's blob id of any other."""
-    return _digest(path, SHA256 if len(expected) == 64 else GIT_BLOB) == expected
+    return _digest(path, SHA256 if len(expected) == 64 else GIT_BLOB, anew=anew) == expected
 
 
-def _digest(path: Path, kind: str) -> str:
+def forget(*, every: bool = False) -> None:
+    """Delete what is remembered of files that are gone or were touched since, or of every file."""
+    for memo in assets_dir("digests").glob("*.json"):
+        try:
+            if every or not _holds(memo):
+                memo.unlink(missing_ok=True)
+        except OSError as error:
+            _log.debug("%s stays: %s", memo, error)
+
+
+def _holds(memo: Path) -> bool:
+    try:
+        value = read_sealed(memo)
+        return _state(Path(str(value.get("file")))) == value.get("state")
+    except (OSError, ValueError):
+        return False
+
+
+def _digest(path: Path, kind: str, *, anew: bool) -> str:
     real = path.resolve()
     state = _state(real)
     if state[2] < REMEMBERED:
         return _taken(real, kind)
     # By its inode, so that a file which is moved into place is known there.
     memo = assets_dir("digests") / f"{state[0]:x}-{state[1]:x}-{kind}.json"
-    known = _remembered(memo, state)
+    known = None if anew else _remembered(memo, state)
     if known is not None:
         return known
     settled = _settled(state)
@@ -70,7 +86,7 @@ def _state(path: Path) -> list[int]:
 def _remembered(memo: Path, state: list[int]) -> str | None:
     try:
         value = read_sealed(memo)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # none is there, or somebody else's, who lets nobody look
         return None
     except (OSError, ValueError) as error:
         _log.warning("%s is damaged (%s): the digest is taken anew", memo, error)

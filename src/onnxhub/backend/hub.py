@@ -24,7 +24,7 @@ from onnxhub.backend.hub_cache import (
     offline_because,
 )
 from onnxhub.backend.hub_client import HubModel, checked_token
-from onnxhub.backend.safety import read_facts
+from onnxhub.backend.safety import check_links, check_place, read_facts
 from onnxhub.errors import IntegrityError, InvalidOptionError, ModelNotFoundError, OfflineError, listing, nearest
 
 if TYPE_CHECKING:
@@ -69,6 +69,10 @@ class Repository:
     def has(self, name: str) -> bool:
         """Whether the repository holds the file, fetched or not."""
         return name in self.files
+
+    def is_here(self, name: str) -> bool:
+        """Whether the file is on disk."""
+        return name in self.made or (self.has(name) and (self.folder / name).is_file())
 
     def with_made(self, made: Mapping[str, Path]) -> Repository:
         """The same, with files that were made here: beside its own, or in their place."""
@@ -218,19 +222,32 @@ def open_repository(
     )
 
 
-def fetch_model(repository: Repository, file: str) -> GraphFacts:
+def fetch_model(repository: Repository, file: str, *, missing: bool = True) -> GraphFacts:
     """Fetch an ONNX file, and every external-data file that it refers to beside it; what it says of itself.
+
+    ``missing=False`` checks only those of the others that are on disk, and fetches none.
 
     Raises:
         IntegrityError: A file is damaged, or one that the model refers to is missing from the repository.
-        UnsafeModelError: The model refers to files outside its folder.
+        UnsafeModelError: The model refers to files outside its folder, by their names or by links.
     """
-    facts = read_facts(repository.path(file))
-    for location in facts.external_data:
+    model = repository.path(file)
+    facts = read_facts(model)
+    for location, needed in facts.external_data.items():
         name = (PurePosixPath(file).parent / location).as_posix()
         if not repository.has(name):
             raise IntegrityError(file, f"{repository.model_id}: its weights are in {name}, which does not exist")
-        repository.path(name)
+        if not missing and not repository.is_here(name):
+            continue
+        size = repository.path(name).stat().st_size
+        check_place(model, location)
+        if (
+            repository.source == "folder" and name not in repository.made
+        ):  # else the bytes are known to be those of the Hub, whatever their other names
+            check_links(model, location)
+        if size < needed:
+            reason = f"its weights are {needed} bytes of {name}, which has {size}: it is cut, or of another version"
+            raise IntegrityError(file, f"{repository.model_id}: {reason}")
     return facts
 
 

@@ -1,4 +1,7 @@
-"""What a repository holds, and what ``load`` would make of it: read from its listing and its small files alone."""
+"""What a repository holds, and what ``load`` would make of it.
+
+Read from its listing and its small files; of weights, only what is on disk already is looked at.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,19 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
 from onnxhub.backend.quantizing import TOOLS, lacking
+from onnxhub.backend.staging import convertible
 from onnxhub.backend.tokenizer import usable_length
 from onnxhub.backend.variants import dtype_of
-from onnxhub.errors import OnnxHubError, VariantNotFoundError
+from onnxhub.errors import NoOnnxFileError, OnnxHubError, VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from onnxhub.backend.graph import Graph
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.model import OnnxBackend
 
@@ -50,17 +56,25 @@ class Inspection:
     files: tuple[OnnxFile, ...]
     choice: str
     """Why ``load`` would take the chosen files, or what it would raise."""
+    graphs: Mapping[str, Graph]
+    """What the chosen files say of themselves, of those that are on disk."""
+    error: OnnxHubError | None
+    """What ``load`` would raise, as far as it can be told."""
 
 
 def look_into(repository: Repository, ort_class: str, *, dtype: str = "auto", gpu: bool = False) -> Inspection:
     """Look at a repository without fetching weights."""
     config = repository.json("config.json") or {}
-    try:
-        chosen, reason = _chosen(repository, ort_class, dtype, gpu=gpu)
-    except OnnxHubError as error:
-        chosen, reason = set(), str(error)
+    choices, reason, error = _chosen(repository, ort_class, dtype=dtype, gpu=gpu)
+    graphs: dict[str, Graph] = {}
+    for name in filter(repository.is_here, choices):
+        try:
+            fetch_model(repository, name, missing=False)
+            graphs[name] = read_graph(repository.path(name))
+        except OnnxHubError as refused:
+            error = error or refused
     files = tuple(
-        OnnxFile(name, dtype_of(name), _size(repository, name), name in chosen)
+        OnnxFile(name, dtype_of(name), _size(repository, name), name in choices)
         for name in sorted(repository.files)
         if name.endswith(".onnx")
     )
@@ -74,17 +88,34 @@ def look_into(repository: Repository, ort_class: str, *, dtype: str = "auto", gp
         ),
         files=files,
         choice=reason,
+        graphs=graphs,
+        error=error,
     )
 
 
-def _chosen(repository: Repository, ort_class: str, dtype: str, *, gpu: bool) -> tuple[set[str], str]:
-    """The files that ``load`` would take, and why; none where it would make them."""
+def _chosen(
+    repository: Repository, ort_class: str, *, dtype: str, gpu: bool
+) -> tuple[tuple[str, ...], str, OnnxHubError | None]:
+    """The files that ``load`` would take (none where it would make them), why, and what it would raise in their place."""
     try:
         choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
-    except VariantNotFoundError as missing:
+    except OnnxHubError as missing:
+        try:
+            return (), _made(repository, ort_class, dtype, missing), None
+        except OnnxHubError as error:
+            return (), str(error), error
+    return tuple(choice.file for choice in choices.values()), next(iter(choices.values())).reason, None
+
+
+def _made(repository: Repository, ort_class: str, dtype: str, missing: OnnxHubError) -> str:
+    """What ``load`` would make, in place of what is missing."""
+    if isinstance(missing, NoOnnxFileError):
+        convertible(repository, allow_pickle=False)
+        return "it has no ONNX file: it would be converted, once (by the package optimum)"
+    if isinstance(missing, VariantNotFoundError):
         made = lacking(repository, ort_class, dtype, missing)
-        return set(), f"{', '.join(made)} would be made of {', '.join(made.values())} (by the package {TOOLS})"
-    return {choice.file for choice in choices.values()}, next(iter(choices.values())).reason
+        return f"{', '.join(made)} would be made of {', '.join(made.values())} (by the package {TOOLS})"
+    raise missing
 
 
 def bytes_of(backend: OnnxBackend) -> int:

@@ -35,6 +35,8 @@ FULL_NAMES = {
     "webgpu": "WebGpuExecutionProvider",
     "xnnpack": "XnnpackExecutionProvider",
 }
+TELEMETRY = "ORT_DISABLE_TELEMETRY"
+"""ONNX Runtime 1.32 tells its makers of each session, unless this is set when it is imported."""
 ALIASES = {"dml": "directml", "gpu": "cuda", "trt": "tensorrt", "metal": "coreml"}
 
 _GPU = "needs the CUDA build: pip uninstall onnxruntime, then pip install 'onnxhub[gpu]'"
@@ -115,13 +117,13 @@ def short_name(full_name: str) -> str:
 
 
 def onnxruntime() -> ModuleType:
-    """The onnxruntime package.
+    """The onnxruntime package, which reports nothing to anybody unless the process was told to let it.
 
     Raises:
         MissingDependencyError: none is installed; the runtimes are extras, since two of them get in each other's way.
     """
-    # From 1.29 on, it reports its use over the network, from a thread that a forked child would wait for when it ends.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    # Of what 1.29 and later report over the network: nothing, unless it is set to 0. A forked child would wait for it, too.
+    os.environ.setdefault(TELEMETRY, "1")
     try:
         return import_module("onnxruntime")
     except ImportError as error:

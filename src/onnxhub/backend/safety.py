@@ -3,21 +3,27 @@
 A model may keep its weights in other files, and names them inside its protobuf: in initializers, in node attributes, in
 subgraphs, in functions. The names are chosen by whoever made the model, so they are read and judged here before ONNX
 Runtime opens anything. The walk needs no ``onnx`` package, and jumps over the tensors: a 268 MB file costs a few ms.
+
+What is judged is the name, and what lies under it at that moment. Who can change the folder between the look and the
+load can change the weights as well; against that, no check of a name helps.
 """
 
 from __future__ import annotations
 
+import math
 import mmap
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Final
 
+from onnxhub.backend.protobuf import BYTES, Reader
 from onnxhub.errors import IntegrityError, UnsafeModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
-__all__ = ["GraphFacts", "read_facts", "relative_location"]
+__all__ = ["GraphFacts", "check_links", "check_place", "read_facts", "relative_location"]
 
 # Every path from a model to a tensor or an operator: message -> field number -> message (onnx.proto). Other fields are jumped over.
 _CHILDREN: Final[dict[str, dict[int, str]]] = {
@@ -31,23 +37,26 @@ _CHILDREN: Final[dict[str, dict[int, str]]] = {
     "tensor": {13: "entry"},
 }
 _GRAPH: Final = 7
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_DIMS, _DATA_TYPE, _ENTRY = 1, 2, 13
 # It stands for a graph that was compiled before, in a file of any name that its provider opens by itself.
 _COMPILED: Final = "EPContext"
 _MAX_DEPTH: Final = 100  # the limit of protobuf's own parsers
+_MAX_DIMS: Final = 64  # numpy's own; a product of more would only keep the processor busy
 _GIT_LFS_POINTER: Final = b"version https://git-lfs"
-# ONNX Runtime's own mark for "the bytes are at this address of the process".
-_MEMORY_ADDRESS: Final = "*/_ORT_MEM_ADDR_/*"
+# ONNX Runtime's own marks for "the bytes are at this address of the process" begin so.
+_MEMORY_ADDRESS: Final = "*/_ORT_"
 
 
 @dataclass(frozen=True, slots=True)
 class GraphFacts:
     """What a walk over an ONNX file finds."""
 
-    external_data: tuple[str, ...]
-    """The files that it refers to, relative to its folder, in order and without duplicates."""
+    external_data: Mapping[str, int]
+    """The files that it refers to, relative to its folder, in order -> how many bytes the model needs each to have."""
     operators: frozenset[str]
     """The types of its operators, those of subgraphs and functions included."""
+    weights: Mapping[int, int]
+    """Type of the elements, by its number in onnx.proto -> how many there are in all tensors together."""
 
 
 def read_facts(path: Path) -> GraphFacts:
@@ -64,11 +73,11 @@ def read_facts(path: Path) -> GraphFacts:
         if data[: len(_GIT_LFS_POINTER)] == _GIT_LFS_POINTER:
             raise IntegrityError(str(path), "a Git LFS pointer, not the file itself; `git lfs pull` fetches it")
         walk = _Walk(path, data)
-        locations = dict.fromkeys(relative_location(name, path) for name in walk.locations())
+        walk.model()
         if _COMPILED in walk.operators:
             reason = f"it has {_COMPILED} operators, which stand for files that its execution provider opens unseen"
             raise UnsafeModelError(str(path), reason)
-        return GraphFacts(tuple(locations), frozenset(walk.operators))
+        return GraphFacts(walk.needs, frozenset(walk.operators), walk.weights)
 
 
 def relative_location(location: str, path: str | Path) -> str:
@@ -84,77 +93,99 @@ def relative_location(location: str, path: str | Path) -> str:
     return posix.as_posix()
 
 
-class _Walk:
-    """One pass over the protobuf fields that lead to operators and to external data."""
+def check_place(model: Path, location: str) -> None:
+    """Follow all links: the bytes must lie in the model's folder, or in that of the file which the model is a link to.
+
+    The second is how the Hub's cache keeps its files: links in ``snapshots``, to bytes in ``blobs`` side by side. ONNX
+    Runtime has the same rule from 1.24 on.
+
+    Raises:
+        UnsafeModelError: They lie elsewhere.
+    """
+    real = (model.parent / location).resolve()
+    places = dict.fromkeys((model.parent.resolve(), model.resolve().parent))
+    if not any(real.is_relative_to(place) for place in places):
+        reason = f"it refers to {location!r}, a link to {real}, which is outside of {' and '.join(map(str, places))}"
+        raise UnsafeModelError(str(model), reason)
+
+
+def check_links(model: Path, location: str) -> None:
+    """Refuse a hard link, whose other name may be a file of anywhere; nothing tells it from a file of the folder's own.
+
+    Installed packages are exempt: installers link their files into place, and run whatever is in them anyway.
+
+    Raises:
+        UnsafeModelError: The file has a second name.
+    """
+    real = (model.parent / location).resolve()
+    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
+    if real.stat().st_nlink > 1 and not any(real.is_relative_to(place) for place in installed):
+        reason = f"it refers to {location!r}, a hard link, which may be a file from elsewhere; put a copy in its place"
+        raise UnsafeModelError(str(model), reason)
+
+
+class _Walk(Reader):
+    """One pass over the protobuf fields that lead to operators and to tensors."""
 
     def __init__(self, path: Path, data: mmap.mmap) -> None:
-        self.path = path
-        self.data = data
+        super().__init__(path, data)
         self.operators: set[str] = set()
+        self.needs: dict[str, int] = {}
+        self.weights: dict[int, int] = {}
 
-    def locations(self) -> Iterator[str]:
+    def model(self) -> None:
         end = len(self.data)
-        if all(field != _GRAPH for field, _, _ in self.fields(0, end)):
+        if all(number != _GRAPH or wire != BYTES for number, wire, _, _ in self.fields(0, end)):
             raise self.damaged("it holds no graph")
-        return self.message("model", 0, end, 0)
+        self.message("model", 0, end, 0)
 
-    def message(self, kind: str, start: int, end: int, depth: int) -> Iterator[str]:
+    def message(self, kind: str, start: int, end: int, depth: int) -> None:
         if depth > _MAX_DEPTH:
             raise UnsafeModelError(str(self.path), f"its graphs are nested more than {_MAX_DEPTH} messages deep")
         children = _CHILDREN[kind]
-        for field, begin, stop in self.fields(start, end):
-            child = children.get(field)
-            if child == "entry":
-                yield from self.entry(begin, stop)
-            elif child == "operator":
-                self.operators.add(self.data[begin:stop].decode(errors="replace"))
+        for number, wire, begin, stop in self.fields(start, end):
+            child = children.get(number) if wire == BYTES else None
+            if child == "operator":
+                self.operators.add(self.text(begin, stop))
+            elif child == "tensor":
+                self.tensor(begin, stop)
             elif child is not None:
-                yield from self.message(child, begin, stop, depth + 1)
+                self.message(child, begin, stop, depth + 1)
 
-    def entry(self, start: int, end: int) -> Iterator[str]:
-        """The value of one key-value pair of a tensor's external data, if its key is ``location``.
+    def tensor(self, start: int, end: int) -> None:
+        """Its size, and where its bytes are if they are elsewhere.
 
-        The tensor's ``data_location`` is not asked: a parser merges a message that is written in two parts, so that the
-        mark and the name could stand apart.
+        Its ``data_location`` is not asked: a parser merges a message that is written in two parts, so that the mark and
+        the name could stand apart.
         """
-        pair = {field: self.data[begin:stop] for field, begin, stop in self.fields(start, end)}
-        if pair.get(1) == b"location":
-            try:
-                yield pair.get(2, b"").decode()
-            except UnicodeDecodeError as exc:
-                raise self.damaged("the name of an external-data file is not UTF-8") from exc
+        dims: list[int] = []
+        kind, locations, extent = 0, [], {"offset": 0, "length": 0}
+        for number, wire, begin, stop in self.fields(start, end):
+            if number == _DIMS:
+                dims += self.numbers(wire, begin, stop)
+            elif number == _DATA_TYPE:
+                kind = next(self.numbers(wire, begin, stop), 0)
+            elif number == _ENTRY and wire == BYTES:
+                key, value = self.entry(begin, stop)
+                if key == "location":
+                    locations.append(relative_location(value, self.path))
+                elif key in extent:
+                    extent[key] = self.count(key, value)
+        for location in locations:
+            self.needs[location] = max(self.needs.get(location, 0), sum(extent.values()))
+        if len(dims) <= _MAX_DIMS and all(size >= 0 for size in dims):
+            self.weights[kind] = self.weights.get(kind, 0) + math.prod(dims)
 
-    def fields(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-        """Field number and extent of every length-delimited field between the two positions."""
-        while start < end:
-            tag, start = self.varint(start, end)
-            wire = tag & 7
-            if wire == _VARINT:
-                _, start = self.varint(start, end)
-                continue
-            begin, start = self.extent(wire, start, end)
-            if start > end:
-                raise self.damaged("it ends in the middle of a field")
-            if wire == _BYTES:
-                yield tag >> 3, begin, start
+    def entry(self, start: int, end: int) -> tuple[str, str]:
+        """One key-value pair of a tensor's external data."""
+        pair = {number: self.data[begin:stop] for number, _, begin, stop in self.fields(start, end)}
+        try:
+            return pair.get(1, b"").decode(), pair.get(2, b"").decode()
+        except UnicodeDecodeError as error:
+            raise self.damaged("what it says of an external-data file is not UTF-8") from error
 
-    def extent(self, wire: int, start: int, end: int) -> tuple[int, int]:
-        if wire == _BYTES:
-            length, start = self.varint(start, end)
-            return start, start + length
-        if wire not in {_FIXED64, _FIXED32}:
-            raise self.damaged(f"byte {start} starts no field")
-        return start, start + (8 if wire == _FIXED64 else 4)
-
-    def varint(self, start: int, end: int) -> tuple[int, int]:
-        """The number at ``start``, and the position after it."""
-        value = 0
-        for position in range(start, min(start + 10, end)):
-            byte = self.data[position]
-            value |= (byte & 0x7F) << 7 * (position - start)
-            if byte < 0x80:
-                return value, position + 1
-        raise self.damaged(f"byte {start} starts no number")
-
-    def damaged(self, reason: str) -> IntegrityError:
-        return IntegrityError(str(self.path), f"cut, or not an ONNX file: {reason}")
+    def count(self, key: str, value: str) -> int:
+        """A number of bytes, as ONNX Runtime takes it."""
+        if not (value.isascii() and value.isdecimal() and int(value[:20]) < 2**63 and len(value) <= 20):
+            raise self.damaged(f"the {key} of its external data is {value[:40]!r}, which is no number of bytes")
+        return int(value)

@@ -197,12 +197,19 @@ def build_session(path: Path, providers: Sequence[Provider], options: SessionOpt
         session = _build(path, provider, options)
         active = session.get_providers()[0]
         if active == provider.full_name:
-            return Session(session, path, partial(_build_in_child, path, _signature(path), provider, options))
+            return _opened(path, session, partial(_build_in_child, path, _signature(path), provider, options))
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
         if index == len(providers) - 1:
             require(provider, session.get_providers(), reason)
         logger.warning("provider %r cannot run here: %s; trying the next", provider.name, reason)
     raise AssertionError
+
+
+def _opened(path: Path, session: InferenceSession, again: Callable[[], InferenceSession]) -> Session:
+    try:
+        return Session(session, path, again)
+    except UnicodeDecodeError as error:  # ONNX Runtime lets names of any bytes through
+        raise IntegrityError(str(path), f"a name in its graph is not UTF-8: {error}") from error
 
 
 def _build(path: Path, provider: Provider, options: SessionOptions) -> InferenceSession:

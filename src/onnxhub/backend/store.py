@@ -37,11 +37,13 @@ from onnxhub.errors import IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Entry", "discard", "find", "make", "make_unless_busy", "newest"]
+__all__ = ["LIMIT", "Entry", "discard", "find", "keys", "make", "make_unless_busy", "newest", "read", "sweep"]
 
 _log = logging.getLogger("onnxhub")
 
 MANIFEST: Final = "manifest.json"
+LIMIT: Final = "ONNXHUB_CACHE_LIMIT"
+"""The environment variable that says how much may be kept, such as 20GB."""
 ABANDONED: Final = 24 * 3600
 """Seconds after which a folder that another machine was making is taken for left behind."""
 _HOST: Final = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
@@ -65,12 +67,17 @@ class Entry:
         Raises:
             IntegrityError: one is missing, or not as it was written; its path is in the error.
         """
+        for error in self.damage():
+            raise error
+
+    def damage(self, *, anew: bool = False) -> Iterator[IntegrityError]:
+        """An error for each file that is missing, or not as it was written; ``anew`` reads those that are remembered, too."""
         for name, (size, digest) in self.files.items():
             path = self.folder / name
             if not path.is_file():
-                raise IntegrityError(str(path), "it is missing")
-            if path.stat().st_size != size or sha256(path) != digest:
-                raise IntegrityError(str(path), "it is not as it was written")
+                yield IntegrityError(str(path), "it is missing")
+            elif path.stat().st_size != size or sha256(path, anew=anew) != digest:
+                yield IntegrityError(str(path), "it is not as it was written")
 
 
 def find(kind: str, key: str) -> Entry | None:
@@ -81,11 +88,37 @@ def find(kind: str, key: str) -> Entry | None:
         entry.check()
     except FileNotFoundError:
         return None
+    except PermissionError as error:  # somebody else's, who lets nobody look
+        _log.debug("the cached %s cannot be used: %s", kind, error)
+        return None
     except IntegrityError as error:
         _log.warning("%s: the cached %s is dropped", error, kind)
         _drop(folder)
         return None
+    _used(folder)
     return entry
+
+
+def read(kind: str, key: str) -> Entry:
+    """The entry, with its files as the manifest has them.
+
+    Raises:
+        FileNotFoundError: there is none.
+        IntegrityError: its manifest is missing or damaged.
+    """
+    return _read(assets_dir(kind) / key)
+
+
+def keys(kind: str) -> list[str]:
+    """Of all entries, damaged ones included. A link, or a folder that has no manifest, is somebody else's."""
+    folder = assets_dir(kind)
+    found = (path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else ()
+    return sorted(path.name for path in found if not path.is_symlink() and (path / MANIFEST).is_file())
+
+
+def sweep(kind: str) -> None:
+    """Delete what processes that are gone were making."""
+    _sweep(assets_dir(kind))
 
 
 def newest(kind: str, prefix: str) -> Entry | None:
@@ -117,6 +150,9 @@ def make(
     except OSError as error:
         if not _is_read_only(error):
             raise
+        found = find(kind, key)
+        if found is not None:
+            return found
         _log.warning("the cache cannot be written (%s): what is made now is kept for this process alone", error)
     folder = Path(tempfile.mkdtemp(prefix=f"onnxhub-{key[:8]}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -143,9 +179,9 @@ def make_unless_busy(kind: str, key: str, made_of: Mapping[str, object], build: 
         return None
 
 
-def discard(kind: str, key: str) -> None:
-    """Delete an entry, if it is there; whoever has it open goes on with it."""
-    _drop(assets_dir(kind) / key)
+def discard(kind: str, key: str) -> bool:
+    """Delete an entry, if it is there and can be; whoever has it open goes on with it."""
+    return _drop(assets_dir(kind) / key)
 
 
 def _is_read_only(error: OSError) -> bool:
@@ -170,6 +206,8 @@ def _read(folder: Path) -> Entry:
         value: Any = read_sealed(path)
         files = {str(name): (int(size), str(digest)) for name, (size, digest) in value["files"].items()}
         return Entry(folder, dict(value["made_of"]), files)
+    except PermissionError:
+        raise
     except OSError as error:
         raise IntegrityError(str(path), f"it cannot be read ({error})") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -192,9 +230,13 @@ def _made(place: Path, made_of: Mapping[str, object], build: Callable[[Path], No
             if there is None:
                 raise
             return there  # the lock did not hold, and another process was faster
-        return Entry(place, entry.made_of, entry.files)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+    if os.environ.get(LIMIT):
+        from onnxhub.backend.kept import keep_within_limit
+
+        keep_within_limit(os.environ[LIMIT], place)
+    return Entry(place, entry.made_of, entry.files)
 
 
 def _sealed(folder: Path, made_of: Mapping[str, object]) -> Entry:
@@ -230,11 +272,20 @@ def _left_behind(path: Path) -> bool:
     return False
 
 
-def _drop(folder: Path) -> None:
+def _used(folder: Path) -> None:
+    """Note when it was used: the manifest's own date, since those of the files tell whether they were touched."""
+    try:
+        os.utime(folder / MANIFEST)
+    except OSError as error:
+        _log.debug("that %s was used is not noted: %s", folder, error)
+
+
+def _drop(folder: Path) -> bool:
     doomed = folder.with_name(_unfinished(folder.name))
     try:
         folder.rename(doomed)
     except OSError as error:  # another process was faster, or the cache cannot be written
         _log.debug("%s is not removed: %s", folder, error)
-        return
+        return False
     shutil.rmtree(doomed, ignore_errors=True)
+    return True

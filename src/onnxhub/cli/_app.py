@@ -15,6 +15,7 @@ import typer
 
 import onnxhub
 from onnxhub._registry import list_tasks, registered
+from onnxhub.cli import cache
 from onnxhub.cli._printing import ESCAPES
 from onnxhub.cli.bench import bench
 from onnxhub.cli.compile import compile  # noqa: A004  # the command
@@ -26,11 +27,13 @@ from onnxhub.cli.verify import verify
 from onnxhub.errors import OnnxHubError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from onnxhub._registry import Task
 
 __all__ = ["build", "run"]
+
+CACHE = "See, check and clear away what is kept on this machine."
 
 
 def run() -> None:
@@ -69,7 +72,15 @@ def build() -> typer.Typer:
     _add(app, compile, "Keep a model")
     _add(app, tasks, "Look around")
     _add(app, providers, "Look around")
+    app.add_typer(_group(cache.COMMANDS), name="cache", help=CACHE, rich_help_panel="Prepare")
     return app
+
+
+def _group(commands: Iterable[Callable[..., None]]) -> typer.Typer:
+    group = typer.Typer(no_args_is_help=True)
+    for command in commands:
+        _add(group, command, "Commands")
+    return group
 
 
 def _tasks() -> list[Task[Any]]:

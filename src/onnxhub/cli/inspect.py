@@ -1,4 +1,4 @@
-"""``onnxhub inspect``: what a model is for, what it holds, and what ``load`` would take; before weights are fetched."""
+"""``onnxhub inspect``: what a model is for, what it holds, and what ``load`` would take; no weights are fetched."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from rich.text import Text
 
 from onnxhub._loading import infer
 from onnxhub._registry import get_task
+from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.inspection import look_into
 from onnxhub.cli._options import Debug, Dtype, Json, Revision
 from onnxhub.cli._printing import Printer, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from onnxhub.backend.inspection import OnnxFile
+    from onnxhub.backend.graph import Graph
+    from onnxhub.backend.inspection import Inspection, OnnxFile
 
 __all__ = ["inspect"]
 
@@ -37,11 +39,13 @@ def inspect(
 ) -> None:
     """Say what a model is for and how that is known, what files it has, and which of them load would take.
 
-    Nothing but small files is fetched.
+    Nothing but small files is fetched; of files that are here already, it says what their graphs take and give. The exit
+    code is 1 where load would fail, as far as that can be told.
 
     Example: onnxhub inspect builtin:sentiment
 
-    In a pipe, a row is: fact, value; then, for each ONNX file: file, path, dtype, bytes, chosen or not.
+    In a pipe, a row is: fact, value; then, for each ONNX file: file, path, dtype, bytes, chosen or not; then, for each
+    chosen file that is here: graph, path, fact, value.
     """
     repository = open_repository(model, revision=revision)
     inferred = infer(repository) if task == "auto" else None
@@ -64,21 +68,48 @@ def inspect(
             **{name.replace(" ", "_"): value for name, value in facts.items()},
             "longest_input": found.max_length,
             "files": [asdict(file) for file in found.files],
+            "graphs": {file: asdict(graph) for file, graph in found.graphs.items()},
+            "error": "" if found.error is None else str(found.error),
         },
-        [*((name, joined(value)) for name, value in facts.items()), *map(_row, found.files)],
-        lambda: _drawn(facts, found.files),
+        [*((name, joined(value)) for name, value in facts.items()), *map(_row, found.files), *_rows(found.graphs)],
+        lambda: _drawn(facts, found),
     )
+    if found.error is not None:
+        raise found.error
 
 
 def _row(file: OnnxFile) -> tuple[object, ...]:
     return "file", file.file, file.dtype, "" if file.size is None else file.size, "chosen" if file.chosen else ""
 
 
-def _drawn(facts: Mapping[str, object], files: tuple[OnnxFile, ...]) -> Group:
+def _rows(graphs: Mapping[str, Graph]) -> Iterator[tuple[object, ...]]:
+    for file, graph in graphs.items():
+        yield from (("graph", file, name, value) for name, value in _told(graph))
+
+
+def _told(graph: Graph) -> list[tuple[str, str]]:
+    """A graph's facts, each as one text."""
+    return [
+        *(("input", str(port)) for port in graph.inputs),
+        *(("output", str(port)) for port in graph.outputs),
+        ("opset", ", ".join(f"{domain} {version}" for domain, version in graph.opsets.items())),
+        ("made by", graph.producer),
+        ("quantisation", graph.quantization),
+        ("weights", ", ".join(f"{kind} {sized(size)}" for kind, size in graph.weights.items())),
+    ]
+
+
+def _drawn(facts: Mapping[str, object], found: Inspection) -> Group:
     width = max(map(len, facts))
     lines = [Text.assemble((name.ljust(width + 2), "bold"), joined(value)) for name, value in facts.items() if value]
-    for file in files:
-        size = "" if file.size is None else f", {file.size / 1e6:,.1f} MB"
+    for file in found.files:
+        size = "" if file.size is None else f", {sized(file.size)}"
         mark = "→ " if file.chosen else "  "
         lines.append(Text(f"{mark}{file.file} ({file.dtype}{size})", "green" if file.chosen else ""))
+        lines += [Text(f"    {name:<14}{value}") for name, value in _graph_of(file, found) if value]
     return Group(*lines)
+
+
+def _graph_of(file: OnnxFile, found: Inspection) -> list[tuple[str, str]]:
+    graph = found.graphs.get(file.file)
+    return [] if graph is None else _told(graph)

@@ -1,0 +1,63 @@
+"""Sizes and ages as people write them: ``5GB``, ``30d``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from onnxhub.errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["age", "size", "sized"]
+
+_SIZES: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20,
+                 "GIB": 2**30, "TIB": 2**40}  # fmt: skip
+_AGES: Final = {"S": 1, "M": 60, "H": 3600, "D": 86400, "W": 604800}
+
+
+def size(option: str, text: str) -> int:
+    """Bytes.
+
+    Examples:
+        >>> size("limit", "1.5 GB"), size("limit", "20MiB")
+        (1500000000, 20971520)
+
+    Raises:
+        InvalidOptionError: It is no size.
+    """
+    return int(_product(option, text, _SIZES, "a size such as 20GB, 500MB or 1.5GiB"))
+
+
+def age(option: str, text: str) -> float:
+    """Seconds.
+
+    Examples:
+        >>> age("older_than", "30d"), age("older_than", "12h")
+        (2592000.0, 43200.0)
+
+    Raises:
+        InvalidOptionError: It is no age.
+    """
+    return _product(option, text, _AGES, "an age such as 30d, 12h or 2w")
+
+
+def sized(number: int) -> str:
+    """A size for people to read.
+
+    Examples:
+        >>> sized(7_600_000), sized(812), sized(12_345_000_000)
+        ('7.6 MB', '812 B', '12.3 GB')
+    """
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if number >= factor:
+            return f"{number / factor:,.1f} {unit}"
+    return f"{number} B"
+
+
+def _product(option: str, text: str, units: Mapping[str, int], expected: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip(), re.ASCII)
+    if match is None or match[2].upper() not in units:
+        raise InvalidOptionError(option, text, expected)
+    return float(match[1]) * units[match[2].upper()]

@@ -1,0 +1,183 @@
+"""What the graph of an ONNX file says of itself: inputs, outputs, operator sets, weights and how they are quantised.
+
+Read from the protobuf's fields, so that neither the ``onnx`` package nor a session is needed.
+"""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from onnxhub.backend.protobuf import BYTES, Reader
+from onnxhub.backend.safety import read_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["Graph", "Port", "read_graph"]
+
+# TensorProto.DataType by number: name, bits of an element.
+_TYPES: Final[dict[int, tuple[str, int]]] = {
+    1: ("float32", 32), 2: ("uint8", 8), 3: ("int8", 8), 4: ("uint16", 16), 5: ("int16", 16), 6: ("int32", 32),
+    7: ("int64", 64), 8: ("string", 0), 9: ("bool", 8), 10: ("float16", 16), 11: ("float64", 64), 12: ("uint32", 32),
+    13: ("uint64", 64), 14: ("complex64", 64), 15: ("complex128", 128), 16: ("bfloat16", 16), 17: ("float8e4m3fn", 8),
+    18: ("float8e4m3fnuz", 8), 19: ("float8e5m2", 8), 20: ("float8e5m2fnuz", 8), 21: ("uint4", 4), 22: ("int4", 4),
+    23: ("float4e2m1", 4), 24: ("float8e8m0", 8), 25: ("uint2", 2), 26: ("int2", 2),
+}  # fmt: skip
+_BLOCKS: Final = {"MatMulNBits", "GatherBlockQuantized", "MatMulBnb4", "MatMulFpQ4"}
+_DYNAMIC: Final = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "MatMulIntegerToFloat"}
+_STATIC: Final = {"QLinearMatMul", "QLinearConv", "QGemm", "QAttention"}
+_DEFAULT_BITS: Final = 4
+"""Of an operator over blocks that does not say it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a graph."""
+
+    name: str
+    type: str
+    """Of its elements, as numpy names it; ``"?"`` where it is no tensor."""
+    shape: tuple[int | str, ...] | None
+    """Names of dimensions that are known at run time only; None: the graph does not say."""
+
+    def __str__(self) -> str:
+        shape = "" if self.shape is None else f"[{', '.join(map(str, self.shape))}]"
+        return f"{self.name}: {self.type}{shape}"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What one ONNX file says of itself."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    opsets: Mapping[str, int]
+    """Domain -> version; ONNX's own domain is ``"ai.onnx"``."""
+    producer: str
+    """The program that wrote it, with its version."""
+    quantization: str
+    """``"none"``, ``"fp16"``, ``"8-bit, dynamic"``, ``"8-bit, static"``, ``"4-bit blocks"``, ..."""
+    weights: Mapping[str, int]
+    """Type of the elements -> bytes of all tensors, those in other files included; most first."""
+
+
+def read_graph(path: Path) -> Graph:
+    """Read what an ONNX file says of itself.
+
+    Raises:
+        IntegrityError, UnsafeModelError: see ``read_facts``.
+    """
+    facts = read_facts(path)
+    sizes = {_TYPES.get(kind, (f"type {kind}", 0)): count for kind, count in facts.weights.items()}
+    weights = {name: count * bits // 8 for (name, bits), count in sizes.items() if count * bits}
+    weights = dict(sorted(weights.items(), key=lambda item: -item[1]))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        reading = _Reading(path, data)
+        reading.model()
+    return Graph(
+        inputs=tuple(port for port in reading.inputs if port.name not in reading.initializers),
+        outputs=tuple(reading.outputs),
+        opsets=reading.opsets,
+        producer=" ".join(filter(None, (reading.producer, reading.version))),
+        quantization=_quantization(facts.operators, weights, reading.bits or _DEFAULT_BITS),
+        weights=weights,
+    )
+
+
+def _quantization(operators: frozenset[str], weights: Mapping[str, int], bits: int) -> str:
+    if operators & _BLOCKS:
+        return f"{bits}-bit blocks"
+    if operators & _DYNAMIC:
+        return "8-bit, dynamic"
+    if operators & _STATIC or {"QuantizeLinear", "DequantizeLinear"} <= operators:
+        return "8-bit, static"
+    if "DequantizeLinear" in operators:
+        return "8-bit, weights alone"
+    return {"float16": "fp16", "bfloat16": "bf16"}.get(next(iter(weights), ""), "none")
+
+
+class _Reading(Reader):
+    """The fields of a model and of its outermost graph; each method is named after its message in onnx.proto."""
+
+    def __init__(self, path: Path, data: mmap.mmap) -> None:
+        super().__init__(path, data)
+        self.producer = self.version = ""
+        self.opsets: dict[str, int] = {}
+        self.inputs: list[Port] = []
+        self.outputs: list[Port] = []
+        self.initializers: set[str] = set()
+        self.bits: int | None = None
+
+    def model(self) -> None:
+        for number, _, begin, stop in self.messages(0, len(self.data)):
+            if number == 2:
+                self.producer = self.text(begin, stop)
+            elif number == 3:
+                self.version = self.text(begin, stop)
+            elif number == 7:
+                self.graph(begin, stop)
+            elif number == 8:
+                self.operator_set(begin, stop)
+
+    def operator_set(self, start: int, end: int) -> None:
+        domain, version = "", 0
+        for number, wire, begin, stop in self.fields(start, end):
+            if number == 1:
+                domain = self.text(begin, stop)
+            elif number == 2:
+                version = next(self.numbers(wire, begin, stop), 0)
+        self.opsets[domain or "ai.onnx"] = version
+
+    def graph(self, start: int, end: int) -> None:
+        for number, _, begin, stop in self.messages(start, end):
+            if number == 1 and self.bits is None:
+                self.node(begin, stop)
+            elif number == 5:
+                self.initializers.add(self.first_text(begin, stop, 8))
+            elif number == 11:
+                self.inputs.append(self.value_info(begin, stop))
+            elif number == 12:
+                self.outputs.append(self.value_info(begin, stop))
+
+    def node(self, start: int, end: int) -> None:
+        """Of operators over blocks, how many bits an element has."""
+        if self.first_text(start, end, 4) in _BLOCKS:
+            for number, _, begin, stop in self.messages(start, end):
+                if number == 5 and self.first_text(begin, stop, 1) == "bits":
+                    self.bits = self.first_number(begin, stop, 3)
+
+    def value_info(self, start: int, end: int) -> Port:
+        kind, shape = "?", None
+        for number, _, begin, stop in self.messages(start, end):
+            if number == 2:  # TypeProto, whose field 1 is that of a tensor
+                for inner, _, first, last in self.messages(begin, stop):
+                    if inner == 1:
+                        kind, shape = self.tensor_type(first, last)
+        return Port(self.first_text(start, end, 1), kind, shape)
+
+    def tensor_type(self, start: int, end: int) -> tuple[str, tuple[int | str, ...] | None]:
+        kind = _TYPES.get(self.first_number(start, end, 1) or 0, ("?", 0))[0]
+        shapes = [(begin, stop) for number, _, begin, stop in self.messages(start, end) if number == 2]
+        return kind, None if not shapes else tuple(self.dimensions(*shapes[-1]))
+
+    def dimensions(self, start: int, end: int) -> Iterator[int | str]:
+        for number, _, begin, stop in self.messages(start, end):
+            if number == 1:
+                size = self.first_number(begin, stop, 1)
+                yield (self.first_text(begin, stop, 2) or "?") if size is None else size
+
+    def messages(self, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+        return (field for field in self.fields(start, end) if field[1] == BYTES)
+
+    def first_text(self, start: int, end: int, wanted: int) -> str:
+        found = (self.text(begin, stop) for number, _, begin, stop in self.messages(start, end) if number == wanted)
+        return next(found, "")
+
+    def first_number(self, start: int, end: int, wanted: int) -> int | None:
+        for number, wire, begin, stop in self.fields(start, end):
+            if number == wanted:
+                return next(self.numbers(wire, begin, stop), None)
+        return None

@@ -1,0 +1,50 @@
+"""How what is kept is shown, by every command of ``onnxhub cache``."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from onnxhub._units import sized
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnxhub.backend.kept import Kept, Removal
+    from onnxhub.cli._printing import Printer
+
+__all__ = ["record", "record_of", "show_removal"]
+
+
+def record(
+    printer: Printer, kind: str, model: str, made_with: str, size: int, used: float | None, key: str = ""
+) -> Mapping[str, object]:
+    """One row: sizes and times for a person, or bytes and ISO 8601 for a program."""
+    when = "" if used is None else _time(used, short=printer.for_a_person)
+    return {
+        "kind": kind,
+        "model": model,
+        "made with": made_with,
+        "size": sized(size) if printer.for_a_person else size,
+        "last use": when,
+        "key": key[:12] if printer.for_a_person else key,
+    }
+
+
+def _time(seconds: float, *, short: bool) -> str:
+    when = datetime.fromtimestamp(seconds, UTC).astimezone()
+    return f"{when:%Y-%m-%d %H:%M}" if short else when.isoformat(timespec="seconds")
+
+
+def record_of(printer: Printer, entry: Kept) -> Mapping[str, object]:
+    """The row of an entry."""
+    return record(printer, entry.kind, entry.model, entry.made_with, entry.size, entry.used, entry.key)
+
+
+def show_removal(printer: Printer, removal: Removal) -> None:
+    """What went, with its sum; and, on standard error, what stays and why."""
+    rows = [record_of(printer, entry) for entry in removal.removed]
+    printer.show_table([*rows, record(printer, "total", "", "removed", sum(one.size for one in removal.removed), None)])
+    for entry, reason in removal.spared:
+        sys.stderr.write(f"onnxhub: {entry.folder} stays: {reason}\n")

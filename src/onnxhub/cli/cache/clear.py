@@ -1,0 +1,41 @@
+"""``onnxhub cache clear``: begin anew."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from onnxhub._units import sized
+from onnxhub.backend import kept
+from onnxhub.cli._options import Debug, Json
+from onnxhub.cli._printing import Printer
+from onnxhub.cli.cache._shown import show_removal
+
+__all__ = ["clear"]
+
+
+def clear(
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="Only this kind, such as compiled (see `onnxhub cache ls`).", show_default=False),
+    ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+) -> None:
+    """Clear away all that onnxhub has made, or all of a kind; models of the Hub stay.
+
+    Example: onnxhub cache clear --yes
+
+    In a pipe, a row is: kind, model, what it was made with, bytes, last use, key; the last row is the total.
+    """
+    if not yes:
+        if not sys.stdin or not sys.stdin.isatty():
+            raise typer.BadParameter("nobody can be asked here: --yes clears without asking.")
+        entries = kept.listed(None if kind is None else [kind])
+        size = sized(sum(entry.size for entry in entries))
+        typer.confirm(f"Clear away {kind or 'everything'} ({len(entries)} entries, {size})?", abort=True, err=True)
+    show_removal(Printer(json), kept.clear(kind))
