@@ -28,7 +28,7 @@ def test_bound_arrays_give_what_others_give(tiny_model: Any) -> None:
     model = onnxhub.load("text-classification", tiny_model())
     feeds = {name: np.stack([values] * 3) for name, values in model.encode("a great film")[0].rows[0].items()}
     expected = model.session.run(["logits"], feeds)[0]
-    np.testing.assert_array_equal(run_on(("cpu", 0), model.session, ["logits"], feeds)[0], expected)
+    np.testing.assert_array_equal(run_on(("cpu", 0), model.session, ["logits"], feeds, None)[0], expected)
 
 
 def test_preloading_says_nothing_on_stdout(capfd: pytest.CaptureFixture[str]) -> None:
