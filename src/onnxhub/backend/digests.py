@@ -7,6 +7,7 @@ change (``ctime``). So a file whose bytes were changed is read anew, whatever it
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Final
 
 from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
 
-__all__ = ["forget", "matches", "sha256"]
+__all__ = ["digest_of", "forget", "matches", "sha256"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -37,6 +38,11 @@ def sha256(path: Path, *, anew: bool = False) -> str:
 def matches(path: Path, expected: str, *, anew: bool = False) -> bool:
     """Whether a file has the digest by which the Hub names it: SHA-256 of a large file, git's blob id of any other."""
     return _digest(path, SHA256 if len(expected) == 64 else GIT_BLOB, anew=anew) == expected
+
+
+def digest_of(value: object) -> str:
+    """The SHA-256 of a value that JSON can write; what else is in it counts by its text."""
+    return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()
 
 
 def forget(*, every: bool = False) -> None:
