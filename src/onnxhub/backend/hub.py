@@ -241,9 +241,8 @@ def fetch_model(repository: Repository, file: str, *, missing: bool = True) -> G
             continue
         size = repository.path(name).stat().st_size
         check_place(model, location)
-        if (
-            repository.source == "folder" and name not in repository.made
-        ):  # else the bytes are known to be those of the Hub, whatever their other names
+        # All others are known to be the bytes of the Hub, or our own, whatever their other names.
+        if repository.source == "folder" and name not in repository.made:
             check_links(model, location)
         if size < needed:
             reason = f"its weights are {needed} bytes of {name}, which has {size}: it is cut, or of another version"
