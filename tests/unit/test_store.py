@@ -15,6 +15,7 @@ import pytest
 
 from onnxhub.backend import store
 from onnxhub.backend.assets import assets_dir
+from onnxhub.backend.digests import forget
 from onnxhub.backend.store import find, make, make_unless_busy, newest
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ def build(folder: Path) -> None:
     (folder / "data").write_bytes(DATA)
     (folder / "deep").mkdir()
     (folder / "deep" / "more").write_bytes(DATA[::-1])
+
+
+def build_large(folder: Path) -> None:
+    """Write a file whose digest is worth to be remembered."""
+    (folder / "large").write_bytes(bytes(2**18))
 
 
 def unfinished() -> list[str]:
@@ -268,3 +274,10 @@ def test_no_newest_of_what_cannot_be_listed() -> None:
     assets_dir("things").parent.mkdir(parents=True)
     assets_dir("things").write_bytes(b"")
     assert newest("things", "a") is None
+
+
+def test_the_digests_of_what_was_made_are_not_forgotten() -> None:
+    """They were taken before it was moved into its place, and are known under its name there: no file is read again."""
+    make("things", "key", {}, build_large)
+    forget()
+    assert len(list(assets_dir("digests").glob("*.json"))) == 1

@@ -24,7 +24,7 @@ import socket
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -238,6 +238,9 @@ def _made(place: Path, made_of: Mapping[str, object], build: Callable[[Path], No
             return there  # the lock did not hold, and another process was faster
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+    with suppress(OSError):  # another process has dropped it already
+        for name in entry.files:
+            sha256(place / name)  # whose digest is remembered under the name that it had until now
     if os.environ.get(LIMIT):
         from onnxhub.backend.kept import keep_within_limit
 
