@@ -23,8 +23,8 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Any]]:
     seen: list[weakref.ref[Any]] = []
     take_over = Session.__init__
 
-    def noted(self: Session, session: Any, path: Path) -> None:
-        take_over(self, session, path)
+    def noted(self: Session, session: Any, *rest: Any) -> None:
+        take_over(self, session, *rest)
         seen.append(weakref.ref(session))
 
     monkeypatch.setattr(Session, "__init__", noted)
