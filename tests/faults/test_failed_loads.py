@@ -48,6 +48,7 @@ def unclear(folder: Path) -> Path:
     ("make", "arguments", "error"),
     [
         (make_model, {"task": "question-answering"}, TaskMismatchError),
+        (make_model, {"task": "question-answering", "compiled": True}, TaskMismatchError),
         (make_model, {"task": "auto", "postprocessor": onnxhub.QuestionAnsweringPostprocessor}, InvalidOptionError),
         (unclear, {"task": "auto"}, UnclearTaskError),
         (broken, {"task": "translation"}, OnnxHubError),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from traceback import walk_tb
 
 import onnxruntime
 import pytest
@@ -13,7 +14,7 @@ from onnxhub.backend.exporting import Conversion
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.model import open_model
 from onnxhub.backend.providers import ALIASES, FULL_NAMES, Provider, _parse, candidates, short_name
-from onnxhub.backend.session import SessionOptions
+from onnxhub.backend.session import SessionOptions, build_session
 from onnxhub.errors import InvalidOptionError, ProviderUnavailableError
 
 AVAILABLE = onnxruntime.get_available_providers()
@@ -79,6 +80,20 @@ def test_after_a_fall_back_no_batches_run_beside_each_other(tiny_model, caplog: 
         )  # fmt: skip
     assert (backend.session.provider, backend.lanes.number) == ("cpu", 1)
     backend.close()
+
+
+@no_cuda
+def test_the_error_of_a_provider_that_does_not_run_keeps_no_session(tiny_model) -> None:
+    """ONNX Runtime has built one on the CPU by then; whoever keeps the traceback must not keep its weights."""
+    path = tiny_model() / "model.onnx"
+    with (
+        pytest.warns(UserWarning, match="is not in available provider"),
+        pytest.raises(ProviderUnavailableError) as raised,
+    ):
+        build_session(path, [Provider("cuda", {})], SessionOptions())
+    values = [value for frame, _ in walk_tb(raised.tb) for value in frame.f_locals.values()]
+    assert values
+    assert not [value for value in values if isinstance(value, onnxruntime.InferenceSession)]
 
 
 @no_cuda

@@ -217,8 +217,10 @@ def build_session(
             sources = [_Source(*one, _signature(one[0])) for one in ((path, options), instead) if one is not None]
             return _opened(path, session, partial(_build_in_child, sources, provider))
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
+        running = session.get_providers()
+        del session  # which must not wait for the traceback to go
         if index == len(providers) - 1:
-            require(provider, session.get_providers(), reason)
+            require(provider, running, reason)
         logger.warning("provider %r cannot run here: %s; trying the next", provider.name, reason)
     raise AssertionError
 
