@@ -246,7 +246,13 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def encode(self, inputs: InputT | ListOf[InputT] | Column) -> list[Encoded[Any]]:
         """What the graph and the postprocessor get for inputs: always a list, also for one input."""
         many = as_many(inputs)
-        return self._encode([inputs], offset=None) if many is None else self._encode(many, offset=0)
+        try:
+            # Whether they are of the encoder's type is for the encoder to find out, and to say.
+            return self.encoder(cast("Sequence[InputT]", [inputs] if many is None else many))
+        except IndexedError as error:
+            if many is not None:
+                raise
+            raise error.at(None) from error.__cause__
 
     def with_options(self) -> Self:
         """Another Model over the same session, with other defaults for its call options."""
@@ -300,27 +306,23 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def _answer(self, inputs: object, watch: Watch | None) -> object:
         many = as_many(inputs)
-        if many is None:
-            return self._results([inputs], offset=None, watch=watch)[0]
-        return self._gather(self._results(many, 0, watch))
+        if many is not None:
+            return self._gather(self._results(many, watch))
+        [(_, result)] = self._outcomes([inputs], watch)
+        if isinstance(result, IndexedError):
+            raise result.at(None) from result.__cause__
+        return result
 
     def _gather(self, results: list[ResultT]) -> ManyT:
         """What a list of inputs gives; a list of results unless the task can do better."""
         return results  # type: ignore[return-value]  # ManyT is list[ResultT] wherever this is not overridden
 
-    def _encode(self, inputs: Sequence[object], offset: int | None) -> list[Encoded[Any]]:
-        try:
-            # Whether they are of the encoder's type is for the encoder to find out, and to say.
-            return self.encoder(cast("Sequence[InputT]", inputs))
-        except IndexedError as error:
-            raise error.at(_shift(error.index, offset)) from error.__cause__
-
-    def _results(self, inputs: Sequence[object], offset: int | None, watch: Watch | None = None) -> list[ResultT]:
-        """The results of inputs of which the first is at the offset; an error is raised with its input's index."""
+    def _results(self, inputs: Sequence[object], watch: Watch | None) -> list[ResultT]:
+        """The results in order; an error is raised with its input's index."""
         results: dict[int, ResultT] = {}
         for number, result in self._outcomes(inputs, watch):
             if isinstance(result, IndexedError):
-                raise result.at(_shift(number, offset)) from result.__cause__
+                raise result.at(number) from result.__cause__
             results[number] = result
         return [results[number] for number in range(len(inputs))]
 
@@ -379,10 +381,6 @@ def _replaced(part: PartT, options: dict[str, object]) -> PartT:
     if all(getattr(part, name) is value for name, value in mine.items()):
         return part
     return replace(part, **mine)  # type: ignore[type-var]
-
-
-def _shift(index: int | None, offset: int | None) -> int | None:
-    return None if index is None or offset is None else index + offset
 
 
 def _unpickle(reload: Callable[[], ModelT], options: Mapping[str, object]) -> ModelT:

@@ -91,11 +91,12 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_cache_of_somebody_else(tmp_path: Path) -> None:
-    """Where nothing can be written, the answer comes all the same; asked to compile, it compiles for itself alone."""
+@pytest.mark.parametrize("mode", [0o755, 0o700])
+def test_a_cache_of_somebody_else(tmp_path: Path, mode: int) -> None:
+    """Where nothing can be written, or even be looked at, the answer comes all the same; asked to compile, it compiles for itself alone."""
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)
-    (tmp_path / "huggingface").mkdir()
+    (tmp_path / "huggingface").mkdir(mode=mode)
     # What is imported later must be imported by now: the other user may not be able to read the interpreter's folder.
     become = """
 import filelock, onnxhub, tempfile

@@ -23,8 +23,8 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Any]]:
     seen: list[weakref.ref[Any]] = []
     take_over = Session.__init__
 
-    def noted(self: Session, session: Any, *others: Any) -> None:
-        take_over(self, session, *others)
+    def noted(self: Session, session: Any, *rest: Any) -> None:
+        take_over(self, session, *rest)
         seen.append(weakref.ref(session))
 
     monkeypatch.setattr(Session, "__init__", noted)
@@ -48,6 +48,7 @@ def unclear(folder: Path) -> Path:
     ("make", "arguments", "error"),
     [
         (make_model, {"task": "question-answering"}, TaskMismatchError),
+        (make_model, {"task": "question-answering", "compiled": True}, TaskMismatchError),
         (make_model, {"task": "auto", "postprocessor": onnxhub.QuestionAnsweringPostprocessor}, InvalidOptionError),
         (unclear, {"task": "auto"}, UnclearTaskError),
         (broken, {"task": "translation"}, OnnxHubError),

@@ -186,3 +186,21 @@ def test_tensorrt_is_told_where_to_keep_its_engines(tmp_path: Path) -> None:
     assert options["trt_engine_cache_enable"] is False
     assert options["trt_engine_cache_path"] == str(assets_dir("tensorrt") / compiled.sha256(graph.path))
     assert options["device_id"] == 1
+
+
+def test_tensorrt_keeps_no_engines_where_nothing_can_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The model is loaded all the same, and the log says why the next load will build them again."""
+    assets_dir("tensorrt").parent.mkdir(parents=True)
+    assets_dir("tensorrt").write_bytes(b"")
+    graph = compiled.Graph("model", tiny.make_model(tmp_path) / "model.onnx")
+    asked = Provider("tensorrt", {})
+    assert compiled._with_engines(graph, asked) is asked
+    assert "are not kept" in caplog.text
+
+
+def test_an_option_may_be_one_of_onnx_runtimes_own_values(tmp_path: Path) -> None:
+    """Not only its name: the graph's key is made of it in any case."""
+    options: Any = {"execution_mode": onnxruntime.ExecutionMode.ORT_PARALLEL}
+    assert outputs("text-classification", tiny.make_model(tmp_path), compiled=True, session_options=options)[0]

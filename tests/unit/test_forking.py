@@ -199,6 +199,22 @@ assert ended(in_child(lambda: model("a"))) == 1
     assert "it has changed since the model was loaded; load the model again" in printed
 
 
+def test_a_compiled_graph_that_was_cleared_away_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child then builds its session from the model's own file, with the same answers."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    run("""
+from onnxhub.backend import kept
+model = onnxhub.load("text-classification", "builtin:sentiment", compiled=True)
+assert model.info.compiled and len(kept.prune(0).removed) == 1
+expected = model(TEXTS)
+
+def work():
+    assert model(TEXTS) == expected
+
+assert ended(in_child(work)) == 0
+""")
+
+
 def test_a_closed_model_stays_closed_in_a_child() -> None:
     """It is not built again."""
     printed = run("""

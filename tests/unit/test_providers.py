@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+from traceback import walk_tb
 
 import onnxruntime
 import pytest
 
 import onnxhub
+from onnxhub._registry import get_task
+from onnxhub.backend.exporting import Conversion
+from onnxhub.backend.hub import open_repository
+from onnxhub.backend.model import open_model
 from onnxhub.backend.providers import ALIASES, FULL_NAMES, Provider, _parse, candidates, short_name
+from onnxhub.backend.session import SessionOptions, build_session
 from onnxhub.errors import InvalidOptionError, ProviderUnavailableError
 
 AVAILABLE = onnxruntime.get_available_providers()
@@ -62,6 +68,32 @@ def test_a_sequence_falls_back(names: object, tiny_model, caplog: pytest.LogCapt
     assert [record.args[0] for record in caplog.records if record.levelno == logging.WARNING] == missing
     assert model.provider == model.info.provider == "cpu"
     assert model.session.get_providers()[0] == "CPUExecutionProvider"
+
+
+@no_cuda
+def test_after_a_fall_back_no_batches_run_beside_each_other(tiny_model, caplog: pytest.LogCaptureFixture) -> None:
+    """The session got all cores, meant for another provider: several batches at once would be too many threads."""
+    with pytest.warns(UserWarning, match="is not in available provider"):
+        backend = open_model(
+            open_repository(tiny_model()), get_task("text-classification"), providers=[Provider("cuda", {}), Provider("cpu", {})],
+            dtype="auto", file=None, compiled=False, conversion=Conversion(), options=SessionOptions(), batch_tokens=None,
+        )  # fmt: skip
+    assert (backend.session.provider, backend.lanes.number) == ("cpu", 1)
+    backend.close()
+
+
+@no_cuda
+def test_the_error_of_a_provider_that_does_not_run_keeps_no_session(tiny_model) -> None:
+    """ONNX Runtime has built one on the CPU by then; whoever keeps the traceback must not keep its weights."""
+    path = tiny_model() / "model.onnx"
+    with (
+        pytest.warns(UserWarning, match="is not in available provider"),
+        pytest.raises(ProviderUnavailableError) as raised,
+    ):
+        build_session(path, [Provider("cuda", {})], SessionOptions())
+    values = [value for frame, _ in walk_tb(raised.tb) for value in frame.f_locals.values()]
+    assert values
+    assert not [value for value in values if isinstance(value, onnxruntime.InferenceSession)]
 
 
 @no_cuda

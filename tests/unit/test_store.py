@@ -15,6 +15,7 @@ import pytest
 
 from onnxhub.backend import store
 from onnxhub.backend.assets import assets_dir
+from onnxhub.backend.digests import forget
 from onnxhub.backend.store import find, make, make_unless_busy, newest
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ def build(folder: Path) -> None:
     (folder / "data").write_bytes(DATA)
     (folder / "deep").mkdir()
     (folder / "deep" / "more").write_bytes(DATA[::-1])
+
+
+def build_large(folder: Path) -> None:
+    """Write a file whose digest is worth to be remembered."""
+    (folder / "large").write_bytes(bytes(2**18))
 
 
 def unfinished() -> list[str]:
@@ -225,3 +231,53 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(
     entry = make("things", "key", {}, build)
     assert (entry.folder / "data").read_bytes() == DATA
     assert "the cache cannot be written" in caplog.text
+
+
+FOR_ITSELF = """
+import os, sys
+from onnxhub.backend import store
+
+def refused(*_, **__):
+    raise PermissionError(13, "Permission denied")
+
+store._lock = refused
+entry = store.make("things", "key", {}, lambda folder: (folder / "data").touch())
+process = os.fork()
+if process == 0:
+    sys.exit(0)  # as a server's worker does, with all that Python does when it ends
+os.waitpid(process, 0)
+print((entry.folder / "data").is_file())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_what_is_kept_for_a_process_outlives_its_children(tmp_path: Path) -> None:
+    """A temporary folder goes with the process that made it, not with one that it forked."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", FOR_ITSELF], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True\n"
+    assert not list(tmp_path.glob("onnxhub-*"))
+
+
+def test_what_was_finished_meanwhile_is_not_in_the_way() -> None:
+    """Another machine's folder may be moved into its place between the look and the question how old it is."""
+    folder = assets_dir("things")
+    folder.mkdir(parents=True)
+    (folder / ".key.elsewhere.1.x").symlink_to("moved")  # it is listed, and its age cannot be told
+    assert make("things", "key", {}, build).made_of == {}
+
+
+def test_no_newest_of_what_cannot_be_listed() -> None:
+    """It is as if there were none."""
+    assets_dir("things").parent.mkdir(parents=True)
+    assets_dir("things").write_bytes(b"")
+    assert newest("things", "a") is None
+
+
+def test_the_digests_of_what_was_made_are_not_forgotten() -> None:
+    """They were taken before it was moved into its place, and are known under its name there: no file is read again."""
+    make("things", "key", {}, build_large)
+    forget()
+    assert len(list(assets_dir("digests").glob("*.json"))) == 1

@@ -8,8 +8,6 @@ ONNX Runtime that wrote it alone, so these are part of the key.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import platform
@@ -19,7 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from onnxhub.backend.assets import assets_dir
-from onnxhub.backend.digests import sha256
+from onnxhub.backend.digests import digest_of, sha256
 from onnxhub.backend.providers import onnxruntime
 from onnxhub.backend.session import build_session
 from onnxhub.backend.store import discard, find, make, make_unless_busy
@@ -120,7 +118,7 @@ def build_compiled(
         return build_session(graph.path, providers, options)
     key = _key(graph, options) if compiled is True or graph.size >= SMALLEST else None
     entry = None if key is None else find(COMPILED, key) or _compile(graph, key, providers, options, compiled is True)
-    opened = None if entry is None else _opened(entry, providers, options)
+    opened = None if entry is None else _opened(entry, graph, providers, options)
     return opened or build_session(graph.path, providers, options)
 
 
@@ -131,11 +129,14 @@ def _unfit(provider: Provider, options: SessionOptions) -> str | None:
     return f"session_options sets {own[0]}" if own else None
 
 
-def _opened(entry: Entry, providers: Sequence[Provider], options: SessionOptions) -> Session | None:
+def _opened(entry: Entry, graph: Graph, providers: Sequence[Provider], options: SessionOptions) -> Session | None:
     """A session of the compiled graph; None, and the entry is dropped, if ONNX Runtime does not take it."""
     entries = {**(options.entries or {}), "graph_optimization_level": "ORT_DISABLE_ALL"}
     try:
-        return build_session(entry.folder / GRAPH, providers, replace(options, entries=entries))
+        # An entry may be cleared away while the session is open: a child that is forked then goes back to the model.
+        return build_session(
+            entry.folder / GRAPH, providers, replace(options, entries=entries), instead=(graph.path, options)
+        )
     except OnnxHubError as error:
         _log.warning("%s: the compiled graph is dropped", error)
         discard(COMPILED, entry.folder.name)
@@ -172,14 +173,20 @@ def _compile(
 
 
 def _short_of_disk(needed: int) -> bool:
-    folder = next(path for path in (assets_dir(COMPILED), *assets_dir(COMPILED).parents) if path.exists())
+    folders = (assets_dir(COMPILED), *assets_dir(COMPILED).parents)
+    # Path.exists would raise an error for what lies in a folder that lets nobody look.
+    folder = next(path for path in folders if os.path.exists(path))  # noqa: PTH110
     return shutil.disk_usage(folder).free < needed
 
 
 def _with_engines(graph: Graph, provider: Provider) -> Provider:
     """TensorRT, which keeps the engines that it builds by itself, if it is told where; it names them by its own version."""
     folder = assets_dir("tensorrt") / sha256(graph.path)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _log.warning("the engines of %s are not kept: %s", graph.path, error)
+        return provider
     return replace(provider, options={**TENSORRT, **dict.fromkeys(TENSORRT_FOLDERS, str(folder)), **provider.options})
 
 
@@ -190,7 +197,7 @@ def _key(graph: Graph, options: SessionOptions) -> str:
         *((path.name, sha256(path)) for path in (graph.path, *graph.weights)),
         runtime.__version__, runtime.get_build_info(), _processor(), sorted((options.entries or {}).items()),
     ]  # fmt: skip
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return digest_of(parts)
 
 
 def _processor() -> list[str]:

@@ -7,17 +7,22 @@ change (``ctime``). So a file whose bytes were changed is read anew, whatever it
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
+import os
+import re
 import time
 from pathlib import Path
 from typing import Final
 
 from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
 
-__all__ = ["forget", "matches", "sha256"]
+__all__ = ["DIGEST", "digest_of", "forget", "matches", "sha256"]
 
 _log = logging.getLogger("onnxhub")
 
+DIGEST: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""What the Hub names files by; see ``matches``."""
 SHA256: Final = "sha256"
 GIT_BLOB: Final = "git-blob"
 """git's name of a file that is not large: SHA-1 of a header and the bytes."""
@@ -37,6 +42,11 @@ def sha256(path: Path, *, anew: bool = False) -> str:
 def matches(path: Path, expected: str, *, anew: bool = False) -> bool:
     """Whether a file has the digest by which the Hub names it: SHA-256 of a large file, git's blob id of any other."""
     return _digest(path, SHA256 if len(expected) == 64 else GIT_BLOB, anew=anew) == expected
+
+
+def digest_of(value: object) -> str:
+    """The SHA-256 of a value that JSON can write; what else is in it counts by its text."""
+    return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()
 
 
 def forget(*, every: bool = False) -> None:
@@ -64,18 +74,22 @@ def _digest(path: Path, kind: str, *, anew: bool) -> str:
         return _taken(real, kind)
     # By its inode, so that a file which is moved into place is known there.
     memo = assets_dir("digests") / f"{state[0]:x}-{state[1]:x}-{kind}.json"
-    known = None if anew else _remembered(memo, state)
+    known = None if anew else _remembered(memo, real, state)
     if known is not None:
         return known
     settled = _settled(state)
     taken = _taken(real, kind)
     if settled and _state(real) == state:
-        try:
-            memo.parent.mkdir(parents=True, exist_ok=True)
-            write_sealed(memo, {"file": str(real), "state": state, "digest": taken})
-        except OSError as error:
-            _log.debug("the digest of %s is not kept: %s", real, error)
+        _remember(memo, real, state, taken)
     return taken
+
+
+def _remember(memo: Path, path: Path, state: list[int], digest: str) -> None:
+    try:
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        write_sealed(memo, {"file": str(path), "state": state, "digest": digest})
+    except OSError as error:
+        _log.debug("the digest of %s is not kept: %s", path, error)
 
 
 def _state(path: Path) -> list[int]:
@@ -83,7 +97,7 @@ def _state(path: Path) -> list[int]:
     return [stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
-def _remembered(memo: Path, state: list[int]) -> str | None:
+def _remembered(memo: Path, path: Path, state: list[int]) -> str | None:
     try:
         value = read_sealed(memo)
     except (FileNotFoundError, PermissionError):  # none is there, or somebody else's, who lets nobody look
@@ -92,7 +106,12 @@ def _remembered(memo: Path, state: list[int]) -> str | None:
         _log.warning("%s is damaged (%s): the digest is taken anew", memo, error)
         return None
     known = value.get("digest") if value.get("state") == state else None
-    return known if isinstance(known, str) else None
+    if not isinstance(known, str):
+        return None
+    # Where it was moved since, `forget` would look for it in vain. Path.exists raises an error where nobody may look.
+    if not os.path.exists(str(value.get("file"))):  # noqa: PTH110
+        _remember(memo, path, state, known)
+    return known
 
 
 def _settled(state: list[int]) -> bool:

@@ -7,7 +7,6 @@ of these packages.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import time
@@ -15,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from onnxhub.backend.digests import sha256
+from onnxhub.backend.digests import digest_of, sha256
 from onnxhub.backend.store import find, make, newest
 from onnxhub.errors import MissingDependencyError
 
@@ -69,7 +68,7 @@ def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
     from onnxhub.backend.staging import convertible
 
     files = convertible(repository, allow_pickle=asked.allow_pickle)
-    source = _digest([RECIPE, ort_class, *_identity(repository, files)])[:32]
+    source = digest_of([RECIPE, ort_class, *_identity(repository, files)])[:32]
     versions = {package: version for package in PACKAGES if (version := _version(package))}
     missing = next((package for package in PACKAGES if package not in versions), None)
     if missing is not None:
@@ -77,7 +76,7 @@ def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
         if entry is None:
             raise MissingDependencyError(missing, f"to convert {repository.model_id} to ONNX", _install(repository))
         return entry
-    key = f"{source}-{_digest(versions)[:16]}"
+    key = f"{source}-{digest_of(versions)[:16]}"
     entry = None if asked.anew else find(KIND, key)
     return entry or _converted(repository, files, ort_class, versions, key, anew=asked.anew)
 
@@ -132,10 +131,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def _told(made_of: Mapping[str, object]) -> str:

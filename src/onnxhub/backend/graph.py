@@ -9,6 +9,7 @@ import mmap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from onnxhub.backend.pace import DYNAMIC_QUANTIZATION
 from onnxhub.backend.protobuf import BYTES, Reader
 from onnxhub.backend.safety import read_facts
 
@@ -27,7 +28,6 @@ _TYPES: Final[dict[int, tuple[str, int]]] = {
     23: ("float4e2m1", 4), 24: ("float8e8m0", 8), 25: ("uint2", 2), 26: ("int2", 2),
 }  # fmt: skip
 _BLOCKS: Final = {"MatMulNBits", "GatherBlockQuantized", "MatMulBnb4", "MatMulFpQ4"}
-_DYNAMIC: Final = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "MatMulIntegerToFloat"}
 _STATIC: Final = {"QLinearMatMul", "QLinearConv", "QGemm", "QAttention"}
 _DEFAULT_BITS: Final = 4
 """Of an operator over blocks that does not say it."""
@@ -90,7 +90,7 @@ def read_graph(path: Path) -> Graph:
 def _quantization(operators: frozenset[str], weights: Mapping[str, int], bits: int) -> str:
     if operators & _BLOCKS:
         return f"{bits}-bit blocks"
-    if operators & _DYNAMIC:
+    if operators & DYNAMIC_QUANTIZATION:
         return "8-bit, dynamic"
     if operators & _STATIC or {"QuantizeLinear", "DequantizeLinear"} <= operators:
         return "8-bit, static"

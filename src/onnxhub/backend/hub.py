@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from onnxhub import builtin
-from onnxhub.backend.digests import matches
+from onnxhub.backend.digests import DIGEST, matches
 from onnxhub.backend.hub_cache import (
     CachedRepository,
     Listing,
@@ -38,7 +38,6 @@ _log = logging.getLogger("onnxhub")
 _Json = TypeVar("_Json", dict[str, object], list[object])
 
 _ID: Final = re.compile(r"(\b[\w.-]{1,96}\b/)?\b[\w.-]{1,96}\b", re.ASCII)  # huggingface_hub's own rule
-_DIGEST: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REVISION: Final = re.compile(r"[^\s\\~^:?*\[/][^\s\\~^:?*\[]*")  # git's own rule, near enough to be safe in a path
 
 
@@ -164,7 +163,7 @@ class Repository:
             return f"has {size} bytes where {expected} are expected"
         # Without a listing, the cache's own name of the bytes tells.
         digest = known or (real.name if real.parent.name == "blobs" else "")
-        if _DIGEST.fullmatch(digest) and not matches(real, digest):
+        if DIGEST.fullmatch(digest) and not matches(real, digest):
             return f"does not have the digest {digest}"
         return None
 
@@ -241,9 +240,8 @@ def fetch_model(repository: Repository, file: str, *, missing: bool = True) -> G
             continue
         size = repository.path(name).stat().st_size
         check_place(model, location)
-        if (
-            repository.source == "folder" and name not in repository.made
-        ):  # else the bytes are known to be those of the Hub, whatever their other names
+        # All others are known to be the bytes of the Hub, or our own, whatever their other names.
+        if repository.source == "folder" and name not in repository.made:
             check_links(model, location)
         if size < needed:
             reason = f"its weights are {needed} bytes of {name}, which has {size}: it is cut, or of another version"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from onnxhub.backend.assets import read_sealed
-from onnxhub.backend.digests import matches
+from onnxhub.backend.digests import DIGEST, matches
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.hub_cache import CachedRepository, default_cache_dir
 from onnxhub.errors import IntegrityError, InvalidOptionError
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CachedModel", "Change", "Refreshed", "hub_models", "refreshed"]
 
-_DIGEST: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PREFIX: Final = "models--"
 
 
@@ -63,7 +61,7 @@ class CachedModel:
             elif known and real.parent.name != "blobs" and not matches(real, known, anew=True):
                 yield IntegrityError(str(real), f"it does not have the digest {known}")
         for blob in self._blobs():
-            if _DIGEST.fullmatch(blob.name) and not matches(blob, blob.name, anew=True):
+            if DIGEST.fullmatch(blob.name) and not matches(blob, blob.name, anew=True):
                 which = ", ".join(sorted({link.name for link in names if link.resolve() == blob})) or "no file of now"
                 yield IntegrityError(str(blob), f"it does not have the digest that is its name; it is {which}")
 

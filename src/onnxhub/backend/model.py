@@ -195,8 +195,10 @@ def open_model(
             parts[part] = build_compiled(graph, wanted, threaded, compiled=compiled)
             failing.callback(parts[part].close)
         failing.pop_all()
-    chosen = pace(next(iter(parts.values())).provider)
-    lanes = Lanes(chosen.lanes)
+    running = next(iter(parts.values())).provider
+    chosen = pace(running)
+    # After a fall-back, the session has the threads that were meant for another provider: none may run beside it.
+    lanes = Lanes(chosen.lanes if running == providers[0].name else 1)
     return OnnxBackend(ready.repository, ready.choices, config or {}, parts, chosen.batch_tokens, lanes)
 
 

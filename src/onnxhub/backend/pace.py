@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-__all__ = ["Pace", "choose_pace"]
+__all__ = ["DYNAMIC_QUANTIZATION", "Pace", "choose_pace"]
 
 BATCH_TOKENS: Final = 1024
 """Padded tokens of a batch on the CPU; larger ones fall out of its caches."""
@@ -16,7 +16,9 @@ GPU_BATCH_TOKENS: Final = 16384
 SMALL: Final = 24 * 2**20
 """Bytes of a model whose operators are too short for several threads: a list is up to 1.7 times as fast in as many
 batches at once, and a short text alone loses next to nothing."""
-DYNAMIC_QUANTIZATION: Final = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"})
+DYNAMIC_QUANTIZATION: Final = frozenset({
+    "DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
+})  # fmt: skip
 """Operators that scale by the range of the whole batch: there, a row's result would depend on its neighbours."""
 FOUR_BITS: Final = "MatMulNBits"
 """Does as much work as a model of eight times the size."""

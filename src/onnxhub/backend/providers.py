@@ -36,7 +36,7 @@ FULL_NAMES = {
     "xnnpack": "XnnpackExecutionProvider",
 }
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
-"""ONNX Runtime 1.32 tells its makers of each session, unless this is set when it is imported."""
+"""ONNX Runtime, from 1.29 on, tells its makers of each session, unless this is set when it is imported."""
 ALIASES = {"dml": "directml", "gpu": "cuda", "trt": "tensorrt", "metal": "coreml"}
 
 _GPU = "needs the CUDA build: pip uninstall onnxruntime, then pip install 'onnxhub[gpu]'"
@@ -122,7 +122,7 @@ def onnxruntime() -> ModuleType:
     Raises:
         MissingDependencyError: none is installed; the runtimes are extras, since two of them get in each other's way.
     """
-    # Of what 1.29 and later report over the network: nothing, unless it is set to 0. A forked child would wait for it, too.
+    # Nothing, unless it is set to 0. A forked child would wait for what reports, too.
     os.environ.setdefault(TELEMETRY, "1")
     try:
         return import_module("onnxruntime")

@@ -8,8 +8,6 @@ needs none of these packages.
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import logging
 import os
 import shutil
@@ -21,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from onnxhub.backend.child import run_child
-from onnxhub.backend.digests import sha256
+from onnxhub.backend.digests import digest_of, sha256
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
 from onnxhub.backend.providers import onnxruntime
@@ -107,11 +105,11 @@ def _sources(repository: Repository, ort_class: str, missing: VariantNotFoundErr
 
 def _entry(repository: Repository, file: str, dtype: str, target: str) -> Entry | None:
     """The variant of one file; None if it was never made, and there are no tools."""
-    source = _digest([RECIPE, dtype, *_identity(repository, file)])[:32]
+    source = digest_of([RECIPE, dtype, *_identity(repository, file)])[:32]
     versions = _versions()
     if versions is None:
         return newest(KIND, f"{source}-")
-    key = f"{source}-{_digest(versions)[:16]}"
+    key = f"{source}-{digest_of(versions)[:16]}"
     return find(KIND, key) or _made(repository, file, dtype, target, versions, key)
 
 
@@ -175,7 +173,3 @@ def _versions() -> dict[str, str] | None:
 def _maker(entry: Entry) -> str:
     versions = entry.made_of.get("with")
     return str(versions.get("onnxruntime")) if isinstance(versions, dict) else ""
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -68,6 +68,15 @@ class SessionOptions:
     def sets_threads(self) -> bool:
         """Whether the entries say how many threads an operator has."""
         return "intra_op_num_threads" in (self.entries or {})
+
+
+class _Source(NamedTuple):
+    """What a session is built from."""
+
+    path: Path
+    options: SessionOptions
+    signature: tuple[int, ...]
+    """Of the file, when it was read."""
 
 
 class Session:
@@ -184,8 +193,16 @@ def _graph_input(entry: Any) -> GraphInput:
     return GraphInput(None if kind is None else np.dtype(kind), tuple(entry.shape))
 
 
-def build_session(path: Path, providers: Sequence[Provider], options: SessionOptions) -> Session:
+def build_session(
+    path: Path,
+    providers: Sequence[Provider],
+    options: SessionOptions,
+    *,
+    instead: tuple[Path, SessionOptions] | None = None,
+) -> Session:
     """Build a session on the first of the providers that really runs.
+
+    ``instead`` is what a forked child builds its own from, where the file was cleared away meanwhile.
 
     Raises:
         ProviderUnavailableError: none does; with a single provider, ONNX Runtime's own fall-back to the CPU is an
@@ -197,10 +214,13 @@ def build_session(path: Path, providers: Sequence[Provider], options: SessionOpt
         session = _build(path, provider, options)
         active = session.get_providers()[0]
         if active == provider.full_name:
-            return _opened(path, session, partial(_build_in_child, path, _signature(path), provider, options))
+            sources = [_Source(*one, _signature(one[0])) for one in ((path, options), instead) if one is not None]
+            return _opened(path, session, partial(_build_in_child, sources, provider))
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
+        running = session.get_providers()
+        del session  # which must not wait for the traceback to go
         if index == len(providers) - 1:
-            require(provider, session.get_providers(), reason)
+            require(provider, running, reason)
         logger.warning("provider %r cannot run here: %s; trying the next", provider.name, reason)
     raise AssertionError
 
@@ -237,16 +257,15 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
     return session
 
 
-def _build_in_child(
-    path: Path, signature: tuple[int, ...], provider: Provider, options: SessionOptions
-) -> InferenceSession:
-    """The session of a forked child, like its parent's."""
+def _build_in_child(sources: Sequence[_Source], provider: Provider) -> InferenceSession:
+    """The session of a forked child, like its parent's: from the first file that is still as it was."""
     if provider.is_gpu:
         hint = "a forked process cannot use its parent's device; load the model there, or start processes with 'spawn'"
         raise ProviderUnavailableError(provider.name, ("cpu",), hint)
-    if _signature(path) != signature:
-        raise IntegrityError(str(path), "it has changed since the model was loaded; load the model again")
-    return _build(path, provider, options)
+    for one in sources:
+        if _signature(one.path) == one.signature:
+            return _build(one.path, provider, one.options)
+    raise IntegrityError(str(sources[-1].path), "it has changed since the model was loaded; load the model again")
 
 
 def _signature(path: Path) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ import socket
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -126,7 +126,7 @@ def newest(kind: str, prefix: str) -> Entry | None:
     try:
         folders = [folder for folder in assets_dir(kind).iterdir() if folder.name.startswith(prefix)]
         folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
-    except FileNotFoundError:  # there are none, or one was dropped just now
+    except OSError:  # there are none, one was dropped just now, or they are somebody else's, who lets nobody look
         return None
     return next((entry for folder in folders if (entry := find(kind, folder.name))), None)
 
@@ -155,7 +155,7 @@ def make(
             return found
         _log.warning("the cache cannot be written (%s): what is made now is kept for this process alone", error)
     folder = Path(tempfile.mkdtemp(prefix=f"onnxhub-{key[:8]}-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(_remove_own, folder, os.getpid())
     build(folder)
     return _sealed(folder, made_of)
 
@@ -182,6 +182,12 @@ def make_unless_busy(kind: str, key: str, made_of: Mapping[str, object], build: 
 def discard(kind: str, key: str) -> bool:
     """Delete an entry, if it is there and can be; whoever has it open goes on with it."""
     return _drop(assets_dir(kind) / key)
+
+
+def _remove_own(folder: Path, pid: int) -> None:
+    """Delete a temporary folder when the process that made it ends, not when a child that it forked does."""
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_read_only(error: OSError) -> bool:
@@ -232,6 +238,9 @@ def _made(place: Path, made_of: Mapping[str, object], build: Callable[[Path], No
             return there  # the lock did not hold, and another process was faster
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+    with suppress(OSError):  # another process has dropped it already
+        for name in entry.files:
+            sha256(place / name)  # whose digest is remembered under the name that it had until now
     if os.environ.get(LIMIT):
         from onnxhub.backend.kept import keep_within_limit
 
@@ -260,7 +269,10 @@ def _sweep(folder: Path) -> None:
 def _left_behind(path: Path) -> bool:
     _, _, host, pid, token = path.name.split(".", 4)
     if host != _HOST or not pid.isdecimal() or sys.platform == "win32":  # where asking for a process ends it
-        return time.time() - path.stat().st_mtime > ABANDONED
+        try:
+            return time.time() - path.stat().st_mtime > ABANDONED
+        except OSError:  # it is finished, and was moved into place just now
+            return False
     if int(pid) == os.getpid():
         return not token.startswith(_TOKEN)
     try:

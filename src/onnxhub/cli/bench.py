@@ -14,6 +14,7 @@ import onnxhub
 from onnxhub._bench import fitting, inputs_for, measure, open_each, recommend, sample_texts, settings
 from onnxhub._loading import infer
 from onnxhub._registry import get_task
+from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.inspection import bytes_of, look_into
 from onnxhub.backend.threads import usable_cores
@@ -223,7 +224,7 @@ def _titled(record: Mapping[str, object]) -> dict[str, object]:
     shown, size = _rounded(record), record["bytes"]
     return {
         "dtype": shown["dtype"],
-        "size": f"{size / 1e6:,.1f} MB" if isinstance(size, int) else "",
+        "size": sized(size) if isinstance(size, int) else "",
         "threads": _said(record["threads"]),
         "batch": shown["batch"],
         "texts/s": shown["texts_per_second"],

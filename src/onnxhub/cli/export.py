@@ -12,6 +12,7 @@ from rich.text import Text
 from onnxhub import __version__
 from onnxhub._loading import infer
 from onnxhub._registry import get_task, list_tasks
+from onnxhub._units import sized
 from onnxhub.backend.exporting import Conversion
 from onnxhub.backend.folder import check_folder, write_folder
 from onnxhub.backend.hub import open_repository
@@ -96,6 +97,6 @@ def _task(repository: Repository, name: str) -> Task[Any]:
 def _drawn(facts: Mapping[str, str], files: Mapping[str, int]) -> Group:
     width = max(map(len, facts))
     lines = [Text.assemble((name.ljust(width + 2), "bold"), value) for name, value in facts.items() if value]
-    lines += [Text(f"  {name}, {size / 1e6:,.1f} MB" if size >= 1e5 else f"  {name}") for name, size in files.items()]
+    lines += [Text(f"  {name}, {sized(size)}" if size >= 1e5 else f"  {name}") for name, size in files.items()]
     how = Text(f"onnxhub.load({facts['task']!r}, {facts['folder']!r})", "green")
     return Group(*lines, how)

@@ -15,6 +15,7 @@ import onnxhub
 from onnxhub._agreement import comparable, compare
 from onnxhub._bench import Setting, fitting, measure, with_labels
 from onnxhub._sentences import SENTENCES
+from onnxhub._units import sized
 from onnxhub.backend.inspection import bytes_of
 from onnxhub.cli._options import Debug, File, Json, Provider, Revision
 from onnxhub.cli._printing import Printer
@@ -131,7 +132,7 @@ def _drawn(
         {
             "dtype": side["dtype"],
             "file": side["file"],
-            "size": f"{side['bytes'] / 1e6:,.1f} MB",
+            "size": sized(side["bytes"]),
             "inputs/s": f"{side['rate']:,.4g}",
         }
         for side in sides
