@@ -72,7 +72,7 @@ def build() -> typer.Typer:
     _add(app, compile, "Keep a model")
     _add(app, tasks, "Look around")
     _add(app, providers, "Look around")
-    app.add_typer(_group(cache.COMMANDS), name="cache", help=CACHE, rich_help_panel="Prepare")
+    app.add_typer(_group(cache.COMMANDS), name="cache", help=CACHE, rich_help_panel="Keep a model")
     return app
 
 

@@ -22,7 +22,7 @@ def ls(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # 
     entries, (number, digests), models = listed(), digests_size(), hub_models()
     rows = [record_of(printer, entry) for entry in entries]
     if number:
-        rows.append(record(printer, DIGESTS, "", f"{number} files", digests, None))
+        rows.append(record(printer, DIGESTS, "", f"{number} file{'s' * (number != 1)}", digests, None))
     rows += [record(printer, "hub", one.model_id, ", ".join(one.revisions), one.size, one.used) for one in models]
     total = sum(entry.size for entry in entries) + digests + sum(one.size for one in models)
     printer.show_table([*rows, record(printer, "total", "", "", total, None)])
