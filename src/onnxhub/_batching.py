@@ -39,7 +39,7 @@ def plan(lengths: Sequence[int], budget: int, kinds: Sequence[Hashable] | None =
         Groups of row indices, the longest first; every index once.
 
     Examples:
-        >>> plan([3, 80, 2, 70], budget=160)
+        >>> plan([3, 80, 2, 78], budget=160)
         [[1, 3], [0, 2]]
     """
     groups: dict[Hashable, list[int]] = {}
