@@ -8,6 +8,7 @@ import typer
 
 import onnxhub
 from onnxhub._units import sized
+from onnxhub.backend.assets import assets_dir
 from onnxhub.cli._options import Debug, Dtype, Json, Revision
 from onnxhub.cli._printing import Printer
 
@@ -42,6 +43,10 @@ def compile(  # noqa: A001  # the command's name
     with onnxhub.load(task, model, dtype=dtype, revision=revision, compiled=True) as loaded:
         backend = cast("OnnxBackend", loaded.backend)
         folders = {choice.file: backend.parts[part].path.parent for part, choice in backend.choices.items()}
+    kept = assets_dir("compiled")
+    if any(folder.parent != kept for folder in folders.values()):
+        msg = f"no graph was kept: {kept} cannot be written; HF_HOME or HF_ASSETS_CACHE may name a folder that can be"
+        raise PermissionError(msg)
     printer = Printer(json)
     printer.show_table(
         [
