@@ -98,7 +98,7 @@ def watching(inputs: object, *, progress: bool) -> Watch:
 def check_iterable(inputs: object, *methods: str) -> None:
     """Raise ``InvalidInputError`` unless inputs have one of these methods, and are no text."""
     if isinstance(inputs, str | bytes) or not any(hasattr(inputs, method) for method in methods):
-        msg = f"stream takes an iterable of inputs, got {type(inputs).__name__}; one input goes to the call itself"
+        msg = f"expected an iterable of inputs, got {type(inputs).__name__}; one input goes to the call itself"
         raise InvalidInputError(msg)
 
 

@@ -218,13 +218,15 @@ def test_prune_with_what_is_no_limit(home: Home, arguments: list[str], message: 
 
 
 def test_clear(home: Home) -> None:
-    """One kind, or all; only with --yes where nobody can be asked."""
+    """One kind, or all, remembered digests too; only with --yes where nobody can be asked."""
     home("clear", code=2)
     assert "--yes" in home.complaint
     assert [row["model"] for row in home.json("clear", "compiled", "--yes")] == ["org/b", "org/c", ""]
     home("clear", "compield", "--yes", code=1)
     assert "did you mean 'compiled'" in home.complaint
-    assert [row["model"] for row in home.json("clear", "-y")] == ["org/a", ""]
+    rows = home.json("clear", "-y")
+    assert [(row["kind"], row["model"]) for row in rows] == [("tokenizers", "org/a"), ("digests", ""), ("total", "")]
+    assert rows[-1]["size"] == rows[0]["size"] + rows[1]["size"] > rows[0]["size"]
     assert home("ls") == "total\t\t\t0\t\t\n"
 
 

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +21,6 @@ from onnxhub.cli._app import build
 from tests import tiny
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Run
     from tests.workplace import Workplace
 
@@ -67,10 +66,12 @@ def test_each_option_of_a_one_liner_is_an_option_of_its_command(name: str) -> No
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_has_an_example_that_runs(name: str, run: Run) -> None:
-    """`--help` exits with 0, says what the command does, and its example does it."""
+    """`--help` exits with 0, says what the command does, brackets included, and its example does it."""
     shown = run(*typed(name).split(), "--help", env={"NO_COLOR": "1"})
     assert shown.returncode == 0
-    assert inspect.getdoc(COMMANDS[name]).partition("\n")[0][:40] in shown.stdout.decode()
+    about = inspect.getdoc(COMMANDS[name])
+    assert about.partition("\n")[0][:40] in shown.stdout.decode()
+    assert all(one in shown.stdout.decode() for one in re.findall(r"\[\S+?\]", about))
     example = re.search(r"Example: onnxhub (.*)", shown.stdout.decode())[1].strip(" │")
     done = run(*shlex.split(example))
     assert (done.returncode, done.stderr) == (0, b"")
@@ -430,3 +431,12 @@ def test_bench_goes_on_without_a_variant_that_is_not_there(run: Run) -> None:
     alone = run(*asked, "--dtype", "q4")
     assert (alone.returncode, alone.stdout) == (1, b"")
     assert b"q4" in alone.stderr
+
+
+def test_the_rows_of_compile(run: Run) -> None:
+    """File, bytes and folder of what later loads take; the second time it is there."""
+    rows = [run("compile", "builtin:sentiment", *options).stdout.decode() for options in ([], ["--json"])]
+    file, size, folder = rows[0].rstrip("\n").split("\t")
+    assert file == "model_q4.onnx"
+    assert int(size) == sum(path.stat().st_size for path in Path(folder).iterdir())
+    assert json.loads(rows[1]) == {"file": file, "bytes": int(size), "folder": folder}

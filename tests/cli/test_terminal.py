@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -135,6 +136,13 @@ def test_a_measurement_is_shown_as_it_goes_and_at_its_end(
     assert max(map(cell_len, lines)) <= width
     assert "threads=1" in "".join(line.strip() for line in lines)
     assert "texts/s" in plain(result)
+
+
+def test_compile_shows_sizes_as_people_read_them(workplace: Workplace, environment: dict[str, str]) -> None:
+    """Megabytes, as every other table of the terminal does; a pipe gets bytes."""
+    code, seen = on_a_terminal(["compile", "builtin:sentiment"], workplace.folder, environment, width=250)
+    assert code == 0
+    assert re.search(r"^model_q4\.onnx +\d+\.\d MB +\S+compiled\S+", plain(seen), re.MULTILINE), plain(seen)
 
 
 WAITING = """

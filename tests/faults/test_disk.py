@@ -175,6 +175,21 @@ def test_a_disk_that_is_read_only(kind: Kind, small_disk: Path) -> None:
     assert kind.said == ""
 
 
+def test_compile_fails_where_nothing_is_kept(tmp_path: Path) -> None:
+    """A graph that goes with the command is of no use to later loads, which the recipe of an image must hear of."""
+    pytest.importorskip("typer", reason="the command line needs it")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", tmp_path], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("only root can mount a disk")
+    try:
+        code = "import sys; sys.argv[1:] = ['compile', 'builtin:sentiment']; from onnxhub.cli._app import run; run()"
+        done = run_python(code, tmp_path, {"HF_HOME": str(tmp_path)})
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"no graph was kept: {tmp_path}/assets/onnxhub/compiled cannot be written" in done.stderr
+
+
 PRUNE = """
 from onnxhub.backend.kept import clear, prune
 for removal in (prune(0), clear()):

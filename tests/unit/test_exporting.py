@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 import onnxhub
+from onnxhub.backend import exporting, store
+from onnxhub.backend.hub import open_repository
+from onnxhub.backend.inspection import look_into
+from onnxhub.backend.staging import convertible
 from onnxhub.errors import MissingDependencyError, NoOnnxFileError
 from tests import tiny
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+CLASSIFIER = "ORTModelForSequenceClassification"
 
 
 @pytest.fixture
@@ -58,3 +64,29 @@ def test_a_model_with_an_onnx_file_needs_no_optimum(tmp_path: Path, without_opti
     folder = tiny.make_model(tmp_path / "model")
     (folder / "pytorch_model.bin").write_bytes(b"x")
     assert onnxhub.load("text-classification", folder).info.reason == "the repository's only ONNX model"
+
+
+def test_inspection_says_that_nothing_can_convert(folder: Path, without_optimum: None) -> None:
+    """What ``load`` would raise is the finding's error, with the same way out."""
+    found = look_into(open_repository(folder), CLASSIFIER)
+    assert isinstance(found.error, MissingDependencyError)
+    assert str(found.error) == found.choice
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_inspection_knows_a_conversion_that_is_kept(
+    installed: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what ``load`` would take, whether or not there is something to convert with."""
+    versions = dict.fromkeys(exporting.PACKAGES, "1.0")
+    monkeypatch.setattr(exporting, "_version", lambda package: versions[package])
+    (folder / "model.safetensors").write_text(f"kept, {installed}")  # what is kept is found by the files
+    repository = open_repository(folder)
+    assert "would be converted, once" in look_into(repository, CLASSIFIER).choice
+    files = convertible(repository, allow_pickle=False)
+    key = exporting._key(exporting._source(repository, files, CLASSIFIER), versions)
+    store.make("exported", key, {"with": versions}, lambda made: (made / "model.onnx").touch())
+    if not installed:
+        monkeypatch.setattr(exporting, "_version", lambda _: None)
+    found = look_into(repository, CLASSIFIER)
+    assert (found.error, found.choice[:44]) == (None, "converted from PyTorch's weights by optimum ")

@@ -56,6 +56,12 @@ def names() -> list[str]:
     return [one.key for one in listed()]
 
 
+def test_what_something_was_made_with_names_no_nothing() -> None:
+    """A folder has no revision, and nobody reads about one."""
+    make("exported", "a", {"model": "folder", "revision": None, "with": {"optimum": "2.1"}}, lambda _: None)
+    assert [one.made_with for one in listed()] == ["optimum 2.1"]
+
+
 def test_everything_is_listed_with_its_facts() -> None:
     """By kind, then by model; sizes are those on disk."""
     for kind, key in (("tokenizers", "b"), ("compiled", "z"), ("tokenizers", "a"), ("new kind", "y")):

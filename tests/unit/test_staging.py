@@ -128,6 +128,7 @@ def test_pickles_are_staged_only_where_they_are_allowed(tmp_path: Path) -> None:
         (["tf_model.h5"], ExportError, r"for TensorFlow \(tf_model.h5\) alone"),
         (["flax_model.msgpack", "tf_model.h5"], ExportError, "for Flax .* and TensorFlow"),
         (["README.md"], NoOnnxFileError, "no weights of PyTorch to convert"),
+        (["model.onnx"], ExportError, "it has ONNX files, which export='auto' takes, and no weights of PyTorch"),
         (["adapter_model.safetensors"], NoOnnxFileError, "no weights of PyTorch to convert"),
     ],
 )

@@ -398,7 +398,7 @@ def test_a_stream_of_one_text_is_refused() -> None:
     model, _ = gated()
     for wrong in ("text", b"text", 3, None):
         for call in (model.stream, model.attempt_stream, model.astream):
-            with pytest.raises(InvalidInputError, match="takes an iterable of inputs"):
+            with pytest.raises(InvalidInputError, match="expected an iterable of inputs"):
                 call(wrong)  # type: ignore[operator]
 
 

@@ -37,6 +37,8 @@ _log = logging.getLogger("onnxhub")
 
 COMPILED: Final = "compiled"
 """The kind of the entries."""
+RECIPE: Final = 1
+"""Another number for another way to compile, whose graphs are others."""
 SWITCH: Final = "ONNXHUB_COMPILED"
 """The environment variable that stands for ``"auto"``: ``0`` or ``1``."""
 GRAPH: Final = "model.onnx"
@@ -194,7 +196,7 @@ def _key(graph: Graph, options: SessionOptions) -> str:
     """Digest of everything that the compiled graph depends on."""
     runtime = onnxruntime()
     parts = [
-        *((path.name, sha256(path)) for path in (graph.path, *graph.weights)),
+        RECIPE, *((path.name, sha256(path)) for path in (graph.path, *graph.weights)),
         runtime.__version__, runtime.get_build_info(), _processor(), sorted((options.entries or {}).items()),
     ]  # fmt: skip
     return digest_of(parts)

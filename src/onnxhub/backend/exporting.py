@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.store import Entry
 
-__all__ = ["Conversion", "with_onnx"]
+__all__ = ["Conversion", "foretold", "with_onnx"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -68,17 +68,49 @@ def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
     from onnxhub.backend.staging import convertible
 
     files = convertible(repository, allow_pickle=asked.allow_pickle)
-    source = digest_of([RECIPE, ort_class, *_identity(repository, files)])[:32]
-    versions = {package: version for package in PACKAGES if (version := _version(package))}
+    source = _source(repository, files, ort_class)
+    versions = _versions()
+    entry = None if asked.anew else _found(source, versions)
+    if entry is not None:
+        return entry
+    _check_installed(repository, versions)
+    return _converted(repository, files, ort_class, versions, _key(source, versions), anew=asked.anew)
+
+
+def foretold(repository: Repository, ort_class: str) -> str:
+    """Who made the conversion that ``with_onnx`` would find, or that it would make one; raises what it would raise."""
+    from onnxhub.backend.staging import convertible
+
+    source = _source(repository, convertible(repository, allow_pickle=False), ort_class)
+    versions = _versions()
+    entry = _found(source, versions)
+    if entry is not None:
+        return _told(entry.made_of)
+    _check_installed(repository, versions)
+    return "it has no ONNX file: it would be converted, once (by the package optimum)"
+
+
+def _source(repository: Repository, files: tuple[str, ...], ort_class: str) -> str:
+    return digest_of([RECIPE, ort_class, *_identity(repository, files)])[:32]
+
+
+def _key(source: str, versions: Mapping[str, str]) -> str:
+    return f"{source}-{digest_of(versions)[:16]}"
+
+
+def _versions() -> Mapping[str, str]:
+    return {package: version for package in PACKAGES if (version := _version(package))}
+
+
+def _found(source: str, versions: Mapping[str, str]) -> Entry | None:
+    """What these packages made; where not all are installed, what any made last."""
+    return find(KIND, _key(source, versions)) if len(versions) == len(PACKAGES) else newest(KIND, f"{source}-")
+
+
+def _check_installed(repository: Repository, versions: Mapping[str, str]) -> None:
     missing = next((package for package in PACKAGES if package not in versions), None)
     if missing is not None:
-        entry = None if asked.anew else newest(KIND, f"{source}-")
-        if entry is None:
-            raise MissingDependencyError(missing, f"to convert {repository.model_id} to ONNX", _install(repository))
-        return entry
-    key = f"{source}-{digest_of(versions)[:16]}"
-    entry = None if asked.anew else find(KIND, key)
-    return entry or _converted(repository, files, ort_class, versions, key, anew=asked.anew)
+        raise MissingDependencyError(missing, f"converting {repository.model_id} to ONNX", _install(repository))
 
 
 def _converted(

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from onnxhub.backend.exporting import foretold
 from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
 from onnxhub.backend.quantizing import TOOLS, lacking
-from onnxhub.backend.staging import convertible
 from onnxhub.backend.tokenizer import usable_length
 from onnxhub.backend.variants import dtype_of
 from onnxhub.errors import NoOnnxFileError, OnnxHubError, VariantNotFoundError
@@ -110,8 +110,7 @@ def _chosen(
 def _made(repository: Repository, ort_class: str, dtype: str, missing: OnnxHubError) -> str:
     """What ``load`` would make, in place of what is missing."""
     if isinstance(missing, NoOnnxFileError):
-        convertible(repository, allow_pickle=False)
-        return "it has no ONNX file: it would be converted, once (by the package optimum)"
+        return foretold(repository, ort_class)
     if isinstance(missing, VariantNotFoundError):
         made = lacking(repository, ort_class, dtype, missing)
         return f"{', '.join(made)} would be made of {', '.join(made.values())} (by the package {TOOLS})"

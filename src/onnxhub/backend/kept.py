@@ -75,7 +75,7 @@ class Kept:
         parts: list[tuple[str, object]] = []
         for name, value in self.made_of.items():
             parts += value.items() if isinstance(value, dict) else [(name, value)] if name != "model" else []
-        return ", ".join(f"{name} {value}" for name, value in parts)
+        return ", ".join(f"{name} {value}" for name, value in parts if value is not None)
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ def convertible(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...
 
     Raises:
         NoOnnxFileError: there are no weights at all.
-        ExportError: the weights are of another framework than PyTorch.
+        ExportError: the weights are of another framework than PyTorch, or it has ONNX files alone.
         UnsafeModelError: the weights are pickles, which were not allowed.
     """
     files = [name for name in repository.files if "/" not in name]
@@ -56,11 +56,15 @@ def convertible(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...
         if foreign:
             found = " and ".join(f"{framework} ({name})" for framework, name in foreign.items())
             raise ExportError(repository.model_id, f"its weights are for {found} alone, and PyTorch's are needed")
+        has_onnx = any(name.endswith(".onnx") for name in repository.files)
+        if has_onnx:
+            reason = f"it has ONNX files, which export='auto' takes, and no weights of PyTorch: neither {SAFE[0]} nor {PICKLED[0]}"
+            raise ExportError(repository.model_id, reason)
         hint = f"and no weights of PyTorch to convert: neither {SAFE[0]} nor {PICKLED[0]}"
         raise NoOnnxFileError(repository.model_id, tuple(repository.files), hint)
     if suffix == ".bin" and not allow_pickle:
         pickles = next(name for name in PICKLED if name in files)
-        reason = f"to unpickle weights can run code; if you trust {repository.model_id}, allow_pickle=True allows it"
+        reason = f"to unpickle weights can run code; if you trust {repository.model_id}, allow_pickle=True allows it (`onnxhub export --allow-pickle`)"
         raise UnsafeModelError(pickles, reason)
     wanted = {*SETTINGS, "tokenizer.json", "added_tokens.json", *VOCABULARIES, *kinds[suffix]}
     return tuple(sorted(name for name in files if name in wanted or name.endswith(suffix)))

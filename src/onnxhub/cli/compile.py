@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 import onnxhub
+from onnxhub._units import sized
+from onnxhub.backend.assets import assets_dir
 from onnxhub.cli._options import Debug, Dtype, Json, Revision
 from onnxhub.cli._printing import Printer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from onnxhub.backend.model import OnnxBackend
@@ -40,10 +43,19 @@ def compile(  # noqa: A001  # the command's name
     with onnxhub.load(task, model, dtype=dtype, revision=revision, compiled=True) as loaded:
         backend = cast("OnnxBackend", loaded.backend)
         folders = {choice.file: backend.parts[part].path.parent for part, choice in backend.choices.items()}
-    Printer(json).show_table(
-        [{"file": file, "bytes": _size(folder), "folder": str(folder)} for file, folder in folders.items()]
+    kept = assets_dir("compiled")
+    if any(folder.parent != kept for folder in folders.values()):
+        msg = f"no graph was kept: {kept} cannot be written; HF_HOME or HF_ASSETS_CACHE may name a folder that can be"
+        raise PermissionError(msg)
+    printer = Printer(json)
+    printer.show_table(
+        [
+            {"file": file, **_size(folder, drawn=printer.for_a_person), "folder": str(folder)}
+            for file, folder in folders.items()
+        ]
     )
 
 
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
+def _size(folder: Path, *, drawn: bool) -> Mapping[str, object]:
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    return {"size": sized(size)} if drawn else {"bytes": size}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from onnxhub._units import sized
+from onnxhub.backend.kept import DIGESTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from onnxhub.backend.kept import Kept, Removal
     from onnxhub.cli._printing import Printer
 
-__all__ = ["record", "record_of", "show_removal"]
+__all__ = ["digests_record", "record", "record_of", "show_removal"]
 
 
 def record(
@@ -42,9 +43,17 @@ def record_of(printer: Printer, entry: Kept) -> Mapping[str, object]:
     return record(printer, entry.kind, entry.model, entry.made_with, entry.size, entry.used, entry.key)
 
 
-def show_removal(printer: Printer, removal: Removal) -> None:
-    """What went, with its sum; and, on standard error, what stays and why."""
+def digests_record(printer: Printer, number: int, size: int) -> Mapping[str, object]:
+    """The row of all remembered digests."""
+    return record(printer, DIGESTS, "", f"{number} file{'s' * (number != 1)}", size, None)
+
+
+def show_removal(printer: Printer, removal: Removal, digests: tuple[int, int] = (0, 0)) -> None:
+    """What went, so many digests with so many bytes among it, with its sum; on standard error, what stays and why."""
     rows = [record_of(printer, entry) for entry in removal.removed]
-    printer.show_table([*rows, record(printer, "total", "", "removed", sum(one.size for one in removal.removed), None)])
+    if digests[0]:
+        rows.append(digests_record(printer, *digests))
+    total = sum(one.size for one in removal.removed) + digests[1]
+    printer.show_table([*rows, record(printer, "total", "", "removed", total, None)])
     for entry, reason in removal.spared:
         sys.stderr.write(f"onnxhub: {entry.folder} stays: {reason}\n")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from onnxhub.backend.hub_models import hub_models
-from onnxhub.backend.kept import DIGESTS, digests_size, listed
+from onnxhub.backend.kept import digests_size, listed
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
-from onnxhub.cli.cache._shown import record, record_of
+from onnxhub.cli.cache._shown import digests_record, record, record_of
 
 __all__ = ["ls"]
 
@@ -22,7 +22,7 @@ def ls(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # 
     entries, (number, digests), models = listed(), digests_size(), hub_models()
     rows = [record_of(printer, entry) for entry in entries]
     if number:
-        rows.append(record(printer, DIGESTS, "", f"{number} files", digests, None))
+        rows.append(digests_record(printer, number, digests))
     rows += [record(printer, "hub", one.model_id, ", ".join(one.revisions), one.size, one.used) for one in models]
     total = sum(entry.size for entry in entries) + digests + sum(one.size for one in models)
     printer.show_table([*rows, record(printer, "total", "", "", total, None)])
