@@ -86,7 +86,7 @@ def test_one_file_is_no_encoder_with_decoders(tmp_path: Path) -> None:
 
 def test_a_variant_that_would_be_made_is_told(tmp_path: Path) -> None:
     """Without making it; one that would not be is told as its error."""
-    repository = holding("onnx/model.onnx", folder=tmp_path)
+    repository = open_repository(make_model(tmp_path, file="onnx/model.onnx"))
     found = look_into(repository, "ORTModelForSequenceClassification", dtype="q8")
     assert found.choice == "onnx/model_quantized.onnx would be made of onnx/model.onnx (by the package onnx)"
     assert not any(one.chosen for one in found.files)

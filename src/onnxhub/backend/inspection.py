@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from onnxhub.backend.exporting import foretold
+from onnxhub.backend import exporting, quantizing
 from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
-from onnxhub.backend.quantizing import TOOLS, lacking
 from onnxhub.backend.tokenizer import usable_length
 from onnxhub.backend.variants import dtype_of
 from onnxhub.errors import NoOnnxFileError, OnnxHubError, VariantNotFoundError
@@ -110,10 +109,9 @@ def _chosen(
 def _made(repository: Repository, ort_class: str, dtype: str, missing: OnnxHubError) -> str:
     """What ``load`` would make, in place of what is missing."""
     if isinstance(missing, NoOnnxFileError):
-        return foretold(repository, ort_class)
+        return exporting.foretold(repository, ort_class)
     if isinstance(missing, VariantNotFoundError):
-        made = lacking(repository, ort_class, dtype, missing)
-        return f"{', '.join(made)} would be made of {', '.join(made.values())} (by the package {TOOLS})"
+        return quantizing.foretold(repository, ort_class, dtype, missing)
     raise missing
 
 

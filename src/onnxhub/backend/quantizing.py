@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from onnxhub.backend.store import Entry
     from onnxhub.backend.variants import Choice
 
-__all__ = ["TOOLS", "lacking", "with_variant"]
+__all__ = ["foretold", "with_variant"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -72,14 +72,26 @@ def with_variant(
     for target, source in lacking(repository, ort_class, dtype, missing).items():
         if not allowed:
             raise replace(missing, hint=f"export=False forbids to make it of {source}")
-        entry = _entry(repository, source, canonical(dtype), target)
+        wanted, versions = canonical(dtype), _versions()
+        entry = _found(repository, source, wanted, versions)
         if entry is None:
-            hint = f"pip install {TOOLS} (or 'onnxhub[optimum]') lets the first load make it of {source}"
-            raise replace(missing, hint=hint)
+            entry = _made(repository, source, wanted, target, _installed(versions, source, missing))
         folder = PurePosixPath(target).parent
         made |= {(folder / name).as_posix(): entry.folder / name for name in entry.files}
         makers[target] = f"made of {source} by onnxruntime {_maker(entry)}"
     return repository.with_made(made), makers
+
+
+def foretold(repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError) -> str:
+    """Who made the files that ``with_variant`` would find, or that it would make them; raises what it would raise."""
+    versions, told = _versions(), []
+    for target, source in lacking(repository, ort_class, dtype, missing).items():
+        entry = _found(repository, source, canonical(dtype), versions)
+        if entry is None:
+            _installed(versions, source, missing)
+        maker = f"the package {TOOLS}" if entry is None else f"onnxruntime {_maker(entry)}"
+        told.append(f"{target} {'would be' if entry is None else 'was'} made of {source} (by {maker})")
+    return ", ".join(told)
 
 
 def lacking(repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError) -> dict[str, str]:
@@ -100,20 +112,31 @@ def _sources(repository: Repository, ort_class: str, missing: VariantNotFoundErr
     try:
         return choose_parts(repository, ort_class, dtype="fp32", file=None, gpu=False)
     except VariantNotFoundError as error:
-        raise replace(missing, hint="it is made of the fp32 file alone, which is not there either") from error
+        raise replace(missing, hint="int8, uint8, q8 and fp16 are made of an fp32 file, which it lacks too") from error
 
 
-def _entry(repository: Repository, file: str, dtype: str, target: str) -> Entry | None:
-    """The variant of one file; None if it was never made, and there are no tools."""
-    source = digest_of([RECIPE, dtype, *_identity(repository, file)])[:32]
-    versions = _versions()
+def _found(repository: Repository, file: str, dtype: str, versions: Mapping[str, str] | None) -> Entry | None:
+    """The variant of one file that these packages made; where they are not installed, what any made last."""
+    source = _source(repository, file, dtype)
+    return newest(KIND, f"{source}-") if versions is None else find(KIND, _key(source, versions))
+
+
+def _installed(versions: Mapping[str, str] | None, source: str, missing: VariantNotFoundError) -> Mapping[str, str]:
     if versions is None:
-        return newest(KIND, f"{source}-")
-    key = f"{source}-{digest_of(versions)[:16]}"
-    return find(KIND, key) or _made(repository, file, dtype, target, versions, key)
+        hint = f"pip install {TOOLS} (or 'onnxhub[optimum]') lets the first load make it of {source}"
+        raise replace(missing, hint=hint)
+    return versions
 
 
-def _made(repository: Repository, file: str, dtype: str, target: str, versions: Mapping[str, str], key: str) -> Entry:
+def _source(repository: Repository, file: str, dtype: str) -> str:
+    return digest_of([RECIPE, dtype, *_identity(repository, file)])[:32]
+
+
+def _key(source: str, versions: Mapping[str, str]) -> str:
+    return f"{source}-{digest_of(versions)[:16]}"
+
+
+def _made(repository: Repository, file: str, dtype: str, target: str, versions: Mapping[str, str]) -> Entry:
     name = PurePosixPath(target).name
     made_of = {
         "model": repository.model_id, "revision": repository.commit, "file": file, "dtype": dtype, "with": versions
@@ -138,7 +161,7 @@ def _made(repository: Repository, file: str, dtype: str, target: str, versions: 
                 path.rename(folder / path.name)
         _log.info("%s: %s was made in %.1f s", repository.model_id, target, time.monotonic() - started)
 
-    return make(KIND, key, made_of, build)
+    return make(KIND, _key(_source(repository, file, dtype), versions), made_of, build)
 
 
 def _require_room(folder: Path, size: int) -> None:

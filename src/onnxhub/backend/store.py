@@ -191,7 +191,7 @@ def _remove_own(folder: Path, pid: int) -> None:
 
 
 def _is_read_only(error: OSError) -> bool:
-    return isinstance(error, PermissionError) or error.errno == errno.EROFS
+    return isinstance(error, PermissionError | NotADirectoryError) or error.errno == errno.EROFS
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 
 from onnxhub import builtin
 
-__all__ = ["Debug", "Dtype", "File", "Json", "Model", "Provider", "Revision", "Texts", "named"]
+__all__ = ["AllowPickle", "Debug", "Dtype", "File", "Json", "Model", "Provider", "Revision", "Texts", "named"]
 
 _MODEL = "The model"
 
@@ -54,6 +54,9 @@ Revision = Annotated[
         "--revision", metavar="NAME", rich_help_panel=_MODEL, show_default=False, help="Branch, tag or commit hash on the Hub.",
     ),
 ]  # fmt: skip
+AllowPickle = Annotated[
+    bool, typer.Option("--allow-pickle", help="Convert weights that are pickles (.bin), which can run code.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.", rich_help_panel="Output")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")]
 

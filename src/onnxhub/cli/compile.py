@@ -9,7 +9,7 @@ import typer
 import onnxhub
 from onnxhub._units import sized
 from onnxhub.backend.assets import assets_dir
-from onnxhub.cli._options import Debug, Dtype, Json, Revision
+from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, Revision
 from onnxhub.cli._printing import Printer
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def compile(  # noqa: A001  # the command's name
     ] = "auto",
     dtype: Dtype = "auto",
     revision: Revision = None,
+    allow_pickle: AllowPickle = False,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -40,7 +41,7 @@ def compile(  # noqa: A001  # the command's name
 
     In a pipe, a row is: file, bytes of the compiled graph, its folder.
     """
-    with onnxhub.load(task, model, dtype=dtype, revision=revision, compiled=True) as loaded:
+    with onnxhub.load(task, model, dtype=dtype, revision=revision, compiled=True, allow_pickle=allow_pickle) as loaded:
         backend = cast("OnnxBackend", loaded.backend)
         folders = {choice.file: backend.parts[part].path.parent for part, choice in backend.choices.items()}
     kept = assets_dir("compiled")

@@ -17,7 +17,7 @@ from onnxhub.backend.exporting import Conversion
 from onnxhub.backend.folder import check_folder, write_folder
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.preparation import prepare
-from onnxhub.cli._options import Debug, Dtype, Json, Revision
+from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, Revision
 from onnxhub.cli._printing import Printer
 from onnxhub.errors import UnclearTaskError
 
@@ -43,9 +43,7 @@ def export(
     anew: Annotated[
         bool, typer.Option("--anew", help="Convert it even if it has an ONNX file, or was converted before.")
     ] = False,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Convert weights that are pickles (.bin), which can run code.")
-    ] = False,
+    allow_pickle: AllowPickle = False,
     force: Annotated[bool, typer.Option("--force", help="Write into a folder that has other files.")] = False,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
