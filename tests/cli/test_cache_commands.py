@@ -198,7 +198,7 @@ def test_prune(home: Home) -> None:
     assert [row["model"] for row in home.json("prune", "--limit", "310kB")] == ["org/c", ""]
     assert home("prune", "--limit", "1MB").startswith("total\t\tremoved\t0")
     assert home("prune", env={"ONNXHUB_CACHE_LIMIT": "1kB"}).splitlines()[-1].split("\t")[3] != "0"
-    assert [row["kind"] for row in home.json("ls")] == ["hub", "total"]
+    assert [row["kind"] for row in home.json("ls")] == ["digests", "hub", "total"]  # those of the files of the Hub
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ def run(program: str, timeout: float = 150) -> str:
     # Python 3.12 warns of a fork beside threads, which is what these programs are about.
     command = [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning", "-c", PRELUDE + program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    assert (done.returncode, said(done)) == (0, "")
+    assert done.returncode == 0, done.stdout + said(done)
+    assert said(done) == ""
     return done.stdout
 
 

@@ -54,8 +54,10 @@ OWN_BUILD: Final = ("optimized_model_filepath", "graph_optimization_level")
 WRITING: Final[Mapping[str, str | int | bool]] = {
     "session.optimized_model_external_initializers_file_name": WEIGHTS,
     "session.optimized_model_external_initializers_min_size_in_bytes": 1024,
-    "session.save_external_prepacked_constant_initializers": 1,
 }
+PREPACKED: Final = "session.save_external_prepacked_constant_initializers"
+NOT_PREPACKED: Final = frozenset({"MatMulNBits"})
+"""Operators with pre-packed weights that ONNX Runtime before 1.32 crashes on when it reads them back."""
 TENSORRT: Final = {"trt_engine_cache_enable": True, "trt_timing_cache_enable": True}
 TENSORRT_FOLDERS: Final = ("trt_engine_cache_path", "trt_timing_cache_path")
 PROCESSOR: Final = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU implementer", "CPU part")
@@ -157,7 +159,8 @@ def _compile(
     }
 
     def build(folder: Path) -> None:
-        entries = {**(options.entries or {}), **WRITING, "optimized_model_filepath": str(folder / GRAPH)}
+        prepacked = {PREPACKED: NOT_PREPACKED.isdisjoint(graph.operators)}
+        entries = {**(options.entries or {}), **WRITING, **prepacked, "optimized_model_filepath": str(folder / GRAPH)}
         start = monotonic()
         build_session(graph.path, providers, replace(options, entries=entries)).close()
         _log.info("%s: %s was compiled in %.1f s", graph.model_id, graph.path.name, monotonic() - start)
