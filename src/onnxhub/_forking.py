@@ -20,6 +20,7 @@ class Inherited(Protocol):
 
 
 _watched: WeakSet[Inherited] = WeakSet()
+_awaited: list[Lock] = []
 
 
 def watch(one: Inherited) -> None:
@@ -35,9 +36,17 @@ def keep_forever(value: object) -> None:
 class Lock:
     """A lock that is free in a forked child, whichever of the parent's threads held it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, forks_wait: bool = False) -> None:
+        """Make it, free.
+
+        Args:
+            forks_wait: Whether a fork waits for whoever has it: the lock then stands for locks of code that is not
+                Python's, which nobody could free in the child.
+        """
         self._lock = threading.Lock()
         watch(self)
+        if forks_wait:
+            _awaited.append(self)
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -50,6 +59,16 @@ class Lock:
         self._lock = threading.Lock()
 
 
+def _before() -> None:
+    for lock in _awaited:
+        lock.__enter__()
+
+
+def _in_parent() -> None:
+    for lock in reversed(_awaited):
+        lock.__exit__()
+
+
 def _in_child() -> None:
     for one in list(_watched):
         one.forked()
@@ -59,4 +78,4 @@ def _in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):  # where there is no fork, there is nothing to do
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

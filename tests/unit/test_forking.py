@@ -282,3 +282,31 @@ def test_locks_are_free_in_a_child() -> None:
         lock.__enter__()  # the one that this block leaves is that of the parent
     assert found == 2
     assert cache.get("old", lambda: 3) == 1
+
+
+def test_a_fork_waits_while_a_session_is_built() -> None:
+    """What ONNX Runtime locks meanwhile would stay locked in the child; and the lock is free in both afterwards."""
+    run("""
+from onnxhub.backend.session import _building
+
+begun, ended_at = threading.Event(), []
+
+def build():
+    with _building:
+        begun.set()
+        time.sleep(0.5)
+        ended_at.append(time.monotonic())
+
+def work():
+    with _building:
+        pass
+
+thread = threading.Thread(target=build)
+thread.start()
+begun.wait()
+process = in_child(work)
+assert ended_at and ended_at[0] <= time.monotonic()
+assert ended(process) == 0
+with _building:
+    thread.join()
+""")

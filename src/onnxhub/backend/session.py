@@ -52,7 +52,7 @@ UNKNOWN_OPERATOR = ("is not a registered function/op", "No Op registered", "No o
 NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
 """What it says when a batch does not fit."""
 
-_building = Lock()
+_building = Lock(forks_wait=True)  # what ONNX Runtime locks meanwhile would stay locked in a child
 
 
 @dataclass(frozen=True, slots=True)
