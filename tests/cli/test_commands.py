@@ -19,6 +19,7 @@ import onnxhub
 from onnxhub._registry import list_tasks
 from onnxhub.cli._app import build
 from tests import tiny
+from tests.runtime import compiles
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
@@ -433,6 +434,7 @@ def test_bench_goes_on_without_a_variant_that_is_not_there(run: Run) -> None:
     assert b"q4" in alone.stderr
 
 
+@compiles
 def test_the_rows_of_compile(run: Run) -> None:
     """File, bytes and folder of what later loads take; the second time it is there."""
     rows = [run("compile", "builtin:sentiment", *options).stdout.decode() for options in ([], ["--json"])]

@@ -15,6 +15,7 @@ if sys.platform == "win32":
 from rich.cells import cell_len
 
 from tests.cli.terminal import ESCAPES, in_a_terminal, on_a_terminal, plain
+from tests.runtime import compiles
 
 if TYPE_CHECKING:
     from tests.workplace import Workplace
@@ -138,6 +139,7 @@ def test_a_measurement_is_shown_as_it_goes_and_at_its_end(
     assert "texts/s" in plain(result)
 
 
+@compiles
 def test_compile_shows_sizes_as_people_read_them(workplace: Workplace, environment: dict[str, str]) -> None:
     """Megabytes, as every other table of the terminal does; a pipe gets bytes."""
     code, seen = on_a_terminal(["compile", "builtin:sentiment"], workplace.folder, environment, width=250)

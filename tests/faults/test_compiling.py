@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.hub_server import clean_environment
+from tests.runtime import compiles
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = compiles
 ANSWER = """
 import logging, os, resource, sys
 {before}

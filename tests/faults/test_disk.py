@@ -21,6 +21,7 @@ from onnxhub.backend.assets import read_sealed, write_sealed
 from onnxhub.backend.store import MANIFEST
 from tests import tiny
 from tests.hub_server import run_python
+from tests.runtime import compiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,6 +176,7 @@ def test_a_disk_that_is_read_only(kind: Kind, small_disk: Path) -> None:
     assert kind.said == ""
 
 
+@compiles
 def test_compile_fails_where_nothing_is_kept(tmp_path: Path) -> None:
     """A graph that goes with the command is of no use to later loads, which the recipe of an image must hear of."""
     pytest.importorskip("typer", reason="the command line needs it")

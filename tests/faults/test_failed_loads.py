@@ -11,6 +11,7 @@ import pytest
 import onnxhub
 from onnxhub.backend.session import Session
 from onnxhub.errors import InvalidOptionError, OnnxHubError, TaskMismatchError, UnclearTaskError
+from tests.runtime import compiles
 from tests.tiny import make_model
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def unclear(folder: Path) -> Path:
     ("make", "arguments", "error"),
     [
         (make_model, {"task": "question-answering"}, TaskMismatchError),
-        (make_model, {"task": "question-answering", "compiled": True}, TaskMismatchError),
+        pytest.param(make_model, {"task": "question-answering", "compiled": True}, TaskMismatchError, marks=compiles),
         (make_model, {"task": "auto", "postprocessor": onnxhub.QuestionAnsweringPostprocessor}, InvalidOptionError),
         (unclear, {"task": "auto"}, UnclearTaskError),
         (broken, {"task": "translation"}, OnnxHubError),

@@ -19,11 +19,13 @@ from onnxhub.backend.providers import Provider
 from onnxhub.backend.store import make
 from onnxhub.errors import InvalidOptionError
 from tests import tiny
+from tests.runtime import compiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+pytestmark = compiles
 TEXTS = ["Quite easy!", "Rather hard, and long as well.", "", "Ada met Charles in London. " * 4]
 BUILTIN = {"sentiment": "text-classification", "ner": "token-classification", "qa": "question-answering"}
 
@@ -145,11 +147,20 @@ def test_another_runtime_processor_or_option_has_a_graph_of_its_own(monkeypatch:
     """What was compiled for one is never used for another."""
     assert outputs("ner", "builtin:ner", session_options={"session.disable_prepacking": True})[0]
     assert outputs("ner", "builtin:ner")[0]
-    monkeypatch.setattr(onnxruntime, "__version__", "1.0")
+    monkeypatch.setattr(onnxruntime, "__version__", "99.0")
     assert outputs("ner", "builtin:ner")[0]
     monkeypatch.setattr(compiled, "_processor", lambda: ["another"])
     assert outputs("ner", "builtin:ner")[0]
     assert len(entries()) == 4
+
+
+def test_an_old_runtime_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It crashes on reading some of its own graphs: asked for one, the error says which version does not."""
+    monkeypatch.setattr(onnxruntime, "__version__", "1.31.0")
+    assert not outputs("ner", "builtin:ner")[0]
+    with pytest.raises(InvalidOptionError, match=r"need onnxruntime 1\.32 or later, and this is 1\.31\.0"):
+        onnxhub.load("ner", "builtin:ner", compiled=True)
+    assert not entries()
 
 
 @pytest.mark.parametrize("name", [compiled.GRAPH, compiled.WEIGHTS, "manifest.json"])

@@ -14,6 +14,7 @@ import onnxhub
 from onnxhub._cache import OnceCache
 from onnxhub._forking import Lock
 from tests import tiny
+from tests.runtime import compiles
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 
@@ -200,6 +201,7 @@ assert ended(in_child(lambda: model("a"))) == 1
     assert "it has changed since the model was loaded; load the model again" in printed
 
 
+@compiles
 def test_a_compiled_graph_that_was_cleared_away_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child then builds its session from the model's own file, with the same answers."""
     monkeypatch.setenv("HF_HOME", str(tmp_path))

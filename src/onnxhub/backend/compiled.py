@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import re
 import shutil
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -56,8 +57,10 @@ WRITING: Final[Mapping[str, str | int | bool]] = {
     "session.optimized_model_external_initializers_min_size_in_bytes": 1024,
 }
 PREPACKED: Final = "session.save_external_prepacked_constant_initializers"
+OLDEST: Final = (1, 32)
+"""The ONNX Runtime from which on compiled graphs are used: 1.23 to 1.31 crash on reading some pre-packed weights back."""
 NOT_PREPACKED: Final = frozenset({"MatMulNBits"})
-"""Operators with pre-packed weights that ONNX Runtime before 1.32 crashes on when it reads them back."""
+"""Operators whose weights are left as they are: with theirs, every ONNX Runtime before 1.32 crashed."""
 TENSORRT: Final = {"trt_engine_cache_enable": True, "trt_timing_cache_enable": True}
 TENSORRT_FOLDERS: Final = ("trt_engine_cache_path", "trt_timing_cache_path")
 PROCESSOR: Final = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU implementer", "CPU part")
@@ -129,6 +132,9 @@ def build_compiled(
 def _unfit(provider: Provider, options: SessionOptions) -> str | None:
     if provider.name != "cpu" or provider.options:
         return f"only plain cpu has compiled graphs, not {provider.name}{' with options' if provider.options else ''}"
+    version = onnxruntime().__version__
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST:
+        return f"compiled graphs need onnxruntime {'.'.join(map(str, OLDEST))} or later, and this is {version}"
     own = [name for name in OWN_BUILD if name in (options.entries or {})]
     return f"session_options sets {own[0]}" if own else None
 
