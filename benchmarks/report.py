@@ -82,8 +82,8 @@ def explained(
     return Table(title, columns, rows, targets, why() if missed else "", plots)
 
 
-def render(sections: Mapping[str, Section]) -> str:
-    """The page, as Markdown; a section that was measured elsewhere, or later, says so."""
+def render(sections: Mapping[str, Section], missing: Sequence[str] = ()) -> str:
+    """The page, as Markdown; a section that was measured elsewhere, or later, says so, and missing ones are named."""
     machines = [tuple(section.machine) for section in sections.values()]
     usual = max(machines, key=machines.count)
     parts = [INTRODUCTION, _lines(usual), _targets(sections)]
@@ -92,6 +92,8 @@ def render(sections: Mapping[str, Section]) -> str:
         if tuple(section.machine) != usual:
             parts.append(f"Measured apart from the others:\n\n{_lines(section.machine)}")
         parts += [part for table in section.tables for part in _table(table)]
+    if missing:
+        parts.append("## Not measured\n\n" + "\n".join(f"- {title}" for title in missing) + "\n")
     return "\n".join(parts)
 
 
