@@ -65,7 +65,7 @@ def test_each_option_of_a_one_liner_is_an_option_of_its_command(name: str) -> No
     assert {option: of_command[option].default for option in options} == options
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=compiles if name == "compile" else ()) for name in COMMANDS])
 def test_help_has_an_example_that_runs(name: str, run: Run) -> None:
     """`--help` exits with 0, says what the command does, brackets included, and its example does it."""
     shown = run(*typed(name).split(), "--help", env={"NO_COLOR": "1"})
