@@ -84,7 +84,7 @@ def test_inspection_knows_a_conversion_that_is_kept(
     repository = open_repository(folder)
     assert "would be converted, once" in look_into(repository, CLASSIFIER).choice
     files = convertible(repository, allow_pickle=False)
-    key = exporting._key(exporting._source(repository, files, CLASSIFIER), versions)
+    key = exporting._origin(repository, files, CLASSIFIER).key
     store.make("exported", key, {"with": versions}, lambda made: (made / "model.onnx").touch())
     if not installed:
         monkeypatch.setattr(exporting, "_version", lambda _: None)

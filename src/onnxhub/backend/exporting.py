@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from onnxhub.backend.digests import digest_of, sha256
-from onnxhub.backend.store import find, make, newest
+from onnxhub.backend.digests import sha256
+from onnxhub.backend.store import Origin, make
 from onnxhub.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -68,61 +68,45 @@ def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
     from onnxhub.backend.staging import convertible
 
     files = convertible(repository, allow_pickle=asked.allow_pickle)
-    source = _source(repository, files, ort_class)
-    versions = _versions()
-    entry = None if asked.anew else _found(source, versions)
+    origin = _origin(repository, files, ort_class)
+    entry = None if asked.anew else origin.found()
     if entry is not None:
         return entry
-    _check_installed(repository, versions)
-    return _converted(repository, files, ort_class, versions, _key(source, versions), anew=asked.anew)
+    _check_installed(repository)
+    return _converted(repository, files, ort_class, origin, anew=asked.anew)
 
 
 def foretold(repository: Repository, ort_class: str) -> str:
     """Who made the conversion that ``with_onnx`` would find, or that it would make one; raises what it would raise."""
     from onnxhub.backend.staging import convertible
 
-    source = _source(repository, convertible(repository, allow_pickle=False), ort_class)
-    versions = _versions()
-    entry = _found(source, versions)
+    entry = _origin(repository, convertible(repository, allow_pickle=False), ort_class).found()
     if entry is not None:
         return _told(entry.made_of)
-    _check_installed(repository, versions)
+    _check_installed(repository)
     return "it has no ONNX file: it would be converted, once (by the package optimum)"
 
 
-def _source(repository: Repository, files: tuple[str, ...], ort_class: str) -> str:
-    return digest_of([RECIPE, ort_class, *_identity(repository, files)])[:32]
+def _origin(repository: Repository, files: tuple[str, ...], ort_class: str) -> Origin:
+    versions = {package: version for package in PACKAGES if (version := _version(package))}
+    source = [RECIPE, ort_class, *_identity(repository, files)]
+    return Origin(KIND, source, versions if len(versions) == len(PACKAGES) else None)
 
 
-def _key(source: str, versions: Mapping[str, str]) -> str:
-    return f"{source}-{digest_of(versions)[:16]}"
-
-
-def _versions() -> Mapping[str, str]:
-    return {package: version for package in PACKAGES if (version := _version(package))}
-
-
-def _found(source: str, versions: Mapping[str, str]) -> Entry | None:
-    """What these packages made; where not all are installed, what any made last."""
-    return find(KIND, _key(source, versions)) if len(versions) == len(PACKAGES) else newest(KIND, f"{source}-")
-
-
-def _check_installed(repository: Repository, versions: Mapping[str, str]) -> None:
-    missing = next((package for package in PACKAGES if package not in versions), None)
+def _check_installed(repository: Repository) -> None:
+    missing = next((package for package in PACKAGES if _version(package) is None), None)
     if missing is not None:
         raise MissingDependencyError(missing, f"converting {repository.model_id} to ONNX", _install(repository))
 
 
-def _converted(
-    repository: Repository, files: tuple[str, ...], ort_class: str, versions: Mapping[str, str], key: str, *, anew: bool
-) -> Entry:
+def _converted(repository: Repository, files: tuple[str, ...], ort_class: str, origin: Origin, *, anew: bool) -> Entry:
     from tempfile import TemporaryDirectory
 
     from onnxhub.backend.child import run_child
     from onnxhub.backend.staging import names_code, stage
 
     made_of: dict[str, object] = {
-        "model": repository.model_id, "revision": repository.commit, "for": ort_class, "with": versions
+        "model": repository.model_id, "revision": repository.commit, "for": ort_class, "with": origin.versions
     }  # fmt: skip
 
     def build(folder: Path) -> None:
@@ -145,7 +129,7 @@ def _converted(
                     path.rename(folder / path.name)
         _log.info("%s was converted to ONNX in %.1f s", repository.model_id, time.monotonic() - started)
 
-    return make(KIND, key, made_of, build, anew=anew)
+    return make(KIND, origin.key, made_of, build, anew=anew)
 
 
 def _identity(repository: Repository, files: tuple[str, ...]) -> list[str]:

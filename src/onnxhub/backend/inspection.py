@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
     from onnxhub.backend.graph import Graph
     from onnxhub.backend.hub import Repository
-    from onnxhub.backend.model import OnnxBackend
 
-__all__ = ["Inspection", "OnnxFile", "bytes_of", "look_into"]
+__all__ = ["Inspection", "OnnxFile", "look_into"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +112,6 @@ def _made(repository: Repository, ort_class: str, dtype: str, missing: OnnxHubEr
     if isinstance(missing, VariantNotFoundError):
         return quantizing.foretold(repository, ort_class, dtype, missing)
     raise missing
-
-
-def bytes_of(backend: OnnxBackend) -> int:
-    """The size of the files that an open model was loaded from, all of their external data included."""
-    total = 0
-    for choice in backend.choices.values():
-        path = backend.repository.path(choice.file)
-        files = [path, *(path.parent / name for name in fetch_model(backend.repository, choice.file).external_data)]
-        total += sum(file.stat().st_size for file in files)
-    return total
 
 
 def _size(repository: Repository, name: str) -> int | None:

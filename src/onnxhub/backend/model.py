@@ -21,7 +21,7 @@ from onnxhub.backend.tokenizer import load_tokenizer
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from onnxruntime import InferenceSession
@@ -55,6 +55,8 @@ class OnnxBackend:
     config: Mapping[str, object]
     parts: Mapping[str, Session] = field(repr=False)
     """Their sessions, the one that takes the model's inputs first."""
+    size: int
+    """Bytes of all its files, external data included."""
     batch_tokens: int
     lanes: Lanes = field(repr=False)
 
@@ -178,12 +180,14 @@ def open_model(
     kind = task.ort_class_of(config or {})
     ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
     graphs = {part: _graph(ready.repository, choice.file) for part, choice in ready.choices.items()}
+    size = sum(graph.size for graph in graphs.values())
+    operators = frozenset().union(*(graph.operators for graph in graphs.values()))
     told = options.threads or (usable_cores() if task.raw or options.sets_threads else None)
 
     def pace(provider: str) -> Pace:
         return choose_pace(
-            size=sum(graph.size for graph in graphs.values()), operators=_operators(graphs.values()),
-            on_cpu=provider == "cpu", cores=usable_cores(), threads=told, batch_tokens=batch_tokens,
+            size=size, operators=operators, on_cpu=provider == "cpu", cores=usable_cores(), threads=told,
+            batch_tokens=batch_tokens,
         )  # fmt: skip
 
     parts: dict[str, Session] = {}
@@ -199,7 +203,7 @@ def open_model(
     chosen = pace(running)
     # After a fall-back, the session has the threads that were meant for another provider: none may run beside it.
     lanes = Lanes(chosen.lanes if running == providers[0].name else 1)
-    return OnnxBackend(ready.repository, ready.choices, config or {}, parts, chosen.batch_tokens, lanes)
+    return OnnxBackend(ready.repository, ready.choices, config or {}, parts, size, chosen.batch_tokens, lanes)
 
 
 def _graph(repository: Repository, file: str) -> Graph:
@@ -207,7 +211,3 @@ def _graph(repository: Repository, file: str) -> Graph:
     facts = fetch_model(repository, file)
     weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)
     return Graph(repository.model_id, repository.path(file), tuple(weights), facts.operators)
-
-
-def _operators(graphs: Iterable[Graph]) -> frozenset[str]:
-    return frozenset().union(*(graph.operators for graph in graphs))

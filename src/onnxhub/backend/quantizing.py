@@ -19,11 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from onnxhub.backend.child import run_child
-from onnxhub.backend.digests import digest_of, sha256
+from onnxhub.backend.digests import sha256
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
 from onnxhub.backend.providers import onnxruntime
-from onnxhub.backend.store import find, make, newest
+from onnxhub.backend.store import Origin, make
 from onnxhub.backend.variants import canonical, sibling
 from onnxhub.errors import ExportError, VariantNotFoundError
 
@@ -72,10 +72,11 @@ def with_variant(
     for target, source in lacking(repository, ort_class, dtype, missing).items():
         if not allowed:
             raise replace(missing, hint=f"export=False forbids to make it of {source}")
-        wanted, versions = canonical(dtype), _versions()
-        entry = _found(repository, source, wanted, versions)
+        origin = _origin(repository, source, canonical(dtype))
+        entry = origin.found()
         if entry is None:
-            entry = _made(repository, source, wanted, target, _installed(versions, source, missing))
+            _check_installed(origin, source, missing)
+            entry = _made(repository, source, canonical(dtype), target, origin)
         folder = PurePosixPath(target).parent
         made |= {(folder / name).as_posix(): entry.folder / name for name in entry.files}
         makers[target] = f"made of {source} by onnxruntime {_maker(entry)}"
@@ -84,11 +85,12 @@ def with_variant(
 
 def foretold(repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError) -> str:
     """Who made the files that ``with_variant`` would find, or that it would make them; raises what it would raise."""
-    versions, told = _versions(), []
+    told = []
     for target, source in lacking(repository, ort_class, dtype, missing).items():
-        entry = _found(repository, source, canonical(dtype), versions)
+        origin = _origin(repository, source, canonical(dtype))
+        entry = origin.found()
         if entry is None:
-            _installed(versions, source, missing)
+            _check_installed(origin, source, missing)
         maker = f"the package {TOOLS}" if entry is None else f"onnxruntime {_maker(entry)}"
         told.append(f"{target} {'would be' if entry is None else 'was'} made of {source} (by {maker})")
     return ", ".join(told)
@@ -115,31 +117,20 @@ def _sources(repository: Repository, ort_class: str, missing: VariantNotFoundErr
         raise replace(missing, hint="int8, uint8, q8 and fp16 are made of an fp32 file, which it lacks too") from error
 
 
-def _found(repository: Repository, file: str, dtype: str, versions: Mapping[str, str] | None) -> Entry | None:
-    """The variant of one file that these packages made; where they are not installed, what any made last."""
-    source = _source(repository, file, dtype)
-    return newest(KIND, f"{source}-") if versions is None else find(KIND, _key(source, versions))
+def _origin(repository: Repository, file: str, dtype: str) -> Origin:
+    return Origin(KIND, [RECIPE, dtype, *_identity(repository, file)], _versions())
 
 
-def _installed(versions: Mapping[str, str] | None, source: str, missing: VariantNotFoundError) -> Mapping[str, str]:
-    if versions is None:
+def _check_installed(origin: Origin, source: str, missing: VariantNotFoundError) -> None:
+    if origin.versions is None:
         hint = f"pip install {TOOLS} (or 'onnxhub[optimum]') lets the first load make it of {source}"
         raise replace(missing, hint=hint)
-    return versions
 
 
-def _source(repository: Repository, file: str, dtype: str) -> str:
-    return digest_of([RECIPE, dtype, *_identity(repository, file)])[:32]
-
-
-def _key(source: str, versions: Mapping[str, str]) -> str:
-    return f"{source}-{digest_of(versions)[:16]}"
-
-
-def _made(repository: Repository, file: str, dtype: str, target: str, versions: Mapping[str, str]) -> Entry:
+def _made(repository: Repository, file: str, dtype: str, target: str, origin: Origin) -> Entry:
     name = PurePosixPath(target).name
     made_of = {
-        "model": repository.model_id, "revision": repository.commit, "file": file, "dtype": dtype, "with": versions
+        "model": repository.model_id, "revision": repository.commit, "file": file, "dtype": dtype, "with": origin.versions
     }  # fmt: skip
 
     def build(folder: Path) -> None:
@@ -161,7 +152,7 @@ def _made(repository: Repository, file: str, dtype: str, target: str, versions: 
                 path.rename(folder / path.name)
         _log.info("%s: %s was made in %.1f s", repository.model_id, target, time.monotonic() - started)
 
-    return make(KIND, _key(_source(repository, file, dtype), versions), made_of, build)
+    return make(KIND, origin.key, made_of, build)
 
 
 def _require_room(folder: Path, size: int) -> None:

@@ -31,13 +31,13 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
-from onnxhub.backend.digests import sha256
+from onnxhub.backend.digests import digest_of, sha256
 from onnxhub.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["LIMIT", "Entry", "discard", "find", "keys", "make", "make_unless_busy", "newest", "read", "sweep"]
+__all__ = ["LIMIT", "Entry", "Origin", "discard", "find", "keys", "make", "make_unless_busy", "newest", "read", "sweep"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -78,6 +78,30 @@ class Entry:
                 yield IntegrityError(str(path), "it is missing")
             elif path.stat().st_size != size or sha256(path, anew=anew) != digest:
                 yield IntegrityError(str(path), "it is not as it was written")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an entry comes from whose makers need not be installed any more: what was made with them is found all the same."""
+
+    kind: str
+    source: Sequence[object]
+    """All that it is made of."""
+    versions: Mapping[str, str] | None
+    """Of the packages that make it; None: not all of them are installed."""
+
+    @property
+    def key(self) -> str:
+        """Begins alike for one source, whatever made it."""
+        return f"{self._prefix}{digest_of(self.versions)[:16]}"
+
+    def found(self) -> Entry | None:
+        """What these packages made; where not all are installed, what any made last."""
+        return newest(self.kind, self._prefix) if self.versions is None else find(self.kind, self.key)
+
+    @property
+    def _prefix(self) -> str:
+        return f"{digest_of(self.source)[:32]}-"
 
 
 def find(kind: str, key: str) -> Entry | None:

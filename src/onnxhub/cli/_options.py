@@ -8,7 +8,20 @@ import typer
 
 from onnxhub import builtin
 
-__all__ = ["AllowPickle", "Debug", "Dtype", "File", "Json", "Model", "Provider", "Revision", "Texts", "named"]
+__all__ = [
+    "AllowPickle",
+    "Debug",
+    "Dtype",
+    "File",
+    "Json",
+    "Model",
+    "ModelArgument",
+    "Provider",
+    "Revision",
+    "TaskName",
+    "Texts",
+    "named",
+]
 
 _MODEL = "The model"
 
@@ -34,6 +47,8 @@ Model = Annotated[
         help=f"Id on the Hub, folder, or a bundled model: {', '.join(builtin.names())}. Default: the task's own (see `onnxhub tasks`).",
     ),
 ]  # fmt: skip
+ModelArgument = Annotated[str, typer.Argument(help="Id on the Hub, folder, or a bundled model.", show_default=False)]
+TaskName = Annotated[str, typer.Option(metavar="NAME", help="What it is loaded for; auto asks the model.")]
 Provider = Annotated[
     str,
     typer.Option(

@@ -16,9 +16,9 @@ from onnxhub._loading import infer
 from onnxhub._registry import get_task
 from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
-from onnxhub.backend.inspection import bytes_of, look_into
+from onnxhub.backend.inspection import look_into
 from onnxhub.backend.threads import usable_cores
-from onnxhub.cli._options import Debug, File, Json, Provider, Revision
+from onnxhub.cli._options import Debug, File, Json, ModelArgument, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
 
@@ -41,7 +41,7 @@ SAMPLE = 512
 
 
 def bench(
-    model: Annotated[str, typer.Argument(help="Id on the Hub, folder, or a bundled model.", show_default=False)],
+    model: ModelArgument,
     *,
     file: File = None,
     seconds: Annotated[float, typer.Option(min=0.1, metavar="NUMBER", help="About how long to measure.")] = 20.0,
@@ -71,7 +71,7 @@ def bench(
             help="Tokens of a batch to try; once for each. Default: what load chooses.",
         ),
     ] = None,
-    task: Annotated[str, typer.Option(metavar="NAME", help="What it is loaded for; auto asks the model.")] = "auto",
+    task: TaskName = "auto",
     provider: Provider = "cpu",
     revision: Revision = None,
     json: Json = False,
@@ -99,7 +99,7 @@ def bench(
         first = next(iter(models.values()))
         inputs = inputs_for(first, texts or fitting(first, sample_texts(SAMPLE)))
         found, number, rounds = measure(models, inputs, seconds=seconds, tell=measuring)
-        sizes = {one.dtype: bytes_of(cast("OnnxBackend", model.backend)) for one, model in models.items()}
+        sizes = {one.dtype: cast("OnnxBackend", model.backend).size for one, model in models.items()}
     chosen = next((one.dtype for one in usual.files if one.chosen), dtypes[0])
     records = [
         *(_record(one.setting, sizes, one) for one in found),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, cast
-
-import typer
+from typing import TYPE_CHECKING, cast
 
 import onnxhub
 from onnxhub._units import sized
 from onnxhub.backend.assets import assets_dir
-from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, Revision
+from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, ModelArgument, Revision, TaskName
 from onnxhub.cli._printing import Printer
 
 if TYPE_CHECKING:
@@ -22,11 +20,9 @@ __all__ = ["compile"]
 
 
 def compile(  # noqa: A001  # the command's name
-    model: Annotated[str, typer.Argument(help="Id on the Hub, folder, or a bundled model.", show_default=False)],
+    model: ModelArgument,
     *,
-    task: Annotated[
-        str, typer.Option(metavar="NAME", help="What it will be loaded for; auto asks the model.")
-    ] = "auto",
+    task: TaskName = "auto",
     dtype: Dtype = "auto",
     revision: Revision = None,
     allow_pickle: AllowPickle = False,

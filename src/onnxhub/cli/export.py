@@ -17,7 +17,7 @@ from onnxhub.backend.exporting import Conversion
 from onnxhub.backend.folder import check_folder, write_folder
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.preparation import prepare
-from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, Revision
+from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, ModelArgument, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.errors import UnclearTaskError
 
@@ -32,12 +32,12 @@ __all__ = ["export"]
 
 
 def export(
-    model: Annotated[str, typer.Argument(help="Id on the Hub, folder, or a bundled model.", show_default=False)],
+    model: ModelArgument,
     *,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to write it.", show_default=False)
     ],
-    task: Annotated[str, typer.Option(metavar="NAME", help="What it is for; auto asks the model.")] = "auto",
+    task: TaskName = "auto",
     dtype: Dtype = "auto",
     revision: Revision = None,
     anew: Annotated[

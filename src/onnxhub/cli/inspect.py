@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from rich.console import Group
 from rich.text import Text
 
@@ -14,7 +13,7 @@ from onnxhub._registry import get_task
 from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.inspection import look_into
-from onnxhub.cli._options import Debug, Dtype, Json, Revision
+from onnxhub.cli._options import Debug, Dtype, Json, ModelArgument, Revision, TaskName
 from onnxhub.cli._printing import Printer, joined
 
 if TYPE_CHECKING:
@@ -27,11 +26,9 @@ __all__ = ["inspect"]
 
 
 def inspect(
-    model: Annotated[str, typer.Argument(help="Id on the Hub, folder, or a bundled model.", show_default=False)],
+    model: ModelArgument,
     *,
-    task: Annotated[
-        str, typer.Option(metavar="NAME", help="What it would be loaded for; auto asks the model.")
-    ] = "auto",
+    task: TaskName = "auto",
     dtype: Dtype = "auto",
     revision: Revision = None,
     json: Json = False,

@@ -16,8 +16,7 @@ from onnxhub._agreement import comparable, compare
 from onnxhub._bench import Setting, fitting, measure, with_labels
 from onnxhub._sentences import SENTENCES
 from onnxhub._units import sized
-from onnxhub.backend.inspection import bytes_of
-from onnxhub.cli._options import Debug, File, Json, Provider, Revision
+from onnxhub.cli._options import Debug, File, Json, ModelArgument, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
 from onnxhub.errors import InvalidOptionError
@@ -32,7 +31,7 @@ __all__ = ["verify"]
 
 
 def verify(
-    model: Annotated[str, typer.Argument(help="Id on the Hub, folder, or a bundled model.", show_default=False)],
+    model: ModelArgument,
     texts: Annotated[
         list[str] | None,
         typer.Argument(help="Texts; none: those of --file, else sentences of our own.", show_default=False),
@@ -55,7 +54,7 @@ def verify(
     seconds: Annotated[
         float, typer.Option(min=0.1, metavar="NUMBER", help="About how long to measure the speed.")
     ] = 5.0,
-    task: Annotated[str, typer.Option(metavar="NAME", help="What it is loaded for; auto asks the model.")] = "auto",
+    task: TaskName = "auto",
     provider: Provider = "cpu",
     revision: Revision = None,
     json: Json = False,
@@ -95,7 +94,7 @@ def verify(
 
 def _side(model: AnyModel, rate: float) -> dict[str, Any]:
     info = model.info
-    size = bytes_of(cast("OnnxBackend", model.backend))
+    size = cast("OnnxBackend", model.backend).size
     return {"dtype": info.dtype, "file": info.file, "reason": info.reason, "bytes": size, "rate": rate}
 
 
