@@ -27,8 +27,9 @@ FIRST_WINDOW, LARGEST_WINDOW = 256, 2048
 """Rows that are planned together: so many that hardly any is padded; but few at first, where lanes would stand idle."""
 WINDOW_TOKENS = 100_000
 """The same for long rows: bounds the memory of what was read and has not run."""
-AHEAD = 2
-"""Batches that wait in a lane, the one that runs included."""
+AHEAD = 3
+"""Batches of a lane that run, wait, or have outputs that wait. With 2, the lanes of a small model stand idle for a tenth
+of the time, since others are tokenised meanwhile; more than 3 are hardly faster, and hold more outputs."""
 
 
 class Lanes:

@@ -308,10 +308,12 @@ class Model(Generic[InputT, ResultT, ManyT]):
         many = as_many(inputs)
         if many is not None:
             return self._gather(self._results(many, watch))
-        [(_, result)] = self._outcomes([inputs], watch)
-        if isinstance(result, IndexedError):
-            raise result.at(None) from result.__cause__
-        return result
+        try:
+            # Whether it is of the encoder's type is for the encoder to find out, and to say.
+            [one] = self.encoder([cast("InputT", inputs)])
+            return self._alone(one, watch)
+        except IndexedError as error:
+            raise error.at(None) from error.__cause__
 
     def _gather(self, results: list[ResultT]) -> ManyT:
         """What a list of inputs gives; a list of results unless the task can do better."""
@@ -331,30 +333,25 @@ class Model(Generic[InputT, ResultT, ManyT]):
         found = dict(self._outcomes(inputs, watch))
         return [located(found[number], offset + number) for number in range(len(inputs))]
 
-    def _outcomes(self, inputs: Sequence[object], watch: Watch | None) -> Iterable[tuple[int, ResultT | IndexedError]]:
+    def _outcomes(self, inputs: Sequence[object], watch: Watch | None) -> Iterator[tuple[int, ResultT | IndexedError]]:
         """Each input's number and result, or the error that it raises alone, as soon as its last row has run."""
-        # Whether they are of the encoder's type is for the encoder to find out, and to say.
-        ready = encoded(self.encoder, cast("Sequence[InputT]", inputs))
-        if len(inputs) != 1:
-            return self._decoded(ready, watch)
-        one = next(ready)
-        if isinstance(one, IndexedError) or len(one.rows) != 1:
-            return self._decoded([one], watch)
-        return [(0, self._alone(one, watch))]
+        return self._decoded(encoded(self.encoder, cast("Sequence[InputT]", inputs)), watch)
 
     def _decoded(
         self, ready: Iterable[Encoded[Any] | IndexedError], watch: Watch | None
-    ) -> Iterable[tuple[int, ResultT | IndexedError]]:
+    ) -> Iterator[tuple[int, ResultT | IndexedError]]:
         return decoded(ready, self._run, self._decode, watch)
 
-    def _alone(self, one: Encoded[Any], watch: Watch | None) -> ResultT | IndexedError:
-        """The call for one short input: nothing to plan, and nothing to wait for."""
+    def _alone(self, one: Encoded[Any], watch: Watch | None) -> ResultT:
+        """The result of one input; with one row, there is nothing to plan, and nothing to wait for."""
+        if len(one.rows) != 1:
+            [(_, result)] = self._decoded([one], watch)
+            if isinstance(result, IndexedError):
+                raise result
+            return result
         if watch is not None:
             watch.done(1, tokens(one.rows[0]))
-        try:
-            return self._decode(self.backend.run(collate(one.rows, {}), self._wanted), one.item)
-        except IndexedError as error:
-            return error
+        return self._decode(self.backend.run(collate(one.rows, {}), self._wanted), one.item)
 
     def _run(self, rows: Iterable[Features]) -> Iterator[tuple[int, Outputs]]:
         """Each row's number and outputs ``(...)``, in the planner's order."""

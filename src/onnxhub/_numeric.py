@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["best", "finite", "l2_normalize", "log_sum_exp", "sigmoid", "softmax"]
 
-LOWEST = np.finfo(np.float32).min
+LOWEST = float(np.finfo(np.float32).min)
+FEW = 32
+"""Numbers for which NumPy's calls cost more than its loops save."""
 
 
 def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
@@ -34,6 +37,8 @@ def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
         [0.5, 0.5]
     """
     values = np.asarray(logits, dtype=np.float32)
+    if values.ndim == 1 and values.size <= FEW:
+        return np.array(_softmax_of_few(values.tolist()), np.float32)
     # Not lower than the lowest number: the distance of -inf to it is -inf, to -inf it would be NaN.
     peak = values.max(axis=axis, keepdims=True, initial=LOWEST)
     with np.errstate(over="ignore", invalid="ignore"):  # far below the peak is 0; infinity is for `finite` to find
@@ -41,6 +46,14 @@ def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
     # The peak itself counts 1, so that only a row without one is divided by less, and NaN stays NaN.
     exponentials /= np.maximum(exponentials.sum(axis=axis, keepdims=True), np.float32(1))
     return exponentials
+
+
+def _softmax_of_few(logits: list[float]) -> list[float]:
+    """The same in Python, which is done before NumPy has begun."""
+    peak = max([LOWEST, *logits])
+    exponentials = [math.exp(one - peak) for one in logits]
+    total = max(sum(exponentials), 1.0)
+    return [one / total for one in exponentials]
 
 
 def log_sum_exp(values: NDArray[np.float32]) -> np.float32:
@@ -92,9 +105,10 @@ def best(scores: NDArray[np.float32], count: int | None = None) -> list[int]:
         >>> best(np.array([0.1, 0.5, 0.5, 0.2], np.float32), 3)
         [1, 2, 3]
     """
-    chosen = np.arange(len(scores))
-    if count is not None and count < len(scores):
-        # A vocabulary has 250,000 entries: only those that can be among the best are put in order.
-        chosen = np.flatnonzero(scores >= np.partition(scores, -count)[-count])
-    order: list[int] = chosen[np.argsort(-scores[chosen], kind="stable")].tolist()
-    return order[:count]
+    if count is None or count >= len(scores):
+        values = scores.tolist()  # of a few labels, one call of NumPy takes longer than to sort them in Python
+        return sorted(range(len(values)), key=values.__getitem__, reverse=True)
+    # A vocabulary has 250,000 entries: only those that can be among the best are put in order.
+    chosen = np.flatnonzero(scores >= np.partition(scores, -count)[-count])
+    order: list[int] = chosen[np.argsort(-scores[chosen], kind="stable")[:count]].tolist()
+    return order

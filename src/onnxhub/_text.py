@@ -122,14 +122,17 @@ def graph_rows(tokens: Tokens, cuts: Sequence[NDArray[np.intp]], names: Sequence
     types = tokens.type_ids if "token_type_ids" in names else ids
     rows: list[Features] = []
     for cut in cuts:
-        whole = len(cut) == len(ids)
-        made = {
-            "input_ids": ids if whole else ids[cut],
-            "attention_mask": np.ones(len(cut), np.int64),
-            "token_type_ids": types if whole else types[cut],
-            "position_ids": np.arange(len(cut)),
-        }
-        rows.append({name: made[name] for name in names})
+        size, whole = len(cut), len(cut) == len(ids)
+        row: dict[str, NDArray[np.generic]] = {}
+        for name in names:
+            if name == "attention_mask":
+                row[name] = np.ones(size, np.int64)
+            elif name == "position_ids":
+                row[name] = np.arange(size)
+            else:
+                values = ids if name == "input_ids" else types
+                row[name] = values if whole else values[cut]
+        rows.append(row)
     return rows
 
 
@@ -170,17 +173,23 @@ def encode_prefix(
     and so are two long texts of a pair. The tokens do not know their characters.
     """
     given = [texts] if pairs is None else [texts, pairs]
-    if max_length is None or tokenizer.truncation_side == "left":
+    most = None if max_length is None or tokenizer.truncation_side == "left" else LONGEST_TOKEN * max_length
+    if max_length is None or most is None or all(len(text) <= most for some in given for text in some):
         return tokenizer.encode(*given, offsets=False)
-    prefixes = [[_prefix(text, LONGEST_TOKEN * max_length) for text in some] for some in given]
+    prefixes = [[_prefix(text, most) for text in some] for some in given]
     encoded = list(tokenizer.encode(*prefixes, offsets=False))
     for index, tokens in enumerate(encoded):
         cut = [len(parts[index]) < len(some[index]) for some, parts in zip(given, prefixes, strict=True)]
-        long = [np.count_nonzero(tokens.sequences == place) >= max_length for place in range(len(given))]
-        # Of two long texts, which is the longer decides what is kept of each.
-        if any(cut) and (cut != long or sum(cut) > 1):
+        if any(cut) and not _enough(tokens, cut, max_length):
             encoded[index] = tokenizer.encode(*([some[index]] for some in given), offsets=False)[0]
     return encoded
+
+
+def _enough(tokens: Tokens, cut: Sequence[bool], max_length: int) -> bool:
+    """Whether prefixes have all the tokens that will be kept; ``cut`` tells which texts they are shorter than."""
+    long = [np.count_nonzero(tokens.sequences == place) >= max_length for place in range(len(cut))]
+    # Of two long texts, which is the longer decides what is kept of each.
+    return list(cut) == long and sum(cut) == 1
 
 
 def _prefix(text: str, size: int) -> str:

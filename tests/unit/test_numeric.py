@@ -59,11 +59,13 @@ def test_softmax_of_another_axis(values: np.ndarray, data: st.DataObject) -> Non
         ([7.0], [1.0]),
         ([-math.inf, -math.inf, -math.inf], [0.0, 0.0, 0.0]),
         ([-math.inf, 3.0], [0.0, 1.0]),
+        ([], []),
     ],
 )
 def test_softmax_at_the_edges_of_float32(row: list[float], expected: list[float]) -> None:
-    """Nothing overflows, and no warning is shown."""
+    """Nothing overflows, and no warning is shown, whether a few numbers are given or rows of them."""
     assert onnxhub.softmax(row).tolist() == expected
+    assert onnxhub.softmax([row, row]).tolist() == [expected, expected]
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -71,8 +73,9 @@ def test_softmax_keeps_what_is_not_finite_for_finite_to_find(bad: float) -> None
     """NaN and infinity spoil their own row alone, without a warning, and `finite` refuses them."""
     result = onnxhub.softmax([[0.0, bad], [0.0, 0.0]])
     assert result[1].tolist() == [0.5, 0.5]
-    with pytest.raises(NonFiniteOutputError):
-        finite(result)
+    for one in (result, onnxhub.softmax([0.0, bad]), onnxhub.softmax([bad, 0.0])):
+        with pytest.raises(NonFiniteOutputError):
+            finite(one)
 
 
 def test_softmax_of_half_precision_is_float32() -> None:

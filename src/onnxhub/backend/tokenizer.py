@@ -48,7 +48,7 @@ class FastTokens:
     has_type_ids: bool
 
     def __len__(self) -> int:
-        return len(self.encoding.ids)
+        return len(self.encoding)
 
     @property
     def ids(self) -> NDArray[np.int64]:

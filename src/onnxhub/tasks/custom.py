@@ -145,17 +145,17 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         self, ready: Iterable[Encoded[ArraysItem] | IndexedError], watch: Watch | None
     ) -> Iterator[tuple[int, Arrays | IndexedError]]:
         for number, one in enumerate(ready):
-            yield number, one if isinstance(one, IndexedError) else self._alone(one, watch)
+            try:
+                yield number, one if isinstance(one, IndexedError) else self._alone(one, watch)
+            except IndexedError as error:
+                yield number, error
 
-    def _alone(self, one: Encoded[ArraysItem], watch: Watch | None) -> Arrays | IndexedError:
+    def _alone(self, one: Encoded[ArraysItem], watch: Watch | None) -> Arrays:
         if watch is not None:
             watch.done(1, 0)
         part = self.encoder.part if isinstance(self.encoder, ArraysEncoder) else ""
-        try:
-            # Not as other postprocessors are called: these arrays have no axis of rows, and keep their dtypes.
-            return self.postprocessor.decode(self.backend.arrays(part, one.rows[0]), one.item)  # type: ignore[arg-type]
-        except IndexedError as error:
-            return error
+        # Not as other postprocessors are called: these arrays have no axis of rows, and keep their dtypes.
+        return self.postprocessor.decode(self.backend.arrays(part, one.rows[0]), one.item)  # type: ignore[arg-type]
 
 
 def _fitting(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDArray[np.generic]:

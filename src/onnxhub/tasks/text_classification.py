@@ -125,14 +125,12 @@ class TextClassificationEncoder(Encoder["TextOrPair", ClassificationItem]):
 
     def _tokenize(self, inputs: Sequence[TextOrPair]) -> list[Tokens]:
         # One call of the tokenizer for the texts and one for the pairs, whatever their order.
-        texts = {index: value for index, value in enumerate(inputs) if isinstance(value, str)}
-        pairs = {index: value for index, value in enumerate(inputs) if not isinstance(value, str)}
+        texts = [value for value in inputs if isinstance(value, str)]
+        pairs = [value for value in inputs if not isinstance(value, str)]
         limit = self.max_length if self.long_text == "truncate" else None
-        tokens = dict(zip(texts, encode_prefix(self.tokenizer, list(texts.values()), limit), strict=True))
-        if pairs:
-            firsts, seconds = zip(*pairs.values(), strict=True)
-            tokens.update(zip(pairs, self.tokenizer.encode(firsts, seconds, offsets=False), strict=True))
-        return [tokens[index] for index in range(len(inputs))]
+        of_texts = iter(encode_prefix(self.tokenizer, texts, limit) if texts else ())
+        of_pairs = iter(self.tokenizer.encode(*zip(*pairs, strict=True), offsets=False) if pairs else ())
+        return [next(of_texts if isinstance(value, str) else of_pairs) for value in inputs]
 
     def _encoded(self, tokens: Tokens, index: int) -> Encoded[ClassificationItem]:
         rows = self._rows(tokens, index)
@@ -256,7 +254,8 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
 
 def ranked(labels: Sequence[str], scores: NDArray[np.float32], top_k: int | None) -> Classification:
     """The labels by their scores, the first of equals first; shape of ``scores``: ``(labels,)``."""
-    ranking = tuple(LabelScore(labels[index], float(scores[index])) for index in best(scores, top_k))
+    values = scores.tolist()
+    ranking = tuple([LabelScore(labels[index], values[index]) for index in best(scores, top_k)])
     return Classification(ranking[0].label, ranking[0].score, ranking)
 
 
