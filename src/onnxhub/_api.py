@@ -169,7 +169,7 @@ def load(
         threads: Threads within an operator, which is all that a call then uses; None: chosen for the model within the
             cores that this process may use: all of them, or one, for a small model, which runs several batches at once.
         batch_tokens: The most tokens of a batch, padding included; None: 1,024 on the CPU, 16,384 elsewhere. Models with
-            dynamic quantisation always run one text at a time.
+            dynamic quantisation always run each text by itself.
         provider_options: Options of the provider, as ONNX Runtime documents them.
         session_options: Attributes and configuration entries of ``onnxruntime.SessionOptions``.
         token: A Hub token for a private or gated repository; None: the one that is stored, if any.

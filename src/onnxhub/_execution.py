@@ -40,8 +40,10 @@ class Lanes:
         self.number = number
         self._pools: dict[int, ThreadPoolExecutor] = {}
 
-    def __call__(self, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
+    def __call__(self, jobs: Iterable[Callable[[bool], T]]) -> Iterator[T]:
         """What the jobs give, in order. They are taken a few ahead, while those before run.
+
+        Each is told whether others run beside it.
 
         If one fails, or the iterator is closed, those that wait are dropped, and those that run are waited for.
         """
@@ -49,15 +51,15 @@ class Lanes:
         first, second = next(waiting, None), next(waiting, None)
         if second is None:
             # Nothing to run beside it: no other thread has to wake up.
-            return iter(()) if first is None else iter((first(),))
+            return iter(()) if first is None else iter((first(False),))
         return self._all(chain(filter(None, (first, second)), waiting))
 
-    def _all(self, jobs: Iterator[Callable[[], T]]) -> Iterator[T]:
+    def _all(self, jobs: Iterator[Callable[[bool], T]]) -> Iterator[T]:
         running: deque[Future[T]] = deque()
         pool = self._pool()
         try:
             for job in jobs:
-                running.append(pool.submit(job))
+                running.append(pool.submit(job, self.number > 1))
                 if len(running) >= AHEAD * self.number:
                     yield running.popleft().result()
             while running:
@@ -93,8 +95,8 @@ def run(backend: Backend, rows: Iterable[Features], wanted: Sequence[str]) -> It
     """
     padding = backend.tokenizer.padding
 
-    def outputs(batch: Sequence[Row]) -> tuple[Sequence[Row], Outputs]:
-        return batch, backend.run(collate([row for _, row in batch], padding), wanted)
+    def outputs(batch: Sequence[Row], beside: bool) -> tuple[Sequence[Row], Outputs]:
+        return batch, backend.run(collate([row for _, row in batch], padding), wanted, beside=beside)
 
     for batch, found in backend.lanes(partial(outputs, batch) for batch in _batches(backend, rows)):
         for position, (number, _) in enumerate(batch):

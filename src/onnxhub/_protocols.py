@@ -211,8 +211,8 @@ class Backend(Protocol):
         """What the rows of one batch must have in common; the same for all rows of most models."""
         ...
 
-    def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
-        """Run one batch; only the outputs that were asked for."""
+    def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
+        """Run one batch; only the outputs that were asked for. ``beside``: whether others run at the same time."""
         ...
 
     def inputs(self, part: str) -> Mapping[str, GraphInput]:

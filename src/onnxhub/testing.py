@@ -167,8 +167,9 @@ class CannedBackend:
         del row
         return 0
 
-    def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
+    def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
         """The canned outputs of a batch; all of them if none are named."""
+        del beside
         if callable(self.outputs):
             found = {name: np.asarray(values, np.float32) for name, values in self.outputs(features).items()}
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +13,16 @@ from hypothesis import strategies as st
 
 import onnxhub
 from onnxhub._execution import AHEAD, LARGEST_WINDOW, WINDOW_TOKENS, Lanes, run
+from onnxhub.backend.beside import WORTH_A_SESSION, Beside
 from onnxhub.backend.threads import usable_cores
+from onnxhub.errors import ClosedModelError
 from onnxhub.testing import CannedBackend
+from tests import tiny
+from tests.runtime import compiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from onnxhub._protocols import Features
 
@@ -39,17 +43,30 @@ def backend(number: int, **options: Any) -> CannedBackend:
     )
 
 
+def job(work: Callable[..., Any], *values: Any) -> Callable[[bool], Any]:
+    """A job that does not care whether others run beside it."""
+    return lambda _beside: work(*values)
+
+
 @lanes
 def test_jobs_give_their_values_in_order(number: int) -> None:
     """Whoever is done first."""
-    assert list(Lanes(number)(partial(int, value) for value in range(50))) == list(range(50))
+    assert list(Lanes(number)(job(int, value) for value in range(50))) == list(range(50))
     assert list(Lanes(number)([])) == []
 
 
 def test_one_job_runs_where_it_was_asked_for() -> None:
     """No other thread has to wake up for it."""
-    assert list(Lanes(4)([threading.get_ident])) == [threading.get_ident()]
-    assert threading.get_ident() not in list(Lanes(4)([threading.get_ident] * 2))
+    where = job(threading.get_ident)
+    assert list(Lanes(4)([where])) == [threading.get_ident()]
+    assert threading.get_ident() not in list(Lanes(4)([where] * 2))
+
+
+@lanes
+def test_a_job_knows_whether_others_run_beside_it(number: int) -> None:
+    """None does where there is one lane, or one job."""
+    assert list(Lanes(number)([bool])) == [False]
+    assert list(Lanes(number)([bool] * 3)) == [number > 1] * 3
 
 
 @lanes
@@ -57,10 +74,10 @@ def test_jobs_are_taken_a_few_ahead(number: int) -> None:
     """However many there are: what they hold must fit into memory."""
     taken = []
 
-    def jobs() -> Iterator[partial[int]]:
+    def jobs() -> Iterator[Callable[[bool], int]]:
         for value in range(100):
             taken.append(value)
-            yield partial(int, value)
+            yield job(int, value)
 
     for done, _ in enumerate(Lanes(number)(jobs()), 1):
         assert len(taken) <= done + AHEAD * number
@@ -72,7 +89,7 @@ def test_as_many_jobs_run_at_once_as_there_are_lanes(number: int) -> None:
     shared, running, most = Lanes(number), 0, []
     together, lock = threading.Barrier(number), threading.Lock()
 
-    def job() -> None:
+    def counted() -> None:
         nonlocal running
         with lock:
             running += 1
@@ -81,7 +98,7 @@ def test_as_many_jobs_run_at_once_as_there_are_lanes(number: int) -> None:
         with lock:
             running -= 1
 
-    askers = [threading.Thread(target=lambda: list(shared([job] * number * 4))) for _ in range(3)]
+    askers = [threading.Thread(target=lambda: list(shared([job(counted)] * number * 4))) for _ in range(3)]
     for one in askers:
         one.start()
     for one in askers:
@@ -95,15 +112,15 @@ def test_an_error_stops_what_waits(number: int) -> None:
     """It is raised in its turn; jobs that have not begun never do."""
     begun = []
 
-    def job(value: int) -> int:
+    def inverse(value: int) -> int:
         begun.append(value)
         return 1 // value
 
     with pytest.raises(ZeroDivisionError):
-        list(Lanes(number)(partial(job, value) for value in [3, 2, 1, 0, *range(1, 100)]))
+        list(Lanes(number)(job(inverse, value) for value in [3, 2, 1, 0, *range(1, 100)]))
     count = len(begun)
     assert count <= 4 + AHEAD * number
-    assert list(Lanes(number)([partial(job, 1)] * 2)) == [1, 1]
+    assert list(Lanes(number)([job(inverse, 1)] * 2)) == [1, 1]
     assert len(begun) == count + 2
 
 
@@ -112,11 +129,11 @@ def test_closing_the_iterator_waits_for_what_runs(number: int) -> None:
     """So that nothing goes on behind the caller's back, such as a run of a session that is closed."""
     ended, go_on = [], threading.Event()
 
-    def job() -> None:
+    def ending() -> None:
         go_on.wait(0.05)
         ended.append(True)
 
-    results = Lanes(number)([job] * 50)
+    results = Lanes(number)([job(ending)] * 50)
     next(results)
     results.close()  # type: ignore[attr-defined]
     count = len(ended)
@@ -129,10 +146,11 @@ def test_closing_the_iterator_waits_for_what_runs(number: int) -> None:
 def test_lanes_work_in_a_forked_child() -> None:
     """Which has none of the threads of its parent."""
     shared = Lanes(2)
-    assert list(shared([os.getpid] * 4)) == [os.getpid()] * 4
+    mine = job(os.getpid)
+    assert list(shared([mine] * 4)) == [os.getpid()] * 4
     child = os.fork()
     if child == 0:
-        os._exit(0 if list(shared([os.getpid] * 4)) == [os.getpid()] * 4 else 1)
+        os._exit(0 if list(shared([mine] * 4)) == [os.getpid()] * 4 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
@@ -181,6 +199,68 @@ def test_a_small_model_runs_several_batches_at_once(tiny_model: Any) -> None:
     assert (told.session.get_session_options().intra_op_num_threads, told.backend.lanes.number) == (2, 1)
     texts = ["a great film " * (size % 9 + 1) for size in range(400)]
     assert [one.ranking for one in small(texts)] == [one.ranking for one in told(texts)]
+
+
+@compiles
+def test_a_large_quantised_model_runs_rows_at_once_in_a_session_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one thread, built once there are rows enough; a text alone keeps all cores, and no bit depends on which it was."""
+    monkeypatch.setattr("onnxhub.backend.pace.SMALL", 1000)
+    tiny.make_model(tmp_path, dtype="int8")
+    model = onnxhub.load("text-classification", tmp_path, compiled=True)
+    beside = model.backend.beside
+    assert isinstance(beside, Beside)
+    assert model.session.get_session_options().intra_op_num_threads == usable_cores()
+    assert model.backend.lanes.number == usable_cores()
+    texts = ["a great film " * (size % 9 + 1) for size in range(WORTH_A_SESSION)]
+    first = model(texts)
+    assert beside.session().path == model.backend.session.path
+    assert beside.session().inference_session.get_session_options().intra_op_num_threads == 1
+    assert [one.ranking for one in model(texts)] == [one.ranking for one in first]
+    assert [model(text).ranking for text in texts] == [one.ranking for one in first]
+
+
+def test_without_a_compiled_graph_a_large_quantised_model_runs_one_row_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second session would have weights of its own."""
+    monkeypatch.setattr("onnxhub.backend.pace.SMALL", 1000)
+    tiny.make_model(tmp_path, dtype="int8")
+    model = onnxhub.load("text-classification", tmp_path, compiled=False)
+    assert (model.backend.lanes.number, model.backend.beside) == (1, None)
+
+
+@compiles
+def test_a_closed_model_has_closed_both_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that would be built now."""
+    monkeypatch.setattr("onnxhub.backend.pace.SMALL", 1000)
+    monkeypatch.setattr("onnxhub.backend.beside.WORTH_A_SESSION", 1)
+    tiny.make_model(tmp_path, dtype="int8")
+    for texts in (["a great film"] * 5, ["a great film"]):
+        model = onnxhub.load("text-classification", tmp_path, compiled=True)
+        model(texts)
+        model.close()
+        with pytest.raises(ClosedModelError):
+            model(["a great film"] * 5)
+
+
+@compiles
+def test_a_compiled_graph_that_was_cleared_away_leaves_the_rows_to_the_main_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Which has it mapped; nothing is read anew, and the log says so once."""
+    monkeypatch.setattr("onnxhub.backend.pace.SMALL", 1000)
+    tiny.make_model(tmp_path, dtype="int8", seed=11)
+    model = onnxhub.load("text-classification", tmp_path, compiled=True)
+    expected = model("a great film").ranking
+    beside = model.backend.beside
+    assert isinstance(beside, Beside)
+    beside.session().path.unlink()
+    found = model(["a great film"] * 3 * WORTH_A_SESSION)
+    assert {one.ranking for one in found} == {expected}
+    assert beside.session() is model.backend.session
+    assert [record.getMessage()[:37] for record in caplog.records] == ["batches go on with all threads each: "]
 
 
 def test_copies_share_the_lanes(tiny_model: Any) -> None:

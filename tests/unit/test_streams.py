@@ -39,13 +39,13 @@ class Gated(CannedBackend):
     sizes: list[int] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
 
-    def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
+    def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
         """When the gate is open."""
         self.threads.add(threading.get_ident())
         self.sizes.append(len(features["input_ids"]))
         self.started.set()
         assert self.gate.wait(30)
-        return super().run(features, outputs)
+        return super().run(features, outputs, beside=beside)
 
 
 def gated(*, is_open: bool = True) -> tuple[onnxhub.TextClassificationModel, Gated]:

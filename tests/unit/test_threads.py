@@ -119,8 +119,9 @@ USUAL = {"size": 2**28, "operators": {"MatMul"}, "on_cpu": True, "cores": 4, "th
         ({"size": 2**20, "threads": 3}, Pace(threads=3, lanes=1, batch_tokens=1024)),
         ({"size": 2**20, "on_cpu": False}, Pace(threads=4, lanes=1, batch_tokens=16384)),
         ({"batch_tokens": 300}, Pace(threads=4, lanes=1, batch_tokens=300)),
-        ({"batch_tokens": 300, "operators": {"DynamicQuantizeLinear"}}, Pace(threads=4, lanes=1, batch_tokens=1)),
-        ({"operators": {"DynamicQuantizeLSTM"}}, Pace(threads=4, lanes=1, batch_tokens=1)),
+        ({"batch_tokens": 300, "operators": {"DynamicQuantizeLinear"}}, Pace(threads=4, lanes=4, batch_tokens=1)),
+        ({"operators": {"DynamicQuantizeLSTM"}}, Pace(threads=4, lanes=4, batch_tokens=1)),
+        ({"operators": {"DynamicQuantizeLSTM"}, "threads": 4}, Pace(threads=4, lanes=1, batch_tokens=1)),
     ],
 )
 def test_the_pace_of_a_model(given: dict[str, Any], expected: Pace) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from onnxhub._cache import lazy
 from onnxhub._execution import Lanes
+from onnxhub.backend.beside import Beside
 from onnxhub.backend.compiled import Graph, build_compiled
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.pace import choose_pace
@@ -59,6 +60,8 @@ class OnnxBackend:
     """Bytes of all its files, external data included."""
     batch_tokens: int
     lanes: Lanes = field(repr=False)
+    beside: Beside | None = field(repr=False)
+    """The session for batches that run at once, where it is another one."""
 
     @property
     def model_id(self) -> str:
@@ -114,9 +117,10 @@ class OnnxBackend:
         decoder = str(self.config.get("model_type")) in DECODERS
         return "attention_mask" in self.input_names and not (decoder and self.config.get("pad_token_id") is None)
 
-    def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
-        """Run one batch."""
-        return self.session.run(features, outputs)
+    def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
+        """Run one batch, alone or beside others."""
+        session = self.beside.session() if beside and self.beside is not None else self.session
+        return session.run(features, outputs)
 
     def inputs(self, part: str) -> Mapping[str, GraphInput]:
         """What the graph of a part wants."""
@@ -156,8 +160,9 @@ class OnnxBackend:
 
     def close(self) -> None:
         """Free the sessions."""
-        for session in self.parts.values():
-            session.close()
+        for session in (*self.parts.values(), self.beside):
+            if session is not None:
+                session.close()
 
 
 def open_model(
@@ -199,11 +204,15 @@ def open_model(
             parts[part] = build_compiled(graph, wanted, threaded, compiled=compiled)
             failing.callback(parts[part].close)
         failing.pop_all()
-    running = next(iter(parts.values())).provider
-    chosen = pace(running)
-    # After a fall-back, the session has the threads that were meant for another provider: none may run beside it.
-    lanes = Lanes(chosen.lanes if running == providers[0].name else 1)
-    return OnnxBackend(ready.repository, ready.choices, config or {}, parts, size, chosen.batch_tokens, lanes)
+    main = next(iter(parts.values()))
+    chosen = pace(main.provider)
+    apart = chosen.threads > 1
+    # After a fall-back, the session has the threads that were meant for another provider: none may run beside it. Nor
+    # where batches that run at once want a session of their own, and the weights cannot be shared.
+    alone = main.provider != providers[0].name or (apart and main.path == next(iter(graphs.values())).path)
+    lanes = Lanes(1 if alone else chosen.lanes)
+    beside = Beside(main) if apart and lanes.number > 1 else None
+    return OnnxBackend(ready.repository, ready.choices, config or {}, parts, size, chosen.batch_tokens, lanes, beside)
 
 
 def _graph(repository: Repository, file: str) -> Graph:

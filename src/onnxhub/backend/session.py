@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from functools import cache, partial
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from onnxhub.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -78,6 +78,37 @@ class _Source(NamedTuple):
     signature: tuple[int, ...]
     """Of the file, when it was read."""
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether the file is still the one that was read."""
+        return _signature(self.path) == self.signature
+
+
+class _Recipe(NamedTuple):
+    """How to build a session again."""
+
+    sources: tuple[_Source, ...]
+    """The first one that is unchanged counts."""
+    provider: Provider
+
+    def with_threads(self, threads: int) -> Self:
+        """The same for a session of so many threads, from the same file alone."""
+        first = self.sources[0]
+        return self._replace(sources=(first._replace(options=replace(first.options, threads=threads)),))
+
+    def build(self) -> InferenceSession:
+        """The session.
+
+        Raises:
+            IntegrityError: the files have changed.
+        """
+        for one in self.sources:
+            if one.unchanged:
+                return _build(one.path, self.provider, one.options)
+        raise IntegrityError(
+            str(self.sources[-1].path), "it has changed since the model was loaded; load the model again"
+        )
+
 
 class Session:
     """An open ONNX Runtime session; any number of threads may run it.
@@ -86,17 +117,15 @@ class Session:
     threads that do not exist there.
     """
 
-    def __init__(self, session: InferenceSession, path: Path, again: Callable[[], InferenceSession]) -> None:
+    def __init__(self, session: InferenceSession, recipe: _Recipe) -> None:
         """Take a built session over.
 
         Args:
             session: What was built.
-            path: The file that it was built from.
-            again: How to build its like in a forked child.
+            recipe: How it was built.
         """
         self._session: InferenceSession | None = session
-        self.path = path
-        self._again = again
+        self._recipe = recipe
         self._closed = False
         self._rebuilding = Lock()
         full_name = session.get_providers()[0]
@@ -132,8 +161,25 @@ class Session:
             if self._closed:
                 raise ClosedModelError
             if self._session is None:
-                self._session = self._again()
+                self._session = _build_in_child(self._recipe)
             return self._session
+
+    @property
+    def path(self) -> Path:
+        """The file that it was built from."""
+        return self._recipe.sources[0].path
+
+    def alike(self, *, threads: int) -> Session:
+        """Another session of the same file, with so many threads.
+
+        Raises:
+            ClosedModelError: this one was closed.
+            IntegrityError: the file has changed.
+        """
+        if self._closed:
+            raise ClosedModelError
+        recipe = self._recipe.with_threads(threads)
+        return Session(recipe.build(), recipe)
 
     def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
         """Run one batch; inputs are cast to what the graph wants, outputs to float32.
@@ -214,8 +260,8 @@ def build_session(
         session = _build(path, provider, options)
         active = session.get_providers()[0]
         if active == provider.full_name:
-            sources = [_Source(*one, _signature(one[0])) for one in ((path, options), instead) if one is not None]
-            return _opened(path, session, partial(_build_in_child, sources, provider))
+            sources = tuple(_Source(*one, _signature(one[0])) for one in ((path, options), instead) if one is not None)
+            return _opened(session, _Recipe(sources, provider))
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
         running = session.get_providers()
         del session  # which must not wait for the traceback to go
@@ -225,10 +271,11 @@ def build_session(
     raise AssertionError
 
 
-def _opened(path: Path, session: InferenceSession, again: Callable[[], InferenceSession]) -> Session:
+def _opened(session: InferenceSession, recipe: _Recipe) -> Session:
     try:
-        return Session(session, path, again)
+        return Session(session, recipe)
     except UnicodeDecodeError as error:  # ONNX Runtime lets names of any bytes through
+        path = recipe.sources[0].path
         raise IntegrityError(str(path), f"a name in its graph is not UTF-8: {error}") from error
 
 
@@ -257,15 +304,12 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
     return session
 
 
-def _build_in_child(sources: Sequence[_Source], provider: Provider) -> InferenceSession:
-    """The session of a forked child, like its parent's: from the first file that is still as it was."""
-    if provider.is_gpu:
+def _build_in_child(recipe: _Recipe) -> InferenceSession:
+    """The session of a forked child, like its parent's."""
+    if recipe.provider.is_gpu:
         hint = "a forked process cannot use its parent's device; load the model there, or start processes with 'spawn'"
-        raise ProviderUnavailableError(provider.name, ("cpu",), hint)
-    for one in sources:
-        if _signature(one.path) == one.signature:
-            return _build(one.path, provider, one.options)
-    raise IntegrityError(str(sources[-1].path), "it has changed since the model was loaded; load the model again")
+        raise ProviderUnavailableError(recipe.provider.name, ("cpu",), hint)
+    return recipe.build()
 
 
 def _signature(path: Path) -> tuple[int, ...]:

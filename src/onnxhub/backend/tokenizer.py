@@ -48,7 +48,7 @@ class FastTokens:
     has_type_ids: bool
 
     def __len__(self) -> int:
-        return len(self.encoding)
+        return len(self.encoding)  # pyright: ignore[reportArgumentType]  # its stubs lack __len__
 
     @property
     def ids(self) -> NDArray[np.int64]:
