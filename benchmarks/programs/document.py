@@ -39,7 +39,12 @@ def main(what: str, task: str, folder: str, words: int) -> None:
         "batches": lambda: [run_batch() for _ in range(-(-len(windows) // batch))],
     }
     seconds, grown = measured(steps[what])
-    print(json.dumps({"seconds": seconds, "grown": grown, "windows": len(windows), "batch": [batch, max(windows)]}))
+    lanes = model.backend.lanes.number
+    print(
+        json.dumps({
+            "seconds": seconds, "grown": grown, "windows": len(windows), "batch": [batch, max(windows)], "lanes": lanes
+        })
+    )  # fmt: skip
 
 
 def encoded(tokenizer: Tokenizer, inputs: str | tuple[str, str]) -> object:
