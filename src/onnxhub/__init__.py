@@ -13,7 +13,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-import numpy as np  # noqa: F401  # the whole cost of the import, paid where one looks for it
+import numpy as np  # noqa: F401  # most of the cost of the import, paid where one looks for it
+
+from onnxhub import _forking  # noqa: F401  # so that a fork waits while another thread imports the rest
 
 if TYPE_CHECKING:
     from onnxhub import builtin, errors, testing

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+# Whose hooks must be there before a fork waits for imports, or they would end what they never began.
+import concurrent.futures.thread  # noqa: F401
 import ctypes
+import logging  # noqa: F401
 import os
 import threading
-from typing import Protocol
+from importlib import import_module
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakSet
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["Inherited", "Lock", "keep_forever", "watch"]
+
+
+LONGEST_IMPORT: Final = 10.0
+"""Seconds after which a fork goes on: whoever imports may be waiting for the thread that forks."""
 
 
 class Inherited(Protocol):
@@ -31,6 +43,20 @@ def watch(one: Inherited) -> None:
 def keep_forever(value: object) -> None:
     """Never free a value, not even when the interpreter ends: its destructor would wait for the parent's threads."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
+
+
+def _await_imports() -> None:
+    """Wait until no other thread is importing: Python keeps the locks of modules that it was importing in the child."""
+    end = monotonic() + LONGEST_IMPORT
+    while _imports_of_others() and monotonic() < end:
+        sleep(0.001)
+
+
+def _imports_of_others() -> list[str]:
+    """The modules that other threads are importing, as far as this Python lets one see it."""
+    locks: dict[str, Callable[[], object]] = getattr(import_module("importlib._bootstrap"), "_module_locks", {})
+    owners = {name: getattr(lock(), "owner", None) for name, lock in locks.copy().items()}
+    return [name for name, owner in owners.items() if owner not in (None, threading.get_ident())]
 
 
 class Lock:
@@ -60,6 +86,7 @@ class Lock:
 
 
 def _before() -> None:
+    _await_imports()
     for lock in _awaited:
         lock.__enter__()
 

@@ -142,6 +142,44 @@ assert results == [0] * 8, results
 """)
 
 
+def test_a_fork_waits_while_another_thread_imports() -> None:
+    """A module whose import takes a while, begun by a thread that the child does not have, is there in the child."""
+    run("""
+begun = threading.Event()
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "onnxhub._one_liners.classify":
+            begun.set()
+            time.sleep(1)
+
+sys.meta_path.insert(0, Slow())
+thread = threading.Thread(target=lambda: onnxhub.classify, daemon=True)
+thread.start()
+assert begun.wait(30)
+child = in_child(lambda: onnxhub.classify("Quite easy!", model="builtin:sentiment"))
+assert ended(child) == 0
+thread.join()
+""")
+
+
+def test_an_import_that_never_ends_does_not_hold_a_fork_for_ever(tmp_path: Path) -> None:
+    """As when it waits for the thread that forks."""
+    (tmp_path / "stuck.py").write_text("import __main__; __main__.begun.set(); __main__.go_on.wait()", encoding="utf-8")
+    run(f"""
+import onnxhub._forking
+onnxhub._forking.LONGEST_IMPORT = 0.5
+sys.path.insert(0, {str(tmp_path)!r})
+begun, go_on = threading.Event(), threading.Event()
+thread = threading.Thread(target=lambda: __import__("stuck"), daemon=True)
+thread.start()
+assert begun.wait(30)
+assert ended(in_child(lambda: onnxhub.classify("Quite easy!", model="builtin:sentiment"))) == 0
+go_on.set()
+thread.join()
+""")
+
+
 def test_workers_of_a_server_that_loads_before_it_forks() -> None:
     """As gunicorn with --preload: load, answer once, fork four workers; each answers in time, in threads, and ends."""
     printed = run("""

@@ -134,9 +134,11 @@ def test_importing_it_imports_numpy_and_the_standard_library_only() -> None:
 
 
 def test_importing_it_loads_none_of_its_own_modules() -> None:
-    """Names are imported when they are used: a module of the package is loaded by its names alone."""
+    """Names are imported when they are used: a module of the package is loaded by its names alone, but for what lets a
+    fork wait for that.
+    """
     printed = fresh("import onnxhub; print(*[name for name in sys.modules if name.startswith('onnxhub')])")
-    assert printed.split() == ["onnxhub"]
+    assert set(printed.split()) == {"onnxhub", "onnxhub._forking"}
 
 
 def test_postprocessors_need_no_runtime() -> None:
