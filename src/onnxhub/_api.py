@@ -166,8 +166,8 @@ def load(
             share. ``"auto"`` compiles on the first load where the disk has room, for models of 1 MiB and more on the
             CPU; True waits for it, too; False leaves it. The environment variable ``ONNXHUB_COMPILED`` (0 or 1) stands
             for "auto".
-        threads: Threads within an operator, which is all that a call then uses; None: chosen for the model within the
-            cores that this process may use: all of them, or one, for a small model, which runs several batches at once.
+        threads: Threads within an operator, which is all that a call then uses; None: all cores that this process may
+            use, for one batch at a time, or, with small or dynamically quantised models, for a batch on each core.
         batch_tokens: The most tokens of a batch, padding included; None: 1,024 on the CPU, 16,384 elsewhere. Models with
             dynamic quantisation always run each text by itself.
         provider_options: Options of the provider, as ONNX Runtime documents them.

@@ -45,9 +45,9 @@ class Fussy(CannedBackend):
     calls: list[int] = None  # type: ignore[assignment]
     error: type[IndexedError] = InvalidInputError
 
-    def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
+    def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
         """As ONNX Runtime refuses a batch: without a word on whose fault it is."""
-        del outputs
+        del outputs, beside
         ids = features["input_ids"]
         if self.calls is not None:
             self.calls.append(len(ids))
@@ -204,11 +204,11 @@ def test_a_batch_that_does_not_fit_into_memory_is_cut() -> None:
 
     @dataclass(frozen=True, eq=False)
     class Small(CannedBackend):
-        def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
+        def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
             """No more than twelve tokens."""
             if features["input_ids"].size > 12:
                 raise OutOfMemoryError("12 tokens are the most")
-            return super().run(features, outputs)
+            return super().run(features, outputs, beside=beside)
 
     model = Small({"logits": [0.0, 2.0]}, labels=("NEG", "POS")).load("text-classification")
     assert model(["a b"] * 20) == [model("a b")] * 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from filelock import FileLock
 
 import onnxhub
 from onnxhub import builtin
-from onnxhub.backend import compiled
+from onnxhub.backend import compiled, kept
 from onnxhub.backend.assets import assets_dir
 from onnxhub.backend.providers import Provider
 from onnxhub.backend.store import make
@@ -23,7 +24,6 @@ from tests.runtime import compiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 pytestmark = compiles
 TEXTS = ["Quite easy!", "Rather hard, and long as well.", "", "Ada met Charles in London. " * 4]
@@ -190,25 +190,42 @@ def test_a_graph_that_does_not_load_is_dropped(caplog: pytest.LogCaptureFixture)
 
 
 def test_tensorrt_is_told_where_to_keep_its_engines(tmp_path: Path) -> None:
-    """In a folder of the model's own; what the caller says counts first."""
-    graph = compiled.Graph("model", tiny.make_model(tmp_path) / "model.onnx")
+    """In an entry of the model's own, the same at every load; what the caller says counts first."""
+    file = compiled.ModelFile("org/name", tiny.make_model(tmp_path) / "model.onnx")
     asked = Provider("tensorrt", {"trt_engine_cache_enable": False, "device_id": 1})
-    options = compiled._with_engines(graph, asked).options
+    options = compiled._with_engines(file, asked).options
+    folder = assets_dir("tensorrt") / compiled.sha256(file.path)
     assert options["trt_engine_cache_enable"] is False
-    assert options["trt_engine_cache_path"] == str(assets_dir("tensorrt") / compiled.sha256(graph.path))
+    assert options["trt_engine_cache_path"] == str(folder)
     assert options["device_id"] == 1
+    (folder / "TensorrtExecutionProvider.engine").write_bytes(b"engine")
+    assert compiled._with_engines(file, asked).options == options
+    assert (folder / "TensorrtExecutionProvider.engine").exists()
 
 
-def test_tensorrt_keeps_no_engines_where_nothing_can_be_written(
+def test_engines_of_tensorrt_are_listed_and_cleared_away(tmp_path: Path) -> None:
+    """With the rest of what is kept, as large as they have become."""
+    file = compiled.ModelFile("org/name", tiny.make_model(tmp_path) / "model.onnx")
+    folder = Path(str(compiled._with_engines(file, Provider("tensorrt", {})).options["trt_engine_cache_path"]))
+    (folder / "TensorrtExecutionProvider.engine").write_bytes(bytes(12345))
+    (entry,) = kept.listed(["tensorrt"])
+    assert (entry.model, entry.made_with) == ("org/name", "file model.onnx")
+    assert entry.size > 12345
+    assert kept.damage(entry) == []
+    assert [one.key for one in kept.clear("tensorrt").removed] == [entry.key]
+    assert not folder.exists()
+
+
+def test_tensorrt_keeps_its_engines_for_this_process_where_nothing_can_be_written(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The model is loaded all the same, and the log says why the next load will build them again."""
     assets_dir("tensorrt").parent.mkdir(parents=True)
     assets_dir("tensorrt").write_bytes(b"")
-    graph = compiled.Graph("model", tiny.make_model(tmp_path) / "model.onnx")
-    asked = Provider("tensorrt", {})
-    assert compiled._with_engines(graph, asked) is asked
-    assert "are not kept" in caplog.text
+    file = compiled.ModelFile("model", tiny.make_model(tmp_path) / "model.onnx")
+    options = compiled._with_engines(file, Provider("tensorrt", {})).options
+    assert Path(str(options["trt_engine_cache_path"])).is_dir()
+    assert "is kept for this process alone" in caplog.text
 
 
 def test_an_option_may_be_one_of_onnx_runtimes_own_values(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import onnxhub
 from onnxhub._execution import AHEAD, LARGEST_WINDOW, WINDOW_TOKENS, Lanes, run
-from onnxhub.backend.beside import WORTH_A_SESSION, Beside
+from onnxhub.backend.pair import WORTH_A_SESSION, Pair
 from onnxhub.backend.threads import usable_cores
 from onnxhub.errors import ClosedModelError
 from onnxhub.testing import CannedBackend
@@ -46,6 +46,11 @@ def backend(number: int, **options: Any) -> CannedBackend:
 def job(work: Callable[..., Any], *values: Any) -> Callable[[bool], Any]:
     """A job that does not care whether others run beside it."""
     return lambda _beside: work(*values)
+
+
+def threads_of(session: Any) -> int:
+    """Within an operator."""
+    return int(session.inference_session.get_session_options().intra_op_num_threads)
 
 
 @lanes
@@ -191,76 +196,76 @@ def test_an_error_of_the_rows_ends_the_run() -> None:
 
 
 def test_a_small_model_runs_several_batches_at_once(tiny_model: Any) -> None:
-    """One thread each; and with as many threads as were asked for, one at a time."""
-    small = onnxhub.load("text-classification", tiny_model())
-    assert small.session.get_session_options().intra_op_num_threads == 1
-    assert small.backend.lanes.number == usable_cores()
-    told = onnxhub.load("text-classification", tiny_model(), threads=2)
-    assert (told.session.get_session_options().intra_op_num_threads, told.backend.lanes.number) == (2, 1)
+    """One thread each, and a text alone with all; with as many threads as were asked for, one batch at a time."""
+    small = onnxhub.load("text-classification", tiny_model(), batch_tokens=64)
+    assert (threads_of(small.backend.session), small.backend.lanes.number) == (usable_cores(), usable_cores())
+    told = onnxhub.load("text-classification", tiny_model(), threads=2, batch_tokens=64)
+    assert (threads_of(told.backend.session), told.backend.lanes.number, told.backend.pair) == (2, 1, None)
     texts = ["a great film " * (size % 9 + 1) for size in range(400)]
-    assert [one.ranking for one in small(texts)] == [one.ranking for one in told(texts)]
+    first = [one.ranking for one in small(texts)]  # which also builds the second session
+    assert isinstance(small.backend.pair, Pair)
+    assert threads_of(small.backend.pair.second()) == 1
+    assert [one.ranking for one in small(texts)] == first
+    for mine, its in zip(first, told(texts), strict=True):
+        assert [one.score for one in mine] == pytest.approx([one.score for one in its.ranking], abs=1e-6)
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A quantised model that counts as a large one."""
+    monkeypatch.setattr("onnxhub.backend.pace.SMALL", 1000)
+    monkeypatch.setattr("onnxhub.backend.model.SMALL", 1000)
+    return tiny.make_model(tmp_path, dtype="int8", seed=11)
 
 
 @compiles
-def test_a_large_quantised_model_runs_rows_at_once_in_a_session_of_their_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_quantised_model_runs_rows_at_once_in_a_session_of_their_own(large: Path) -> None:
     """With one thread, built once there are rows enough; a text alone keeps all cores, and no bit depends on which it was."""
-    monkeypatch.setattr("onnxhub.backend.pace.SMALL", 1000)
-    tiny.make_model(tmp_path, dtype="int8")
-    model = onnxhub.load("text-classification", tmp_path, compiled=True)
-    beside = model.backend.beside
-    assert isinstance(beside, Beside)
-    assert model.session.get_session_options().intra_op_num_threads == usable_cores()
-    assert model.backend.lanes.number == usable_cores()
+    model = onnxhub.load("text-classification", large, compiled=True)
+    pair = model.backend.pair
+    assert isinstance(pair, Pair)
+    assert (threads_of(model.backend.session), model.backend.lanes.number) == (usable_cores(), usable_cores())
     texts = ["a great film " * (size % 9 + 1) for size in range(WORTH_A_SESSION)]
     first = model(texts)
-    assert beside.session().path == model.backend.session.path
-    assert beside.session().inference_session.get_session_options().intra_op_num_threads == 1
+    assert pair.second().path == model.backend.session.path
+    assert threads_of(pair.second()) == 1
     assert [one.ranking for one in model(texts)] == [one.ranking for one in first]
     assert [model(text).ranking for text in texts] == [one.ranking for one in first]
 
 
-def test_without_a_compiled_graph_a_large_quantised_model_runs_one_row_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_compiled_graph_a_large_quantised_model_runs_one_row_at_a_time(large: Path) -> None:
     """A second session would have weights of its own."""
-    monkeypatch.setattr("onnxhub.backend.pace.SMALL", 1000)
-    tiny.make_model(tmp_path, dtype="int8")
-    model = onnxhub.load("text-classification", tmp_path, compiled=False)
-    assert (model.backend.lanes.number, model.backend.beside) == (1, None)
+    model = onnxhub.load("text-classification", large, compiled=False)
+    assert (model.backend.lanes.number, model.backend.pair) == (1, None)
 
 
 @compiles
-def test_a_closed_model_has_closed_both_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("texts", [1, 5])
+def test_a_closed_model_has_closed_both_sessions(texts: int, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that would be built now."""
-    monkeypatch.setattr("onnxhub.backend.pace.SMALL", 1000)
-    monkeypatch.setattr("onnxhub.backend.beside.WORTH_A_SESSION", 1)
-    tiny.make_model(tmp_path, dtype="int8")
-    for texts in (["a great film"] * 5, ["a great film"]):
-        model = onnxhub.load("text-classification", tmp_path, compiled=True)
-        model(texts)
-        model.close()
-        with pytest.raises(ClosedModelError):
-            model(["a great film"] * 5)
+    monkeypatch.setattr("onnxhub.backend.pair.WORTH_A_SESSION", 2)
+    model = onnxhub.load("text-classification", large, compiled=True)
+    model(["a great film"] * texts)
+    model.close()
+    with pytest.raises(ClosedModelError):
+        model(["a great film"] * 5)
 
 
 @compiles
-def test_a_compiled_graph_that_was_cleared_away_leaves_the_rows_to_the_main_session(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_compiled_graph_that_was_cleared_away_leaves_all_to_the_first_session(
+    large: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Which has it mapped; nothing is read anew, and the log says so once."""
-    monkeypatch.setattr("onnxhub.backend.pace.SMALL", 1000)
-    tiny.make_model(tmp_path, dtype="int8", seed=11)
-    model = onnxhub.load("text-classification", tmp_path, compiled=True)
+    model = onnxhub.load("text-classification", large, compiled=True)
     expected = model("a great film").ranking
-    beside = model.backend.beside
-    assert isinstance(beside, Beside)
-    beside.session().path.unlink()
+    pair = model.backend.pair
+    assert isinstance(pair, Pair)
+    pair.second().path.unlink()
     found = model(["a great film"] * 3 * WORTH_A_SESSION)
     assert {one.ranking for one in found} == {expected}
-    assert beside.session() is model.backend.session
-    assert [record.getMessage()[:37] for record in caplog.records] == ["batches go on with all threads each: "]
+    assert pair.second() is model.backend.session
+    (record,) = caplog.records
+    assert record.getMessage().startswith("batches go on with all threads each: ")
 
 
 def test_copies_share_the_lanes(tiny_model: Any) -> None:

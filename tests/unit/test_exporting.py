@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import onnxhub
+from onnxhub._registry import get_task
 from onnxhub.backend import exporting, store
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.inspection import look_into
@@ -68,7 +69,7 @@ def test_a_model_with_an_onnx_file_needs_no_optimum(tmp_path: Path, without_opti
 
 def test_inspection_says_that_nothing_can_convert(folder: Path, without_optimum: None) -> None:
     """What ``load`` would raise is the finding's error, with the same way out."""
-    found = look_into(open_repository(folder), CLASSIFIER)
+    found = look_into(open_repository(folder), get_task("text-classification"))
     assert isinstance(found.error, MissingDependencyError)
     assert str(found.error) == found.choice
 
@@ -82,11 +83,11 @@ def test_inspection_knows_a_conversion_that_is_kept(
     monkeypatch.setattr(exporting, "_version", lambda package: versions[package])
     (folder / "model.safetensors").write_text(f"kept, {installed}")  # what is kept is found by the files
     repository = open_repository(folder)
-    assert "would be converted, once" in look_into(repository, CLASSIFIER).choice
+    assert "would be converted, once" in look_into(repository, get_task("text-classification")).choice
     files = convertible(repository, allow_pickle=False)
     key = exporting._origin(repository, files, CLASSIFIER).key
     store.make("exported", key, {"with": versions}, lambda made: (made / "model.onnx").touch())
     if not installed:
         monkeypatch.setattr(exporting, "_version", lambda _: None)
-    found = look_into(repository, CLASSIFIER)
+    found = look_into(repository, get_task("text-classification"))
     assert (found.error, found.choice[:44]) == (None, "converted from PyTorch's weights by optimum ")

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from onnxhub._registry import get_task
 from onnxhub.backend.hub import Repository, open_repository
 from onnxhub.backend.inspection import look_into
 from onnxhub.backend.parts import choose_parts
-from onnxhub.errors import InvalidOptionError
+from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from tests.tiny import make_model
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CLASSIFIER = "ORTModelForSequenceClassification"
 SEQ2SEQ = "ORTModelForSeq2SeqLM"
 
 
@@ -23,7 +23,7 @@ def test_a_folder(tmp_path: Path) -> None:
     """Its facts, and each file with its size, external data included, and whether it would be taken."""
     make_model(tmp_path / "model", external_data="shards")
     make_model(tmp_path / "model", dtype="int8", file="model_int8.onnx")
-    found = look_into(open_repository(tmp_path / "model"), CLASSIFIER)
+    found = look_into(open_repository(tmp_path / "model"), get_task("text-classification"))
     sizes = [path.stat().st_size for path in (tmp_path / "model").glob("model.onnx*")]
     assert len(sizes) == 4
     assert (found.architecture, found.max_length, found.revision) == ("BertForSequenceClassification", 64, None)
@@ -39,15 +39,25 @@ def test_labels_stand_in_the_order_of_the_outputs(places: list[int], tmp_path: P
     """And not in that of the file."""
     labels = {str(place): f"label {place}" for place in places}
     make_model(tmp_path / "model", config_extra={"id2label": labels})
-    found = look_into(open_repository(tmp_path / "model"), CLASSIFIER)
+    found = look_into(open_repository(tmp_path / "model"), get_task("text-classification"))
     assert found.labels == tuple(f"label {place}" for place in sorted(places))
 
 
 def test_what_load_would_raise(tmp_path: Path) -> None:
     """It is the choice, where there is none."""
-    found = look_into(open_repository(make_model(tmp_path / "model")), CLASSIFIER, dtype="q4")
+    found = look_into(open_repository(make_model(tmp_path / "model")), get_task("text-classification"), dtype="q4")
     assert "has no ONNX file for dtype='q4'" in found.choice
     assert not any(one.chosen for one in found.files)
+
+
+def test_a_task_that_reads_config_json_wants_one(tmp_path: Path) -> None:
+    """As load does; a task over arrays does without."""
+    (make_model(tmp_path / "model") / "config.json").unlink()
+    repository = open_repository(tmp_path / "model")
+    found = look_into(repository, get_task("text-classification"))
+    assert isinstance(found.error, TaskMismatchError)
+    assert "it has no config.json" in found.choice
+    assert look_into(repository, get_task("custom")).error is None
 
 
 def holding(*names: str, folder: Path) -> Repository:
@@ -87,7 +97,7 @@ def test_one_file_is_no_encoder_with_decoders(tmp_path: Path) -> None:
 def test_a_variant_that_would_be_made_is_told(tmp_path: Path) -> None:
     """Without making it; one that would not be is told as its error."""
     repository = open_repository(make_model(tmp_path, file="onnx/model.onnx"))
-    found = look_into(repository, "ORTModelForSequenceClassification", dtype="q8")
+    found = look_into(repository, get_task("text-classification"), dtype="q8")
     assert found.choice == "onnx/model_quantized.onnx would be made of onnx/model.onnx (by the package onnx)"
     assert not any(one.chosen for one in found.files)
-    assert "no ONNX file for dtype='q4'" in look_into(repository, "ORTModelForCustomTasks", dtype="q4").choice
+    assert "no ONNX file for dtype='q4'" in look_into(repository, get_task("custom"), dtype="q4").choice

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 
 import onnxhub
 from onnxhub._agreement import compare
+from onnxhub._registry import get_task
 from onnxhub.backend import quantizing
 from onnxhub.backend.assets import assets_dir
 from onnxhub.backend.child import LIMIT
@@ -195,7 +196,7 @@ def test_without_the_tools_it_says_what_would_make_it(
     monkeypatch.setattr(importlib.metadata, "version", version)
     assert onnxhub.load(TASK, folder, dtype="q8")("a good one") == right
     shutil.rmtree(cache)
-    foreseen = look_into(open_repository(folder), "ORTModelForSequenceClassification", dtype="int8")
+    foreseen = look_into(open_repository(folder), get_task("text-classification"), dtype="int8")
     assert (
         refused(folder, dtype="int8")
         == f"VariantNotFoundError: {foreseen.choice}"

@@ -114,7 +114,7 @@ USUAL = {"size": 2**28, "operators": {"MatMul"}, "on_cpu": True, "cores": 4, "th
     ("given", "expected"),
     [
         ({}, Pace(threads=4, lanes=1, batch_tokens=1024)),
-        ({"size": 2**20}, Pace(threads=1, lanes=4, batch_tokens=1024)),
+        ({"size": 2**20}, Pace(threads=4, lanes=4, batch_tokens=1024)),
         ({"size": 2**20, "operators": {"MatMulNBits"}}, Pace(threads=4, lanes=1, batch_tokens=1024)),
         ({"size": 2**20, "threads": 3}, Pace(threads=3, lanes=1, batch_tokens=1024)),
         ({"size": 2**20, "on_cpu": False}, Pace(threads=4, lanes=1, batch_tokens=16384)),

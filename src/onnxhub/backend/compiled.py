@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from onnxhub.backend.session import Session, SessionOptions
     from onnxhub.backend.store import Entry
 
-__all__ = ["COMPILED", "Graph", "build_compiled", "checked_compiled"]
+__all__ = ["COMPILED", "ModelFile", "build_compiled", "checked_compiled"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -61,6 +61,8 @@ OLDEST: Final = (1, 32)
 """The ONNX Runtime from which on compiled graphs are used: 1.23 to 1.31 crash on reading some pre-packed weights back."""
 NOT_PREPACKED: Final = frozenset({"MatMulNBits"})
 """Operators whose weights are left as they are: with theirs, every ONNX Runtime before 1.32 crashed."""
+ENGINES: Final = "tensorrt"
+"""The kind of entries that are empty when they are made, and TensorRT fills."""
 TENSORRT: Final = {"trt_engine_cache_enable": True, "trt_timing_cache_enable": True}
 TENSORRT_FOLDERS: Final = ("trt_engine_cache_path", "trt_timing_cache_path")
 PROCESSOR: Final = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU implementer", "CPU part")
@@ -68,7 +70,7 @@ PROCESSOR: Final = ("vendor_id", "cpu family", "model", "stepping", "flags", "Fe
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class ModelFile:
     """An ONNX file, and the files of its external data."""
 
     model_id: str
@@ -103,7 +105,7 @@ def checked_compiled(compiled: object) -> bool | str:
 
 
 def build_compiled(
-    graph: Graph, providers: Sequence[Provider], options: SessionOptions, *, compiled: bool | str
+    file: ModelFile, providers: Sequence[Provider], options: SessionOptions, *, compiled: bool | str
 ) -> Session:
     """A session of the compiled graph, which is made if need be; else one of the graph as it is.
 
@@ -115,18 +117,18 @@ def build_compiled(
         OSError: True, and the disk is full.
     """
     if compiled is False:
-        return build_session(graph.path, providers, options)
+        return build_session(file.path, providers, options)
     if providers[0].name == "tensorrt":
-        return build_session(graph.path, [_with_engines(graph, providers[0]), *providers[1:]], options)
+        return build_session(file.path, [_with_engines(file, providers[0]), *providers[1:]], options)
     unfit = _unfit(providers[0], options)
     if unfit is not None:
         if compiled is True:
             raise InvalidOptionError("compiled", True, f"'auto' or False: {unfit}")
-        return build_session(graph.path, providers, options)
-    key = _key(graph, options) if compiled is True or graph.size >= SMALLEST else None
-    entry = None if key is None else find(COMPILED, key) or _compile(graph, key, providers, options, compiled is True)
-    opened = None if entry is None else _opened(entry, graph, providers, options)
-    return opened or build_session(graph.path, providers, options)
+        return build_session(file.path, providers, options)
+    key = _key(file, options) if compiled is True or file.size >= SMALLEST else None
+    entry = None if key is None else find(COMPILED, key) or _compile(file, key, providers, options, compiled is True)
+    opened = None if entry is None else _opened(entry, file, providers, options)
+    return opened or build_session(file.path, providers, options)
 
 
 def _unfit(provider: Provider, options: SessionOptions) -> str | None:
@@ -139,13 +141,13 @@ def _unfit(provider: Provider, options: SessionOptions) -> str | None:
     return f"session_options sets {own[0]}" if own else None
 
 
-def _opened(entry: Entry, graph: Graph, providers: Sequence[Provider], options: SessionOptions) -> Session | None:
+def _opened(entry: Entry, file: ModelFile, providers: Sequence[Provider], options: SessionOptions) -> Session | None:
     """A session of the compiled graph; None, and the entry is dropped, if ONNX Runtime does not take it."""
     entries = {**(options.entries or {}), "graph_optimization_level": "ORT_DISABLE_ALL"}
     try:
         # An entry may be cleared away while the session is open: a child that is forked then goes back to the model.
         return build_session(
-            entry.folder / GRAPH, providers, replace(options, entries=entries), instead=(graph.path, options)
+            entry.folder / GRAPH, providers, replace(options, entries=entries), instead=(file.path, options)
         )
     except OnnxHubError as error:
         _log.warning("%s: the compiled graph is dropped", error)
@@ -154,32 +156,32 @@ def _opened(entry: Entry, graph: Graph, providers: Sequence[Provider], options: 
 
 
 def _compile(
-    graph: Graph, key: str, providers: Sequence[Provider], options: SessionOptions, wanted: bool
+    file: ModelFile, key: str, providers: Sequence[Provider], options: SessionOptions, wanted: bool
 ) -> Entry | None:
     """The finished entry; None where ``wanted`` is False and something stands against it."""
     made_of = {
-        "model": graph.model_id,
-        "file": graph.path.name,
+        "model": file.model_id,
+        "file": file.path.name,
         "onnxruntime": onnxruntime().__version__,
         "processor": platform.machine(),
     }
 
     def build(folder: Path) -> None:
-        prepacked = {PREPACKED: NOT_PREPACKED.isdisjoint(graph.operators)}
+        prepacked = {PREPACKED: NOT_PREPACKED.isdisjoint(file.operators)}
         entries = {**(options.entries or {}), **WRITING, **prepacked, "optimized_model_filepath": str(folder / GRAPH)}
         start = monotonic()
-        build_session(graph.path, providers, replace(options, entries=entries)).close()
-        _log.info("%s: %s was compiled in %.1f s", graph.model_id, graph.path.name, monotonic() - start)
+        build_session(file.path, providers, replace(options, entries=entries)).close()
+        _log.info("%s: %s was compiled in %.1f s", file.model_id, file.path.name, monotonic() - start)
 
     if wanted:
         return make(COMPILED, key, made_of, build)
-    if _short_of_disk(GROWTH * graph.size + SPARE):
-        _log.info("%s is not compiled: the disk of %s is short", graph.path, assets_dir(COMPILED))
+    if _short_of_disk(GROWTH * file.size + SPARE):
+        _log.info("%s is not compiled: the disk of %s is short", file.path, assets_dir(COMPILED))
         return None
     try:
         return make_unless_busy(COMPILED, key, made_of, build)
     except (OSError, IntegrityError) as error:
-        _log.warning("%s is not compiled: %s", graph.path, error)
+        _log.warning("%s is not compiled: %s", file.path, error)
         return None
 
 
@@ -190,22 +192,18 @@ def _short_of_disk(needed: int) -> bool:
     return shutil.disk_usage(folder).free < needed
 
 
-def _with_engines(graph: Graph, provider: Provider) -> Provider:
+def _with_engines(file: ModelFile, provider: Provider) -> Provider:
     """TensorRT, which keeps the engines that it builds by itself, if it is told where; it names them by its own version."""
-    folder = assets_dir("tensorrt") / sha256(graph.path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _log.warning("the engines of %s are not kept: %s", graph.path, error)
-        return provider
-    return replace(provider, options={**TENSORRT, **dict.fromkeys(TENSORRT_FOLDERS, str(folder)), **provider.options})
+    made_of = {"model": file.model_id, "file": file.path.name}
+    folder = str(make(ENGINES, sha256(file.path), made_of, lambda _: None).folder)
+    return replace(provider, options={**TENSORRT, **dict.fromkeys(TENSORRT_FOLDERS, folder), **provider.options})
 
 
-def _key(graph: Graph, options: SessionOptions) -> str:
+def _key(file: ModelFile, options: SessionOptions) -> str:
     """Digest of everything that the compiled graph depends on."""
     runtime = onnxruntime()
     parts = [
-        RECIPE, *((path.name, sha256(path)) for path in (graph.path, *graph.weights)),
+        RECIPE, *((path.name, sha256(path)) for path in (file.path, *file.weights)),
         runtime.__version__, runtime.get_build_info(), _processor(), sorted((options.entries or {}).items()),
     ]  # fmt: skip
     return digest_of(parts)

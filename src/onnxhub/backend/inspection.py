@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnxhub.backend import exporting, quantizing
 from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
+from onnxhub.backend.preparation import read_config
 from onnxhub.backend.tokenizer import usable_length
 from onnxhub.backend.variants import dtype_of
 from onnxhub.errors import NoOnnxFileError, OnnxHubError, VariantNotFoundError
@@ -20,6 +21,7 @@ from onnxhub.errors import NoOnnxFileError, OnnxHubError, VariantNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from onnxhub._registry import Task
     from onnxhub.backend.graph import Graph
     from onnxhub.backend.hub import Repository
 
@@ -60,10 +62,10 @@ class Inspection:
     """What ``load`` would raise, as far as it can be told."""
 
 
-def look_into(repository: Repository, ort_class: str, *, dtype: str = "auto", gpu: bool = False) -> Inspection:
-    """Look at a repository without fetching weights."""
+def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto") -> Inspection:
+    """Look at a repository without fetching weights, as ``load`` would for this task on the CPU."""
     config = repository.json("config.json") or {}
-    choices, reason, error = _chosen(repository, ort_class, dtype=dtype, gpu=gpu)
+    choices, reason, error = _chosen(repository, task, dtype)
     graphs: dict[str, Graph] = {}
     for name in filter(repository.is_here, choices):
         try:
@@ -91,12 +93,12 @@ def look_into(repository: Repository, ort_class: str, *, dtype: str = "auto", gp
     )
 
 
-def _chosen(
-    repository: Repository, ort_class: str, *, dtype: str, gpu: bool
-) -> tuple[tuple[str, ...], str, OnnxHubError | None]:
+def _chosen(repository: Repository, task: Task[Any], dtype: str) -> tuple[tuple[str, ...], str, OnnxHubError | None]:
     """The files that ``load`` would take (none where it would make them), why, and what it would raise in their place."""
+    ort_class = task.ort_class_of(repository.json("config.json") or {})
     try:
-        choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
+        read_config(repository, task)
+        choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=False)
     except OnnxHubError as missing:
         try:
             return (), _made(repository, ort_class, dtype, missing), None

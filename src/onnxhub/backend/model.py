@@ -11,15 +11,14 @@ import numpy as np
 
 from onnxhub._cache import lazy
 from onnxhub._execution import Lanes
-from onnxhub.backend.beside import Beside
-from onnxhub.backend.compiled import Graph, build_compiled
+from onnxhub.backend.compiled import ModelFile, build_compiled
 from onnxhub.backend.hub import fetch_model
-from onnxhub.backend.pace import choose_pace
-from onnxhub.backend.preparation import prepare
+from onnxhub.backend.pace import SMALL, choose_pace
+from onnxhub.backend.pair import Pair
+from onnxhub.backend.preparation import prepare, read_config
 from onnxhub.backend.safetensors import read_safetensors
 from onnxhub.backend.threads import usable_cores
 from onnxhub.backend.tokenizer import load_tokenizer
-from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,8 +59,8 @@ class OnnxBackend:
     """Bytes of all its files, external data included."""
     batch_tokens: int
     lanes: Lanes = field(repr=False)
-    beside: Beside | None = field(repr=False)
-    """The session for batches that run at once, where it is another one."""
+    pair: Pair | None = field(repr=False)
+    """The session with another beside it, for batches that run at once; None: one session runs them all."""
 
     @property
     def model_id(self) -> str:
@@ -119,8 +118,9 @@ class OnnxBackend:
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
         """Run one batch, alone or beside others."""
-        session = self.beside.session() if beside and self.beside is not None else self.session
-        return session.run(features, outputs)
+        if self.pair is None:
+            return self.session.run(features, outputs)
+        return self.pair.run(features, outputs, beside=beside)
 
     def inputs(self, part: str) -> Mapping[str, GraphInput]:
         """What the graph of a part wants."""
@@ -160,7 +160,7 @@ class OnnxBackend:
 
     def close(self) -> None:
         """Free the sessions."""
-        for session in (*self.parts.values(), self.beside):
+        for session in (*self.parts.values(), self.pair):
             if session is not None:
                 session.close()
 
@@ -178,15 +178,12 @@ def open_model(
     batch_tokens: int | None,
 ) -> OnnxBackend:
     """Choose the ONNX file of each part, or have it made, fetch what they need, and build the sessions."""
-    config = repository.json("config.json")
-    if config is None and not task.raw:
-        problem = "it has no config.json, which holds its labels and says what it is"
-        raise TaskMismatchError(repository.model_id, task.name, (problem,))
-    kind = task.ort_class_of(config or {})
+    config = read_config(repository, task)
+    kind = task.ort_class_of(config)
     ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
-    graphs = {part: _graph(ready.repository, choice.file) for part, choice in ready.choices.items()}
-    size = sum(graph.size for graph in graphs.values())
-    operators = frozenset().union(*(graph.operators for graph in graphs.values()))
+    files = {part: _fetched(ready.repository, choice.file) for part, choice in ready.choices.items()}
+    size = sum(one.size for one in files.values())
+    operators = frozenset().union(*(one.operators for one in files.values()))
     told = options.threads or (usable_cores() if task.raw or options.sets_threads else None)
 
     def pace(provider: str) -> Pace:
@@ -197,26 +194,27 @@ def open_model(
 
     parts: dict[str, Session] = {}
     with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go
-        for part, graph in graphs.items():
+        for part, one in files.items():
             # All on one provider: the first part decides where a sequence leaves a choice.
-            wanted = [one for one in providers if not parts or one.name == next(iter(parts.values())).provider]
+            wanted = [asked for asked in providers if not parts or asked.name == next(iter(parts.values())).provider]
             threaded = replace(options, threads=pace(wanted[0].name).threads)
-            parts[part] = build_compiled(graph, wanted, threaded, compiled=compiled)
+            parts[part] = build_compiled(one, wanted, threaded, compiled=compiled)
             failing.callback(parts[part].close)
         failing.pop_all()
-    main = next(iter(parts.values()))
-    chosen = pace(main.provider)
-    apart = chosen.threads > 1
-    # After a fall-back, the session has the threads that were meant for another provider: none may run beside it. Nor
-    # where batches that run at once want a session of their own, and the weights cannot be shared.
-    alone = main.provider != providers[0].name or (apart and main.path == next(iter(graphs.values())).path)
-    lanes = Lanes(1 if alone else chosen.lanes)
-    beside = Beside(main) if apart and lanes.number > 1 else None
-    return OnnxBackend(ready.repository, ready.choices, config or {}, parts, size, chosen.batch_tokens, lanes, beside)
+    first = next(iter(parts.values()))
+    chosen = pace(first.provider)
+    # After a fall-back, the session has the threads that were meant for another provider: none may run beside it. And a
+    # large model has its weights in memory once: where they are not mapped, for one session.
+    mapped = first.path != files[next(iter(parts))].path
+    if first.provider != providers[0].name or not (mapped or size <= SMALL):
+        chosen = replace(chosen, lanes=1)
+    lanes = Lanes(chosen.lanes)
+    pair = Pair(first) if lanes.number > 1 else None
+    return OnnxBackend(ready.repository, ready.choices, config, parts, size, chosen.batch_tokens, lanes, pair)
 
 
-def _graph(repository: Repository, file: str) -> Graph:
+def _fetched(repository: Repository, file: str) -> ModelFile:
     """The file and all that it refers to, fetched."""
     facts = fetch_model(repository, file)
     weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)
-    return Graph(repository.model_id, repository.path(file), tuple(weights), facts.operators)
+    return ModelFile(repository.model_id, repository.path(file), tuple(weights), facts.operators)

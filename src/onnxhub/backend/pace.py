@@ -15,7 +15,7 @@ BATCH_TOKENS: Final = 1024
 GPU_BATCH_TOKENS: Final = 16384
 SMALL: Final = 24 * 2**20
 """Bytes of a model whose operators are too short for several threads: a list is up to 1.7 times as fast in as many
-batches at once, and a short text alone loses next to nothing."""
+batches at once."""
 DYNAMIC_QUANTIZATION: Final = frozenset({
     "DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
 })  # fmt: skip
@@ -30,9 +30,9 @@ class Pace:
     """How a model is run."""
 
     threads: int
-    """Within an operator, for a batch that runs alone."""
+    """Within an operator, of a batch that runs alone."""
     lanes: int
-    """Batches at once, each with one thread, if more than one."""
+    """Batches at once; each has one thread, if there are several."""
     batch_tokens: int
     """Padded tokens of a batch; 1: each row is run alone."""
 
@@ -53,7 +53,7 @@ def choose_pace(
     Examples:
         >>> usual = {"operators": {"MatMul"}, "on_cpu": True, "cores": 4, "threads": None, "batch_tokens": None}
         >>> choose_pace(size=2**20, **usual)
-        Pace(threads=1, lanes=4, batch_tokens=1024)
+        Pace(threads=4, lanes=4, batch_tokens=1024)
         >>> choose_pace(size=2**28, **usual)
         Pace(threads=4, lanes=1, batch_tokens=1024)
         >>> choose_pace(size=2**28, **usual | {"operators": {"DynamicQuantizeLinear"}})
@@ -65,7 +65,7 @@ def choose_pace(
     if quantized:
         batch_tokens = 1
     return Pace(
-        threads=1 if small else threads or cores,
+        threads=threads or cores,
         lanes=cores if small or (free and quantized) else 1,
         batch_tokens=batch_tokens or (BATCH_TOKENS if on_cpu else GPU_BATCH_TOKENS),
     )

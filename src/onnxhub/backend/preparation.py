@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnxhub.backend.exporting import with_onnx
 from onnxhub.backend.parts import choose_parts
-from onnxhub.errors import VariantNotFoundError
+from onnxhub.errors import TaskMismatchError, VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from onnxhub._registry import Task
     from onnxhub.backend.exporting import Conversion
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.variants import Choice
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "prepare", "read_config"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,19 @@ class Prepared:
     """With the files that were made, if any were."""
     choices: Mapping[str, Choice]
     """The file of each part, by the names of ``choose_parts``."""
+
+
+def read_config(repository: Repository, task: Task[Any]) -> Mapping[str, object]:
+    """``config.json``, for a task that may do without one: empty where there is none.
+
+    Raises:
+        TaskMismatchError: there is none, and the task may not.
+    """
+    config = repository.json("config.json")
+    if config is None and not task.raw:
+        problem = "it has no config.json, which holds its labels and says what it is"
+        raise TaskMismatchError(repository.model_id, task.name, (problem,))
+    return config or {}
 
 
 def prepare(
