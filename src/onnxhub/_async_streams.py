@@ -8,7 +8,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from onnxhub._attempts import Failure
-from onnxhub._streams import LOOK_AHEAD, LOOK_AHEAD_CHARACTERS, Stopped, characters, pieces, watching
+from onnxhub._streams import LOOK_AHEAD, LOOK_AHEAD_CHARACTERS, characters, pieces, watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable
@@ -67,7 +67,7 @@ async def _in_thread(watch: Watch, work: Callable[..., R], *arguments: object) -
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         watch.stop()
-        with suppress(Stopped):
+        with suppress(Exception):  # whatever it raises now, nobody waits for it
             await task
         raise
 

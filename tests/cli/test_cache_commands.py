@@ -183,7 +183,7 @@ def test_refresh(home: Home, tmp_path: Path) -> None:
 
 def test_refresh_says_what_cannot_be_refreshed(home: Home, tmp_path: Path) -> None:
     """A folder, a model that is not there, a Hub that may not be asked."""
-    home("refresh", str(tmp_path / "model"), code=1)
+    home("refresh", str(tmp_path / "model"), code=2)
     assert "expected an id of the Hub; a folder is always as it is on disk" in home.complaint
     home("refresh", "org/other", code=1)
     assert "has no such model" in home.complaint
@@ -204,16 +204,18 @@ def test_prune(home: Home) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--limit", "much"], "limit='much': expected a size such as 20GB"),
-        (["--limit", "-5GB"], "limit='-5GB': expected a size"),
-        (["--older-than", "5GB"], "older_than='5GB': expected an age such as 30d"),
+        (["--limit", "much"], "--limit='much': expected a size such as 20GB"),
+        (["--limit", "-5GB"], "--limit='-5GB': expected a size"),
+        (["--older-than", "5GB"], "--older-than='5GB': expected an age such as 30d"),
     ],
 )
 def test_prune_with_what_is_no_limit(home: Home, arguments: list[str], message: str) -> None:
     """The error says what would be one, and nothing goes."""
-    home("prune", *arguments, code=1)
+    home("prune", *arguments, code=2)
     assert message in home.complaint
     home("prune", code=2)
+    home("prune", code=1, env={"ONNXHUB_CACHE_LIMIT": "much"})
+    assert "ONNXHUB_CACHE_LIMIT='much': expected a size" in home.complaint
     assert len(home.json("ls")) == 5
 
 
@@ -222,7 +224,7 @@ def test_clear(home: Home) -> None:
     home("clear", code=2)
     assert "--yes" in home.complaint
     assert [row["model"] for row in home.json("clear", "compiled", "--yes")] == ["org/b", "org/c", ""]
-    home("clear", "compield", "--yes", code=1)
+    home("clear", "compield", "--yes", code=2)
     assert "did you mean 'compiled'" in home.complaint
     rows = home.json("clear", "-y")
     assert [(row["kind"], row["model"]) for row in rows] == [("tokenizers", "org/a"), ("digests", ""), ("total", "")]

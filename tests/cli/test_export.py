@@ -81,7 +81,7 @@ def test_a_folder_with_other_files_is_left_alone(run: Run, tmp_path: Path) -> No
     (folder / "thesis.txt").write_text("years of work")
     (folder / "config.json").write_text("{}")
     done = run("export", "builtin:sentiment", "-o", str(folder))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert b"expected a new or empty folder" in done.stderr
     assert names(folder) == {"thesis.txt", "config.json"}
     assert (folder / "config.json").read_text() == "{}"
@@ -89,14 +89,14 @@ def test_a_folder_with_other_files_is_left_alone(run: Run, tmp_path: Path) -> No
     assert (folder / "thesis.txt").read_text() == "years of work"
     assert onnxhub.load("auto", folder)("Quite easy!").label == "POSITIVE"
     # What somebody has added to an export is somebody's, too.
-    assert run("export", "builtin:ner", "-o", str(folder)).returncode == 1
+    assert run("export", "builtin:ner", "-o", str(folder)).returncode == 2
 
 
 def test_a_file_in_the_place_of_the_folder(run: Run, tmp_path: Path) -> None:
     """It is not replaced."""
     (tmp_path / "made").write_text("mine")
     done = run("export", "builtin:sentiment", "-o", str(tmp_path / "made"))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert (tmp_path / "made").read_text() == "mine"
 
 

@@ -7,11 +7,13 @@ import os
 import sys
 import traceback
 import warnings
+from dataclasses import replace
 from functools import wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo, OptionInfo
 
 import onnxhub
 from onnxhub._registry import list_tasks, registered
@@ -24,7 +26,7 @@ from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
 from onnxhub.cli.verify import verify
-from onnxhub.errors import OnnxHubError
+from onnxhub.errors import InvalidOptionError, OnnxHubError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -126,6 +128,9 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
             sys.stdout.flush()
         except BrokenPipeError:
             _drop_output()  # whoever reads has enough, as `head` has: no error
+        except InvalidOptionError as error:
+            usage = _as_written(error, command)
+            raise _failed(str(usage), debug=debug, code=1 if usage is error else 2) from error
         except (OnnxHubError, OSError) as error:
             raise _failed(str(error), debug=debug) from error
         except MemoryError as error:
@@ -139,7 +144,21 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
-def _failed(message: str, *, debug: bool) -> typer.Exit:
+def _as_written(error: InvalidOptionError, command: Callable[..., None]) -> InvalidOptionError:
+    """The error about the option as it is written on the command line; the same one if the command has no such option."""
+    hint = get_type_hints(command, include_extras=True).get(error.option)
+    for info in getattr(hint, "__metadata__", ()):
+        if isinstance(info, ArgumentInfo):
+            return replace(error, option=error.option.upper())
+        if isinstance(info, OptionInfo):
+            # Where typer is given names alone, the first one stands in the place of the default.
+            names = (info.default, *(info.param_decls or ()))
+            written = [name for name in names if isinstance(name, str) and name.startswith("--")]
+            return replace(error, option=next(iter(written), f"--{error.option.replace('_', '-')}"))
+    return error
+
+
+def _failed(message: str, *, debug: bool, code: int = 1) -> typer.Exit:
     if debug:
         traceback.print_exc()
     try:
@@ -147,7 +166,7 @@ def _failed(message: str, *, debug: bool) -> typer.Exit:
     except OSError:
         _drop_output()
     sys.stderr.write(f"onnxhub: {' '.join(message.split()).translate(ESCAPES)}\n")
-    return typer.Exit(1)
+    return typer.Exit(code)
 
 
 def _drop_output() -> None:

@@ -117,8 +117,7 @@ def _task(repository: Repository, task: str) -> str:
 
 
 def _look(repository: Repository, task: str) -> Inspection:
-    known = get_task("custom" if task == "auto" else task)
-    return look_into(repository, known.ort_class_of(repository.json("config.json") or {}))
+    return look_into(repository, get_task("custom" if task == "auto" else task))
 
 
 def _threads() -> list[int | None]:

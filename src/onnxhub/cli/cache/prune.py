@@ -40,9 +40,9 @@ def prune(
 
     In a pipe, a row is: kind, model, what it was made with, bytes, last use, key; the last row is the total.
     """
-    limit = limit or os.environ.get(LIMIT)
-    if limit is None and older_than is None:
+    name, size = ("limit", limit) if limit else (LIMIT, os.environ.get(LIMIT))
+    if not size and older_than is None:
         raise typer.BadParameter("say what may stay: --limit SIZE, --older-than AGE, or both.")
-    most = None if limit is None else _units.size("limit", limit)
+    most = _units.size(name, size) if size else None
     oldest = None if older_than is None else _units.age("older_than", older_than)
     show_removal(Printer(json), kept.prune(most, oldest))
