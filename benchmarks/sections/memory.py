@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import profiles
 from benchmarks.bench import BY_HAND, DISTILBERT, OPTIMUM, TINY, Topic
 from benchmarks.measure import MIB, Worker, run, side_by_side
 from benchmarks.plots import Axis, Lines
