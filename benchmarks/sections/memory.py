@@ -138,7 +138,7 @@ def documents(bench: Bench) -> Iterator[Table]:
 
 def _document_table(task: str, outputs: Mapping[str, list[dict[str, Any]]]) -> Table:
     seconds, grown = (
-        {what: statistics.median(run[key] for run in some) for what, some in outputs.items()}
+        {what: statistics.median(each[key] for each in some) for what, some in outputs.items()}
         for key in ("seconds", "grown")
     )
     one = outputs["call"][0]

@@ -620,11 +620,8 @@ def test_smaller_variants(case: Case, dtype: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
 @every_task
-def test_a_dynamically_quantised_model_gives_the_same_in_any_batch(
-    case: Case, dtype: str, load, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dynamically_quantised_model_gives_the_same_in_any_batch(case: Case, dtype: str, load) -> None:
     """Bit for bit: its rows are never run together, since they would be scaled together; in either of its sessions."""
-    monkeypatch.setattr("onnxhub.backend.pair.WORTH_A_SESSION", 4)
     model = load(case.task, {"dtype": dtype, "max_length": 256})
     inputs = case.several(24)
     alone = [model(one) for one in inputs]

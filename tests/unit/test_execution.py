@@ -243,7 +243,7 @@ def test_without_a_compiled_graph_a_large_quantised_model_runs_one_row_at_a_time
 @pytest.mark.parametrize("texts", [1, 5])
 def test_a_closed_model_has_closed_both_sessions(texts: int, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that would be built now."""
-    monkeypatch.setattr("onnxhub.backend.pair.WORTH_A_SESSION", 2)
+    monkeypatch.setattr("onnxhub.backend.model.WORTH_A_SESSION", 2)
     model = onnxhub.load("text-classification", large, compiled=True)
     model(["a great film"] * texts)
     model.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from onnxhub.backend.pair import WORTH_A_SESSION, Pair
+from onnxhub.backend.pair import Pair
 from onnxhub.errors import ClosedModelError, IntegrityError
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def opened(session: Held) -> Held:
     return session
 
 
-def pair_of(first: Held) -> Pair:
+def pair_of(first: Held, after: int = 0) -> Pair:
     """A pair that begins with this session."""
-    return Pair(cast("Session", first))
+    return Pair(cast("Session", first), after=after)
 
 
 def run(pair: Pair, *, beside: bool = False) -> Any:
@@ -65,21 +65,21 @@ def test_a_batch_alone_has_all_threads() -> None:
     """However many there were before, and nothing is built for them."""
     first = opened(Held())
     assert {run(pair := pair_of(first)) for _ in range(5)} == {4}
-    assert [run(pair) for _ in range(3 * WORTH_A_SESSION)] == [4] * 3 * WORTH_A_SESSION
+    assert [run(pair) for _ in range(20)] == [4] * 20
     assert first.built == []
 
 
-def test_batches_at_once_have_one_thread_each_from_the_ninth_on() -> None:
-    """The second session is built once, and a batch that runs alone afterwards has all threads again."""
-    pair = pair_of(first := opened(Held()))
-    assert [run(pair, beside=True) for _ in range(WORTH_A_SESSION + 3)] == [4] * WORTH_A_SESSION + [1] * 3
+@pytest.mark.parametrize("after", [0, 8])
+def test_batches_at_once_have_one_thread_each(after: int) -> None:
+    """From some number on; the second session is built once, and a batch alone afterwards has all threads again."""
+    pair = pair_of(first := opened(Held()), after)
+    assert [run(pair, beside=True) for _ in range(after + 3)] == [4] * after + [1] * 3
     assert first.built == [1]
     assert run(pair) == 4
 
 
-def test_two_callers_at_once_have_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_callers_at_once_have_one_thread_each() -> None:
     """As the batches of a list do: a call that finds another one running does not take all cores as well."""
-    monkeypatch.setattr("onnxhub.backend.pair.WORTH_A_SESSION", 0)
     pair = pair_of(first := Held())
     other = threading.Thread(target=run, args=(pair,))
     other.start()
@@ -92,7 +92,6 @@ def test_two_callers_at_once_have_one_thread_each(monkeypatch: pytest.MonkeyPatc
 
 def test_a_batch_that_fails_runs_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next one is alone."""
-    monkeypatch.setattr("onnxhub.backend.pair.WORTH_A_SESSION", 0)
     pair = pair_of(first := opened(Held()))
     monkeypatch.setattr(first, "run", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
@@ -103,9 +102,8 @@ def test_a_batch_that_fails_runs_no_more(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_runs_none_of_its_parents_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forked_child_runs_none_of_its_parents_batches() -> None:
     """A batch in the child is alone, though the parent was at work when it forked."""
-    monkeypatch.setattr("onnxhub.backend.pair.WORTH_A_SESSION", 0)
     pair = pair_of(first := Held())
     other = threading.Thread(target=run, args=(pair,))
     other.start()
@@ -119,9 +117,8 @@ def test_a_forked_child_runs_none_of_its_parents_batches(monkeypatch: pytest.Mon
     other.join()
 
 
-def test_closing_closes_the_second_session_and_builds_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_closes_the_second_session_and_builds_no_other() -> None:
     """The first one is its owner's to close."""
-    monkeypatch.setattr("onnxhub.backend.pair.WORTH_A_SESSION", 0)
     pair = pair_of(first := opened(Held()))
     second = cast("Held", pair.second())
     pair.close()
@@ -137,7 +134,6 @@ def test_where_no_second_session_can_be_built_the_first_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With all threads for each batch; it is tried once, and the log says why."""
-    monkeypatch.setattr("onnxhub.backend.pair.WORTH_A_SESSION", 0)
     pair = pair_of(first := opened(Held()))
 
     def alike(*, threads: int) -> Held:

@@ -14,7 +14,7 @@ from onnxhub._execution import Lanes
 from onnxhub.backend.compiled import ModelFile, build_compiled
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.pace import SMALL, choose_pace
-from onnxhub.backend.pair import Pair
+from onnxhub.backend.pair import WORTH_A_SESSION, Pair
 from onnxhub.backend.preparation import prepare, read_config
 from onnxhub.backend.safetensors import read_safetensors
 from onnxhub.backend.threads import usable_cores
@@ -209,7 +209,8 @@ def open_model(
     if first.provider != providers[0].name or not (mapped or size <= SMALL):
         chosen = replace(chosen, lanes=1)
     lanes = Lanes(chosen.lanes)
-    pair = Pair(first) if lanes.number > 1 else None
+    # A small one's second session takes milliseconds; until it is there, batches at once would grow the first one's memory.
+    pair = Pair(first, after=0 if size <= SMALL else WORTH_A_SESSION) if lanes.number > 1 else None
     return OnnxBackend(ready.repository, ready.choices, config, parts, size, chosen.batch_tokens, lanes, pair)
 
 

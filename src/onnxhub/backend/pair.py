@@ -14,29 +14,31 @@ if TYPE_CHECKING:
     from onnxhub._protocols import Features, Outputs
     from onnxhub.backend.session import Session
 
-__all__ = ["Pair"]
+__all__ = ["WORTH_A_SESSION", "Pair"]
 
 _log = logging.getLogger("onnxhub")
 
 WORTH_A_SESSION: Final = 8
-"""Batches before the second is built, which takes 5 milliseconds for a model of 2 layers of 128, and 40 for one of
-DistilBERT's size: as long as it saves on 4 to 18 batches."""
+"""Batches before the second session of a large model is built, which takes 40 milliseconds for int8 of DistilBERT's size:
+as long as it saves on 18 batches."""
 
 
 class Pair:
-    """A model's session, and a second one with a single thread, for which the first stands in until it pays to build it.
+    """A model's session, and a second one with a single thread, for which the first may stand in until it pays to build it.
 
     Of a compiled graph, both map the same weights, so that the second takes little memory. Any number of threads may run
     them; what one of them runs, depends on whether others are running as well.
     """
 
-    def __init__(self, first: Session) -> None:
+    def __init__(self, first: Session, *, after: int) -> None:
         """Build nothing yet.
 
         Args:
             first: The session that was built for the model, with all threads.
+            after: Batches that it runs beside others before the second is built.
         """
         self._first = first
+        self._after = after
         self._second: Session | None = None
         self._batches = 0
         self._building = Lock()
@@ -57,7 +59,7 @@ class Pair:
         if self._second is None:
             with self._building:
                 self._batches += 1
-                if self._second is None and self._batches > WORTH_A_SESSION:
+                if self._second is None and self._batches > self._after:
                     self._second = self._built()
         return self._second or self._first
 
