@@ -24,6 +24,7 @@ import pytest
 import onnxhub
 from onnxhub._batching import collate
 from onnxhub._model import LOOK_AHEAD
+from onnxhub.backend.threads import usable_cores
 from onnxhub.errors import (
     ClosedModelError,
     InvalidInputError,
@@ -400,13 +401,14 @@ def test_threads_share_a_model(case: Case, load) -> None:
 
 @pytest.fixture
 def sessions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files of all sessions that are built."""
+    """The files of all sessions that models are loaded with; not of the second ones, with one thread, for calls at once."""
     built: list[str] = []
     real = onnxruntime.InferenceSession
 
-    def counting(path: str, *args: Any, **options: Any) -> Any:
-        built.append(path)
-        return real(path, *args, **options)
+    def counting(path: str, settings: onnxruntime.SessionOptions, **options: Any) -> Any:
+        if settings.intra_op_num_threads == usable_cores():
+            built.append(path)
+        return real(path, settings, **options)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", counting)
     onnxhub.unload()
