@@ -173,8 +173,10 @@ def encode_prefix(
     and so are two long texts of a pair. The tokens do not know their characters.
     """
     given = [texts] if pairs is None else [texts, pairs]
-    most = None if max_length is None or tokenizer.truncation_side == "left" else LONGEST_TOKEN * max_length
-    if max_length is None or most is None or all(len(text) <= most for some in given for text in some):
+    if max_length is None or tokenizer.truncation_side == "left":
+        return tokenizer.encode(*given, offsets=False)
+    most = LONGEST_TOKEN * max_length
+    if all(len(text) <= most for some in given for text in some):  # as nearly all are
         return tokenizer.encode(*given, offsets=False)
     prefixes = [[_prefix(text, most) for text in some] for some in given]
     encoded = list(tokenizer.encode(*prefixes, offsets=False))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import onnxhub
 from onnxhub._execution import AHEAD, LARGEST_WINDOW, WINDOW_TOKENS, Lanes, run
-from onnxhub.backend.pair import WORTH_A_SESSION, Pair
+from onnxhub.backend.pace import PATIENCE
+from onnxhub.backend.pair import Pair
 from onnxhub.backend.threads import usable_cores
 from onnxhub.errors import ClosedModelError
 from onnxhub.testing import CannedBackend
@@ -214,7 +215,6 @@ def test_a_small_model_runs_several_batches_at_once(tiny_model: Any) -> None:
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A quantised model that counts as a large one."""
     monkeypatch.setattr("onnxhub.backend.pace.SMALL", 1000)
-    monkeypatch.setattr("onnxhub.backend.model.SMALL", 1000)
     return tiny.make_model(tmp_path, dtype="int8", seed=11)
 
 
@@ -225,7 +225,7 @@ def test_a_large_quantised_model_runs_rows_at_once_in_a_session_of_their_own(lar
     pair = model.backend.pair
     assert isinstance(pair, Pair)
     assert (threads_of(model.backend.session), model.backend.lanes.number) == (usable_cores(), usable_cores())
-    texts = ["a great film " * (size % 9 + 1) for size in range(WORTH_A_SESSION)]
+    texts = ["a great film " * (size % 9 + 1) for size in range(PATIENCE)]
     first = model(texts)
     assert pair.second().path == model.backend.session.path
     assert threads_of(pair.second()) == 1
@@ -243,7 +243,7 @@ def test_without_a_compiled_graph_a_large_quantised_model_runs_one_row_at_a_time
 @pytest.mark.parametrize("texts", [1, 5])
 def test_a_closed_model_has_closed_both_sessions(texts: int, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that would be built now."""
-    monkeypatch.setattr("onnxhub.backend.model.WORTH_A_SESSION", 2)
+    monkeypatch.setattr("onnxhub.backend.pace.PATIENCE", 2)
     model = onnxhub.load("text-classification", large, compiled=True)
     model(["a great film"] * texts)
     model.close()
@@ -261,7 +261,7 @@ def test_a_compiled_graph_that_was_cleared_away_leaves_all_to_the_first_session(
     pair = model.backend.pair
     assert isinstance(pair, Pair)
     pair.second().path.unlink()
-    found = model(["a great film"] * 3 * WORTH_A_SESSION)
+    found = model(["a great film"] * 3 * PATIENCE)
     assert {one.ranking for one in found} == {expected}
     assert pair.second() is model.backend.session
     (record,) = caplog.records

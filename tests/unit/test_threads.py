@@ -107,21 +107,25 @@ def test_no_memory_is_kept_for_shapes(tiny_model) -> None:
     assert [model.session.get_session_options().enable_mem_pattern for model in models] == [False, True]
 
 
-USUAL = {"size": 2**28, "operators": {"MatMul"}, "on_cpu": True, "cores": 4, "threads": None, "batch_tokens": None}
+USUAL = {
+    "size": 2**28, "operators": {"MatMul"}, "on_cpu": True, "cores": 4, "mapped": True, "together": True, "batch_tokens": None,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, Pace(threads=4, lanes=1, batch_tokens=1024)),
-        ({"size": 2**20}, Pace(threads=4, lanes=4, batch_tokens=1024)),
-        ({"size": 2**20, "operators": {"MatMulNBits"}}, Pace(threads=4, lanes=1, batch_tokens=1024)),
-        ({"size": 2**20, "threads": 3}, Pace(threads=3, lanes=1, batch_tokens=1024)),
-        ({"size": 2**20, "on_cpu": False}, Pace(threads=4, lanes=1, batch_tokens=16384)),
-        ({"batch_tokens": 300}, Pace(threads=4, lanes=1, batch_tokens=300)),
-        ({"batch_tokens": 300, "operators": {"DynamicQuantizeLinear"}}, Pace(threads=4, lanes=4, batch_tokens=1)),
-        ({"operators": {"DynamicQuantizeLSTM"}}, Pace(threads=4, lanes=4, batch_tokens=1)),
-        ({"operators": {"DynamicQuantizeLSTM"}, "threads": 4}, Pace(threads=4, lanes=1, batch_tokens=1)),
+        ({}, Pace(lanes=1, batch_tokens=1024, patience=8)),
+        ({"size": 2**20}, Pace(lanes=4, batch_tokens=1024)),
+        ({"size": 2**20, "mapped": False}, Pace(lanes=4, batch_tokens=1024)),
+        ({"size": 2**20, "operators": {"MatMulNBits"}}, Pace(lanes=1, batch_tokens=1024)),
+        ({"size": 2**20, "together": False}, Pace(lanes=1, batch_tokens=1024)),
+        ({"size": 2**20, "on_cpu": False}, Pace(lanes=1, batch_tokens=16384)),
+        ({"batch_tokens": 300}, Pace(lanes=1, batch_tokens=300, patience=8)),
+        ({"batch_tokens": 300, "operators": {"DynamicQuantizeLinear"}}, Pace(lanes=4, batch_tokens=1, patience=8)),
+        ({"operators": {"DynamicQuantizeLSTM"}}, Pace(lanes=4, batch_tokens=1, patience=8)),
+        ({"operators": {"DynamicQuantizeLSTM"}, "together": False}, Pace(lanes=1, batch_tokens=1, patience=8)),
+        ({"operators": {"DynamicQuantizeLSTM"}, "mapped": False}, Pace(lanes=1, batch_tokens=1, patience=8)),
     ],
 )
 def test_the_pace_of_a_model(given: dict[str, Any], expected: Pace) -> None:

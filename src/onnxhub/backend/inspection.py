@@ -51,6 +51,8 @@ class Inspection:
     """Commit hash; None for a folder."""
     architecture: str
     """transformers' class, by ``config.json``; empty if it does not say."""
+    ort_class: str
+    """The class of ``optimum.onnxruntime`` that it was looked at for."""
     labels: tuple[str, ...]
     max_length: int | None
     files: tuple[OnnxFile, ...]
@@ -65,7 +67,8 @@ class Inspection:
 def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto") -> Inspection:
     """Look at a repository without fetching weights, as ``load`` would for this task on the CPU."""
     config = repository.json("config.json") or {}
-    choices, reason, error = _chosen(repository, task, dtype)
+    ort_class = task.ort_class_of(config)
+    choices, reason, error = _chosen(repository, task, ort_class, dtype)
     graphs: dict[str, Graph] = {}
     for name in filter(repository.is_here, choices):
         try:
@@ -82,6 +85,7 @@ def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto") -
         model_id=repository.model_id,
         revision=repository.commit,
         architecture=", ".join(map(str, _list(config.get("architectures")))),
+        ort_class=ort_class,
         labels=_labels(config),
         max_length=usable_length(
             repository.json("sentence_bert_config.json") or {}, repository.json("tokenizer_config.json") or {}, config
@@ -93,9 +97,10 @@ def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto") -
     )
 
 
-def _chosen(repository: Repository, task: Task[Any], dtype: str) -> tuple[tuple[str, ...], str, OnnxHubError | None]:
+def _chosen(
+    repository: Repository, task: Task[Any], ort_class: str, dtype: str
+) -> tuple[tuple[str, ...], str, OnnxHubError | None]:
     """The files that ``load`` would take (none where it would make them), why, and what it would raise in their place."""
-    ort_class = task.ort_class_of(repository.json("config.json") or {})
     try:
         read_config(repository, task)
         choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=False)

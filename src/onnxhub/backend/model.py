@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,8 @@ from onnxhub._cache import lazy
 from onnxhub._execution import Lanes
 from onnxhub.backend.compiled import ModelFile, build_compiled
 from onnxhub.backend.hub import fetch_model
-from onnxhub.backend.pace import SMALL, choose_pace
-from onnxhub.backend.pair import WORTH_A_SESSION, Pair
+from onnxhub.backend.pace import choose_pace
+from onnxhub.backend.pair import Pair
 from onnxhub.backend.preparation import prepare, read_config
 from onnxhub.backend.safetensors import read_safetensors
 from onnxhub.backend.threads import usable_cores
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from onnxhub._registry import Task
     from onnxhub.backend.exporting import Conversion
     from onnxhub.backend.hub import Repository
-    from onnxhub.backend.pace import Pace
     from onnxhub.backend.providers import Provider
     from onnxhub.backend.session import Session, SessionOptions
     from onnxhub.backend.variants import Choice
@@ -183,35 +182,27 @@ def open_model(
     ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
     files = {part: _fetched(ready.repository, choice.file) for part, choice in ready.choices.items()}
     size = sum(one.size for one in files.values())
-    operators = frozenset().union(*(one.operators for one in files.values()))
-    told = options.threads or (usable_cores() if task.raw or options.sets_threads else None)
-
-    def pace(provider: str) -> Pace:
-        return choose_pace(
-            size=size, operators=operators, on_cpu=provider == "cpu", cores=usable_cores(), threads=told,
-            batch_tokens=batch_tokens,
-        )  # fmt: skip
-
     parts: dict[str, Session] = {}
     with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go
         for part, one in files.items():
             # All on one provider: the first part decides where a sequence leaves a choice.
             wanted = [asked for asked in providers if not parts or asked.name == next(iter(parts.values())).provider]
-            threaded = replace(options, threads=pace(wanted[0].name).threads)
-            parts[part] = build_compiled(one, wanted, threaded, compiled=compiled)
+            parts[part] = build_compiled(one, wanted, options, compiled=compiled)
             failing.callback(parts[part].close)
         failing.pop_all()
-    first = next(iter(parts.values()))
-    chosen = pace(first.provider)
-    # After a fall-back, the session has the threads that were meant for another provider: none may run beside it. And a
-    # large model has its weights in memory once: where they are not mapped, for one session.
-    mapped = first.path != files[next(iter(parts))].path
-    if first.provider != providers[0].name or not (mapped or size <= SMALL):
-        chosen = replace(chosen, lanes=1)
-    lanes = Lanes(chosen.lanes)
-    # A small one's second session takes milliseconds; until it is there, batches at once would grow the first one's memory.
-    pair = Pair(first, after=0 if size <= SMALL else WORTH_A_SESSION) if lanes.number > 1 else None
-    return OnnxBackend(ready.repository, ready.choices, config, parts, size, chosen.batch_tokens, lanes, pair)
+    role, first = next(iter(parts.items()))
+    pace = choose_pace(
+        size=size,
+        operators=frozenset().union(*(one.operators for one in files.values())),
+        on_cpu=first.provider == "cpu",
+        cores=usable_cores(),
+        mapped=first.path != files[role].path,
+        # Arrays are run as they come; and after a fall-back, as on the device that was asked for, one at a time.
+        together=not (options.threads or options.sets_threads or task.raw) and first.provider == providers[0].name,
+        batch_tokens=batch_tokens,
+    )
+    pair = Pair(first, after=pace.patience) if pace.lanes > 1 else None
+    return OnnxBackend(ready.repository, ready.choices, config, parts, size, pace.batch_tokens, Lanes(pace.lanes), pair)
 
 
 def _fetched(repository: Repository, file: str) -> ModelFile:

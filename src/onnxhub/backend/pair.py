@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from onnxhub._forking import Lock, watch
 from onnxhub.errors import ClosedModelError, OnnxHubError
@@ -14,13 +14,9 @@ if TYPE_CHECKING:
     from onnxhub._protocols import Features, Outputs
     from onnxhub.backend.session import Session
 
-__all__ = ["WORTH_A_SESSION", "Pair"]
+__all__ = ["Pair"]
 
 _log = logging.getLogger("onnxhub")
-
-WORTH_A_SESSION: Final = 8
-"""Batches before the second session of a large model is built, which takes 40 milliseconds for int8 of DistilBERT's size:
-as long as it saves on 18 batches."""
 
 
 class Pair:

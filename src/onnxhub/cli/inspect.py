@@ -47,15 +47,14 @@ def inspect(
     repository = open_repository(model, revision=revision)
     inferred = infer(repository) if task == "auto" else None
     known = get_task(inferred.task) if inferred else None if task == "auto" else get_task(task)
-    looked_at_as = known or get_task("custom")
-    found = look_into(repository, looked_at_as, dtype=dtype)
+    found = look_into(repository, known or get_task("custom"), dtype=dtype)
     facts = {
         "model": found.model_id,
         "revision": found.revision or "",
         "task": known.name if known else "",
         "known from": inferred.reason if inferred else "it was named" if known else "nothing; load would ask the graph",
         "architecture": found.architecture,
-        "ORTModelForXXX": looked_at_as.ort_class_of(repository.json("config.json") or {}),
+        "ORTModelForXXX": found.ort_class,
         "labels": found.labels,
         "longest input": "" if found.max_length is None else f"{found.max_length} tokens",
         "choice": found.choice,
