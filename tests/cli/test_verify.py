@@ -87,14 +87,28 @@ def test_what_cannot_be_compared(arguments: tuple[str, ...], message: str, run: 
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "message"),
     [
-        ("models/sentiment",),
-        ("models/sentiment", "--dtype", "q8", "--threshold", "2"),
-        ("models/sentiment", "--dtype", "fp17"),
-        ("models/sentiment", "--dtype", "fp32"),
-        ("models/sentiment", "--dtype", "fp16", "--task", "image-classification"),
+        (("--dtype", "fp17"), "--dtype='fp17': expected "),
+        (("--dtype", "fp17"), "(did you mean 'fp16'?)"),
+        (("--dtype", "fp32"), "--dtype='fp32': expected another one than --against"),
+        (
+            ("--dtype", "fp16", "--task", "image-classification"),
+            "--task='image-classification': expected a task on texts",
+        ),
     ],
+)
+def test_an_option_with_a_value_that_it_cannot_have(
+    arguments: tuple[str, ...], message: str, run: Run, variants: Path
+) -> None:
+    """The same, with the exit code of wrong usage."""
+    done = run("verify", str(variants), *arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert message in " ".join(done.stderr.decode().split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [("models/sentiment",), ("models/sentiment", "--dtype", "q8", "--threshold", "2")]
 )
 def test_wrong_usage(arguments: tuple[str, ...], run: Run) -> None:
     """The precision must be named; a threshold is a share."""
