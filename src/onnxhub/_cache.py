@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from onnxhub._forking import watch
 
@@ -80,7 +80,13 @@ class lazy(Generic[T]):  # noqa: N801  # a decorator, named like functools.cache
         self._make = make
         self.__doc__ = make.__doc__
 
-    def __get__(self, instance: object, owner: type) -> T:
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> Self | T:
+        if instance is None:
+            return self
         value = self._make(instance)
         vars(instance)[self._make.__name__] = value  # found before this descriptor from now on
         return value

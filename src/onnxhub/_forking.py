@@ -5,8 +5,10 @@ from __future__ import annotations
 # Whose hooks must be there before a fork waits for imports, or they would end what they never began.
 import concurrent.futures.thread  # noqa: F401
 import ctypes
+import gc
 import logging  # noqa: F401
 import os
+import sys
 import threading
 from importlib import import_module
 from time import monotonic, sleep
@@ -45,18 +47,26 @@ def keep_forever(value: object) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
 
 
-def _await_imports() -> None:
-    """Wait until no other thread is importing: Python keeps the locks of modules that it was importing in the child."""
-    end = monotonic() + LONGEST_IMPORT
-    while _imports_of_others() and monotonic() < end:
-        sleep(0.001)
+def _module_locks() -> dict[str, Callable[[], object]]:
+    """The locks of modules that are being imported, by name, as far as this Python lets one see them."""
+    return getattr(import_module("importlib._bootstrap"), "_module_locks", {})
 
 
 def _imports_of_others() -> list[str]:
-    """The modules that other threads are importing, as far as this Python lets one see it."""
-    locks: dict[str, Callable[[], object]] = getattr(import_module("importlib._bootstrap"), "_module_locks", {})
-    owners = {name: getattr(lock(), "owner", None) for name, lock in locks.copy().items()}
+    """The modules that other threads are importing."""
+    owners = {name: getattr(lock(), "owner", None) for name, lock in _module_locks().copy().items()}
     return [name for name, owner in owners.items() if owner not in (None, threading.get_ident())]
+
+
+def _begin_imports_anew() -> None:
+    """In a child, drop what threads were importing that it does not have: nobody would ever end it."""
+    locks = _module_locks()
+    for name, lock in locks.copy().items():
+        if getattr(lock(), "owner", None) != threading.get_ident():
+            del locks[name]
+            spec = getattr(sys.modules.get(name), "__spec__", None)
+            if getattr(spec, "_initializing", False):
+                del sys.modules[name]
 
 
 class Lock:
@@ -85,20 +95,56 @@ class Lock:
         self._lock = threading.Lock()
 
 
+class _Collector:
+    """Python's garbage collector: it must not free a session in a child, before that could put it aside."""
+
+    def __init__(self) -> None:
+        self._was_on = False
+
+    def pause(self) -> None:
+        self._was_on = gc.isenabled()
+        gc.disable()
+
+    def go_on(self) -> None:
+        if self._was_on:
+            gc.enable()
+
+
+_collector = _Collector()
+
+
 def _before() -> None:
-    _await_imports()
+    """Wait while others build sessions, or import: Python keeps the locks of modules that were being imported."""
+    _collector.pause()
+    end = monotonic() + LONGEST_IMPORT
+    _take()
+    while _imports_of_others() and monotonic() < end:
+        _let_go()  # whoever imports may build a session
+        sleep(0.001)
+        _take()
+
+
+def _take() -> None:
     for lock in _awaited:
         lock.__enter__()
 
 
-def _in_parent() -> None:
+def _let_go() -> None:
     for lock in reversed(_awaited):
         lock.__exit__()
+
+
+def _in_parent() -> None:
+    _let_go()
+    _collector.go_on()
 
 
 def _in_child() -> None:
     for one in list(_watched):
         one.forked()
+    _collector.go_on()
+    # Another module's hook may have waited after ours, while a thread began to import.
+    _begin_imports_anew()
     # Whoever insists on threads would wait for the parent's: tokenizers starts none of its own in a child.
     if os.environ.get("TOKENIZERS_PARALLELISM"):
         os.environ["TOKENIZERS_PARALLELISM"] = "false"

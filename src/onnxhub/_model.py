@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 from onnxhub._attempts import without_failures
 from onnxhub._batching import collate
+from onnxhub._cache import lazy
 from onnxhub._decoding import decoded, encoded, located, stacked
 from onnxhub._execution import run
 from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, streamed, tokens
@@ -127,7 +127,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
             raise InvalidInputError(msg)
         return next(iter(sessions.values()))
 
-    @cached_property
+    @lazy
     def ort_model(self) -> ORTModel:
         """The ORTModelForXXX of the task, of optimum, over the same session, for what else is written for such objects.
 

@@ -113,3 +113,4 @@ def test_a_lazy_attribute_is_made_once() -> None:
     one, other = Thing(), Thing()
     assert "value" not in vars(one)
     assert one.value is one.value is not other.value
+    assert Thing.value.__doc__ == "What it is."

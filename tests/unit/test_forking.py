@@ -20,8 +20,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 
 SOURCE = Path(onnxhub.__file__).parent.parent
 NOTE = re.compile(r"huggingface/tokenizers: The current process just got forked.*\nTo disable.*\n(\t- .*\n)+")
+IMPORTS = "import os, signal, sys, threading, time\n"
 PRELUDE = f"""
-import os, signal, sys, threading, time
 sys.path.insert(0, {str(SOURCE)!r})
 import onnxhub
 
@@ -46,10 +46,21 @@ def ended(process):
 """
 
 
-def run(program: str, timeout: float = 150) -> str:
-    """What a program prints to stdout; it must end well, in time, and say nothing on stderr."""
+def run(program: str, timeout: float = 150, before: str = "") -> str:
+    """What a program prints to stdout; it must end well, in time, and say nothing on stderr.
+
+    ``before`` is run before onnxhub is imported: such hooks run after ours when a process forks, and before ours in the child.
+    """
     # Python 3.12 warns of a fork beside threads, which is what these programs are about.
-    command = [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning", "-c", PRELUDE + program]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-W",
+        "ignore:This process:DeprecationWarning",
+        "-c",
+        IMPORTS + before + PRELUDE + program,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
     assert done.returncode == 0, done.stdout + said(done)
     assert said(done) == ""
@@ -161,6 +172,91 @@ child = in_child(lambda: onnxhub.classify("Quite easy!", model="builtin:sentimen
 assert ended(child) == 0
 thread.join()
 """)
+
+
+def test_a_fork_waits_for_an_import_that_begins_while_it_waits_for_a_session() -> None:
+    """The child finds the whole module: what was half imported, it would have to import again."""
+    run("""
+from onnxhub.backend.session import _building
+building, imported = threading.Event(), []
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "onnxhub._one_liners.classify":
+            imported.append(os.getpid())
+            time.sleep(1)
+
+def build():
+    with _building:
+        building.set()
+        time.sleep(0.5)
+
+def then_import():
+    time.sleep(0.2)
+    onnxhub.classify
+
+sys.meta_path.insert(0, Slow())
+threads = [threading.Thread(target=build), threading.Thread(target=then_import)]
+for thread in threads:
+    thread.start()
+assert building.wait(30)
+
+def work():
+    onnxhub.classify("Quite easy!", model="builtin:sentiment")
+    assert imported == [os.getppid()]
+
+assert ended(in_child(work)) == 0
+for thread in threads:
+    thread.join()
+""")
+
+
+def test_an_import_that_begins_later_is_begun_anew_in_the_child() -> None:
+    """While a fork waits in another module's hook, which runs after ours, a thread begins to import: the child has only half
+    of the module, and nobody who would import the rest.
+    """
+    run(
+        """
+waiting, begun = threading.Event(), threading.Event()
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "onnxhub._one_liners.classify" and threading.current_thread() is thread:
+            begun.set()
+            time.sleep(1)
+
+def late():
+    waiting.wait()
+    onnxhub.classify
+
+sys.meta_path.insert(0, Slow())
+thread = threading.Thread(target=late)
+thread.start()
+child = in_child(lambda: onnxhub.classify("Quite easy!", model="builtin:sentiment"))
+assert ended(child) == 0
+thread.join()
+""",
+        before="os.register_at_fork(before=lambda: (waiting.set(), begun.wait(30)))",
+    )
+
+
+def test_garbage_of_the_parent_is_not_freed_in_a_child() -> None:
+    """A model in a cycle of references, and a hook before ours, in which Python collects its garbage."""
+    run(
+        """
+import gc
+gc.collect()
+model = onnxhub.load("text-classification", "builtin:sentiment", threads=2)
+model(TEXTS)
+cycle = [model]
+cycle.append(cycle)
+del model, cycle
+time.sleep(0.5)  # until the session's threads sleep: whoever frees it waits for them to wake
+assert ended(in_child(gc.collect)) == 0
+assert gc.isenabled()
+""",
+        before="os.register_at_fork(after_in_child=lambda: [[number] for number in range(2000)])",
+    )
 
 
 def test_an_import_that_never_ends_does_not_hold_a_fork_for_ever(tmp_path: Path) -> None:
