@@ -139,6 +139,9 @@ def test_our_errors(arguments: tuple[str, ...], message: str, run: Run) -> None:
             ("classify-zero-shot", "-m", "models/nli", "-l", "a", "--template", "no", "x"),
             "--template='no': expected a text with {} for the label",
         ),
+        (("classify-zero-shot", "-m", "models/nli", "-l", "a", "-l", "a", "x"), "--label=['a', 'a']: expected "),
+        (("classify-zero-shot", "-m", "models/nli", "-l", "a", "-l", "a", "x"), "'a' is there twice"),
+        (("classify-zero-shot", "-m", "models/nli", "-l", " ", "x"), "none of them empty"),
         (("fill-mask", "-m", "models/masked", "-t", "kittenish", "a [MASK]"), "--target=['kittenish']: expected "),
         (("fill-mask", "-m", "models/masked", "-t", "kittenish", "a [MASK]"), "'kittenish' is 'kitten', "),
         (("cache", "clear", "compield", "--yes"), "KIND='compield': expected one of compiled, "),
@@ -154,8 +157,6 @@ def test_an_option_with_a_value_that_it_cannot_have(arguments: tuple[str, ...], 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("classify-zero-shot", "-m", "models/nli", "-l", "a", "-l", "a", "x"), "'a' is there twice"),
-        (("classify-zero-shot", "-m", "models/nli", "-l", " ", "x"), "none of them empty"),
         (("classify-zero-shot", "-m", "models/sentiment", "-l", "a", "x"), "none of its labels begins with 'entail'"),
         (("fill-mask", "-m", "models/masked", "a cat"), "the text has no mask; this model's is written [MASK]"),
         (("rerank", "-m", "models/nli", "a", "b"), "3 logits for a pair of texts, where a ranking needs one"),

@@ -74,6 +74,16 @@ def test_a_folder_of_an_earlier_export_is_written_anew(run: Run, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_a_model_without_its_config_is_refused_as_by_load(run: Run, tmp_path: Path) -> None:
+    """Nothing would load what was written."""
+    source = tiny.make_model(tmp_path / "source")
+    (source / "config.json").unlink()
+    done = run("export", str(source), "--task", "text-classification", "-o", str(tmp_path / "made"))
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"it has no config.json, which holds its labels and says what it is" in done.stderr
+    assert not (tmp_path / "made").exists()
+
+
 def test_a_folder_with_other_files_is_left_alone(run: Run, tmp_path: Path) -> None:
     """Unless it is forced, and even then no other file is touched."""
     folder = tmp_path / "mine"

@@ -15,6 +15,7 @@ from onnxhub.backend.hub import open_repository
 from onnxhub.backend.model import open_model
 from onnxhub.backend.providers import ALIASES, FULL_NAMES, Provider, _parse, candidates, short_name
 from onnxhub.backend.session import SessionOptions, build_session
+from onnxhub.backend.threads import usable_cores
 from onnxhub.errors import InvalidOptionError, ProviderUnavailableError
 
 AVAILABLE = onnxruntime.get_available_providers()
@@ -71,14 +72,18 @@ def test_a_sequence_falls_back(names: object, tiny_model, caplog: pytest.LogCapt
 
 
 @no_cuda
-def test_after_a_fall_back_no_batches_run_beside_each_other(tiny_model, caplog: pytest.LogCaptureFixture) -> None:
-    """The session got all cores, meant for another provider: several batches at once would be too many threads."""
+def test_after_a_fall_back_a_model_is_run_as_on_the_provider_alone(
+    tiny_model, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As many batches at once, of as many tokens."""
+    asked = onnxhub.load("text-classification", tiny_model()).backend
     with pytest.warns(UserWarning, match="is not in available provider"):
         backend = open_model(
             open_repository(tiny_model()), get_task("text-classification"), providers=[Provider("cuda", {}), Provider("cpu", {})],
             dtype="auto", file=None, compiled=False, conversion=Conversion(), options=SessionOptions(), batch_tokens=None,
         )  # fmt: skip
-    assert (backend.session.provider, backend.lanes.number) == ("cpu", 1)
+    assert (backend.session.provider, backend.lanes.number) == ("cpu", usable_cores())
+    assert (backend.lanes.number, backend.batch_tokens) == (asked.lanes.number, asked.batch_tokens)
     backend.close()
 
 

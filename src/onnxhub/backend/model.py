@@ -197,8 +197,7 @@ def open_model(
         on_cpu=first.provider == "cpu",
         cores=usable_cores(),
         mapped=first.path != files[role].path,
-        # Arrays are run as they come; and after a fall-back, as on the device that was asked for, one at a time.
-        together=not (options.threads or options.sets_threads or task.raw) and first.provider == providers[0].name,
+        together=not (options.threads or options.sets_threads or task.raw),  # arrays are run as they come
         batch_tokens=batch_tokens,
     )
     pair = Pair(first, after=pace.patience) if pace.lanes > 1 else None

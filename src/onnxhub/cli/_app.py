@@ -146,7 +146,9 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 def _as_written(error: InvalidOptionError, command: Callable[..., None]) -> InvalidOptionError:
     """The error about the option as it is written on the command line; the same one if the command has no such option."""
-    hint = get_type_hints(command, include_extras=True).get(error.option)
+    hints = get_type_hints(command, include_extras=True)
+    # What the library takes as a list, such as labels, is written here once for each.
+    hint = hints.get(error.option) or hints.get(error.option.removesuffix("s"))
     for info in getattr(hint, "__metadata__", ()):
         if isinstance(info, ArgumentInfo):
             return replace(error, option=error.option.upper())

@@ -16,7 +16,7 @@ from onnxhub._units import sized
 from onnxhub.backend.exporting import Conversion
 from onnxhub.backend.folder import check_folder, write_folder
 from onnxhub.backend.hub import open_repository
-from onnxhub.backend.preparation import prepare
+from onnxhub.backend.preparation import prepare, read_config
 from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, ModelArgument, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.errors import UnclearTaskError
@@ -59,7 +59,7 @@ def export(
     check_folder(output, force=force)
     repository = open_repository(model, revision=revision)
     known = _task(repository, task)
-    ort_class = known.ort_class_of(repository.json("config.json") or {})
+    ort_class = known.ort_class_of(read_config(repository, known))
     conversion = Conversion(export=True if anew else "auto", anew=anew, allow_pickle=allow_pickle)
     ready = prepare(repository, ort_class, dtype=dtype, file=None, gpu=False, conversion=conversion)
     first = next(iter(ready.choices.values()))
