@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from onnxhub._protocols import Backend, Tokenizer, Tokens
     from onnxhub._registry import Task, list_tasks, register
     from onnxhub._text import TruncationWarning
+    from onnxhub._trial import Judgement, Trial
     from onnxhub.compat import pipeline
     from onnxhub.tasks.custom import ArraysItem, ArraysModel, ArraysPostprocessor
     from onnxhub.tasks.feature_extraction import EmbeddingItem, EmbeddingPostprocessor, FeatureExtractionModel
@@ -113,6 +114,7 @@ _HOMES = {
     "onnxhub._protocols": ("Backend", "Tokenizer", "Tokens"),
     "onnxhub._registry": ("Task", "list_tasks", "register"),
     "onnxhub._text": ("TruncationWarning",),
+    "onnxhub._trial": ("Judgement", "Trial"),
     "onnxhub.compat": ("pipeline",),
     "onnxhub.tasks.custom": ("ArraysItem", "ArraysModel", "ArraysPostprocessor"),
     "onnxhub.tasks.feature_extraction": ("EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"),
@@ -165,6 +167,7 @@ __all__ = [
     "FillMaskItem",
     "FillMaskModel",
     "FillMaskPostprocessor",
+    "Judgement",
     "LabelScore",
     "MaskFill",
     "Model",
@@ -191,6 +194,7 @@ __all__ = [
     "TokenClassificationPostprocessor",
     "Tokenizer",
     "Tokens",
+    "Trial",
     "TruncationWarning",
     "ZeroShotClassificationModel",
     "ZeroShotItem",

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhub._bench import QUESTION, inputs_for
+from onnxhub._trial import Judgement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Hashable, Sequence
     from typing import TypeAlias
 
     from numpy.typing import NDArray
 
-    from onnxhub._bench import AnyModel
+    from onnxhub._trial import AnyModel
 
     Scores: TypeAlias = Mapping[Any, float] | NDArray[np.float32]
     Decision: TypeAlias = frozenset[Hashable]
 
-__all__ = ["Agreement", "comparable", "compare"]
-
-DOCUMENTS: Final = 8
-"""Texts that compete for one query."""
-COSINE: Final = "cosine similarity"
+__all__ = ["Agreement", "compare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +41,6 @@ class Agreement:
     mean_difference: float
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a model says of an input, in a form that can be compared."""
-
-    scores: Scores
-    """By what they are for; or a vector."""
-    best: Decision | None = None
-    """What it decides for; None: a vector decides nothing, and its direction counts."""
-
-
-def comparable(model: AnyModel, texts: Sequence[str]) -> list[object]:
-    """The texts as inputs of the model's task, such that there is something to decide.
-
-    Raises:
-        InvalidOptionError: the task is not one on texts.
-    """
-    if model.task.name == "text-ranking":
-        return [(QUESTION, [*texts[start : start + DOCUMENTS]]) for start in range(0, len(texts), DOCUMENTS)]
-    return inputs_for(model, texts)
-
-
 def compare(reference: AnyModel, variant: AnyModel, inputs: Sequence[object]) -> Agreement:
     """Run both on the inputs, and compare input by input.
 
@@ -76,13 +51,12 @@ def compare(reference: AnyModel, variant: AnyModel, inputs: Sequence[object]) ->
         variant: What is compared with it.
         inputs: At least one; inputs of their task.
     """
-    measure, view = _VIEWS.get(reference.task.name, (f"{COSINE} of the outputs", None))
-    said = [_raw(model, inputs) if view is None else [*map(view, model([*inputs]))] for model in (reference, variant)]
-    compared = [_compared(one, other) for one, other in zip(*said, strict=True)]
+    judgements = [_judgements(model, inputs) for model in (reference, variant)]
+    compared = [_compared(one, other) for one, other in zip(*judgements, strict=True)]
     agreements = [agreement for agreement, _ in compared]
     differences = np.concatenate([apart for _, apart in compared])
     return Agreement(
-        measure=measure,
+        measure=reference.task.trial.measure,
         mean=float(np.mean(agreements)),
         least=min(agreements),
         worst=int(np.argmin(agreements)),
@@ -91,7 +65,16 @@ def compare(reference: AnyModel, variant: AnyModel, inputs: Sequence[object]) ->
     )
 
 
-def _compared(one: Said, other: Said) -> tuple[float, NDArray[np.float64]]:
+def _judgements(model: AnyModel, inputs: Sequence[object]) -> list[Judgement]:
+    """What the model says of each input; where nothing is known of its results, the graph's outputs as one vector."""
+    judgement = model.task.trial.judgement
+    if judgement is not None:
+        return [*map(judgement, model([*inputs]))]
+    outputs = [model.outputs(one) for one in inputs]
+    return [Judgement(np.concatenate([values.ravel() for _, values in sorted(one.items())])) for one in outputs]
+
+
+def _compared(one: Judgement, other: Judgement) -> tuple[float, NDArray[np.float64]]:
     """The agreement of one input, and the differences of its scores."""
     first, second = _aligned(one.scores, other.scores)
     agreement = _cosine(first, second) if one.best is None or other.best is None else _overlap(one.best, other.best)
@@ -114,54 +97,3 @@ def _overlap(one: Decision, other: Decision) -> float:
 def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     norms = float(np.linalg.norm(one) * np.linalg.norm(other))
     return min(float(one @ other) / norms, 1.0) if norms else float(np.array_equal(one, other))
-
-
-def _raw(model: AnyModel, inputs: Sequence[object]) -> list[Said]:
-    """The graph's outputs, of each input as one vector."""
-    outputs = [model.outputs(one) for one in inputs]
-    return [Said(np.concatenate([values.ravel() for _, values in sorted(one.items())])) for one in outputs]
-
-
-def _labels(result: Any) -> Said:
-    return Said({one.label: one.score for one in result.ranking}, frozenset({result.label}))
-
-
-def _choices(result: Any) -> Said:
-    return Said({one.index: one.score for one in result.ranking}, frozenset({result.index}))
-
-
-def _answer(result: Any) -> Said:
-    span = (result.start, result.end)
-    return Said({span: result.score}, frozenset({span}))
-
-
-def _entities(result: Any) -> Said:
-    found = {(one.label, one.start, one.end): one.score for one in result}
-    return Said(found, frozenset(found))
-
-
-def _documents(result: Any) -> Said:
-    return Said({one.index: one.score for one in result}, frozenset({result[0].index}))
-
-
-def _words(result: Any) -> Said:
-    scores = {(mask, one.text): one.score for mask, found in enumerate(result) for one in found}
-    return Said(scores, frozenset((mask, found[0].text) for mask, found in enumerate(result)))
-
-
-def _weights(result: Any) -> Said:
-    return Said(dict(zip(result.indices, result.values, strict=True)))
-
-
-_VIEWS: Final[Mapping[str, tuple[str, Callable[[Any], Said]]]] = {
-    "text-classification": ("same label", _labels),
-    "zero-shot-classification": ("same label", _labels),
-    "token-classification": ("same entities", _entities),
-    "question-answering": ("same answer", _answer),
-    "multiple-choice": ("same choice", _choices),
-    "text-ranking": ("same best text", _documents),
-    "fill-mask": ("same word", _words),
-    "sparse-feature-extraction": (COSINE, _weights),
-    "feature-extraction": (COSINE, Said),
-}
-"""Task -> what agreement means, and how a result is seen for it."""

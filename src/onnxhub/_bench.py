@@ -6,26 +6,24 @@ import statistics
 from dataclasses import dataclass
 from itertools import product
 from time import perf_counter, sleep
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from onnxhub.errors import InvalidOptionError, OnnxHubError
+from onnxhub._trial import made_ready
+from onnxhub.errors import OnnxHubError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import ExitStack
     from typing import TypeAlias
 
-    from onnxhub._model import Model
-    from onnxhub.tasks.fill_mask import FillMaskModel
-    from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel
+    from onnxhub._trial import AnyModel
 
-    AnyModel: TypeAlias = Model[Any, Any, Any]
     Purpose: TypeAlias = Literal["throughput", "latency"]
 
 __all__ = [
-    "Measured", "Recommended", "Setting", "fitting", "inputs_for", "measure", "open_each", "recommend", "sample_texts", "settings",
+    "Measured", "Recommended", "Setting", "fitting", "measure", "open_each", "recommend", "sample_texts", "settings",
 ]  # fmt: skip
 
 MEDIAN_WORDS: Final = 25
@@ -41,8 +39,6 @@ RESERVED: Final = 24
 """Tokens for a question, a label or a mask, and for special ones."""
 NEAR: Final = 0.05
 """A setting that gains less than this share over one that is nearer to the defaults is not worth its words."""
-QUESTION: Final = "What is it about?"
-LABELS: Final = ("sport", "politics", "science")
 VOCABULARY: Final = """
     the of and to in was is for with that it on by from a an first year people company river music report week good
     never because quite different answer wrote published important between government information understand
@@ -136,26 +132,6 @@ def _cut(model: AnyModel, text: str, room: int) -> str:
     return " ".join(words)
 
 
-def inputs_for(model: AnyModel, texts: Sequence[str]) -> list[object]:
-    """The texts as inputs of the model's task: alone, or with what else the task asks for.
-
-    Raises:
-        InvalidOptionError: the task is not one on texts.
-    """
-    task = model.task
-    if task.raw:
-        raise InvalidOptionError("task", task.name, "a task on texts; this one runs on arrays")
-    if task.name == "fill-mask":
-        mask = cast("FillMaskModel", model).mask
-        return [f"{text} {mask}" for text in texts]
-    pairs: dict[str, Callable[[str], object]] = {
-        "question-answering": lambda text: (QUESTION, text),
-        "text-ranking": lambda text: (QUESTION, [text]),
-        "multiple-choice": lambda text: (text, ["It is true.", "It is not true."]),
-    }
-    return [*map(pairs.get(task.name, str), texts)]
-
-
 def open_each(
     asked: Sequence[Setting], load: Callable[..., AnyModel], opened: ExitStack
 ) -> tuple[dict[Setting, AnyModel], dict[Setting, str]]:
@@ -175,7 +151,7 @@ def open_each(
             try:
                 model = load(**setting.options)
                 opened.callback(model.close)
-                loaded[key] = with_labels(model)
+                loaded[key] = made_ready(model)
             except OnnxHubError as error:
                 loaded[key] = error
         found = loaded[key]
@@ -186,13 +162,6 @@ def open_each(
     if not models:
         raise next(error for error in loaded.values() if isinstance(error, OnnxHubError))
     return models, failed
-
-
-def with_labels(model: AnyModel) -> AnyModel:
-    """The model with what no text can tell: the labels to choose from."""
-    if model.task.name != "zero-shot-classification":
-        return model
-    return cast("ZeroShotClassificationModel", model).with_options(labels=LABELS)
 
 
 def measure(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from onnxhub._trial import Trial
 from onnxhub.errors import InvalidOptionError, UnknownTaskError
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class Task(Generic[ModelT_co]):
     """Functions that load a model of the task and call it, as one writes them: ``("onnxhub.classify",)``."""
     commands: tuple[str, ...] = ()
     """Commands of the command line, by where they are found: ``("onnxhub.cli.classify:classify",)``."""
+    trial: Trial = field(default_factory=Trial)
+    """How ``onnxhub bench`` and ``onnxhub verify`` try it on plain texts; a copy of a row whose results are of another
+    kind needs its own."""
 
     @property
     def raw(self) -> bool:

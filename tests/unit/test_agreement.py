@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from onnxhub._agreement import Agreement, comparable, compare
+from onnxhub._agreement import Agreement, compare
 from onnxhub._registry import get_task
 from onnxhub._sentences import SENTENCES
-from onnxhub.errors import InvalidOptionError
+from onnxhub._trial import Judgement, Trial, inputs_for
 from onnxhub.testing import CannedBackend
 
 TEXTS = ["Ada met Ben", "Cem met Dag"]
@@ -87,7 +86,7 @@ def test_words_of_masks_agree_by_the_share_of_masks() -> None:
 
 def test_rankings_agree_if_the_same_text_is_first() -> None:
     """Eight texts compete for one query."""
-    assert comparable(model("text-ranking", [[0.0]], ("LABEL_0",)), ["a"] * 9) == [
+    assert inputs_for(model("text-ranking", [[0.0]], ("LABEL_0",)), ["a"] * 9, competing=True) == [
         ("What is it about?", ["a"] * 8),
         ("What is it about?", ["a"]),
     ]
@@ -131,7 +130,7 @@ def test_sparse_vectors_agree_by_their_direction() -> None:
 
 def test_a_task_of_another_package_is_compared_by_its_outputs() -> None:
     """Of its results nothing is known."""
-    task = replace(get_task("text-classification"), name="tone", aliases=())
+    task = replace(get_task("text-classification"), name="tone", aliases=(), trial=Trial())
     one, other = (
         CannedBackend({"logits": values}, labels=("A", "B")).load(task) for values in ([0.0, 2.0], [2.0, 2.0])
     )
@@ -140,10 +139,18 @@ def test_a_task_of_another_package_is_compared_by_its_outputs() -> None:
     assert found.mean == pytest.approx(0.5**0.5)
 
 
-def test_a_task_on_arrays_cannot_be_verified_on_texts() -> None:
-    """It is said which kind is wanted."""
-    with pytest.raises(InvalidOptionError, match="a task on texts"):
-        comparable(SimpleNamespace(task=get_task("image-classification")), TEXTS)
+def test_a_task_of_another_package_says_how_it_is_compared() -> None:
+    """By its own words, and what it sees in a result."""
+    trial = Trial(
+        measure="same tone", judgement=lambda result: Judgement({"score": result.score}, frozenset({result.label}))
+    )
+    task = replace(get_task("text-classification"), name="tone", aliases=(), trial=trial)
+    one, other = (
+        CannedBackend({"logits": values}, labels=("A", "B")).load(task) for values in ([0.0, 2.0], [0.0, 1.0])
+    )
+    found = compare(one, other, TEXTS)
+    assert (found.measure, found.mean) == ("same tone", 1.0)
+    assert found.largest_difference == pytest.approx(1 / (1 + np.exp(-2.0)) - 1 / (1 + np.exp(-1.0)), abs=1e-6)
 
 
 def test_the_sentences_are_of_many_kinds() -> None:

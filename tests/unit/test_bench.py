@@ -18,15 +18,14 @@ from onnxhub._bench import (
     Measured,
     Setting,
     fitting,
-    inputs_for,
     measure,
     open_each,
     recommend,
     sample_texts,
     settings,
-    with_labels,
 )
 from onnxhub._registry import get_task
+from onnxhub._trial import inputs_for, made_ready
 from onnxhub.errors import InvalidOptionError, VariantNotFoundError
 from onnxhub.testing import CannedBackend, CannedTokenizer
 
@@ -108,10 +107,10 @@ def test_a_zero_shot_model_is_given_labels() -> None:
     """Else it could not be called with a text alone; any other model stays as it is."""
     labels = ("contradiction", "neutral", "entailment")
     backend = CannedBackend({"logits": [0.0, 0.0, 1.0]}, labels=labels)
-    model = with_labels(backend.load("zero-shot-classification"))
+    model = made_ready(backend.load("zero-shot-classification"))
     assert len(model("a text").ranking) == 3
     other = CannedBackend({"logits": [0.0, 1.0]}, labels=("A", "B")).load("text-classification")
-    assert with_labels(other) is other
+    assert made_ready(other) is other
 
 
 # --- loading ---------------------------------------------------------------------------------------------------------

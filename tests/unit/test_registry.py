@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -134,3 +135,9 @@ def test_a_task_object_needs_no_registration(tiny_model) -> None:
     assert (model.info.task, model.task) == ("mine", mine)
     with pytest.raises(UnknownTaskError):
         get_task("mine")
+
+
+@pytest.mark.parametrize("task", onnxhub.list_tasks(), ids=lambda task: task.name)
+def test_a_row_can_be_pickled(task: onnxhub.Task[Any]) -> None:
+    """As models can that were loaded by the row itself."""
+    assert pickle.loads(pickle.dumps(task)) == task

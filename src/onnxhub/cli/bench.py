@@ -11,9 +11,10 @@ from rich.console import Console, Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub._bench import fitting, inputs_for, measure, open_each, recommend, sample_texts, settings
+from onnxhub._bench import fitting, measure, open_each, recommend, sample_texts, settings
 from onnxhub._loading import infer
 from onnxhub._registry import get_task
+from onnxhub._trial import inputs_for
 from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.inspection import look_into
@@ -25,7 +26,8 @@ from onnxhub.cli._reading import read_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from onnxhub._bench import AnyModel, Measured, Recommended, Setting
+    from onnxhub._bench import Measured, Recommended, Setting
+    from onnxhub._trial import AnyModel
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.inspection import Inspection
     from onnxhub.backend.model import OnnxBackend

@@ -12,9 +12,10 @@ from rich.console import Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub._agreement import comparable, compare
-from onnxhub._bench import Setting, fitting, measure, with_labels
+from onnxhub._agreement import compare
+from onnxhub._bench import Setting, fitting, measure
 from onnxhub._sentences import SENTENCES
+from onnxhub._trial import inputs_for, made_ready
 from onnxhub._units import sized
 from onnxhub.cli._options import Debug, File, Json, ModelArgument, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
@@ -24,7 +25,7 @@ from onnxhub.errors import InvalidOptionError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from onnxhub._bench import AnyModel
+    from onnxhub._trial import AnyModel
     from onnxhub.backend.model import OnnxBackend
 
 __all__ = ["verify"]
@@ -73,9 +74,9 @@ def verify(
     given = [text for lines in read_lines(texts, file) for text in lines] if texts or file else None
     load = partial(onnxhub.load, task, model, provider, revision=revision)
     with ExitStack() as opened:
-        judged = {Setting(dtype=one): with_labels(opened.enter_context(load(dtype=one))) for one in (against, dtype)}
+        judged = {Setting(dtype=one): made_ready(opened.enter_context(load(dtype=one))) for one in (against, dtype)}
         reference, variant = judged.values()
-        inputs = comparable(reference, given or fitting(reference, SENTENCES))
+        inputs = inputs_for(reference, given or fitting(reference, SENTENCES), competing=True)
         agreement = compare(reference, variant, inputs)
         measured, _, _ = measure(judged, inputs, seconds=seconds)
         rates = {one.setting: one.texts_per_second for one in measured}

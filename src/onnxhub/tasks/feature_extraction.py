@@ -15,6 +15,7 @@ from onnxhub._postprocessor import Postprocessor
 from onnxhub._registry import Task, register
 from onnxhub._sentence_transformers import POOLINGS, Dense, Pooling, dense_layer, modules, pooling_modes
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._trial import COSINE, Judgement, Trial
 from onnxhub._windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -297,5 +298,6 @@ TASK = register(
         default_model="Xenova/all-MiniLM-L6-v2",
         one_liners=("onnxhub.embed", "onnxhub.similarity"),
         commands=("onnxhub.cli.embed:embed", "onnxhub.cli.similarity:similarity"),
+        trial=Trial(measure=COSINE, judgement=Judgement),
     )
 )

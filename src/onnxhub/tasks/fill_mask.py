@@ -16,6 +16,7 @@ from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._spans import UNSPACED
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, require_vocabulary, trim
+from onnxhub._trial import Judgement, Trial
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -323,6 +324,15 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
         return self._with({"top_k": top_k, "targets": targets})
 
 
+def _input(model: FillMaskModel, texts: Sequence[str]) -> str:
+    return f"{texts[0]} {model.mask}"
+
+
+def _judgement(result: Sequence[Sequence[MaskFill]]) -> Judgement:
+    scores = {(mask, one.text): one.score for mask, found in enumerate(result) for one in found}
+    return Judgement(scores, frozenset((mask, found[0].text) for mask, found in enumerate(result)))
+
+
 TASK = register(
     Task(
         name=NAME,
@@ -337,5 +347,6 @@ TASK = register(
         default_model="Xenova/distilbert-base-uncased",
         one_liners=("onnxhub.fill_mask",),
         commands=("onnxhub.cli.fill_mask:fill_mask",),
+        trial=Trial(input=_input, measure="same word", judgement=_judgement),
     )
 )

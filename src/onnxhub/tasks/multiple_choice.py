@@ -12,6 +12,7 @@ from onnxhub._numeric import best, finite, softmax
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text_and_list, encode_prefix, paired_row, positive, require_inputs
+from onnxhub._trial import Judgement, Trial
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
@@ -201,6 +202,14 @@ class MultipleChoiceModel(Model["PromptChoices", Choice, "list[Choice]"]):
         return self._with({"top_k": top_k})
 
 
+def _input(_model: object, texts: Sequence[str]) -> PromptChoices:
+    return texts[0], ["It is true.", "It is not true."]
+
+
+def _judgement(result: Choice) -> Judgement:
+    return Judgement({one.index: one.score for one in result.ranking}, frozenset({result.index}))
+
+
 TASK = register(
     Task(
         name=NAME,
@@ -213,5 +222,6 @@ TASK = register(
         ort_class="ORTModelForMultipleChoice",
         one_liners=("onnxhub.choose",),
         commands=("onnxhub.cli.choose:choose",),
+        trial=Trial(input=_input, measure="same choice", judgement=_judgement),
     )
 )

@@ -15,6 +15,7 @@ from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._spans import WordSpans, best_first, span_scores
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, trim
+from onnxhub._trial import QUESTION, Judgement, Trial
 from onnxhub._windows import room, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
@@ -362,6 +363,15 @@ def _no_answer(
     return Answer("", float(np.exp((starts[at_null] + ends[at_null]).min())), 0, 0, found=False)
 
 
+def _input(_model: object, texts: Sequence[str]) -> tuple[str, str]:
+    return QUESTION, texts[0]
+
+
+def _judgement(result: Answer) -> Judgement:
+    span = (result.start, result.end)
+    return Judgement({span: result.score}, frozenset({span}))
+
+
 TASK = register(
     Task(
         name=NAME,
@@ -376,5 +386,6 @@ TASK = register(
         bundled_model="builtin:qa",
         one_liners=("onnxhub.answer",),
         commands=("onnxhub.cli.answer:answer",),
+        trial=Trial(input=_input, measure="same answer", judgement=_judgement),
     )
 )

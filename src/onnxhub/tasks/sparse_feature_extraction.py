@@ -13,6 +13,7 @@ from onnxhub._numeric import best, finite
 from onnxhub._postprocessor import Postprocessor, of_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, require_vocabulary, warn_cut
+from onnxhub._trial import COSINE, Judgement, Trial
 from onnxhub._windows import truncate
 from onnxhub.errors import InvalidInputError, TaskMismatchError
 
@@ -180,6 +181,10 @@ class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbed
         return dict(zip(names, (value for value, _ in order), strict=True))
 
 
+def _judgement(result: SparseEmbedding) -> Judgement:
+    return Judgement(dict(zip(result.indices, result.values, strict=True)))
+
+
 TASK = register(
     Task(
         name=NAME,
@@ -193,5 +198,6 @@ TASK = register(
         ort_class="ORTModelForMaskedLM",
         one_liners=("onnxhub.embed_sparse",),
         commands=("onnxhub.cli.embed_sparse:embed_sparse",),
+        trial=Trial(measure=COSINE, judgement=_judgement),
     )
 )

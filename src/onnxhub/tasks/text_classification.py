@@ -13,6 +13,7 @@ from onnxhub._numeric import best, finite, sigmoid, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._trial import Judgement, Trial
 from onnxhub._windows import truncate, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -280,6 +281,11 @@ def as_text_or_pair(value: object, index: int | None) -> TextOrPair:
     return as_text(value[0], index, "first text"), as_text(value[1], index, "second text")
 
 
+def judgement(result: Classification) -> Judgement:
+    """The label, and the scores of all."""
+    return Judgement({one.label: one.score for one in result.ranking}, frozenset({result.label}))
+
+
 TASK = register(
     Task(
         name=NAME,
@@ -295,5 +301,6 @@ TASK = register(
         bundled_model="builtin:sentiment",
         one_liners=("onnxhub.classify",),
         commands=("onnxhub.cli.classify:classify",),
+        trial=Trial(measure="same label", judgement=judgement),
     )
 )

@@ -14,6 +14,7 @@ from onnxhub._numeric import finite, sigmoid
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text_and_list, encode_prefix, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._trial import QUESTION, Judgement, Trial
 from onnxhub._windows import truncate
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
@@ -221,6 +222,14 @@ def activation_of(backend: Backend) -> Activation:
     return found[kind]
 
 
+def _input(_model: object, texts: Sequence[str]) -> QueryDocuments:
+    return QUESTION, texts
+
+
+def _judgement(result: Sequence[Ranked]) -> Judgement:
+    return Judgement({one.index: one.score for one in result}, frozenset({result[0].index}))
+
+
 TASK = register(
     Task(
         name=NAME,
@@ -235,5 +244,6 @@ TASK = register(
         default_model="Xenova/ms-marco-MiniLM-L-6-v2",
         one_liners=("onnxhub.rerank",),
         commands=("onnxhub.cli.rerank:rerank",),
+        trial=Trial(input=_input, competing=8, measure="same best text", judgement=_judgement),
     )
 )

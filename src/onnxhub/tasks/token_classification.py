@@ -16,6 +16,7 @@ from onnxhub._postprocessor import Postprocessor, labels_of, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._spans import split_at_spaces
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, trim
+from onnxhub._trial import Judgement, Trial
 from onnxhub._windows import depth, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -353,6 +354,11 @@ def _by_word(scores: NDArray[np.float32], starts: NDArray[np.intp], aggregation:
     return scores[order[starts]]
 
 
+def _judgement(result: Sequence[Entity]) -> Judgement:
+    found = {(one.label, one.start, one.end): one.score for one in result}
+    return Judgement(found, frozenset(found))
+
+
 TASK = register(
     Task(
         name=NAME,
@@ -368,5 +374,6 @@ TASK = register(
         bundled_model="builtin:ner",
         one_liners=("onnxhub.tag",),
         commands=("onnxhub.cli.tag:tag",),
+        trial=Trial(measure="same entities", judgement=_judgement),
     )
 )

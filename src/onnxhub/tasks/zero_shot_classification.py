@@ -12,8 +12,9 @@ from onnxhub._numeric import finite, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of, of_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text, encode_prefix, paired_row, positive, require_inputs, shortened
+from onnxhub._trial import Trial
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
-from onnxhub.tasks.text_classification import Classification, ranked
+from onnxhub.tasks.text_classification import Classification, judgement, ranked
 
 if TYPE_CHECKING:
     from types import EllipsisType
@@ -262,5 +263,6 @@ TASK = register(
         default_model="Xenova/nli-deberta-v3-xsmall",
         one_liners=("onnxhub.classify_zero_shot",),
         commands=("onnxhub.cli.classify_zero_shot:classify_zero_shot",),
+        trial=Trial(measure="same label", judgement=judgement, options={"labels": ("sport", "politics", "science")}),
     )
 )
