@@ -501,7 +501,7 @@ def test_folders_that_are_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"a": 1,}', "line 1 column 9"),
+        (b'{"a": 1 "b"}', "line 1 column 9"),
         (b"\xff{}", "position 0"),
         (b"[]", "it holds a list, not a dict"),
         (b"null", "it holds a NoneType, not a dict"),
