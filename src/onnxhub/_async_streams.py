@@ -67,8 +67,10 @@ async def _in_thread(watch: Watch, work: Callable[..., R], *arguments: object) -
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         watch.stop()
-        with suppress(Exception):  # whatever it raises now, nobody waits for it
-            await task
+        while not task.done():  # and may be cancelled again meanwhile
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+        task.exception()  # whatever it raises now, nobody waits for it
         raise
 
 

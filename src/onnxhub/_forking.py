@@ -95,59 +95,63 @@ class Lock:
         self._lock = threading.Lock()
 
 
-class _Collector:
-    """Python's garbage collector: it must not free a session in a child, before that could put it aside."""
+class _Held(threading.local):
+    """What a thread has taken for its fork, to give back that and no more: Ctrl-C may come before it has all."""
 
     def __init__(self) -> None:
-        self._was_on = False
-
-    def pause(self) -> None:
-        self._was_on = gc.isenabled()
-        gc.disable()
-
-    def go_on(self) -> None:
-        if self._was_on:
-            gc.enable()
+        self.locks: list[Lock] = []
+        self.collector = False
 
 
-_collector = _Collector()
+_held = _Held()
+_one_at_a_time = Lock(forks_wait=True)
 
 
 def _before() -> None:
     """Wait while others build sessions, or import: Python keeps the locks of modules that were being imported."""
-    _collector.pause()
     end = monotonic() + LONGEST_IMPORT
     _take()
     while _imports_of_others() and monotonic() < end:
         _let_go()  # whoever imports may build a session
         sleep(0.001)
         _take()
+    # Python's garbage collector must not free a session in the child, before that could put it aside.
+    _held.collector = gc.isenabled()
+    gc.disable()
 
 
 def _take() -> None:
     for lock in _awaited:
         lock.__enter__()
+        _held.locks.append(lock)
 
 
 def _let_go() -> None:
-    for lock in reversed(_awaited):
-        lock.__exit__()
+    while _held.locks:
+        _held.locks.pop().__exit__()
 
 
 def _in_parent() -> None:
+    _collect_again()
     _let_go()
-    _collector.go_on()
 
 
 def _in_child() -> None:
     for one in list(_watched):
         one.forked()
-    _collector.go_on()
+    _held.locks.clear()
+    _collect_again()
     # Another module's hook may have waited after ours, while a thread began to import.
     _begin_imports_anew()
     # Whoever insists on threads would wait for the parent's: tokenizers starts none of its own in a child.
     if os.environ.get("TOKENIZERS_PARALLELISM"):
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def _collect_again() -> None:
+    if _held.collector:
+        _held.collector = False
+        gc.enable()
 
 
 if hasattr(os, "register_at_fork"):  # where there is no fork, there is nothing to do

@@ -67,6 +67,14 @@ def run(program: str, timeout: float = 150, before: str = "") -> str:
     return done.stdout
 
 
+def interrupted(program: str) -> str:
+    """What a program that gets Ctrl-C in the middle says on stderr; it must end well."""
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", IMPORTS + PRELUDE + program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
 def said(done: subprocess.CompletedProcess[str]) -> str:
     """What a program says on stderr, but for the note about a fork that tokenizers 0.21 prints before any of our code runs."""
     old = tuple(map(int, metadata.version("tokenizers").split(".")[:2])) < (0, 22)
@@ -257,6 +265,60 @@ assert gc.isenabled()
 """,
         before="os.register_at_fork(after_in_child=lambda: [[number] for number in range(2000)])",
     )
+
+
+def test_forks_of_two_threads_leave_the_garbage_collector_as_it_was() -> None:
+    """Both wait for the same session to be built; neither takes what the other did for what was there before."""
+    run("""
+import gc
+from onnxhub.backend.session import _building
+building = threading.Event()
+
+def build():
+    with _building:
+        building.set()
+        time.sleep(0.3)
+
+def fork():
+    assert ended(in_child(lambda: sys.exit(not gc.isenabled()))) == 0
+
+threads = [threading.Thread(target=work) for work in (build, fork, fork)]
+threads[0].start()
+assert building.wait(30)
+for thread in threads[1:]:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert gc.isenabled()
+""")
+
+
+def test_a_fork_that_is_interrupted_while_it_waits_takes_no_lock_from_others() -> None:
+    """Python goes on with the fork after Ctrl-C; who builds a session is left alone."""
+    said = interrupted("""
+import gc
+from onnxhub.backend.session import _building
+building, built = threading.Event(), []
+
+def build():
+    with _building:
+        building.set()
+        time.sleep(1)
+    built.append(True)
+
+thread = threading.Thread(target=build)
+thread.start()
+assert building.wait(30)
+threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+process = os.fork()
+if process == 0:
+    os._exit(0)
+assert ended(process) == 0
+thread.join()
+assert built and gc.isenabled()
+""")
+    assert "Exception ignored in: <function _before" in said
+    assert said.rstrip().endswith("KeyboardInterrupt:")
 
 
 def test_an_import_that_never_ends_does_not_hold_a_fork_for_ever(tmp_path: Path) -> None:

@@ -363,9 +363,13 @@ def until(happens: Callable[[], bool]) -> bool:
     return happens()
 
 
+@pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("how", ["acall", "astream", "astream of an async source"])
-def test_a_cancelled_call_stops_before_its_next_batch(how: str) -> None:
-    """The thread that worked is free for others, after the batches that were begun; the source is closed."""
+def test_a_cancelled_call_stops_before_its_next_batch(how: str, times: int) -> None:
+    """The thread that worked is free for others, after the batches that were begun; the source is closed.
+
+    Whoever cancels twice, as timeouts within each other do, gets the same.
+    """
     model, backend = gated(is_open=False)
     source = Source(500)
 
@@ -380,8 +384,9 @@ def test_a_cancelled_call_stops_before_its_next_batch(how: str) -> None:
         task = asyncio.create_task(work())
         while not backend.started.is_set():  # noqa: ASYNC110  # another thread sets it
             await asyncio.sleep(0.001)
-        task.cancel()
-        await asyncio.sleep(0.01)
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0.01)
         backend.gate.set()
         with pytest.raises(asyncio.CancelledError):
             await task
