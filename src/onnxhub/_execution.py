@@ -59,7 +59,7 @@ class Lanes:
         pool = self._pool()
         try:
             for job in jobs:
-                running.append(pool.submit(job, self.number > 1))
+                running.append(self._begun(pool, job))
                 if len(running) >= AHEAD * self.number:
                     yield running.popleft().result()
             while running:
@@ -67,12 +67,30 @@ class Lanes:
         finally:
             _stop(running)
 
+    def _begun(self, pool: ThreadPoolExecutor, job: Callable[[bool], T]) -> Future[T]:
+        try:
+            return pool.submit(job, self.number > 1)
+        except RuntimeError:  # the main thread has ended, and no pool takes more; but this thread has not
+            return _ended(job)
+
     def _pool(self) -> ThreadPoolExecutor:
         from concurrent.futures import ThreadPoolExecutor
 
         # A forked child has none of its parent's threads. And one that lost a race has not started any.
         made = ThreadPoolExecutor(self.number, thread_name_prefix="onnxhub")
         return self._pools.setdefault(os.getpid(), made)
+
+
+def _ended(job: Callable[[bool], T]) -> Future[T]:
+    """The job, done by the thread that asks."""
+    from concurrent.futures import Future
+
+    future: Future[T] = Future()
+    try:
+        future.set_result(job(False))
+    except Exception as error:  # noqa: BLE001  # raised again by whoever asks for the result
+        future.set_exception(error)
+    return future
 
 
 def _stop(running: Iterable[Future[T]]) -> None:

@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
+import onnx
 
 import onnxhub
 from tests import tiny
@@ -40,6 +41,17 @@ def test_a_model_with_an_onnx_file_is_copied_whole(run: Run, tmp_path: Path) -> 
     assert record["model"] == str(source)
     ours, theirs = (onnxhub.load("auto", folder).outputs("a good one") for folder in (tmp_path / "made", source))
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_external_data_of_any_folder_is_copied(run: Run, tmp_path: Path) -> None:
+    """Folders within folders are made."""
+    source = tiny.make_model(tmp_path / "source", external_data="single")
+    model = onnx.load(source / "model.onnx")
+    (source / "model.onnx_data").unlink()
+    (source / "a" / "b").mkdir(parents=True)
+    onnx.save_model(model, source / "model.onnx", save_as_external_data=True, location="a/b/weights", size_threshold=100)
+    assert run("export", str(source), "--output", str(tmp_path / "made")).returncode == 0
+    assert onnxhub.load("auto", tmp_path / "made")("a") == onnxhub.load("auto", source)("a")
 
 
 def test_what_stands_behind_the_model_comes_along(run: Run, tmp_path: Path) -> None:

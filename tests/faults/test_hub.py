@@ -407,6 +407,18 @@ def test_a_cut_file_in_the_cache_is_fetched_anew(home: Home) -> None:
     assert f"{blob} has 5 bytes" in home.output[-1]
 
 
+def test_a_file_that_the_cache_only_links_to_is_left_alone(home: Home, tmp_path: Path) -> None:
+    """Whoever put a link to a file of their own into the cache keeps the file, when the Hub's takes its place."""
+    home.hub.add("org/name", FILES)
+    entry = Path(home.run(LOAD)["model"])
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(b"mine")
+    entry.unlink()
+    entry.symlink_to(mine)
+    assert Path(home.run(LOAD)["model"]).read_bytes() == FILES["onnx/model.onnx"]
+    assert mine.read_bytes() == b"mine"
+
+
 @pytest.mark.parametrize("name", ["onnx/model.onnx", "config.json"])
 def test_every_flipped_bit_is_found(home: Home, name: str) -> None:
     """One bit that differs, size and date kept: the error names the file, and the Hub's copy replaces it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -272,3 +274,25 @@ def test_copies_share_the_lanes(tiny_model: Any) -> None:
     """Options make no more threads."""
     model = onnxhub.load("text-classification", tiny_model())
     assert model.with_options(top_k=1).backend.lanes is model.backend.lanes
+
+
+LATE = """
+import threading, time
+import onnxhub
+
+model = onnxhub.load("text-classification", "builtin:sentiment")
+main = threading.main_thread()
+
+def late():
+    main.join()
+    time.sleep(0.2)  # until Python has closed all pools of threads
+    print(len(model(["Quite easy!"] * 64)))
+
+threading.Thread(target=late).start()
+"""
+
+
+def test_a_thread_that_outlives_the_main_one_gets_its_results() -> None:
+    """Python closes pools of threads when the last line of a program has run; other threads of it may go on."""
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "64\n", "")

@@ -397,6 +397,36 @@ assert ended(in_child(lambda: model("a"))) == 1
     assert "it has changed since the model was loaded; load the model again" in printed
 
 
+def test_a_child_does_not_take_other_weights_for_its_models(tmp_path: Path) -> None:
+    """Those of external data, which lie in a file of their own."""
+    folder = tiny.make_model(tmp_path / "model", external_data="single")
+    printed = run(f"""
+import shutil
+folder = {str(folder)!r}
+model = onnxhub.load("text-classification", folder)
+shutil.copy(folder + "/model.onnx_data", folder + "/new")
+os.replace(folder + "/new", folder + "/model.onnx_data")
+assert ended(in_child(lambda: model("a"))) == 1
+""")
+    assert printed.startswith("IntegrityError")
+
+
+def test_a_child_that_works_in_another_folder_finds_its_model(tmp_path: Path) -> None:
+    """A model that was loaded by a relative path, before the process went elsewhere."""
+    tiny.make_model(tmp_path / "model")
+    run(f"""
+os.chdir({str(tmp_path)!r})
+model = onnxhub.load("text-classification", "model")
+os.chdir("/")
+expected = model("a")
+
+def work():
+    assert model("a") == expected
+
+assert ended(in_child(work)) == 0
+""")
+
+
 @compiles
 def test_a_compiled_graph_that_was_cleared_away_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child then builds its session from the model's own file, with the same answers."""

@@ -21,8 +21,13 @@ def test_options_share_the_session(tmp_path: Path) -> None:
 
 def test_rows_of_encoder_decoders_are_told_apart_by_their_end_tokens(tmp_path: Path) -> None:
     """A text and a pair, with one end token and two, never share a batch of a classifier of BART's kind."""
-    config = {"is_encoder_decoder": True, "eos_token_id": 3}
-    for extra, kinds in ((config, [(1, 0), (2, 0)]), ({}, [(0, 0), (0, 0)])):
+    kind = {"is_encoder_decoder": True}
+    for extra, kinds in (
+        ({**kind, "eos_token_id": 3}, [(1, 0), (2, 0)]),
+        ({**kind, "eos_token_id": [3, 99]}, [(1, 0), (2, 0)]),
+        (kind, [(0, 0), (0, 0)]),
+        ({"eos_token_id": 3}, [(0, 0), (0, 0)]),
+    ):
         model = onnxhub.load("text-classification", tiny.make_model(tmp_path, config_extra=extra))
         encoded = model.encode(["a b c", ("a", "b")])
         assert [model.backend.kind(one.rows[0]) for one in encoded] == kinds

@@ -110,6 +110,12 @@ def test_what_is_there_is_taken(tmp_path: Path, nothing_is_made: Callable[[], No
     assert onnxhub.load(TASK, folder).info.dtype == "fp32"
 
 
+def test_a_name_with_signs_of_patterns_is_taken_as_it_is(tmp_path: Path) -> None:
+    """What is made is found by the name, not by what the name would match."""
+    folder = tiny.make_model(tmp_path / "model", file="my[v1]model.onnx")
+    assert onnxhub.load("text-classification", folder, dtype="fp16").info.file == "my[v1]model_fp16.onnx"
+
+
 def test_another_file_is_another_variant(folder: Path, cache: Path) -> None:
     """It is kept under the digest of what it was made of."""
     first = onnxhub.load(TASK, folder, dtype="int8")("a")

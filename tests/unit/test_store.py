@@ -17,6 +17,7 @@ from onnxhub.backend import store
 from onnxhub.backend.assets import assets_dir
 from onnxhub.backend.digests import forget
 from onnxhub.backend.store import find, make, make_unless_busy, newest
+from onnxhub.errors import GatedModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -231,6 +232,36 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(
     entry = make("things", "key", {}, build)
     assert (entry.folder / "data").read_bytes() == DATA
     assert "the cache cannot be written" in caplog.text
+    assert make("things", "key", {}, build) == entry  # which is not made twice
+    assert make("things", "key", {}, build, anew=True) != entry
+
+
+def test_an_error_of_what_is_made_is_not_one_of_the_cache() -> None:
+    """A model that is gated is a PermissionError, too; it is not asked for a second time."""
+    asked = []
+
+    def gated(_: Path) -> None:
+        asked.append(True)
+        raise GatedModelError("org/name", "accept its licence", "")
+
+    with pytest.raises(GatedModelError):
+        make("things", "key", {}, gated)
+    assert len(asked) == 1
+
+
+def test_a_container_of_the_same_name_is_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose processes have numbers of their own; and so is one whose numbers cannot be told apart."""
+    hosts = set()
+    for numbers in ("pid:[1]", "pid:[2]", None):
+
+        def told(_: object, told: str | None = numbers) -> str:
+            if told is None:
+                raise OSError
+            return told
+
+        monkeypatch.setattr(os, "readlink", told)
+        hosts.add(store._host())
+    assert len(hosts) == 3
 
 
 FOR_ITSELF = """

@@ -23,8 +23,8 @@ def hub_home() -> str:
 
 
 def expanded(path: str) -> Path:
-    """The path with its variables and its ``~`` filled in."""
-    return Path(os.path.expandvars(os.path.expanduser(path)))
+    """The path from the root, with its variables and its ``~`` filled in."""
+    return Path(os.path.expandvars(os.path.expanduser(path))).absolute()
 
 
 def write_atomically(path: Path, text: str) -> None:

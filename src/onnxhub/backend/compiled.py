@@ -117,18 +117,22 @@ def build_compiled(
         OSError: True, and the disk is full.
     """
     if compiled is False:
-        return build_session(file.path, providers, options)
+        return _as_it_is(file, providers, options)
     if providers[0].name == "tensorrt":
-        return build_session(file.path, [_with_engines(file, providers[0]), *providers[1:]], options)
+        return _as_it_is(file, [_with_engines(file, providers[0]), *providers[1:]], options)
     unfit = _unfit(providers[0], options)
     if unfit is not None:
         if compiled is True:
             raise InvalidOptionError("compiled", True, f"'auto' or False: {unfit}")
-        return build_session(file.path, providers, options)
+        return _as_it_is(file, providers, options)
     key = _key(file, options) if compiled is True or file.size >= SMALLEST else None
     entry = None if key is None else find(COMPILED, key) or _compile(file, key, providers, options, compiled is True)
     opened = None if entry is None else _opened(entry, file, providers, options)
-    return opened or build_session(file.path, providers, options)
+    return opened or _as_it_is(file, providers, options)
+
+
+def _as_it_is(file: ModelFile, providers: Sequence[Provider], options: SessionOptions) -> Session:
+    return build_session(file.path, providers, options, weights=file.weights)
 
 
 def _unfit(provider: Provider, options: SessionOptions) -> str | None:
@@ -147,8 +151,9 @@ def _opened(entry: Entry, file: ModelFile, providers: Sequence[Provider], option
     try:
         # An entry may be cleared away while the session is open: a child that is forked then goes back to the model.
         return build_session(
-            entry.folder / GRAPH, providers, replace(options, entries=entries), instead=(file.path, options)
-        )
+            entry.folder / GRAPH, providers, replace(options, entries=entries),
+            instead=((file.path, *file.weights), options),
+        )  # fmt: skip
     except OnnxHubError as error:
         _log.warning("%s: the compiled graph is dropped", error)
         discard(COMPILED, entry.folder.name)

@@ -51,7 +51,7 @@ def write_folder(ready: Prepared, folder: Path, made_of: Mapping[str, object], *
     unfinished.mkdir()
     try:
         for name, path in _files(ready).items():
-            (unfinished / name).parent.mkdir(exist_ok=True)
+            (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, unfinished / name)
         sizes = {path.relative_to(unfinished).as_posix(): path.stat().st_size for path in sorted(unfinished.rglob("*"))
                  if path.is_file()}  # fmt: skip

@@ -170,7 +170,11 @@ class Repository:
     def _forget(self, name: str, path: Path | None) -> None:
         """Delete the file and all that there is of its download."""
         if path is not None:
-            path.resolve().unlink(missing_ok=True)
+            real = path.resolve()
+            if real.is_relative_to(
+                self.folder.parent.parent.resolve()
+            ):  # what a link leads to elsewhere is not the cache's
+                real.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
         digest = self.hashes.get(name)
         if digest is not None:
@@ -289,7 +293,7 @@ def _local_folder(model_id: str | os.PathLike[str]) -> Path | None:
     name = os.fspath(model_id)
     path = Path(os.path.expanduser(name))
     if name and os.path.isdir(path):  # where Path.is_dir would raise for a name that is too long
-        return path
+        return path.absolute()  # a session may be built again when this process works in another folder
     if os.path.isfile(path):
         raise ModelNotFoundError(name, f"a file, not a folder; pass its folder, and file={path.name!r}")
     if name.startswith(builtin.PREFIX):

@@ -107,8 +107,9 @@ class OnnxBackend:
         look for the last token that is not padding, without a padding token.
         """
         ids = row["input_ids"] if "input_ids" in row else next(iter(row.values()))
-        ends = np.count_nonzero(ids == self.config.get("eos_token_id")) if self.config.get("is_encoder_decoder") else 0
-        return int(ends), 0 if self._tells_padding else ids.shape[-1]
+        ends = self.config.get("eos_token_id") if self.config.get("is_encoder_decoder") else None
+        number = 0 if ends is None else np.count_nonzero(np.isin(ids, np.asarray(ends)))
+        return int(number), 0 if self._tells_padding else ids.shape[-1]
 
     @lazy
     def _tells_padding(self) -> bool:

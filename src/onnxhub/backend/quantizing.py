@@ -8,6 +8,7 @@ needs none of these packages.
 from __future__ import annotations
 
 import errno
+import glob
 import logging
 import os
 import shutil
@@ -148,7 +149,7 @@ def _made(repository: Repository, file: str, dtype: str, target: str, origin: Or
                 )
             except ExportError as error:
                 raise replace(error, target=dtype) from error
-            for path in Path(work).glob(f"{name}*"):
+            for path in Path(work).glob(f"{glob.escape(name)}*"):
                 path.rename(folder / path.name)
         _log.info("%s: %s was made in %.1f s", repository.model_id, target, time.monotonic() - started)
 

@@ -73,15 +73,21 @@ class SessionOptions:
 class _Source(NamedTuple):
     """What a session is built from."""
 
-    path: Path
+    files: tuple[Path, ...]
+    """The ONNX file, and those of its external data."""
     options: SessionOptions
-    signature: tuple[int, ...]
-    """Of the file, when it was read."""
+    signature: Sequence[tuple[int, ...]]
+    """Of the files, when they were read."""
+
+    @property
+    def path(self) -> Path:
+        """The ONNX file."""
+        return self.files[0]
 
     @property
     def unchanged(self) -> bool:
-        """Whether the file is still the one that was read."""
-        return _signature(self.path) == self.signature
+        """Whether the files are still those that were read."""
+        return _signatures(self.files) == self.signature
 
 
 class _Recipe(NamedTuple):
@@ -222,8 +228,9 @@ class Session:
 
     def close(self) -> None:
         """Drop the session; its memory goes back when the last run ends."""
-        self._closed = True
-        self._session = None
+        with self._rebuilding:
+            self._closed = True
+            self._session = None
 
 
 @cache
@@ -244,11 +251,13 @@ def build_session(
     providers: Sequence[Provider],
     options: SessionOptions,
     *,
-    instead: tuple[Path, SessionOptions] | None = None,
+    weights: tuple[Path, ...] = (),
+    instead: tuple[tuple[Path, ...], SessionOptions] | None = None,
 ) -> Session:
     """Build a session on the first of the providers that really runs.
 
-    ``instead`` is what a forked child builds its own from, where the file was cleared away meanwhile.
+    ``weights`` are the files of its external data. ``instead`` is what a forked child builds its own from, where the file
+    was cleared away meanwhile.
 
     Raises:
         ProviderUnavailableError: none does; with a single provider, ONNX Runtime's own fall-back to the CPU is an
@@ -260,7 +269,8 @@ def build_session(
         session = _build(path, provider, options)
         active = session.get_providers()[0]
         if active == provider.full_name:
-            sources = tuple(_Source(*one, _signature(one[0])) for one in ((path, options), instead) if one is not None)
+            origins = [((path, *weights), options)] if instead is None else [((path, *weights), options), instead]
+            sources = tuple(_Source(*one, _signatures(one[0])) for one in origins)
             return _opened(session, _Recipe(sources, provider))
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
         running = session.get_providers()
@@ -310,6 +320,10 @@ def _build_in_child(recipe: _Recipe) -> InferenceSession:
         hint = "a forked process cannot use its parent's device; load the model there, or start processes with 'spawn'"
         raise ProviderUnavailableError(recipe.provider.name, ("cpu",), hint)
     return recipe.build()
+
+
+def _signatures(files: Sequence[Path]) -> list[tuple[int, ...]]:
+    return [_signature(path) for path in files]
 
 
 def _signature(path: Path) -> tuple[int, ...]:

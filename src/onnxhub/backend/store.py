@@ -32,7 +32,7 @@ from uuid import uuid4
 
 from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
 from onnxhub.backend.digests import digest_of, sha256
-from onnxhub.errors import IntegrityError
+from onnxhub.errors import IntegrityError, OnnxHubError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,7 +46,18 @@ LIMIT: Final = "ONNXHUB_CACHE_LIMIT"
 """The environment variable that says how much may be kept, such as 20GB."""
 ABANDONED: Final = 24 * 3600
 """Seconds after which a folder that another machine was making is taken for left behind."""
-_HOST: Final = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _host() -> str:
+    """This machine, or, of containers that share its name, this one: the numbers of processes are each one's own."""
+    try:
+        numbers = os.readlink("/proc/self/ns/pid")  # noqa: PTH115  # what it names is no path
+    except OSError:
+        numbers = ""
+    return hashlib.sha256(f"{socket.gethostname()}{numbers}".encode()).hexdigest()[:8]
+
+
+_HOST: Final = _host()
 _TOKEN: Final = uuid4().hex[:8]
 """Of this process: its number alone may have belonged to another before."""
 
@@ -155,6 +166,10 @@ def newest(kind: str, prefix: str) -> Entry | None:
     return next((entry for folder in folders if (entry := find(kind, folder.name))), None)
 
 
+_own: dict[tuple[str, str], Entry] = {}
+"""Entries of this process, where the cache cannot be written."""
+
+
 def make(
     kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Path], None], *, anew: bool = False
 ) -> Entry:
@@ -172,16 +187,17 @@ def make(
             entry = None if anew else find(kind, key)
             return entry or _made(assets_dir(kind) / key, made_of, build, anew=anew)
     except OSError as error:
-        if not _is_read_only(error):
+        if isinstance(error, OnnxHubError) or not _is_read_only(error):
             raise
-        found = find(kind, key)
+        found = find(kind, key) or (None if anew else _own.get((kind, key)))
         if found is not None:
             return found
         _log.warning("the cache cannot be written (%s): what is made now is kept for this process alone", error)
     folder = Path(tempfile.mkdtemp(prefix=f"onnxhub-{key[:8]}-"))
     atexit.register(_remove_own, folder, os.getpid())
     build(folder)
-    return _sealed(folder, made_of)
+    _own[kind, key] = _sealed(folder, made_of)
+    return _own[kind, key]
 
 
 def make_unless_busy(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Path], None]) -> Entry | None:
