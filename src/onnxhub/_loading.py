@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from onnxhub._inference import Inferred, infer_from_files, infer_from_graph, pipeline_tag
 from onnxhub._model import Model, ModelInfo
-from onnxhub._postprocessor import Postprocessor
+from onnxhub._postprocessor import Postprocessor, width
 from onnxhub._registry import Task, get_task, list_tasks
 from onnxhub._text import positive
 from onnxhub.backend.compiled import checked_compiled
@@ -264,7 +264,9 @@ def check_graph(task: Task[Any], backend: Backend) -> None:
     """Raise ``TaskMismatchError`` unless the graph has outputs that the task can work with, of the right rank."""
     shapes = backend.output_shapes
     if task.raw or any(
-        all(len(shapes.get(name, ())) == rank for name, rank in wanted.items()) for wanted in task.outputs
+        # No axes: the graph does not say, and its logits are checked when they come.
+        all(name in shapes and len(shapes[name]) in (0, rank) for name, rank in wanted.items())
+        for wanted in task.outputs
     ):
         return
     wanted = " or ".join(" and ".join(f"{name} of {rank} axes" for name, rank in one.items()) for one in task.outputs)
@@ -274,7 +276,7 @@ def check_graph(task: Task[Any], backend: Backend) -> None:
 
 def check_labels(task: Task[Any], backend: Backend, labels: tuple[str, ...]) -> None:
     """Raise ``TaskMismatchError`` if the graph is known to have another number of logits than there are labels."""
-    size = backend.output_shapes.get("logits", (None,))[-1]
+    size = width(backend)
     if labels and size is not None and size != len(labels):
         problem = f"its graph gives {size} logits, but there are {len(labels)} labels: {listing(labels)}"
         raise TaskMismatchError(backend.model_id, task.name, (problem, *_says(backend)))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from onnxhub._protocols import Backend, Outputs
 
-__all__ = ["Item", "Postprocessor", "labels_of", "of_shape", "same_shape"]
+__all__ = ["Item", "Postprocessor", "labels_of", "of_shape", "same_shape", "width"]
 
 
 class Item(Protocol):
@@ -165,6 +165,12 @@ def of_shape(
         expected = f"{hook} to {what}, {shape}; it gave {np.shape(made)}"
         raise InvalidOptionError("postprocessor", hook.partition(".")[0], expected)
     return made
+
+
+def width(backend: Backend, output: str = "logits") -> int | None:
+    """Size of the last axis of an output; None if the graph has no such output, or does not say."""
+    shape = backend.output_shapes.get(output)
+    return shape[-1] if shape else None
 
 
 def labels_of(backend: Backend, output: str = "logits") -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from onnxhub._postprocessor import width
 from onnxhub._windows import truncate_one
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -243,7 +244,7 @@ def require_offsets(backend: Backend, task: str) -> Tokenizer:
 
 def require_vocabulary(backend: Backend, task: str) -> None:
     """Raise ``TaskMismatchError`` if the graph is known to have another number of logits than there are words."""
-    size, words = backend.output_shapes["logits"][-1], backend.config.get("vocab_size")
+    size, words = width(backend), backend.config.get("vocab_size")
     if size is not None and isinstance(words, int) and size != words:
         problem = f"its graph gives {size} logits for a token, and its vocabulary has {words} words"
         raise TaskMismatchError(backend.model_id, task, (problem,))

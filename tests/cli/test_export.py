@@ -49,7 +49,9 @@ def test_external_data_of_any_folder_is_copied(run: Run, tmp_path: Path) -> None
     model = onnx.load(source / "model.onnx")
     (source / "model.onnx_data").unlink()
     (source / "a" / "b").mkdir(parents=True)
-    onnx.save_model(model, source / "model.onnx", save_as_external_data=True, location="a/b/weights", size_threshold=100)
+    onnx.save_model(
+        model, source / "model.onnx", save_as_external_data=True, location="a/b/weights", size_threshold=100
+    )
     assert run("export", str(source), "--output", str(tmp_path / "made")).returncode == 0
     assert onnxhub.load("auto", tmp_path / "made")("a") == onnxhub.load("auto", source)("a")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from onnxhub._cache import lazy
 from onnxhub._execution import Lanes
 from onnxhub.backend.compiled import ModelFile, build_compiled
+from onnxhub.backend.fixed import FixedSizes
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.pace import choose_pace
 from onnxhub.backend.pair import Pair
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.providers import Provider
     from onnxhub.backend.session import Session, SessionOptions
+    from onnxhub.backend.tokenizer import TextTokenizer
+    from onnxhub.backend.tokenizer_conversion import SlowTokenizer
     from onnxhub.backend.variants import Choice
 
 __all__ = ["OnnxBackend", "open_model"]
@@ -93,10 +97,21 @@ class OnnxBackend:
     @lazy
     def _tokenizer(self) -> Tokenizer:
         if self.repository.has("tokenizer.json"):
-            return load_tokenizer(self.repository, self.config)
+            return self._fitted(load_tokenizer(self.repository, self.config))
         from onnxhub.backend.tokenizer_conversion import convert_tokenizer
 
-        return convert_tokenizer(self.repository, self.config)
+        return self._fitted(convert_tokenizer(self.repository, self.config))
+
+    def _fitted(self, tokenizer: TextTokenizer | SlowTokenizer) -> Tokenizer:
+        """The tokenizer, for no longer texts than the graph takes."""
+        most = None if self._fixed is None else self._fixed.tokens
+        if most is None or (tokenizer.max_length is not None and tokenizer.max_length <= most):
+            return tokenizer
+        return replace(tokenizer, max_length=most)
+
+    @lazy
+    def _fixed(self) -> FixedSizes | None:
+        return FixedSizes.of(self.session.inputs)
 
     def kind(self, row: Features) -> tuple[int, int]:
         """What the rows of a batch must have in common, so that none depends on its neighbours.
@@ -118,6 +133,12 @@ class OnnxBackend:
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
         """Run one batch, alone or beside others."""
+        if self._fixed is None:
+            return self._run(features, outputs, beside=beside)
+        run = partial(self._run, outputs=outputs, beside=beside)
+        return self._fixed.run(run, features, self.tokenizer.padding)
+
+    def _run(self, features: Features, outputs: Sequence[str], *, beside: bool) -> Outputs:
         if self.pair is None:
             return self.session.run(features, outputs)
         return self.pair.run(features, outputs, beside=beside)

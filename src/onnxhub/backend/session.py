@@ -269,8 +269,8 @@ def build_session(
         session = _build(path, provider, options)
         active = session.get_providers()[0]
         if active == provider.full_name:
-            origins = [((path, *weights), options)] if instead is None else [((path, *weights), options), instead]
-            sources = tuple(_Source(*one, _signatures(one[0])) for one in origins)
+            origins = [((path, *weights), options), *([] if instead is None else [instead])]
+            sources = tuple(_Source(files, how, _signatures(files)) for files, how in origins)
             return _opened(session, _Recipe(sources, provider))
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
         running = session.get_providers()

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Tokenizer
     from onnxhub.backend.hub import Repository
+    from onnxhub.backend.tokenizer import TextTokenizer
 
 __all__ = ["SlowTokenizer", "convert_tokenizer"]
 
@@ -32,7 +32,7 @@ VOCABULARIES = (
 SETTINGS = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
-def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> Tokenizer:
+def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> TextTokenizer | SlowTokenizer:
     """The tokenizer that transformers makes of a vocabulary; its fast form is cached and needs transformers only once.
 
     Raises:

@@ -184,6 +184,8 @@ def _dtype_problem(array: NDArray[np.generic], wanted: GraphInput) -> str:
 
 
 def _shape_problem(array: NDArray[np.generic], wanted: GraphInput) -> str:
+    if not wanted.shape:  # of any array, the graph does not say
+        return ""
     if array.ndim != len(wanted.shape):
         return f"has {array.ndim} axes, shape {array.shape}"
     fixed = zip(array.shape, wanted.shape, strict=True)

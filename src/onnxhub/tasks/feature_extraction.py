@@ -11,7 +11,7 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import finite, l2_normalize
-from onnxhub._postprocessor import Postprocessor
+from onnxhub._postprocessor import Postprocessor, width
 from onnxhub._registry import Task, register
 from onnxhub._sentence_transformers import POOLINGS, Dense, Pooling, dense_layer, modules, pooling_modes
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
@@ -274,7 +274,7 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
 
 
 def _dimensions(backend: Backend) -> int:
-    sizes = [backend.output_shapes[name][-1] for name in (SENTENCE, *TOKENS) if name in backend.output_shapes]
+    sizes = [width(backend, name) for name in (SENTENCE, *TOKENS)]
     declared = [backend.config.get(key) for key in ("hidden_size", "dim", "d_model", "n_embd")]
     return next((size for size in (*sizes, *declared) if isinstance(size, int)), 0)
 

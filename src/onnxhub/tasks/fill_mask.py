@@ -12,7 +12,7 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import best, finite, softmax
-from onnxhub._postprocessor import Postprocessor, same_shape
+from onnxhub._postprocessor import Postprocessor, same_shape, width
 from onnxhub._registry import Task, register
 from onnxhub._spans import UNSPACED
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, require_vocabulary, trim
@@ -195,7 +195,7 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
     def for_model(cls, backend: Backend) -> Self:
         """Takes the words from the tokenizer, one by one as they are needed."""
         return cls(
-            Vocabulary(backend.tokenizer, backend.output_shapes["logits"][-1] or 0),
+            Vocabulary(backend.tokenizer, width(backend) or 0),
             whole_words=backend.tokenizer.marks_subwords,
         )
 

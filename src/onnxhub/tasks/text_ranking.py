@@ -11,7 +11,7 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import finite, sigmoid
-from onnxhub._postprocessor import Postprocessor, same_shape
+from onnxhub._postprocessor import Postprocessor, same_shape, width
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text_and_list, encode_prefix, graph_rows, positive, require_inputs, warn_cut
 from onnxhub._trial import QUESTION, Judgement, Trial
@@ -142,7 +142,7 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
         Raises:
             TaskMismatchError: the model gives more than one logit, so that there is no order.
         """
-        size = backend.output_shapes["logits"][-1]
+        size = width(backend)
         labels = backend.config.get("id2label")
         size = len(labels) if size is None and isinstance(labels, Mapping) else size
         if size not in (None, 1):
