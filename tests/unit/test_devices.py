@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,24 @@ def test_preloading_says_nothing_on_stdout(capfd: pytest.CaptureFixture[str]) ->
     preload("cuda")
     preload("cpu")
     assert capfd.readouterr().out == ""
+
+
+def test_preloading_keeps_what_other_threads_print(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Meanwhile, which may be seconds; what the libraries' loader prints is logged."""
+    caplog.set_level("INFO", logger="onnxhub")
+
+    def loads() -> None:
+        print("a library is missing")  # noqa: T201  # as ONNX Runtime does
+        thread = Thread(target=print, args=("an answer",))
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr(onnxruntime, "preload_dlls", loads)
+    preload("cuda")
+    assert capsys.readouterr().out == "an answer\n"
+    assert "a library is missing" in caplog.text
 
 
 @pytest.mark.gpu

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,10 +35,23 @@ def preload(provider: str) -> None:
     """Load the libraries of CUDA and cuDNN that pip installed, where ONNX Runtime would not look for them."""
     if provider in MEMORY and hasattr(onnxruntime(), "preload_dlls"):
         # It prints what it cannot load; whether that matters is said when the session is built.
-        with redirect_stdout(StringIO()) as said:
+        with redirect_stdout(_Overheard()) as said:
             onnxruntime().preload_dlls()
         if said.getvalue():
             logger.info("preloading the libraries of %s: %s", provider, said.getvalue().strip())
+
+
+class _Overheard(StringIO):
+    """What this thread prints; what others print meanwhile goes where it would have gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = get_ident()
+        self._usual = sys.stdout
+
+    def write(self, text: str) -> int:
+        """Keep it, or pass it on."""
+        return super().write(text) if get_ident() == self._thread else self._usual.write(text)
 
 
 def device_of(provider: str, options: Mapping[str, Any]) -> Device | None:
