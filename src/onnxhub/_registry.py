@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from onnxhub._postprocessor import Postprocessor
 
 __all__ = ["Task", "get_task", "list_tasks", "register", "registered"]
+
+logger = logging.getLogger("onnxhub")
 
 ENTRY_POINTS = "onnxhub.tasks"
 
@@ -96,7 +99,7 @@ def register(task: Task[ModelT_co]) -> Task[ModelT_co]:
 
 
 def get_task(name: str) -> Task[Any]:
-    """The task of this name or alias; of installed packages, only those with an entry point of that name are asked.
+    """The task of this name or alias; of installed packages, one with an entry point of that name is asked before others.
 
     Raises:
         UnknownTaskError: there is none; the message has the nearest name.
@@ -104,6 +107,8 @@ def get_task(name: str) -> Task[Any]:
     _register_built_in()
     if name not in _TASKS:
         _register_entry_points(name)
+    if name not in _TASKS:
+        _register_those_that_load()
     if name not in _TASKS:
         raise UnknownTaskError(name, tuple(sorted({*_TASKS, *(point.name for point in _entry_points())})))
     return _TASKS[name]
@@ -130,6 +135,15 @@ def _register_entry_points(name: str | None = None) -> None:
     for entry_point in _entry_points():
         if name in (None, entry_point.name):
             register(entry_point.load())
+
+
+def _register_those_that_load() -> None:
+    """All installed tasks, for their aliases; one that is broken is not what was asked for, and is passed over."""
+    for entry_point in _entry_points():
+        try:
+            register(entry_point.load())
+        except Exception as error:  # noqa: BLE001  # whatever another package's module raises
+            logger.warning("the task %r is passed over: %s", entry_point.value, f"{type(error).__name__}: {error}")
 
 
 def _entry_points() -> EntryPoints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -113,11 +114,21 @@ def test_a_known_name_does_not_import_other_packages(distribution: Path) -> None
     assert "shouting_task" not in sys.modules
 
 
-def test_a_package_that_is_broken_is_its_own_affair(distribution: Path) -> None:
-    """A mistyped name does not import other packages, and names theirs among those that exist."""
+def test_an_alias_needs_no_entry_point_of_its_own(distribution: Path) -> None:
+    """`load` is asked for a task by its name or an alias, whatever the entry point is called."""
+    info = distribution / "shouting-1.0.dist-info"
+    (info / "entry_points.txt").write_text("[onnxhub.tasks]\nother = shouting_task:SHOUTING\n", encoding="utf-8")
+    assert get_task("loud").name == "shouting"
+    assert get_task("shouting") is get_task("loud")
+
+
+def test_a_package_that_is_broken_is_its_own_affair(distribution: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where another task was asked for, it is passed over, and the log names it with the reason."""
     (distribution / "shouting_task.py").write_text("import no_such_module_anywhere\n", encoding="utf-8")
     with pytest.raises(onnxhub.errors.UnknownTaskError, match="did you mean 'shouting'"):
         get_task("shoutin")
+    assert {record.name for record in caplog.records} == {"onnxhub"}
+    assert re.search(r"'shouting_task:SHOUTING' is passed over: ModuleNotFoundError: .*no_such_module", caplog.text)
 
 
 def test_a_package_that_is_broken_says_so(distribution: Path) -> None:
