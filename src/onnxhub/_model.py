@@ -11,7 +11,7 @@ from onnxhub._batching import collate
 from onnxhub._cache import lazy
 from onnxhub._decoding import decoded, encoded, located, stacked
 from onnxhub._execution import run
-from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, streamed, tokens
+from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, is_table, streamed, tokens
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
 if TYPE_CHECKING:
@@ -362,10 +362,12 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
 
 def as_many(inputs: object) -> list[object] | None:
-    """The inputs of a list, numpy array or pandas Series as a list; None if it is one input."""
+    """The inputs of a list, numpy array, pandas Series or Arrow array as a list; None if it is one input."""
     if isinstance(inputs, list):
         return inputs
-    to_list = None if isinstance(inputs, str) else getattr(inputs, "tolist", None)
+    if isinstance(inputs, str) or is_table(inputs):
+        return None
+    to_list = getattr(inputs, "tolist", None) or getattr(inputs, "to_pylist", None)
     values = None if to_list is None else to_list()
     return values if isinstance(values, list) else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sized
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sized
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -23,6 +23,7 @@ __all__ = [
     "characters",
     "check_iterable",
     "chunks",
+    "is_table",
     "pieces",
     "streamed",
     "tokens",
@@ -96,10 +97,19 @@ def watching(inputs: object, *, progress: bool) -> Watch:
 
 
 def check_iterable(inputs: object, *methods: str) -> None:
-    """Raise ``InvalidInputError`` unless inputs have one of these methods, and are no text."""
-    if isinstance(inputs, str | bytes) or not any(hasattr(inputs, method) for method in methods):
+    """Raise ``InvalidInputError`` unless inputs have one of these methods, and are no text, and no table of columns."""
+    if isinstance(inputs, Mapping) or is_table(inputs):
+        msg = f"expected an iterable of inputs, got {type(inputs).__name__}; pass one of its columns"
+        raise InvalidInputError(msg)
+    single = isinstance(inputs, str | bytes) or getattr(inputs, "shape", None) == ()
+    if single or not any(hasattr(inputs, method) for method in methods):
         msg = f"expected an iterable of inputs, got {type(inputs).__name__}; one input goes to the call itself"
         raise InvalidInputError(msg)
+
+
+def is_table(value: object) -> bool:
+    """Whether it is one of pandas, Polars or Arrow, whichever is installed: several columns, of which one has the texts."""
+    return hasattr(value, "columns") and hasattr(value, "shape")
 
 
 def streamed(
@@ -125,13 +135,19 @@ def pieces(work: Work[T, R], source: Iterable[T], watch: Watch, first: int = FIR
     """
     offset = 0
     try:
-        for chunk in chunks(iter(source), first):
+        for chunk in chunks(iter(_values(source)), first):
             yield work(chunk, offset, watch)
             offset += len(chunk)
     finally:
         watch.stop()
         if isinstance(source, Generator):
             source.close()
+
+
+def _values(source: Iterable[T]) -> Iterable[T]:
+    # An Arrow array gives scalars of its own, which are no texts.
+    to_list: Callable[[], list[T]] | None = getattr(source, "to_pylist", None)
+    return source if to_list is None else to_list()
 
 
 def chunks(source: Iterator[T], first: int, most: int = LOOK_AHEAD) -> Iterator[list[T]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from onnxhub._postprocessor import width
+from onnxhub._streams import is_table
 from onnxhub._windows import truncate_one
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -56,7 +57,9 @@ def as_text(value: object, index: int | None, what: str = "text") -> str:
     """
     if not isinstance(value, str):
         hint = "; decode it first, bytes.decode('utf-8')" if isinstance(value, bytes) else ""
-        if isinstance(value, Iterator | Collection) and not isinstance(value, bytes):
+        if is_table(value):
+            hint = "; pass one of its columns"
+        elif isinstance(value, Iterable) and not isinstance(value, bytes):
             # A part of a structured input is one text: several inputs are a list of whole ones.
             whole = what.startswith("text")
             hint = (

@@ -61,6 +61,27 @@ def gated(*, is_open: bool = True) -> tuple[onnxhub.TextClassificationModel, Gat
     return model, backend
 
 
+class ArrowScalar:
+    """As a value of an Arrow array: no str, though its value is."""
+
+
+class ArrowArray:
+    """As a ChunkedArray of Arrow, such as a table's column: it becomes a list, and iterates over values of its own."""
+
+    def __init__(self, values: list[str]) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[ArrowScalar]:
+        return (ArrowScalar() for _ in self.values)
+
+    def to_pylist(self) -> list[str]:
+        """The values as Python's."""
+        return self.values
+
+
 class Source:
     """Numbered texts, and what became of the generator that gives them."""
 
@@ -439,3 +460,15 @@ def test_32_threads_give_what_one_gives() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_an_arrow_array_is_the_list_of_its_values() -> None:
+    """Called, attempted or streamed; its own scalars are no texts."""
+    model, _ = gated()
+    column: Any = ArrowArray(["a", "b b", "c"])
+    expected = model(column.values)
+
+    async def streamed() -> list[onnxhub.Classification]:
+        return [one async for one in model.astream(column)]
+
+    assert model(column) == model.attempt(column) == list(model.stream(column)) == asyncio.run(streamed()) == expected
