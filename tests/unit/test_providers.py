@@ -72,6 +72,13 @@ def test_a_sequence_falls_back(names: object, tiny_model, caplog: pytest.LogCapt
 
 
 @no_cuda
+def test_what_comes_after_the_one_that_runs_is_no_ones_concern(caplog: pytest.LogCaptureFixture) -> None:
+    """It would not be tried, so nothing is said of it."""
+    assert candidates(["cpu", "cuda"], None) == [Provider("cpu", {})]
+    assert not caplog.records
+
+
+@no_cuda
 def test_after_a_fall_back_a_model_is_run_as_on_the_provider_alone(
     tiny_model, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -127,8 +134,7 @@ def test_what_is_no_provider(name: object) -> None:
     """Empty names, devices that are no number, no names at all, and other types."""
     with pytest.raises((InvalidOptionError, ProviderUnavailableError)) as raised:
         candidates(name, None)
-    if name != "cuda:":
-        assert type(raised.value) is InvalidOptionError
+    assert type(raised.value) is InvalidOptionError
 
 
 @pytest.mark.parametrize("alias", ALIASES)

@@ -6,6 +6,7 @@ import logging
 import os
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from onnxhub.errors import InvalidOptionError, MissingDependencyError, ProviderUnavailableError
@@ -82,7 +83,7 @@ def candidates(provider: str | Sequence[str], options: ProviderOptions | None) -
         InvalidOptionError: a name is not known; the message has the nearest.
         ProviderUnavailableError: a single name, and the installed ONNX Runtime does not have it.
     """
-    if isinstance(provider, str):
+    if isinstance(provider, str | bytes):
         names: Sequence[str] = AUTO if provider == "auto" else (provider,)
     else:
         names = tuple(provider)
@@ -92,9 +93,8 @@ def candidates(provider: str | Sequence[str], options: ProviderOptions | None) -
     available = onnxruntime().get_available_providers()
     usable = [one for one in wanted if one.full_name in available]
     if usable and provider != "auto":
-        for one in wanted:
-            if one not in usable:
-                logger.warning("provider %r cannot run here: %s; trying the next", one.name, needs(one.name))
+        for one in takewhile(lambda one: one not in usable, wanted):
+            logger.warning("provider %r cannot run here: %s; trying the next", one.name, needs(one.name))
     if not usable:
         require(wanted[0], available)
     return usable
@@ -135,14 +135,18 @@ def _parse(name: str, options: ProviderOptions) -> Provider:
     """``"cuda:1"`` or ``"CUDAExecutionProvider"``."""
     known = (*FULL_NAMES, *ALIASES, "auto")
     if not isinstance(name, str):
-        raise InvalidOptionError("provider", name, "a provider's name")
-    short, _, device = name.partition(":")
+        raise InvalidOptionError("provider", name, "a provider's name, as a str")
+    short, colon, device = name.partition(":")
     short = ALIASES.get(short.lower(), short.lower())
     short = next((key for key, full in FULL_NAMES.items() if full.lower() == short), short)
+    if short == "auto":
+        raise InvalidOptionError("provider", name, "'auto' by itself, neither in a sequence nor with a device")
     if short not in FULL_NAMES:
         raise InvalidOptionError("provider", name, "one of " + ", ".join(FULL_NAMES), known)
-    if not device:
+    if not colon:
         return Provider(short, options)
-    if not device.isdecimal() or short in {"cpu", "coreml"}:
+    if short in {"cpu", "coreml"}:
+        raise InvalidOptionError("provider", name, f"{short!r} alone, which has no devices to number")
+    if not device.isdecimal():
         raise InvalidOptionError("provider", name, "a device as a number, such as 'cuda:1'")
     return Provider(short, {"device_id": int(device), **options})
