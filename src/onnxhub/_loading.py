@@ -43,6 +43,8 @@ __all__ = ["Recipe", "Source", "build_model", "check_postprocessor"]
 
 AUTO: Final = "auto"
 """The task of whoever leaves it to the model."""
+MOST_THREADS: Final = 1024
+"""More than cores; ONNX Runtime starts as many as it is told to, and the system ends a process that has too many."""
 _ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("task", (str, Task), "the name of a task, or a Task"),
     ("model_id", (str, os.PathLike, NoneType), "an id of the Hub such as 'org/name', or a local folder"),
@@ -150,6 +152,8 @@ class Recipe:
             if not isinstance(value, kinds):
                 raise InvalidOptionError(name, value, expected)
         positive("threads", self.threads, optional=True)
+        if self.threads is not None and self.threads > MOST_THREADS:
+            raise InvalidOptionError("threads", self.threads, f"at most {MOST_THREADS:,}, or None for all cores")
         checked_compiled(self.compiled)
         if self.export != "auto" and not isinstance(self.export, bool):
             raise InvalidOptionError("export", self.export, "'auto', True or False")

@@ -198,6 +198,20 @@ def call_option(task: str, message: str, **bad: Any) -> list[Row]:
     ]
 
 
+class Table:
+    """As a data frame or an Arrow table: it has columns, iterates over something else than rows, and becomes dicts."""
+
+    columns = ("text", "label")
+    shape = (2, 2)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def to_pylist(self) -> list[dict[str, str]]:
+        """The rows."""
+        return [{"text": "a", "label": "b"}]
+
+
 NO_TEXT: dict[str, Any] = {
     "None": None, "int": 5, "float": 2.5, "bool": True, "bytes": b"text", "dict": {"text": "a"}, "set": {"a"},
     "object": object(), "generator": iter(["a"]), "numpy scalar": np.float32(1), "numpy 0-d": np.array("a"),
@@ -274,7 +288,7 @@ INPUTS = [
     Row("classify_zero_shot: no labels", lambda world: onnxhub.classify_zero_shot("a", [], model=world.tiny_model(ZERO)), InvalidOptionError,
         r"^labels=\(\): expected at least one label to choose from"),
     Row("choose: no model", lambda world: onnxhub.choose("a", ["b", "c"]), InvalidOptionError,
-        "for multiple-choice has no default model"),
+        "^model=None: expected .*, for multiple-choice has no default model"),
     called("bad item after many", CLASSIFY, ["a"] * 2100 + [None], "^item 2100: expected a str"),
     Row("stream: bad item after many", lambda world: list(world.model(CLASSIFY).stream(iter(["a"] * 2100 + [None]))),
         InvalidInputError, "^item 2100: expected a str"),
@@ -342,6 +356,7 @@ OPTIONS = [
     option("threads", -1, "threads=-1: expected"),
     option("threads", "2", "threads='2': expected"),
     option("threads", True, "threads=True: expected"),
+    option("threads", 1_000_000, "threads=1000000: expected at most 1,024, or None for all cores"),
     option("batch_tokens", 0, "batch_tokens=0: expected"),
     option("batch_tokens", 1.5, "batch_tokens=1.5: expected"),
     option("session_options", {"enable_mem_arena": False}, r"session_options='enable_mem_arena'.*did you mean 'enable_(mem_|cpu_mem_)"),
@@ -355,7 +370,10 @@ OPTIONS = [
     option("provider", (), r"provider=\(\): expected a name, or at least one"),
     option("provider", None, "provider=None: expected"),
     option("provider", 5, "provider=5: expected"),
-    option("provider", "cpu:1", "provider='cpu:1': expected a device as a number"),
+    option("provider", "cpu:1", "provider='cpu:1': expected 'cpu' alone, which has no devices to number"),
+    option("provider", "cuda:", "provider='cuda:': expected a device as a number"),
+    option("provider", b"cpu", "provider=b'cpu': expected a provider's name, as a str"),
+    option("provider", ["auto", "cpu"], "provider='auto': expected 'auto' by itself, neither in a sequence nor with a device$"),
     option("provider", "cuda", "provider 'cuda' cannot run here: it needs the CUDA build", ProviderUnavailableError),
     option("provider", "openvino", "pip install onnxruntime-openvino", ProviderUnavailableError),
     option("file", "none.onnx", r"no ONNX file for file='none.onnx'; it has: model.onnx", VariantNotFoundError),
@@ -380,9 +398,17 @@ OPTIONS = [
     Row("classify: a generator", lambda world: world.model(CLASSIFY)(text for text in "ab"), InvalidInputError,
         r"got generator: .*several inputs go in a list, or through stream\(\)"),
     Row("stream: a text", lambda world: world.model(CLASSIFY).stream("ab"), InvalidInputError, "an iterable of inputs, got str"),
+    Row("stream: one text of numpy", lambda world: world.model(CLASSIFY).stream(np.array("a")), InvalidInputError, "an iterable of inputs, got ndarray"),
+    Row("stream: a dict of columns", lambda world: world.model(CLASSIFY).stream({"text": ["a"]}), InvalidInputError,
+        "an iterable of inputs, got dict; pass one of its columns"),
+    Row("stream: a table", lambda world: world.model(CLASSIFY).stream(Table()), InvalidInputError,
+        "an iterable of inputs, got Table; pass one of its columns"),
+    *(Row(f"{call}: a table", lambda world, call=call: getattr(world.model(CLASSIFY), call)(Table()), InvalidInputError,
+        "Table.*; ") for call in ("attempt", "astream")),
+    called("a table", CLASSIFY, Table(), "expected a str as text .*, got Table: .*; pass one of its columns$"),
     Row("stream: None", lambda world: world.model(CLASSIFY).stream(None), InvalidInputError, "an iterable of inputs, got NoneType"),
     *(Row(f"classify: model={bad!r}", lambda world, bad=bad: onnxhub.classify("a", model=bad), InvalidOptionError,
-          "model_id=.*: expected an? ") for bad in (["x"], 5)),
+          "^model=.*: expected an? ") for bad in (["x"], 5)),
     Row("classify: provider=5", lambda world: onnxhub.classify("a", model=world.tiny_model(), provider=5), InvalidOptionError, "provider=5"),
     Row("load: a task of transformers", lambda world: onnxhub.load("visual-qa", world.tiny_model()), UnknownTaskError, "the tasks are"),
     *(Row(f"load: export={bad!r}", lambda world, bad=bad: onnxhub.load(CLASSIFY, world.tiny_model(), export=bad), InvalidOptionError,

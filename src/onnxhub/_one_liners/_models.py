@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from onnxhub._api import load
 from onnxhub._cache import OnceCache
 from onnxhub._loading import absolute
+from onnxhub.errors import InvalidOptionError
 
 if TYPE_CHECKING:
     import os
@@ -37,4 +39,10 @@ def load_once(task: str, model: ModelId, provider: Provider, dtype: str, revisio
     name = absolute(model)
     # By its text, for `load` to say what is wrong with an argument that cannot be a key.
     key = repr((task, name, provider, dtype, revision))
-    return _models.get(key, lambda: load(task, model, provider, dtype=dtype, revision=revision))
+    try:
+        return _models.get(key, lambda: load(task, model, provider, dtype=dtype, revision=revision))
+    except InvalidOptionError as error:
+        if error.option != "model_id":
+            raise
+        # By the name of the argument that the caller knows.
+        raise replace(error, option="model") from None
