@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 from onnxhub import tasks as _built_in  # noqa: F401  # importing them registers them
 from onnxhub._loading import Recipe
@@ -12,17 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from onnxhub._loading import PostprocessorOf
     from onnxhub._model import Model
     from onnxhub._postprocessor import Postprocessor
     from onnxhub._registry import Task
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
-    from onnxhub.tasks.fill_mask import FillMaskModel
-    from onnxhub.tasks.multiple_choice import MultipleChoiceModel
-    from onnxhub.tasks.question_answering import QuestionAnsweringModel
-    from onnxhub.tasks.sparse_feature_extraction import SparseFeatureExtractionModel
-    from onnxhub.tasks.text_classification import TextClassificationModel
-    from onnxhub.tasks.text_ranking import TextRankingModel
-    from onnxhub.tasks.token_classification import TokenClassificationModel
+    from onnxhub.tasks.fill_mask import FillMaskModel, MaskFill
+    from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceModel
+    from onnxhub.tasks.question_answering import Answer, QuestionAnsweringModel
+    from onnxhub.tasks.sparse_feature_extraction import SparseEmbedding, SparseFeatureExtractionModel
+    from onnxhub.tasks.text_classification import Classification, TextClassificationModel
+    from onnxhub.tasks.text_ranking import Ranked, TextRankingModel
+    from onnxhub.tasks.token_classification import Entity, TokenClassificationModel
     from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel
 
     ModelId: TypeAlias = str | os.PathLike[str] | None
@@ -30,13 +34,14 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
+ResultT = TypeVar("ResultT")
 ModelT = TypeVar("ModelT", bound="Model[Any, Any, Any]")
 
 
-class LoadOptions(TypedDict, total=False):
-    """The keyword options of ``load``, for its overloads."""
+class LoadOptions(TypedDict, Generic[ResultT], total=False):
+    """The keyword options of ``load``, for its overloads; a postprocessor with results of its own fits the last alone."""
 
-    postprocessor: type[Postprocessor[Any, Any]] | Postprocessor[Any, Any] | None
+    postprocessor: PostprocessorOf[ResultT] | None
     dtype: str
     file: str | None
     revision: str | None
@@ -58,72 +63,70 @@ def load(
     task: Literal["text-classification", "sentiment-analysis", "sequence-classification"],
     model_id: ModelId = ...,
     provider: Provider = ...,
-    **options: Unpack[LoadOptions],
+    **options: Unpack[LoadOptions[Classification]],
 ) -> TextClassificationModel: ...
 @overload
 def load(
     task: Literal["question-answering"],
     model_id: ModelId = ...,
     provider: Provider = ...,
-    **options: Unpack[LoadOptions],
+    **options: Unpack[LoadOptions[Answer]],
 ) -> QuestionAnsweringModel: ...
 @overload
 def load(
     task: Literal["token-classification", "ner"],
     model_id: ModelId = ...,
     provider: Provider = ...,
-    **options: Unpack[LoadOptions],
+    **options: Unpack[LoadOptions[list[Entity]]],
 ) -> TokenClassificationModel: ...
 @overload
 def load(
     task: Literal["feature-extraction", "embeddings", "sentence-similarity"],
     model_id: ModelId = ...,
     provider: Provider = ...,
-    **options: Unpack[LoadOptions],
+    **options: Unpack[LoadOptions[NDArray[np.float32]]],
 ) -> FeatureExtractionModel: ...
 @overload
 def load(
     task: Literal["fill-mask", "masked-lm"],
     model_id: ModelId = ...,
     provider: Provider = ...,
-    **options: Unpack[LoadOptions],
+    **options: Unpack[LoadOptions[list[list[MaskFill]]]],
 ) -> FillMaskModel: ...
 @overload
 def load(
     task: Literal["multiple-choice"],
     model_id: ModelId = ...,
     provider: Provider = ...,
-    **options: Unpack[LoadOptions],
+    **options: Unpack[LoadOptions[Choice]],
 ) -> MultipleChoiceModel: ...
 @overload
 def load(
     task: Literal["sparse-feature-extraction", "sparse-embeddings", "splade"],
     model_id: ModelId = ...,
     provider: Provider = ...,
-    **options: Unpack[LoadOptions],
+    **options: Unpack[LoadOptions[SparseEmbedding]],
 ) -> SparseFeatureExtractionModel: ...
 @overload
 def load(
     task: Literal["text-ranking", "rerank", "reranking"],
     model_id: ModelId = ...,
     provider: Provider = ...,
-    **options: Unpack[LoadOptions],
+    **options: Unpack[LoadOptions[list[Ranked]]],
 ) -> TextRankingModel: ...
 @overload
 def load(
     task: Literal["zero-shot-classification", "zero-shot"],
     model_id: ModelId = ...,
     provider: Provider = ...,
-    **options: Unpack[LoadOptions],
+    **options: Unpack[LoadOptions[Classification]],
 ) -> ZeroShotClassificationModel: ...
 @overload
 def load(
-    task: Task[ModelT], model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions]
+    task: Task[ModelT], model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions[Any]]
 ) -> ModelT: ...
 @overload
-def load(
-    task: str, model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions]
-) -> Model[Any, Any, Any]: ...
+def load(task: str, model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions[Any]]) -> Any: ...
 def load(
     task: str | Task[Any],
     model_id: str | os.PathLike[str] | None = None,

@@ -30,14 +30,16 @@ from onnxhub.errors import (
 )
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import TypeAlias, TypeVar
 
     from onnxhub._protocols import Backend
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.model import OnnxBackend
     from onnxhub.backend.providers import Provider
 
-    AnyPostprocessor: TypeAlias = type[Postprocessor[Any, Any]] | Postprocessor[Any, Any]
+    ResultT = TypeVar("ResultT")
+    PostprocessorOf: TypeAlias = type[Postprocessor[Any, ResultT]] | Postprocessor[Any, ResultT]
+    AnyPostprocessor: TypeAlias = PostprocessorOf[Any]
 
 __all__ = ["Recipe", "Source", "build_model", "check_postprocessor"]
 

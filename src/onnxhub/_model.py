@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from onnxhub._attempts import without_failures
 from onnxhub._batching import collate
@@ -77,6 +77,9 @@ class Model(Generic[InputT, ResultT, ManyT]):
     Immutable, and shared by any number of threads. A ``list`` (also a numpy array or pandas Series) is many inputs;
     anything else is one. ``with_options`` gives another Model over the same session.
     """
+
+    encoder: Any
+    """The task's Encoder; of any type, since each task's has fields of its own."""
 
     def __init__(
         self,
@@ -247,12 +250,12 @@ class Model(Generic[InputT, ResultT, ManyT]):
         """What the graph and the postprocessor get for inputs: always a list, also for one input."""
         many = as_many(inputs)
         try:
-            # Whether they are of the encoder's type is for the encoder to find out, and to say.
-            return self.encoder(cast("Sequence[InputT]", [inputs] if many is None else many))
+            found: list[Encoded[Any]] = self.encoder([inputs] if many is None else many)
         except IndexedError as error:
             if many is not None:
                 raise
             raise error.at(None) from error.__cause__
+        return found
 
     def with_options(self) -> Self:
         """Another Model over the same session, with other defaults for its call options."""
@@ -309,8 +312,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         if many is not None:
             return self._gather(self._results(many, watch))
         try:
-            # Whether it is of the encoder's type is for the encoder to find out, and to say.
-            [one] = self.encoder([cast("InputT", inputs)])
+            [one] = self.encoder([inputs])
             return self._alone(one, watch)
         except IndexedError as error:
             raise error.at(None) from error.__cause__
@@ -335,7 +337,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def _outcomes(self, inputs: Sequence[object], watch: Watch | None) -> Iterator[tuple[int, ResultT | IndexedError]]:
         """Each input's number and result, or the error that it raises alone, as soon as its last row has run."""
-        return self._decoded(encoded(self.encoder, cast("Sequence[InputT]", inputs)), watch)
+        return self._decoded(encoded(self.encoder, inputs), watch)
 
     def _decoded(
         self, ready: Iterable[Encoded[Any] | IndexedError], watch: Watch | None

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
 
-    from onnxhub._loading import AnyPostprocessor
+    from onnxhub._loading import AnyPostprocessor, PostprocessorOf
     from onnxhub._model import Model
     from onnxhub._protocols import Features, Outputs
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
-    from onnxhub.tasks.fill_mask import FillMaskModel
-    from onnxhub.tasks.multiple_choice import MultipleChoiceModel
-    from onnxhub.tasks.question_answering import QuestionAnsweringModel
-    from onnxhub.tasks.sparse_feature_extraction import SparseFeatureExtractionModel
-    from onnxhub.tasks.text_classification import TextClassificationModel
-    from onnxhub.tasks.text_ranking import TextRankingModel
-    from onnxhub.tasks.token_classification import TokenClassificationModel
+    from onnxhub.tasks.fill_mask import FillMaskModel, MaskFill
+    from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceModel
+    from onnxhub.tasks.question_answering import Answer, QuestionAnsweringModel
+    from onnxhub.tasks.sparse_feature_extraction import SparseEmbedding, SparseFeatureExtractionModel
+    from onnxhub.tasks.text_classification import Classification, TextClassificationModel
+    from onnxhub.tasks.text_ranking import Ranked, TextRankingModel
+    from onnxhub.tasks.token_classification import Entity, TokenClassificationModel
     from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel
 
     Canned: TypeAlias = Mapping[str, ArrayLike] | Callable[[Features], Mapping[str, ArrayLike]]
@@ -220,62 +220,62 @@ class CannedBackend:
         self,
         task: Literal["text-classification", "sentiment-analysis", "sequence-classification"],
         *,
-        postprocessor: AnyPostprocessor | None = ...,
+        postprocessor: PostprocessorOf[Classification] | None = ...,
     ) -> TextClassificationModel: ...
     @overload
     def load(
-        self, task: Literal["question-answering"], *, postprocessor: AnyPostprocessor | None = ...
+        self, task: Literal["question-answering"], *, postprocessor: PostprocessorOf[Answer] | None = ...
     ) -> QuestionAnsweringModel: ...
     @overload
     def load(
-        self, task: Literal["token-classification", "ner"], *, postprocessor: AnyPostprocessor | None = ...
+        self, task: Literal["token-classification", "ner"], *, postprocessor: PostprocessorOf[list[Entity]] | None = ...
     ) -> TokenClassificationModel: ...
     @overload
     def load(
         self,
         task: Literal["feature-extraction", "embeddings", "sentence-similarity"],
         *,
-        postprocessor: AnyPostprocessor | None = ...,
+        postprocessor: PostprocessorOf[NDArray[np.float32]] | None = ...,
     ) -> FeatureExtractionModel: ...
     @overload
     def load(
         self,
         task: Literal["fill-mask", "masked-lm"],
         *,
-        postprocessor: AnyPostprocessor | None = ...,
+        postprocessor: PostprocessorOf[list[list[MaskFill]]] | None = ...,
     ) -> FillMaskModel: ...
     @overload
     def load(
         self,
         task: Literal["multiple-choice"],
         *,
-        postprocessor: AnyPostprocessor | None = ...,
+        postprocessor: PostprocessorOf[Choice] | None = ...,
     ) -> MultipleChoiceModel: ...
     @overload
     def load(
         self,
         task: Literal["sparse-feature-extraction", "sparse-embeddings", "splade"],
         *,
-        postprocessor: AnyPostprocessor | None = ...,
+        postprocessor: PostprocessorOf[SparseEmbedding] | None = ...,
     ) -> SparseFeatureExtractionModel: ...
     @overload
     def load(
         self,
         task: Literal["text-ranking", "rerank", "reranking"],
         *,
-        postprocessor: AnyPostprocessor | None = ...,
+        postprocessor: PostprocessorOf[list[Ranked]] | None = ...,
     ) -> TextRankingModel: ...
     @overload
     def load(
         self,
         task: Literal["zero-shot-classification", "zero-shot"],
         *,
-        postprocessor: AnyPostprocessor | None = ...,
+        postprocessor: PostprocessorOf[Classification] | None = ...,
     ) -> ZeroShotClassificationModel: ...
     @overload
     def load(self, task: Task[ModelT], *, postprocessor: AnyPostprocessor | None = ...) -> ModelT: ...
     @overload
-    def load(self, task: str, *, postprocessor: AnyPostprocessor | None = ...) -> Model[Any, Any, Any]: ...
+    def load(self, task: str, *, postprocessor: AnyPostprocessor | None = ...) -> Any: ...
     def load(self, task: str | Task[Any], *, postprocessor: AnyPostprocessor | None = None) -> object:
         """A model of a task over the canned outputs.
 

@@ -17,7 +17,6 @@ from onnxhub import (
     FeatureExtractionModel,
     FillMaskModel,
     MaskFill,
-    Model,
     MultipleChoiceModel,
     QuestionAnsweringModel,
     Ranked,
@@ -53,7 +52,23 @@ def loading(task: Task[TextClassificationModel], name: str) -> None:
     assert_type(onnxhub.load("sparse-feature-extraction", "org/name"), SparseFeatureExtractionModel)
     assert_type(onnxhub.load("splade", "org/name"), SparseFeatureExtractionModel)
     assert_type(onnxhub.load(task), TextClassificationModel)
-    assert_type(onnxhub.load(name), Model[Any, Any, Any])
+    assert_type(onnxhub.load(name), Any)  # the calls of other packages' tasks have options of their own
+    assert_type(onnxhub.load("moderation")("a", threshold=0.9), Any)
+
+
+class Margin(onnxhub.Postprocessor[onnxhub.ClassificationItem, float]):
+    def decode(self, rows: Mapping[str, NDArray[np.float32]], item: onnxhub.ClassificationItem) -> float:
+        return float(rows["logits"][: item.rows].max())
+
+
+def own_postprocessors() -> None:
+    labels = onnxhub.load("text-classification").info.labels
+    sigmoid = onnxhub.ClassificationPostprocessor(labels, activation="sigmoid")
+    assert_type(onnxhub.load("text-classification", postprocessor=sigmoid), TextClassificationModel)
+    assert_type(onnxhub.load("ner", postprocessor=onnxhub.TokenClassificationPostprocessor), TokenClassificationModel)
+    assert_type(onnxhub.load("embeddings", postprocessor=onnxhub.EmbeddingPostprocessor), FeatureExtractionModel)
+    assert_type(onnxhub.load("text-classification", postprocessor=Margin), Any)  # whose results are numbers
+    assert_type(onnxhub.load("text-classification", postprocessor=Margin()), Any)
 
 
 def text_classification(model: TextClassificationModel) -> None:
@@ -90,6 +105,7 @@ def feature_extraction(model: FeatureExtractionModel) -> None:
     assert_type(model(texts, normalize=True), NDArray[np.float32])
     assert_type(model.attempt(texts), list[NDArray[np.float32] | Failure])
     assert_type(model.similarity("a", texts), NDArray[np.float32])
+    assert_type(model.encoder.prompts, Any)
 
 
 def zero_shot_classification(model: ZeroShotClassificationModel) -> None:
@@ -161,7 +177,8 @@ def canned(backend: CannedBackend, task: Task[TextClassificationModel], name: st
     assert_type(backend.load("multiple-choice"), MultipleChoiceModel)
     assert_type(backend.load("splade"), SparseFeatureExtractionModel)
     assert_type(backend.load(task), TextClassificationModel)
-    assert_type(backend.load(name), Model[Any, Any, Any])
+    assert_type(backend.load(name), Any)
+    assert_type(backend.load("sentiment-analysis", postprocessor=Margin), Any)
 
 
 def postprocessors() -> None:
