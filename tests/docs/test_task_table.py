@@ -62,6 +62,14 @@ def test_the_rest_of_the_page_is_kept() -> None:
     assert now == render(now, {})
 
 
+def test_the_page_on_models_has_every_default_model() -> None:
+    """And the bundled one of the same task beside it."""
+    page = (PAGE.parent / "models.md").read_text(encoding="utf-8")
+    for task in (task for task in built_in() if task.default_model):
+        bundled = f"`{task.bundled_model}` " if task.bundled_model else ""
+        assert f"| {task.name} | `{task.default_model}` | {bundled}|" in page
+
+
 @pytest.mark.parametrize("page", ["", f"{BEGIN}\n", f"{END}\n{BEGIN}\n", f"{BEGIN}\n{END}\n{BEGIN}\n{END}\n"])
 def test_a_page_without_its_markers_is_an_error(page: str) -> None:
     """Nothing is guessed."""
