@@ -214,6 +214,14 @@ def test_feature_extraction_lists_and_arrays(folders: dict[str, Path]) -> None:
             pipe("a", **options)  # type: ignore[arg-type]
 
 
+def test_feature_extraction_gives_no_vectors_of_padding(folders: dict[str, Path]) -> None:
+    """Padding to the model's length would add some, so it is refused; to the longest of one text it adds none."""
+    pipe = onnxhub.pipeline("feature-extraction", folders["feature-extraction"])
+    assert len(pipe("a", tokenize_kwargs={"padding": True})[0]) == 3
+    with pytest.raises(InvalidOptionError, match="padding='max_length': expected True or False"):
+        pipe("a", tokenize_kwargs={"padding": "max_length"})
+
+
 def test_a_call_leaves_the_options_of_the_constructor(folders: dict[str, Path]) -> None:
     """An option of a call holds for that call, and None leaves the constructor's."""
     pipe = onnxhub.pipeline("ner", folders["token-classification"], aggregation_strategy="simple")

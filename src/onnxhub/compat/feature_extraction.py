@@ -88,4 +88,6 @@ class FeatureExtractionPipeline(Pipeline):
         tokenize = tokenizer_fields("tokenize_kwargs", given.pop("tokenize_kwargs", None))
         if "truncation" in tokenize and "truncation" in given:
             raise InvalidOptionError("truncation", given["truncation"], "an option, or in tokenize_kwargs, not both")
+        if tokenize.get("padding") == "max_length":
+            raise InvalidOptionError("padding", "max_length", "True or False, for padding has no vectors here")
         return {**tokenize, **given}
