@@ -126,6 +126,10 @@ def load(
     task: Task[ModelT], model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions[Any]]
 ) -> ModelT: ...
 @overload
+def load(
+    task: Literal["auto"], model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions[Any]]
+) -> Model[Any, Any, Any]: ...
+@overload
 def load(task: str, model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions[Any]]) -> Any: ...
 def load(
     task: str | Task[Any],

@@ -52,6 +52,7 @@ def loading(task: Task[TextClassificationModel], name: str) -> None:
     assert_type(onnxhub.load("sparse-feature-extraction", "org/name"), SparseFeatureExtractionModel)
     assert_type(onnxhub.load("splade", "org/name"), SparseFeatureExtractionModel)
     assert_type(onnxhub.load(task), TextClassificationModel)
+    assert_type(onnxhub.load("auto"), onnxhub.Model[Any, Any, Any])
     assert_type(onnxhub.load(name), Any)  # the calls of other packages' tasks have options of their own
     assert_type(onnxhub.load("moderation")("a", threshold=0.9), Any)
 
