@@ -179,13 +179,20 @@ def test_vectors_that_cannot_be_written(name: str, run: Run) -> None:
     assert one_line(done.stderr) == f"{name}: no file can be written there"
 
 
-def test_an_error_counts_all_texts(run: Run, tmp_path: Path) -> None:
-    """And not only those that were read together with it."""
-    (tmp_path / "texts.txt").write_text("a [MASK]\na cat\n", encoding="utf-8")
-    done = run("fill-mask", "-m", "models/masked", "--file", str(tmp_path / "texts.txt"), "a [MASK]", "one [MASK]")
+def test_the_texts_before_one_that_has_no_result_are_answered(run: Run, tmp_path: Path) -> None:
+    """Whatever was read together with it; the error names its file and line as people count, blank lines included."""
+    file = tmp_path / "texts.txt"
+    file.write_text("a [MASK]\n" * 50 + "\na cat\nnever [MASK] answered\n", encoding="utf-8")
+    done = run("fill-mask", "-m", "models/masked", "--top-k", "1", "--file", str(file), "one [MASK]", "two [MASK]")
     assert done.returncode == 1
-    assert one_line(done.stderr).startswith("item 3: the text has no mask")
-    assert {row.split(b"\t")[0] for row in done.stdout.splitlines()} == {b"1", b"2"}
+    assert one_line(done.stderr).startswith(f"{file}, line 52: the text has no mask")
+    assert [row.split(b"\t")[0] for row in done.stdout.splitlines()] == [b"%d" % number for number in range(1, 53)]
+    piped = run("fill-mask", "-m", "models/masked", "--top-k", "1", input=b"a [MASK]\nno mask\n")
+    assert one_line(piped.stderr).startswith("standard input, line 2: the text has no mask")
+    assert piped.stdout.count(b"\n") == 1
+    named = run("fill-mask", "-m", "models/masked", "--top-k", "1", "a [MASK]", "no mask")
+    assert one_line(named.stderr).startswith("argument 2: the text has no mask")
+    assert named.stdout.count(b"\n") == 1
 
 
 @posix
@@ -270,8 +277,8 @@ def test_a_text_that_is_too_long_is_told(run: Run) -> None:
     assert (done.returncode, done.stdout.count(b"\n")) == (0, 1)
     assert "long_text='window' reads all of it" in one_line(done.stderr)
     refused = run(*CLASSIFY, "--long-text", "error", "fine", long)
-    assert refused.returncode == 1
-    assert "item 1: the text has" in one_line(refused.stderr)
+    assert (refused.returncode, refused.stdout.count(b"\n")) == (1, 1)
+    assert "argument 2: the text has" in one_line(refused.stderr)
 
 
 def test_a_broken_package_takes_no_command_along(run: Run, environment: dict[str, str], tmp_path: Path) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import typer
 
-from onnxhub.errors import IndexedError, InvalidInputError
+from onnxhub import Failure
+from onnxhub.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from io import BufferedReader
 
-__all__ = ["answered", "argument", "read_lines", "read_whole"]
+__all__ = ["Lines", "answered", "argument", "read_lines", "read_whole"]
 
-ResultsT = TypeVar("ResultsT")
+ResultT = TypeVar("ResultT")
 
 CHUNK = 1 << 16
 """Bytes that are read at once: enough lines to make good batches of, few enough to answer soon."""
@@ -24,8 +26,23 @@ STDIN = "-"
 EMPTY = "there is no text in it"
 
 
-def read_lines(arguments: Sequence[str] | None, files: Sequence[str] | None) -> Iterator[list[str]]:
-    """The arguments, then the lines of the files, else the lines of standard input; those at hand together in a list.
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Texts that were at hand together, and where each of them stands."""
+
+    texts: list[str]
+    source: str
+    """What their numbers count: ``"argument"``, or the lines of a file."""
+    numbers: Sequence[int]
+    """From 1, as people count; blank lines count, too."""
+
+    def place(self, index: int) -> str:
+        """Where one of the texts stands."""
+        return f"{self.source} {self.numbers[index]}"
+
+
+def read_lines(arguments: Sequence[str] | None, files: Sequence[str] | None) -> Iterator[Lines]:
+    """The arguments, then the lines of the files, else the lines of standard input; those at hand together.
 
     Lines are passed on as they come, so that a slow producer has each one answered at once, and those before a bad
     one are not lost. Blank lines are left out. What can be checked is checked now, before a model is loaded.
@@ -42,17 +59,29 @@ def read_lines(arguments: Sequence[str] | None, files: Sequence[str] | None) -> 
 
 
 def answered(
-    model: Callable[[list[str]], ResultsT], chunks: Iterable[list[str]]
-) -> Iterator[tuple[list[str], ResultsT]]:
-    """Each list of texts with what the model makes of it; an error has the text's number among those of all lists."""
-    done = 0
-    for chunk in chunks:
-        try:
-            results = model(chunk)
-        except IndexedError as error:
-            raise error.at(None if error.index is None else done + error.index) from error.__cause__
-        yield chunk, results
-        done += len(chunk)
+    attempt: Callable[[list[str]], list[ResultT | Failure]], chunks: Iterable[Lines]
+) -> Iterator[tuple[list[str], list[ResultT]]]:
+    """Texts with their results, those at hand together.
+
+    Args:
+        attempt: The model's: texts that run together should not be lost for one of them.
+        chunks: The texts.
+
+    Raises:
+        InvalidInputError: a text has no result; those before it were given. It names the text's place.
+    """
+    for lines in chunks:
+        results: list[ResultT] = []
+        failed: Failure | None = None
+        for one in attempt(lines.texts):
+            if isinstance(one, Failure):
+                failed = one
+                break
+            results.append(one)
+        if results:
+            yield lines.texts[: len(results)], results
+        if failed is not None:
+            raise InvalidInputError(f"{lines.place(failed.index)}: {failed.error.at(None)}") from failed.error
 
 
 def read_whole(file: str | None) -> str:
@@ -81,9 +110,9 @@ def _standard_input() -> str:
     return STDIN
 
 
-def _chunks(texts: list[str], files: Sequence[tuple[str, BufferedReader]]) -> Iterator[list[str]]:
+def _chunks(texts: list[str], files: Sequence[tuple[str, BufferedReader]]) -> Iterator[Lines]:
     if texts:
-        yield texts
+        yield Lines(texts, "argument", range(1, len(texts) + 1))
     for title, stream in files:
         empty = True
         with stream:
@@ -94,7 +123,7 @@ def _chunks(texts: list[str], files: Sequence[tuple[str, BufferedReader]]) -> It
             raise InvalidInputError(f"{title}: {EMPTY}")
 
 
-def _lines(title: str, stream: BufferedReader) -> Iterator[list[str]]:
+def _lines(title: str, stream: BufferedReader) -> Iterator[Lines]:
     begun: list[bytes] = []  # the pieces of a line whose end has not come: joined once, however long it is
     number = 0
     while chunk := stream.read1(CHUNK):
@@ -108,20 +137,23 @@ def _lines(title: str, stream: BufferedReader) -> Iterator[list[str]]:
     yield from _texts([b"".join(begun)], number, title)
 
 
-def _texts(lines: Sequence[bytes], number: int, title: str) -> Iterator[list[str]]:
+def _texts(lines: Sequence[bytes], number: int, title: str) -> Iterator[Lines]:
     """The texts of some lines, of which ``number`` came before; those before a bad line first, then its error."""
     texts: list[str] = []
+    numbers: list[int] = []
+    source = f"{title}, line"
     for count, line in enumerate(lines, number + 1):
         try:
-            text = _decoded(line, f"{title}, line {count}").removeprefix("\ufeff" if count == 1 else "")
+            text = _decoded(line, f"{source} {count}").removeprefix("\ufeff" if count == 1 else "")
         except InvalidInputError:
             if texts:
-                yield texts
+                yield Lines(texts, source, numbers)
             raise
         if text.strip():
             texts.append(text.removesuffix("\r"))
+            numbers.append(count)
     if texts:
-        yield texts
+        yield Lines(texts, source, numbers)
 
 
 def _decoded(data: bytes, title: str) -> str:

@@ -89,7 +89,7 @@ def bench(
     In a pipe, a row is: dtype, bytes, threads, batch, texts a second, milliseconds a text, the slowest pass in
     times of the fastest, why it failed; then, for each advice: best, for what, how to load it.
     """  # fmt: skip
-    texts = [text for lines in read_lines(None, file) for text in lines] if file else None
+    texts = [text for lines in read_lines(None, file) for text in lines.texts] if file else None
     repository = open_repository(model, revision=revision)
     name = _task(repository, task)
     usual = _look(repository, name)

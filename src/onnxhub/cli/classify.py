@@ -44,7 +44,7 @@ def classify(
     loaded = onnxhub.load("text-classification", model, provider, dtype=dtype, revision=revision)
     classifier = loaded.with_options(top_k=top_k, long_text=long_text)
     width = max(map(cell_len, classifier.info.labels))
-    for chunk, results in answered(classifier, chunks):
+    for chunk, results in answered(classifier.attempt, chunks):
         for text, result in zip(chunk, results, strict=True):
             best = result.ranking[: top_k or 1]
             printer.show(

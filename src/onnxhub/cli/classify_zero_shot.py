@@ -54,7 +54,7 @@ def classify_zero_shot(
     )  # fmt: skip
     shown = top_k or (len(labels) if multi_label else 1)
     width = max(map(cell_len, labels))
-    for chunk, results in answered(classifier, chunks):
+    for chunk, results in answered(classifier.attempt, chunks):
         for text, result in zip(chunk, results, strict=True):
             best = result.ranking[:shown]
             printer.show(

@@ -66,9 +66,9 @@ def embed(
     loaded = onnxhub.load("feature-extraction", model, provider, dtype=dtype, revision=revision)
     embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim)
     kept: list[NDArray[np.float32]] = []
-    for chunk, vectors in answered(embedder, chunks):
+    for chunk, vectors in answered(embedder.attempt, chunks):
         if output is not None:
-            kept.append(vectors)
+            kept += vectors
             continue
         for text, vector in zip(chunk, vectors, strict=True):
             values = vector.tolist()
@@ -79,7 +79,7 @@ def embed(
             )
         printer.flush()
     if output is not None:
-        np.save(output, np.concatenate(kept))
+        np.save(output, np.stack(kept))
 
 
 def _drawn(text: str, values: list[float]) -> Group:

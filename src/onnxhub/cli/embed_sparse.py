@@ -48,7 +48,7 @@ def embed_sparse(
     loaded = onnxhub.load("sparse-feature-extraction", named(model), provider, dtype=dtype, revision=revision)
     embedder = loaded.with_options(top_k=top_k)
     number = 0
-    for chunk, embeddings in answered(embedder, chunks):
+    for chunk, embeddings in answered(embedder.attempt, chunks):
         for text, embedding in zip(chunk, embeddings, strict=True):
             number += 1
             words = embedder.words(embedding)

@@ -58,7 +58,7 @@ def fill_mask(
     loaded = onnxhub.load("fill-mask", model, provider, dtype=dtype, revision=revision)
     filler = loaded.with_options(top_k=top_k, targets=words)
     number = 0
-    for chunk, filled in answered(filler, chunks):
+    for chunk, filled in answered(filler.attempt, chunks):
         for text, masks in zip(chunk, filled, strict=True):
             number += 1
             printer.show(

@@ -40,7 +40,7 @@ def rerank(
     """
     asked, chunks, printer = argument(query), read_lines(documents, file), Printer(json)
     ranker = onnxhub.load("text-ranking", model, provider, dtype=dtype, revision=revision)
-    ranking = ranker(asked, [text for chunk in chunks for text in chunk], top_k=top_k)
+    ranking = ranker(asked, [text for lines in chunks for text in lines.texts], top_k=top_k)
     digits = max(len(score(one.score)) for one in ranking)
     for one in ranking:
         # Of many models the score is the logit itself: what a bar can show is its place between 0 and 1.

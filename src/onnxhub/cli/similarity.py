@@ -43,8 +43,8 @@ def similarity(
     asked, chunks, printer = argument(text), read_lines(others, file), Printer(json)
     embedder = onnxhub.load("feature-extraction", model, provider, dtype=dtype, revision=revision)
     best: list[tuple[float, str]] = []
-    for chunk in chunks:
-        found = [*zip(embedder.similarity(asked, chunk).tolist(), chunk, strict=True)]
+    for lines in chunks:
+        found = [*zip(embedder.similarity(asked, lines.texts).tolist(), lines.texts, strict=True)]
         if top_k is None:
             _show(printer, found)
         else:

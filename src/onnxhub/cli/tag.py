@@ -39,7 +39,7 @@ def tag(
     loaded = onnxhub.load("token-classification", model, provider, dtype=dtype, revision=revision)
     tagger = loaded.with_options(aggregation=aggregation)
     number = 0
-    for chunk, found in answered(tagger, chunks):
+    for chunk, found in answered(tagger.attempt, chunks):
         for text, entities in zip(chunk, found, strict=True):
             number += 1
             spans = [(one.start, one.end, one.label) for one in entities]

@@ -71,7 +71,7 @@ def verify(
     """  # fmt: skip
     if dtype == against:
         raise InvalidOptionError("dtype", dtype, "another one than --against, with which it is compared")
-    given = [text for lines in read_lines(texts, file) for text in lines] if texts or file else None
+    given = [text for lines in read_lines(texts, file) for text in lines.texts] if texts or file else None
     load = partial(onnxhub.load, task, model, provider, revision=revision)
     with ExitStack() as opened:
         judged = {Setting(dtype=one): made_ready(opened.enter_context(load(dtype=one))) for one in (against, dtype)}
