@@ -229,11 +229,24 @@ def test_a_pipe_that_is_closed(workplace: Workplace, environment: dict[str, str]
 
 
 @posix
-def test_a_disk_that_is_full(workplace: Workplace, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("arguments", ["--help", "--version", "classify -h"])
+def test_help_that_nobody_reads(arguments: str, environment: dict[str, str]) -> None:
+    """It ends like results of which the reader has enough, whether the end is met while it is written or after it."""
+    for buffered in ({}, {"PYTHONUNBUFFERED": "1"}):
+        script = f"{sys.executable} -m onnxhub {arguments} | true; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(
+            ["bash", "-c", script], env={**environment, **buffered}, capture_output=True, timeout=60, check=True
+        )
+        assert (done.stdout, done.stderr) == (b"0\n", b"")
+
+
+@posix
+@pytest.mark.parametrize("arguments", [(*CLASSIFY, "text"), ("--help",), ("--version",), ("classify", "--help")])
+def test_a_disk_that_is_full(arguments: tuple[str, ...], workplace: Workplace, environment: dict[str, str]) -> None:
     """One line, exit code 1."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "onnxhub", *CLASSIFY, "text"], cwd=workplace.folder, env=environment, stdout=full,
+            [sys.executable, "-m", "onnxhub", *arguments], cwd=workplace.folder, env=environment, stdout=full,
             stderr=subprocess.PIPE, check=False,
         )  # fmt: skip
     assert done.returncode == 1

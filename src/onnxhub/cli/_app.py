@@ -50,9 +50,27 @@ def run() -> None:
     warnings.simplefilter("default", onnxhub.TruncationWarning)
     logging.basicConfig(level=logging.WARNING, format="onnxhub: %(message)s")
     try:
-        build()(prog_name="onnxhub")
+        sys.exit(_exit_code())
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _exit_code() -> int | str | None:
+    """Of the program, once it has run; what it says of itself, such as its help, is written as results are."""
+    code: int | str | None = 0
+    try:
+        try:
+            build()(prog_name="onnxhub")
+        except SystemExit as end:
+            if isinstance(end.__context__, BrokenPipeError):  # which is an error, 1, to typer and rich
+                raise end.__context__ from None
+            code = end.code
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+    except OSError as error:
+        code = _failed(str(error), debug=False).exit_code
+    return code
 
 
 def build() -> typer.Typer:
