@@ -144,6 +144,8 @@ def test_our_errors(arguments: tuple[str, ...], message: str, run: Run) -> None:
         (("classify-zero-shot", "-m", "models/nli", "-l", " ", "x"), "none of them empty"),
         (("fill-mask", "-m", "models/masked", "-t", "kittenish", "a [MASK]"), "--target=['kittenish']: expected "),
         (("fill-mask", "-m", "models/masked", "-t", "kittenish", "a [MASK]"), "'kittenish' is 'kitten', "),
+        (("classify", "-m", "", "text"), "--model='': expected an id of the Hub such as 'org/name', or a local folder"),
+        (("inspect", ""), "MODEL='': expected an id of the Hub"),
         (("cache", "clear", "compield", "--yes"), "KIND='compield': expected one of compiled, "),
     ],
 )
@@ -288,7 +290,7 @@ def test_a_text_that_is_too_long_is_told(run: Run) -> None:
     long = "a cat " * 300
     done = run(*CLASSIFY, long)
     assert (done.returncode, done.stdout.count(b"\n")) == (0, 1)
-    assert "long_text='window' reads all of it" in one_line(done.stderr)
+    assert "; --long-text window reads all of it" in one_line(done.stderr)
     refused = run(*CLASSIFY, "--long-text", "error", "fine", long)
     assert (refused.returncode, refused.stdout.count(b"\n")) == (1, 1)
     assert "argument 2: the text has" in one_line(refused.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["build", "run"]
 
+WRITTEN = {"model_id": "model"}
+"""Argument of the library -> name of the command line's, where that is another one."""
 CACHE = "See, check and clear away what is kept on this machine."
 
 
@@ -165,16 +168,17 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 def _as_written(error: InvalidOptionError, command: Callable[..., None]) -> InvalidOptionError:
     """The error about the option as it is written on the command line; the same one if the command has no such option."""
     hints = get_type_hints(command, include_extras=True)
+    name = WRITTEN.get(error.option, error.option)
     # What the library takes as a list, such as labels, is written here once for each.
-    hint = hints.get(error.option) or hints.get(error.option.removesuffix("s"))
+    hint = hints.get(name) or hints.get(name.removesuffix("s"))
     for info in getattr(hint, "__metadata__", ()):
         if isinstance(info, ArgumentInfo):
-            return replace(error, option=error.option.upper())
+            return replace(error, option=name.upper())
         if isinstance(info, OptionInfo):
             # Where typer is given names alone, the first one stands in the place of the default.
             names = (info.default, *(info.param_decls or ()))
             written = [name for name in names if isinstance(name, str) and name.startswith("--")]
-            return replace(error, option=next(iter(written), f"--{error.option.replace('_', '-')}"))
+            return replace(error, option=next(iter(written), f"--{name.replace('_', '-')}"))
     return error
 
 
@@ -194,5 +198,8 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    sys.stderr.write(f"onnxhub: {message}\n")
+def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    said = str(message)
+    if issubclass(category, onnxhub.TruncationWarning):  # it advises options, as one writes them in Python
+        said = re.sub(r"\b(\w+)='(\w+)'", lambda option: f"--{option[1].replace('_', '-')} {option[2]}", said)
+    sys.stderr.write(f"onnxhub: {said}\n")
