@@ -12,13 +12,13 @@ from onnxhub.errors import InvalidOptionError, UnknownTaskError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from importlib.metadata import EntryPoints
+    from importlib.metadata import EntryPoint, EntryPoints
 
     from onnxhub._encoder import Encoder
     from onnxhub._model import Model
     from onnxhub._postprocessor import Postprocessor
 
-__all__ = ["Task", "get_task", "list_tasks", "register", "registered"]
+__all__ = ["Task", "get_task", "list_tasks", "register"]
 
 logger = logging.getLogger("onnxhub")
 
@@ -82,6 +82,8 @@ class Task(Generic[ModelT_co]):
 
 
 _TASKS: dict[str, Task[Any]] = {}
+_TOLD: set[EntryPoint] = set()
+"""Of which a warning has said that they are broken: once is enough."""
 
 
 def register(task: Task[ModelT_co]) -> Task[ModelT_co]:
@@ -106,23 +108,19 @@ def get_task(name: str) -> Task[Any]:
     """
     _register_built_in()
     if name not in _TASKS:
-        _register_entry_points(name)
+        for point in _entry_points().select(name=name):
+            register(point.load())
     if name not in _TASKS:
-        _register_those_that_load()
+        _register_installed()  # it may be an alias
     if name not in _TASKS:
         raise UnknownTaskError(name, tuple(sorted({*_TASKS, *(point.name for point in _entry_points())})))
     return _TASKS[name]
 
 
 def list_tasks() -> list[Task[Any]]:
-    """All tasks, those of installed packages too, by name."""
+    """All tasks, those of installed packages too, by name; one that cannot be imported is left out, with a log warning."""
     _register_built_in()
-    _register_entry_points()
-    return registered()
-
-
-def registered() -> list[Task[Any]]:
-    """The tasks that are registered by now, by name; no package is asked for more."""
+    _register_installed()
     return sorted({task.name: task for task in _TASKS.values()}.values(), key=lambda task: task.name)
 
 
@@ -131,19 +129,18 @@ def _register_built_in() -> None:
     import_module("onnxhub.tasks")
 
 
-def _register_entry_points(name: str | None = None) -> None:
-    for entry_point in _entry_points():
-        if name in (None, entry_point.name):
-            register(entry_point.load())
-
-
-def _register_those_that_load() -> None:
-    """All installed tasks, for their aliases; one that is broken is not what was asked for, and is passed over."""
-    for entry_point in _entry_points():
+def _register_installed() -> None:
+    for point in _entry_points():
         try:
-            register(entry_point.load())
-        except Exception as error:  # noqa: BLE001  # whatever another package's module raises
-            logger.warning("the task %r is passed over: %s", entry_point.value, f"{type(error).__name__}: {error}")
+            register(point.load())
+        except Exception as error:  # noqa: BLE001  # another package's code, which must not take the others along
+            if point not in _TOLD:
+                _TOLD.add(point)
+                reason = " ".join(str(error).split())  # a line, however many an import error has
+                logger.warning(
+                    "the task %s of another package is left out: %s: %s: %s",
+                    point.name, point.value, type(error).__name__, reason,
+                )  # fmt: skip
 
 
 def _entry_points() -> EntryPoints:

@@ -296,17 +296,52 @@ def test_a_text_that_is_too_long_is_told(run: Run) -> None:
     assert "argument 2: the text has" in one_line(refused.stderr)
 
 
+def _installed(folder: Path, environment: dict[str, str], module: str) -> dict[str, str]:
+    """The environment of a command beside another package, which brings a task of its own."""
+    information = folder / "other-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n", encoding="utf-8")
+    (information / "entry_points.txt").write_text("[onnxhub.tasks]\nloud = other:TASK\n", encoding="utf-8")
+    (folder / "other.py").write_text(module, encoding="utf-8")
+    return {"PYTHONPATH": os.pathsep.join([environment["PYTHONPATH"], str(folder)])}
+
+
 def test_a_broken_package_takes_no_command_along(run: Run, environment: dict[str, str], tmp_path: Path) -> None:
     """One that brings a task which cannot be imported costs one line, and its own commands."""
-    information = tmp_path / "broken-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n", encoding="utf-8")
-    (information / "entry_points.txt").write_text("[onnxhub.tasks]\nbroken = no_such_module:TASK\n", encoding="utf-8")
-    path = os.pathsep.join([environment["PYTHONPATH"], str(tmp_path)])
-    done = run("--version", env={"PYTHONPATH": path})
+    env = _installed(tmp_path, environment, "import no_such_module\n")
+    for arguments, beginning in (("--version",), b"onnxhub "), (("tasks",), b"feature-extraction\t"):
+        done = run(*arguments, env=env)
+        assert done.returncode == 0
+        assert done.stdout.startswith(beginning)
+        assert one_line(done.stderr) == (
+            "the task loud of another package is left out: other:TASK: "
+            "ModuleNotFoundError: No module named 'no_such_module'"
+        )
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("other:loud", "AttributeError: "),
+        ("no_such_module:loud", "ModuleNotFoundError: "),
+        ("other", "AttributeError: "),
+        ("other:odd", "AssertionError: "),
+    ],
+)
+def test_a_broken_command_takes_no_other_along(
+    command: str, reason: str, run: Run, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Of another package's task: it costs one line, which names it, and the task is listed all the same."""
+    module = f"""
+from dataclasses import replace
+from onnxhub.tasks.text_classification import TASK
+TASK = replace(TASK, name="loud", aliases=(), commands=({command!r},))
+def odd(what: list[list[int]], debug: bool = False) -> None: ...
+"""
+    done = run("tasks", env=_installed(tmp_path, environment, module))
     assert done.returncode == 0
-    assert done.stdout.startswith(b"onnxhub ")
-    assert "a task of another package could not be loaded: ModuleNotFoundError" in one_line(done.stderr)
+    assert b"\nloud\t" in done.stdout
+    assert one_line(done.stderr).startswith(f"a command of loud is left out: {command}: {reason}")
 
 
 def test_a_line_of_many_pieces_is_one_text(run: Run) -> None:

@@ -37,6 +37,7 @@ SHOUTING = replace(TASK, name="shouting", aliases=("loud",), postprocessor=Shout
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry of the test's own."""
     monkeypatch.setattr(_registry, "_TASKS", dict(_registry._TASKS))
+    monkeypatch.setattr(_registry, "_TOLD", set())
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_a_package_that_is_broken_is_its_own_affair(distribution: Path, caplog: 
     with pytest.raises(onnxhub.errors.UnknownTaskError, match="did you mean 'shouting'"):
         get_task("shoutin")
     assert {record.name for record in caplog.records} == {"onnxhub"}
-    assert re.search(r"'shouting_task:SHOUTING' is passed over: ModuleNotFoundError: .*no_such_module", caplog.text)
+    assert re.search(r"left out: shouting_task:SHOUTING: ModuleNotFoundError: .*no_such_module", caplog.text)
 
 
 def test_a_package_that_is_broken_says_so(distribution: Path) -> None:
@@ -136,6 +137,21 @@ def test_a_package_that_is_broken_says_so(distribution: Path) -> None:
     (distribution / "shouting_task.py").write_text("import no_such_module_anywhere\n", encoding="utf-8")
     with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
         get_task("shouting")
+
+
+@pytest.mark.parametrize("module", ["import no_such_module_anywhere", "SHOUTING = None", "raise ImportError('a\\nb')"])
+def test_a_package_that_is_broken_is_left_out_of_the_list(
+    module: str, distribution: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are listed; one line of the log for each of its entry points says which, and why; once."""
+    (distribution / "shouting_task.py").write_text(module + "\n", encoding="utf-8")
+    names = [task.name for task in onnxhub.list_tasks()]
+    assert "shouting" not in names
+    assert {"text-classification", "custom"} <= set(names)
+    onnxhub.list_tasks()
+    assert [(record.name, record.levelname) for record in caplog.records] == [("onnxhub", "WARNING")] * 2
+    assert "the task shouting of another package is left out: shouting_task:SHOUTING: " in caplog.messages[0]
+    assert all("Error: " in message and "\n" not in message for message in caplog.messages)
 
 
 def test_a_task_object_needs_no_registration(tiny_model) -> None:

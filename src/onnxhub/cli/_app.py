@@ -14,10 +14,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+from typer.main import get_command
 from typer.models import ArgumentInfo, OptionInfo
 
 import onnxhub
-from onnxhub._registry import list_tasks, registered
+from onnxhub._registry import list_tasks
 from onnxhub.cli import cache
 from onnxhub.cli._printing import ESCAPES
 from onnxhub.cli.bench import bench
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from onnxhub._registry import Task
 
 __all__ = ["build", "run"]
+
+logger = logging.getLogger("onnxhub")
 
 WRITTEN = {"model_id": "model"}
 """Argument of the library -> name of the command line's, where that is another one."""
@@ -84,10 +87,9 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         callback=_about,
     )
-    for task in _tasks():
+    for task in list_tasks():
         for place in task.commands:
-            module, _, name = place.partition(":")
-            _add(app, getattr(import_module(module), name), "Run a model")
+            _add_named(app, place, task)
     _add(app, inspect, "Look around")
     _add(app, bench, "Look around")
     _add(app, verify, "Look around")
@@ -106,12 +108,18 @@ def _group(commands: Iterable[Callable[..., None]]) -> typer.Typer:
     return group
 
 
-def _tasks() -> list[Task[Any]]:
+def _add_named(app: typer.Typer, place: str, task: Task[Any]) -> None:
+    module, _, name = place.partition(":")
     try:
-        return list_tasks()
+        command = getattr(import_module(module), name)
+        if not module.startswith("onnxhub."):
+            alone = typer.Typer()
+            _add(alone, command, "")
+            get_command(alone)  # typer looks at signatures for all commands at once, and fails for all
+        _add(app, command, "Run a model")
     except Exception as error:  # noqa: BLE001  # another package's code, which must not take the other commands along
-        sys.stderr.write(f"onnxhub: a task of another package could not be loaded: {type(error).__name__}: {error}\n")
-        return registered()
+        reason = " ".join(str(error).split())
+        logger.warning("a command of %s is left out: %s: %s: %s", task.name, place, type(error).__name__, reason)
 
 
 def _add(app: typer.Typer, command: Callable[..., None], panel: str) -> None:
