@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import re
 import shlex
@@ -145,12 +146,22 @@ def test_more_answers(run: Run) -> None:
 
 
 def test_embed_writes_a_file_of_numpys(run: Run, workplace: Workplace, tmp_path: Path) -> None:
-    """Shape (texts, dim), in order, nothing on standard output."""
-    target = tmp_path / "vectors.npy"
-    done = run("embed", "-m", "models/embedder", "-o", str(target), "a cat", "a dog")
-    assert (done.returncode, done.stdout) == (0, b"")
+    """Shape (texts, dim), in order, nothing on standard output; the file has the name that was given, whatever its end."""
     expected = onnxhub.embed(["a cat", "a dog"], model=workplace.folder / "models/embedder")
-    np.testing.assert_allclose(np.load(target), expected, atol=1e-6)
+    for name in ("vectors.npy", "vectors.bin"):
+        done = run("embed", "-m", "models/embedder", "-o", str(tmp_path / name), "a cat", "a dog")
+        assert (done.returncode, done.stdout) == (0, b"")
+        np.testing.assert_allclose(np.load(tmp_path / name), expected, atol=1e-6)
+    assert {path.name for path in tmp_path.iterdir()} == {"vectors.npy", "vectors.bin"}
+
+
+def test_embed_writes_vectors_into_a_pipe(run: Run, workplace: Workplace) -> None:
+    """`-o -` is standard output, with the bytes of a file of numpy's and nothing else."""
+    piped = run("embed", "-m", "models/embedder", "-o", "-", "a cat", "a dog")
+    assert (piped.returncode, piped.stderr) == (0, b"")
+    expected = onnxhub.embed(["a cat", "a dog"], model=workplace.folder / "models/embedder")
+    np.testing.assert_allclose(np.load(io.BytesIO(piped.stdout)), expected, atol=1e-6)
+    assert not (workplace.folder / "-.npy").exists()
 
 
 def test_similarity_keeps_the_order_or_takes_the_nearest(run: Run) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["embed"]
 
+STDOUT = "-"
 SHOWN = 4
 """Values of a vector that a person is shown."""
 
@@ -38,7 +42,7 @@ def embed(
             metavar="FILE.npy",
             show_default=False,
             rich_help_panel="Output",
-            help="Write the vectors to a file of numpy's, shape (texts, dim), instead.",
+            help="Write the vectors to a file of numpy's, shape (texts, dim), instead; - is standard output.",
         ),
     ] = None,
     prompt_name: Annotated[
@@ -79,7 +83,14 @@ def embed(
             )
         printer.flush()
     if output is not None:
-        np.save(output, np.stack(kept))
+        _save(output, np.stack(kept))
+
+
+def _save(name: str, vectors: NDArray[np.float32]) -> None:
+    with nullcontext(sys.stdout.buffer) if name == STDOUT else open(name, "wb") as file:  # noqa: PTH123  # as typed
+        # Numpy is shown no more than how to write: to the name of a file it would add .npy, and in a file it would
+        # seek, which a pipe cannot.
+        np.save(SimpleNamespace(write=file.write), vectors)
 
 
 def _drawn(text: str, values: list[float]) -> Group:
