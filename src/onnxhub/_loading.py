@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     from onnxhub._protocols import Backend
+    from onnxhub.backend.graph import Graph
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.model import OnnxBackend
     from onnxhub.backend.providers import Provider
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     PostprocessorOf: TypeAlias = type[Postprocessor[Any, ResultT]] | Postprocessor[Any, ResultT]
     AnyPostprocessor: TypeAlias = PostprocessorOf[Any]
 
-__all__ = ["Recipe", "Source", "build_model", "check_postprocessor"]
+__all__ = ["Recipe", "Source", "build_model", "check_postprocessor", "check_unopened"]
 
 AUTO: Final = "auto"
 """The task of whoever leaves it to the model."""
@@ -266,7 +267,25 @@ def _made(given: AnyPostprocessor, backend: Backend) -> Postprocessor[Any, Any]:
         raise InvalidOptionError("postprocessor", given.__name__, expected) from error
 
 
-def check_graph(task: Task[Any], backend: Backend) -> None:
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """What is known of a model before a session is made of its graph."""
+
+    model_id: str
+    config: Mapping[str, object]
+    output_shapes: Mapping[str, tuple[int | None, ...]]
+
+
+def check_unopened(task: Task[Any], repository: Repository, graph: Graph) -> None:
+    """Raise ``TaskMismatchError`` where ``load`` would, as far as a graph tells it that is read from its file."""
+    shapes = {port.name: port.shape for port in graph.outputs if port.shape is not None}
+    if len(shapes) < len(graph.outputs):
+        return  # what the file leaves open, ONNX Runtime infers
+    numbers = {name: tuple(size if isinstance(size, int) else None for size in shape) for name, shape in shapes.items()}
+    check_graph(task, Unopened(repository.model_id, repository.json("config.json") or {}, numbers))
+
+
+def check_graph(task: Task[Any], backend: Backend | Unopened) -> None:
     """Raise ``TaskMismatchError`` unless the graph has outputs that the task can work with, of the right rank."""
     shapes = backend.output_shapes
     if task.raw or any(
@@ -288,7 +307,7 @@ def check_labels(task: Task[Any], backend: Backend, labels: tuple[str, ...]) -> 
         raise TaskMismatchError(backend.model_id, task.name, (problem, *_says(backend)))
 
 
-def _says(backend: Backend) -> tuple[str, ...]:
+def _says(backend: Backend | Unopened) -> tuple[str, ...]:
     architectures = backend.config.get("architectures")
     if not isinstance(architectures, list) or not architectures:
         return ()

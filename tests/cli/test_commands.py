@@ -375,6 +375,24 @@ def test_inspect_fails_where_load_would(run: Run, workplace: Workplace, tmp_path
     assert "has no ONNX file; it has: config.json" in done.stderr.decode()
 
 
+@pytest.mark.parametrize(
+    ("model", "task"),
+    [
+        ("builtin:sentiment", "question-answering"),
+        ("builtin:ner", "text-classification"),
+        ("builtin:qa", "feature-extraction"),
+    ],
+)
+def test_inspect_fails_where_the_graph_does_not_fit_the_task(model: str, task: str, run: Run) -> None:
+    """With the very words of load, which open the graph; the facts are told all the same."""
+    done = run("inspect", model, "--task", task, "--json")
+    assert done.returncode == 1
+    with pytest.raises(onnxhub.errors.TaskMismatchError) as raised:
+        onnxhub.load(task, model)
+    assert json.loads(done.stdout)["error"] == str(raised.value)
+    assert done.stderr.decode() == f"onnxhub: {raised.value}\n"
+
+
 def test_inspect_fetches_no_weights(run: Run, tmp_path: Path) -> None:
     """Of a model of the Hub, graphs are told once they are here."""
     env = {"HF_HOME": str(tmp_path / "home")}

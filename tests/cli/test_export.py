@@ -98,6 +98,15 @@ def test_a_model_without_its_config_is_refused_as_by_load(run: Run, tmp_path: Pa
     assert not (tmp_path / "made").exists()
 
 
+def test_a_graph_that_does_not_fit_the_task_is_refused_as_by_load(run: Run, tmp_path: Path) -> None:
+    """Before anything is written; a task over arrays takes any graph."""
+    done = run("export", "builtin:ner", "--task", "text-classification", "-o", str(tmp_path / "made"))
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"cannot be used for text-classification: its graph gives logits of 3 axes" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert run("export", "builtin:ner", "--task", "custom", "-o", str(tmp_path / "made")).returncode == 0
+
+
 def test_a_folder_with_other_files_is_left_alone(run: Run, tmp_path: Path) -> None:
     """Unless it is forced, and even then no other file is touched."""
     folder = tmp_path / "mine"

@@ -10,11 +10,12 @@ from rich.console import Group
 from rich.text import Text
 
 from onnxhub import __version__
-from onnxhub._loading import infer
+from onnxhub._loading import check_unopened, infer
 from onnxhub._registry import get_task, list_tasks
 from onnxhub._units import sized
 from onnxhub.backend.exporting import Conversion
 from onnxhub.backend.folder import check_folder, write_folder
+from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.preparation import prepare, read_config
 from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, ModelArgument, Revision, TaskName
@@ -62,6 +63,8 @@ def export(
     ort_class = known.ort_class_of(read_config(repository, known))
     conversion = Conversion(export=True if anew else "auto", anew=anew, allow_pickle=allow_pickle)
     ready = prepare(repository, ort_class, dtype=dtype, file=None, gpu=False, conversion=conversion)
+    for choice in ready.choices.values():
+        check_unopened(known, ready.repository, read_graph(ready.repository.path(choice.file)))
     first = next(iter(ready.choices.values()))
     facts = {
         "model": repository.model_id,

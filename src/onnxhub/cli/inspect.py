@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from onnxhub._loading import infer
+from onnxhub._loading import check_unopened, infer
 from onnxhub._registry import get_task
 from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.inspection import look_into
 from onnxhub.cli._options import Debug, Dtype, Json, ModelArgument, Revision, TaskName
 from onnxhub.cli._printing import Printer, joined
+from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
+    from onnxhub._registry import Task
     from onnxhub.backend.graph import Graph
+    from onnxhub.backend.hub import Repository
     from onnxhub.backend.inspection import Inspection, OnnxFile
 
 __all__ = ["inspect"]
@@ -47,7 +51,9 @@ def inspect(
     repository = open_repository(model, revision=revision)
     inferred = infer(repository) if task == "auto" else None
     known = get_task(inferred.task) if inferred else None if task == "auto" else get_task(task)
-    found = look_into(repository, known or get_task("custom"), dtype=dtype)
+    looked_for = known or get_task("custom")
+    found = look_into(repository, looked_for, dtype=dtype)
+    error = found.error or _misfit(looked_for, repository, found)
     facts = {
         "model": found.model_id,
         "revision": found.revision or "",
@@ -65,13 +71,23 @@ def inspect(
             "longest_input": found.max_length,
             "files": [asdict(file) for file in found.files],
             "graphs": {file: asdict(graph) for file, graph in found.graphs.items()},
-            "error": "" if found.error is None else str(found.error),
+            "error": "" if error is None else str(error),
         },
         [*((name, joined(value)) for name, value in facts.items()), *map(_row, found.files), *_rows(found.graphs)],
         lambda: _drawn(facts, found),
     )
-    if found.error is not None:
-        raise found.error
+    if error is not None:
+        raise error
+
+
+def _misfit(task: Task[Any], repository: Repository, found: Inspection) -> TaskMismatchError | None:
+    """What ``load`` would raise of the graphs that are here."""
+    try:
+        for graph in found.graphs.values():
+            check_unopened(task, repository, graph)
+    except TaskMismatchError as error:
+        return error
+    return None
 
 
 def _row(file: OnnxFile) -> tuple[object, ...]:
