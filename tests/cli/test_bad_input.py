@@ -98,6 +98,7 @@ def test_marks_of_other_systems_are_no_text(run: Run) -> None:
         (("bench",), "model"),
         (("bench", "models/sentiment", "--seconds", "0"), "--seconds"),
         (("bench", "models/sentiment", "--threads", "0"), "--threads"),
+        (("bench", "models/sentiment", "--dtype", "q8", "--onnx-file", "model.onnx"), "without --dtype"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], message: str, run: Run) -> None:
@@ -145,6 +146,7 @@ def test_our_errors(arguments: tuple[str, ...], message: str, run: Run) -> None:
         (("fill-mask", "-m", "models/masked", "-t", "kittenish", "a [MASK]"), "--target=['kittenish']: expected "),
         (("fill-mask", "-m", "models/masked", "-t", "kittenish", "a [MASK]"), "'kittenish' is 'kitten', "),
         (("classify", "-m", "", "text"), "--model='': expected an id of the Hub such as 'org/name', or a local folder"),
+        (("bench", "models/sentiment", "--task", "asr", "--onnx-file", "x.onnx"), "--onnx-file='x.onnx': expected "),
         (("inspect", ""), "MODEL='': expected an id of the Hub"),
         (("cache", "clear", "compield", "--yes"), "KIND='compield': expected one of compiled, "),
     ],

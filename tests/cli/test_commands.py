@@ -463,6 +463,39 @@ def test_bench_goes_on_without_a_variant_that_is_not_there(run: Run) -> None:
     assert b"q4" in alone.stderr
 
 
+@pytest.mark.parametrize("name", [*RUN_A_MODEL, "bench", "compile", "export", "inspect"])
+def test_each_command_can_choose_among_several_files(name: str) -> None:
+    """By the option that an error about several files names; what was ``file`` in Python is the file of texts here."""
+    assert inspect.signature(COMMANDS[name]).parameters["onnx_file"].default is None
+
+
+def test_one_of_several_files_is_chosen(run: Run, tmp_path: Path) -> None:
+    """The error about them says how; then it runs, is measured, exported and told as that file."""
+    folder = tiny.make_model(tmp_path / "model")
+    tiny.make_model(folder, file="onnx/model.onnx")
+    undecided = run("classify", "-m", str(folder), "a cat")
+    assert (undecided.returncode, undecided.stdout) == (1, b"")
+    assert undecided.stderr.endswith(b"model.onnx, onnx/model.onnx; choose one with --onnx-file model.onnx\n")
+    chosen = ("--onnx-file", "onnx/model.onnx")
+    assert run("classify", "-m", str(folder), *chosen, "a cat").returncode == 0
+    told = json.loads(run("inspect", str(folder), *chosen, "--json").stdout)
+    assert [one["file"] for one in told["files"] if one["chosen"]] == ["onnx/model.onnx"]
+    assert run("inspect", str(folder), "--onnx-file", "no.onnx").stderr.endswith(b"onnx/model.onnx (fp32)\n")
+    assert run("export", str(folder), *chosen, "-o", str(tmp_path / "made")).returncode == 0
+    measured = run("bench", str(folder), *chosen, "--seconds", "0.2", "--threads", "1", "--json")
+    best = json.loads(measured.stdout)["best"][0]["load"]
+    assert best == f"onnxhub.load('text-classification', {str(folder)!r}, file='onnx/model.onnx', threads=1)"
+
+
+def test_a_command_that_cannot_choose_a_file_says_so(run: Run, tmp_path: Path) -> None:
+    """Verify compares precisions, each of one file."""
+    folder = tiny.make_model(tmp_path / "model")
+    tiny.make_model(folder, file="onnx/model.onnx")
+    done = run("verify", str(folder), "--dtype", "q8")
+    assert done.returncode == 1
+    assert done.stderr.endswith(b"model.onnx, onnx/model.onnx; this command cannot choose one of them\n")
+
+
 @compiles
 def test_the_rows_of_compile(run: Run) -> None:
     """File, bytes and folder of what later loads take; the second time it is there."""

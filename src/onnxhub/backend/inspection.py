@@ -64,11 +64,11 @@ class Inspection:
     """What ``load`` would raise, as far as it can be told."""
 
 
-def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto") -> Inspection:
+def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto", file: str | None = None) -> Inspection:
     """Look at a repository without fetching weights, as ``load`` would for this task on the CPU."""
     config = repository.json("config.json") or {}
     ort_class = task.ort_class_of(config)
-    choices, reason, error = _chosen(repository, task, ort_class, dtype)
+    choices, reason, error = _chosen(repository, task, ort_class, dtype, file)
     graphs: dict[str, Graph] = {}
     for name in filter(repository.is_here, choices):
         try:
@@ -98,13 +98,15 @@ def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto") -
 
 
 def _chosen(
-    repository: Repository, task: Task[Any], ort_class: str, dtype: str
+    repository: Repository, task: Task[Any], ort_class: str, dtype: str, file: str | None
 ) -> tuple[tuple[str, ...], str, OnnxHubError | None]:
     """The files that ``load`` would take (none where it would make them), why, and what it would raise in their place."""
     try:
         read_config(repository, task)
-        choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=False)
+        choices = choose_parts(repository, ort_class, dtype=dtype, file=file, gpu=False)
     except OnnxHubError as missing:
+        if file is not None:
+            return (), str(missing), missing
         try:
             return (), _made(repository, ort_class, dtype, missing), None
         except OnnxHubError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import sys
 import traceback
 import warnings
@@ -28,7 +29,7 @@ from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
 from onnxhub.cli.verify import verify
-from onnxhub.errors import InvalidOptionError, OnnxHubError
+from onnxhub.errors import AmbiguousFileError, InvalidOptionError, OnnxHubError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,7 +40,7 @@ __all__ = ["build", "run"]
 
 logger = logging.getLogger("onnxhub")
 
-WRITTEN = {"model_id": "model"}
+WRITTEN = {"model_id": "model", "file": "onnx_file"}
 """Argument of the library -> name of the command line's, where that is another one."""
 CACHE = "See, check and clear away what is kept on this machine."
 
@@ -160,6 +161,8 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except InvalidOptionError as error:
             usage = _as_written(error, command)
             raise _failed(str(usage), debug=debug, code=1 if usage is error else 2) from error
+        except AmbiguousFileError as error:
+            raise _failed(_undecided(error, command), debug=debug) from error
         except (OnnxHubError, OSError) as error:
             raise _failed(str(error), debug=debug) from error
         except MemoryError as error:
@@ -188,6 +191,14 @@ def _as_written(error: InvalidOptionError, command: Callable[..., None]) -> Inva
             written = [name for name in names if isinstance(name, str) and name.startswith("--")]
             return replace(error, option=next(iter(written), f"--{name.replace('_', '-')}"))
     return error
+
+
+def _undecided(error: AmbiguousFileError, command: Callable[..., None]) -> str:
+    """What the error says, with what to do on the command line in the place of what to do in Python."""
+    said, _, _ = str(error).rpartition("; ")
+    if "onnx_file" not in get_type_hints(command):
+        return f"{said}; this command cannot choose one of them"
+    return f"{said}; choose one with --onnx-file {shlex.quote(error.candidates[0])}"
 
 
 def _failed(message: str, *, debug: bool, code: int = 1) -> typer.Exit:

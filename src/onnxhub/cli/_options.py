@@ -16,6 +16,7 @@ __all__ = [
     "Json",
     "Model",
     "ModelArgument",
+    "OnnxPath",
     "Provider",
     "Revision",
     "TaskName",
@@ -67,6 +68,13 @@ Revision = Annotated[
     str | None,
     typer.Option(
         "--revision", metavar="NAME", rich_help_panel=_MODEL, show_default=False, help="Branch, tag or commit hash on the Hub.",
+    ),
+]  # fmt: skip
+OnnxPath = Annotated[
+    str | None,
+    typer.Option(
+        "--onnx-file", metavar="PATH", rich_help_panel=_MODEL, show_default=False,
+        help="An .onnx file by its path in the model, instead of --dtype: where several fit, or it has a name of its own.",
     ),
 ]  # fmt: skip
 AllowPickle = Annotated[

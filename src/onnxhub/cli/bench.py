@@ -19,7 +19,7 @@ from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.inspection import look_into
 from onnxhub.backend.threads import usable_cores
-from onnxhub.cli._options import Debug, File, Json, ModelArgument, Provider, Revision, TaskName
+from onnxhub.cli._options import Debug, File, Json, ModelArgument, OnnxPath, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
 
@@ -76,6 +76,7 @@ def bench(
     task: TaskName = "auto",
     provider: Provider = "cpu",
     revision: Revision = None,
+    onnx_file: OnnxPath = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -90,12 +91,15 @@ def bench(
     times of the fastest, why it failed; then, for each advice: best, for what, how to load it.
     """  # fmt: skip
     texts = [text for lines in read_lines(None, file) for text in lines.texts] if file else None
+    if dtype and onnx_file:
+        raise typer.BadParameter("--onnx-file is one precision: it goes without --dtype.")
     repository = open_repository(model, revision=revision)
     name = _task(repository, task)
-    usual = _look(repository, name)
-    dtypes = dtype or list(dict.fromkeys(one.dtype for one in usual.files)) or ["auto"]
+    usual = _look(repository, name, onnx_file)
+    tried = [one for one in usual.files if one.chosen or not onnx_file]
+    dtypes = dtype or list(dict.fromkeys(one.dtype for one in tried)) or ["auto"]
     asked = settings(dtypes, threads or _threads(), batch_tokens or (None,))
-    load = partial(onnxhub.load, name, model, provider, revision=revision)
+    load = partial(onnxhub.load, name, model, provider, revision=revision, file=onnx_file)
     with ExitStack() as opened, _progress(seconds) as (loading, measuring):
         models, failed = open_each(asked, _told(load, loading), opened)
         first = next(iter(models.values()))
@@ -107,7 +111,7 @@ def bench(
         *(_record(one.setting, sizes, one) for one in found),
         *(_record(setting, sizes, None, why) for setting, why in failed.items()),
     ]
-    advice = [(one, _code(name, model, provider, one)) for one in recommend(found, chosen)]
+    advice = [(one, _code(name, model, provider, onnx_file, one)) for one in recommend(found, chosen)]
     _show(Printer(json), {"model": model, "task": name, "texts": number, "rounds": rounds}, records, advice)
 
 
@@ -118,8 +122,8 @@ def _task(repository: Repository, task: str) -> str:
     return "auto" if inferred is None else inferred.task
 
 
-def _look(repository: Repository, task: str) -> Inspection:
-    return look_into(repository, get_task("custom" if task == "auto" else task))
+def _look(repository: Repository, task: str, file: str | None) -> Inspection:
+    return look_into(repository, get_task("custom" if task == "auto" else task), file=file)
 
 
 def _threads() -> list[int | None]:
@@ -162,9 +166,10 @@ def _record(
     }
 
 
-def _code(task: str, model: str, provider: str, advice: Recommended) -> str:
+def _code(task: str, model: str, provider: str, file: str | None, advice: Recommended) -> str:
     given = [repr(task), repr(model), *([repr(provider)] if provider != "cpu" else [])]
-    return f"onnxhub.load({', '.join([*given, *(f'{name}={value!r}' for name, value in advice.options.items())])})"
+    options = {"file": file, **advice.options} if file else advice.options
+    return f"onnxhub.load({', '.join([*given, *(f'{name}={value!r}' for name, value in options.items())])})"
 
 
 def _show(

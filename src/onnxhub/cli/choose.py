@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, Json, Model, Provider, Revision, named
+from onnxhub.cli._options import Debug, Dtype, Json, Model, OnnxPath, Provider, Revision, named
 from onnxhub.cli._printing import Line, Printer, score
 from onnxhub.cli._reading import argument
 
@@ -25,6 +25,7 @@ def choose(
     provider: Provider = "cpu",
     dtype: Dtype = "auto",
     revision: Revision = None,
+    onnx_file: OnnxPath = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -37,7 +38,7 @@ def choose(
     asked, among = argument(prompt), [argument(choice) for choice in choices]
     if len(among) < 2:
         raise typer.BadParameter("there must be at least two choices.")
-    chooser = onnxhub.load("multiple-choice", named(model), provider, dtype=dtype, revision=revision)
+    chooser = onnxhub.load("multiple-choice", named(model), provider, dtype=dtype, revision=revision, file=onnx_file)
     result = chooser(asked, among, top_k=top_k)
     Printer(json).show(
         {"prompt": asked, **result.to_dict()},

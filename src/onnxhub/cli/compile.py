@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import onnxhub
 from onnxhub._units import sized
 from onnxhub.backend.assets import assets_dir
-from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, ModelArgument, Revision, TaskName
+from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, ModelArgument, OnnxPath, Revision, TaskName
 from onnxhub.cli._printing import Printer
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def compile(  # noqa: A001  # the command's name
     task: TaskName = "auto",
     dtype: Dtype = "auto",
     revision: Revision = None,
+    onnx_file: OnnxPath = None,
     allow_pickle: AllowPickle = False,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
@@ -37,7 +38,9 @@ def compile(  # noqa: A001  # the command's name
 
     In a pipe, a row is: file, bytes of the compiled graph, its folder.
     """
-    with onnxhub.load(task, model, dtype=dtype, revision=revision, compiled=True, allow_pickle=allow_pickle) as loaded:
+    with onnxhub.load(
+        task, model, dtype=dtype, revision=revision, file=onnx_file, compiled=True, allow_pickle=allow_pickle
+    ) as loaded:
         backend = cast("OnnxBackend", loaded.backend)
         folders = {choice.file: backend.parts[part].path.parent for part, choice in backend.choices.items()}
     kept = assets_dir("compiled")

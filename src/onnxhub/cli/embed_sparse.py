@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts, named
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, Provider, Revision, Texts, named
 from onnxhub.cli._printing import Printer, score
 from onnxhub.cli._reading import answered, read_lines
 
@@ -35,6 +35,7 @@ def embed_sparse(
     provider: Provider = "cpu",
     dtype: Dtype = "auto",
     revision: Revision = None,
+    onnx_file: OnnxPath = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -45,7 +46,9 @@ def embed_sparse(
     In a pipe, a row is: number of the text, word, weight; the heaviest word first.
     """
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load("sparse-feature-extraction", named(model), provider, dtype=dtype, revision=revision)
+    loaded = onnxhub.load(
+        "sparse-feature-extraction", named(model), provider, dtype=dtype, revision=revision, file=onnx_file
+    )
     embedder = loaded.with_options(top_k=top_k)
     number = 0
     for chunk, embeddings in answered(embedder.attempt, chunks):

@@ -18,7 +18,7 @@ from onnxhub.backend.folder import check_folder, write_folder
 from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.preparation import prepare, read_config
-from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, ModelArgument, Revision, TaskName
+from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, ModelArgument, OnnxPath, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.errors import UnclearTaskError
 
@@ -41,6 +41,7 @@ def export(
     task: TaskName = "auto",
     dtype: Dtype = "auto",
     revision: Revision = None,
+    onnx_file: OnnxPath = None,
     anew: Annotated[
         bool, typer.Option("--anew", help="Convert it even if it has an ONNX file, or was converted before.")
     ] = False,
@@ -62,7 +63,7 @@ def export(
     known = _task(repository, task)
     ort_class = known.ort_class_of(read_config(repository, known))
     conversion = Conversion(export=True if anew else "auto", anew=anew, allow_pickle=allow_pickle)
-    ready = prepare(repository, ort_class, dtype=dtype, file=None, gpu=False, conversion=conversion)
+    ready = prepare(repository, ort_class, dtype=dtype, file=onnx_file, gpu=False, conversion=conversion)
     for choice in ready.choices.values():
         check_unopened(known, ready.repository, read_graph(ready.repository.path(choice.file)))
     first = next(iter(ready.choices.values()))

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision, Texts
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, Provider, Revision, Texts
 from onnxhub.cli._printing import Line, Printer, score
 from onnxhub.cli._reading import answered, argument, read_lines
 
@@ -44,6 +44,7 @@ def fill_mask(
     provider: Provider = "cpu",
     dtype: Dtype = "auto",
     revision: Revision = None,
+    onnx_file: OnnxPath = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -55,7 +56,7 @@ def fill_mask(
     """
     words = [argument(one) for one in targets or ()] or None
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load("fill-mask", model, provider, dtype=dtype, revision=revision)
+    loaded = onnxhub.load("fill-mask", model, provider, dtype=dtype, revision=revision, file=onnx_file)
     filler = loaded.with_options(top_k=top_k, targets=words)
     number = 0
     for chunk, filled in answered(filler.attempt, chunks):

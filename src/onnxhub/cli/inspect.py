@@ -13,7 +13,7 @@ from onnxhub._registry import get_task
 from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.inspection import look_into
-from onnxhub.cli._options import Debug, Dtype, Json, ModelArgument, Revision, TaskName
+from onnxhub.cli._options import Debug, Dtype, Json, ModelArgument, OnnxPath, Revision, TaskName
 from onnxhub.cli._printing import Printer, joined
 from onnxhub.errors import TaskMismatchError
 
@@ -35,6 +35,7 @@ def inspect(
     task: TaskName = "auto",
     dtype: Dtype = "auto",
     revision: Revision = None,
+    onnx_file: OnnxPath = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -52,7 +53,7 @@ def inspect(
     inferred = infer(repository) if task == "auto" else None
     known = get_task(inferred.task) if inferred else None if task == "auto" else get_task(task)
     looked_for = known or get_task("custom")
-    found = look_into(repository, looked_for, dtype=dtype)
+    found = look_into(repository, looked_for, dtype=dtype, file=onnx_file)
     error = found.error or _misfit(looked_for, repository, found)
     facts = {
         "model": found.model_id,

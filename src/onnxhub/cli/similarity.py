@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, Provider, Revision
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, Provider, Revision
 from onnxhub.cli._printing import Line, Printer, score
 from onnxhub.cli._reading import argument, read_lines
 
@@ -31,6 +31,7 @@ def similarity(
     provider: Provider = "cpu",
     dtype: Dtype = "auto",
     revision: Revision = None,
+    onnx_file: OnnxPath = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -41,7 +42,7 @@ def similarity(
     In a pipe, a row is: similarity, text.
     """
     asked, chunks, printer = argument(text), read_lines(others, file), Printer(json)
-    embedder = onnxhub.load("feature-extraction", model, provider, dtype=dtype, revision=revision)
+    embedder = onnxhub.load("feature-extraction", model, provider, dtype=dtype, revision=revision, file=onnx_file)
     best: list[tuple[float, str]] = []
     for lines in chunks:
         found = [*zip(embedder.similarity(asked, lines.texts).tolist(), lines.texts, strict=True)]
