@@ -38,6 +38,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry of the test's own."""
     monkeypatch.setattr(_registry, "_TASKS", dict(_registry._TASKS))
     monkeypatch.setattr(_registry, "_TOLD", set())
+    monkeypatch.setattr(_registry, "_TOLD", set())
 
 
 @pytest.fixture

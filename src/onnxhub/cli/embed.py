@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from functools import partial
+from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -88,10 +88,10 @@ def embed(
 
 
 def _save(name: str, vectors: NDArray[np.float32]) -> None:
+    written = BytesIO()  # to a name, numpy would add .npy; and in a file it would seek, which a pipe cannot
+    np.save(written, vectors)
     with nullcontext(sys.stdout.buffer) if name == STDOUT else open(name, "wb") as file:  # noqa: PTH123  # as typed
-        # Numpy is shown no more than how to write: to the name of a file it would add .npy, and in a file it would
-        # seek, which a pipe cannot.
-        np.save(SimpleNamespace(write=file.write), vectors)
+        file.write(written.getbuffer())
 
 
 def _drawn(text: str, values: list[float]) -> Group:
