@@ -12,7 +12,7 @@ from onnxhub.errors import NonFiniteOutputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["best", "finite", "l2_normalize", "log_sum_exp", "sigmoid", "softmax"]
+__all__ = ["best", "finite", "l2_normalize", "log_sum_exp", "sigmoid", "softmax", "sound"]
 
 LOWEST = float(np.finfo(np.float32).min)
 FEW = 32
@@ -96,6 +96,25 @@ def finite(values: NDArray[np.float32], what: str = "scores") -> NDArray[np.floa
     if not np.isfinite(values).all():
         raise NonFiniteOutputError(what)
     return values
+
+
+def sound(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same array; raises ``NonFiniteOutputError`` where scores would hide that a row of logits is broken.
+
+    A sigmoid makes 1.0 of infinity, a softmax zeros of a row of ``-inf`` alone. Single ones of ``-inf`` are masked
+    labels, so what must be finite is the largest of each row; NaN counts as such.
+
+    Args:
+        logits: Shape ``(..., labels)``, with at least one label.
+    """
+    if logits.ndim == 1 and logits.size <= FEW:
+        values = logits.tolist()
+        good = -math.inf < max(values) < math.inf and not math.isnan(sum(values))
+    else:
+        good = bool(np.isfinite(logits.max(axis=-1)).all())
+    if not good:
+        raise NonFiniteOutputError("logits")
+    return logits
 
 
 def best(scores: NDArray[np.float32], count: int | None = None) -> list[int]:

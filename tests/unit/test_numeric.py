@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import onnxhub
-from onnxhub._numeric import finite, l2_normalize, log_sum_exp
+from onnxhub._numeric import finite, l2_normalize, log_sum_exp, sound
 from onnxhub.errors import NonFiniteOutputError
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -136,3 +136,19 @@ def test_finite_refuses_and_says_what(bad: float) -> None:
     assert finite(good) is good
     with pytest.raises(NonFiniteOutputError, match="NaN or infinite embeddings"):
         finite(np.array([0, bad], np.float32), "embeddings")
+
+
+@pytest.mark.parametrize("size", [2, 50])
+@pytest.mark.parametrize("bad", [[math.nan], [math.inf], [math.inf, -math.inf], None])
+def test_sound_refuses_what_scores_would_hide(size: int, bad: list[float] | None) -> None:
+    """NaN, infinity and a row of -inf alone are refused, in one row or among others; a masked label is none of these."""
+    row = np.full(size, -np.inf, np.float32)
+    if bad is not None:
+        row[:] = 0
+        row[-len(bad) :] = bad
+    for broken in (row, row[::-1], np.stack([np.zeros(size, np.float32), row])):
+        with pytest.raises(NonFiniteOutputError, match="NaN or infinite logits"):
+            sound(broken)
+    masked = np.full(size, -np.inf, np.float32)
+    masked[1] = 0
+    assert sound(masked) is masked

@@ -107,12 +107,29 @@ def test_logits_from_anywhere(kind: type) -> None:
         ([[[0.0, 1.0]]], TaskMismatchError, r"shape \(1, 1, 2\)"),
         ([[0.0, 1.0], [math.nan, 0.0]], NonFiniteOutputError, "item 1"),
         ([[0.0, 1.0], [math.inf, 0.0]], NonFiniteOutputError, "item 1"),
+        ([[0.0, 1.0], [-math.inf, -math.inf]], NonFiniteOutputError, "item 1"),
     ],
 )
 def test_logits_that_cannot_be(logits: object, error: type[Exception], message: str) -> None:
     """Another number of labels, another rank, and what is not finite."""
     with pytest.raises(error, match=message):
         ClassificationPostprocessor(("A", "B"))(logits)
+
+
+@pytest.mark.parametrize(
+    ("labels", "row"), [(("A", "B"), [math.inf, 0.0]), (("A",), [math.inf]), (("A",), [-math.inf])]
+)
+def test_a_sigmoid_hides_no_infinity(labels: tuple[str, ...], row: list[float]) -> None:
+    """What overflowed is refused, though its sigmoid would be a sound 1.0 or 0.0."""
+    with pytest.raises(NonFiniteOutputError, match="item 0: the model gave NaN or infinite logits"):
+        ClassificationPostprocessor(labels, activation="sigmoid")([row])
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_a_masked_label_has_no_chance(activation: str) -> None:
+    """A logit of -inf beside finite ones is a probability of 0."""
+    (result,) = ClassificationPostprocessor(("A", "B"), activation=activation)([[-math.inf, 3.0]])
+    assert [(one.label, one.score) for one in result.ranking][1] == ("A", 0.0)
 
 
 @pytest.mark.parametrize("items", [[], [ClassificationItem()], [ClassificationItem((1, 1)), ClassificationItem()]])
@@ -600,6 +617,8 @@ def test_a_text_without_tokens_has_no_entities() -> None:
         (np.zeros((1, 3, 4)), TaskMismatchError, "5 labels .* for logits of shape"),
         (np.zeros((1, 5)), TaskMismatchError, "for logits of shape"),
         (np.full((1, 3, 5), np.nan), NonFiniteOutputError, "item 0"),
+        (np.where(np.eye(3, 5) > 0, np.inf, 0)[np.newaxis], NonFiniteOutputError, "item 0"),
+        (np.array([[[0.0] * 5, [-np.inf] * 5, [0.0] * 5]]), NonFiniteOutputError, "item 0"),
     ],
 )
 def test_token_logits_that_cannot_be(logits: np.ndarray, error: type[Exception], message: str) -> None:

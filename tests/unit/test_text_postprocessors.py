@@ -98,6 +98,21 @@ def test_what_is_not_finite(name: str, value: float) -> None:
             decode(np.concatenate([logits, spoilt]), [item, item])
 
 
+@pytest.mark.parametrize(
+    ("postprocessor", "logits", "item"),
+    [
+        (ZeroShotPostprocessor(NLI), [[0.0, 0.0, -INF], [0.0, 0.0, -INF]], AB),
+        (ZeroShotPostprocessor(NLI, multi_label=True), [[0.0, 0.0, 0.0], [-INF, 0.0, -INF]], AB),
+        (MultipleChoicePostprocessor(), [[-INF, -INF, 0.0]], MultipleChoiceItem(("a", "b"))),
+        (FillMaskPostprocessor(VOCABULARY), [[[0.0] * 4, [-INF] * 4]], HOLE),
+    ],
+)
+def test_nothing_but_masked_is_not_finite(postprocessor: Postprocessor[Any, Any], logits: Any, item: Any) -> None:
+    """Where all that competes is -inf, there is no best; scores of 0 would look sound."""
+    with pytest.raises(NonFiniteOutputError, match="item 0: the model gave NaN or infinite logits"):
+        postprocessor(logits, [item])
+
+
 @each
 def test_items_are_needed_and_must_fit(name: str) -> None:
     """Logits alone do not tell labels, documents, choices; another task's items are refused."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
-from onnxhub._numeric import best, finite, softmax
+from onnxhub._numeric import best, finite, softmax, sound
 from onnxhub._postprocessor import Postprocessor, same_shape, width
 from onnxhub._registry import Task, register
 from onnxhub._spans import UNSPACED
@@ -215,7 +215,7 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
         ]
 
     def _filled(self, logits: NDArray[np.float32], item: FillMaskItem, span: tuple[int, int]) -> list[MaskFill]:
-        scores = finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
+        scores = finite(same_shape(self.scores(sound(logits)), logits, f"{type(self).__name__}.scores"))
         if item.targets is not None and max(item.targets) >= len(scores):
             problem = f"the tokenizer knows more tokens than the {len(scores)} that it has logits for"
             raise TaskMismatchError("the model", NAME, (f"{problem}; the targets have the ids {item.targets}",))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, overload
 from onnxhub._batching import collate
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
-from onnxhub._numeric import best, finite, softmax
+from onnxhub._numeric import best, finite, softmax, sound
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text_and_list, encode_prefix, paired_row, positive, require_inputs
@@ -159,7 +159,9 @@ class MultipleChoicePostprocessor(Postprocessor[MultipleChoiceItem, Choice]):
         if logits.ndim != 1 or len(logits) < len(item.choices):
             problem = f"{len(item.choices)} choices for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
-        logits = logits[: len(item.choices)]  # the rest is padding, beside an item of the batch with more choices
+        logits = sound(
+            logits[: len(item.choices)]
+        )  # the rest is padding, beside an item of the batch with more choices
         scores = finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
         ranking = tuple(
             ChoiceScore(index, item.choices[index], float(scores[index])) for index in best(scores, self.top_k)

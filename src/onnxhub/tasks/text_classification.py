@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
-from onnxhub._numeric import best, finite, sigmoid, softmax
+from onnxhub._numeric import best, finite, sigmoid, softmax, sound
 from onnxhub._postprocessor import Postprocessor, labels_of, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
@@ -209,7 +209,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
         if logits.ndim != 2 or logits.shape[1] != len(self.labels):
             problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
-        by_row = [same_shape(self.scores(row), row, f"{type(self).__name__}.scores") for row in logits]
+        by_row = [same_shape(self.scores(sound(row)), row, f"{type(self).__name__}.scores") for row in logits]
         scores = finite(by_row[0] if item.rows == 1 else np.average(by_row, axis=0, weights=item.weights))
         return ranked(self.labels, scores, self.top_k)
 

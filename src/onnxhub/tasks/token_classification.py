@@ -11,7 +11,7 @@ import numpy as np
 
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
-from onnxhub._numeric import finite, softmax
+from onnxhub._numeric import finite, softmax, sound
 from onnxhub._postprocessor import Postprocessor, labels_of, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._spans import split_at_spaces
@@ -185,7 +185,7 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         tokens = item.tokens
         if not len(tokens):
             return []
-        merged = _merged(logits, item, tokens)
+        merged = sound(_merged(logits, item, tokens))
         scores = finite(same_shape(self.scores(merged), merged, f"{type(self).__name__}.scores"))
         spans = item.offsets[tokens]
         if self.aggregation in {"first", "average", "max"}:

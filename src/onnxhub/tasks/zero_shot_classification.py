@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, overload
 
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
-from onnxhub._numeric import finite, softmax
+from onnxhub._numeric import finite, softmax, sound
 from onnxhub._postprocessor import Postprocessor, labels_of, of_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text, encode_prefix, paired_row, positive, require_inputs, shortened
@@ -145,8 +145,8 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
         """
         entailment = self._entailment()
         if self.multi_label or len(logits) == 1:
-            return softmax(logits[:, [self._contradiction(), entailment]])[:, 1]
-        return softmax(logits[:, entailment])
+            return softmax(sound(logits[:, [self._contradiction(), entailment]]))[:, 1]
+        return softmax(sound(logits[:, entailment]))
 
     def decode(self, rows: Outputs, item: ZeroShotItem) -> Classification:
         """Scores of the candidates, ranked."""
