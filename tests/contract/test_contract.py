@@ -841,6 +841,20 @@ def test_embeddings_are_pooled_as_the_model_says(tmp_path: Path) -> None:
             model("a", prompt_name="qery")
 
 
+def test_a_prompt_is_counted_as_it_is_read(tmp_path: Path) -> None:
+    """Where a model lowers its texts, the prompt whose tokens are left out is lowered with them."""
+    folder = tiny.make_model(tmp_path, "feature-extraction", tokenizer_extra={"do_lower_case": False})
+    tiny.write_sentence_transformers(
+        folder, do_lower_case=True, include_prompt=False, prompts={"small": "unknown: ", "large": "UNKNOWN: "}
+    )
+    small, large = (
+        onnxhub.load("feature-extraction", folder).with_options(prompt_name=name).encode("a good one")[0]
+        for name in ("small", "large")
+    )
+    assert small.item == large.item
+    assert small.rows[0]["input_ids"].tolist() == large.rows[0]["input_ids"].tolist()
+
+
 def test_a_graph_that_gives_sentences(tiny_model) -> None:
     """Its `sentence_embedding` is taken as it is; another pooling may be asked for."""
     model = onnxhub.load("feature-extraction", tiny_model("feature-extraction", sentence_outputs=True))

@@ -97,7 +97,7 @@ class EmbeddingEncoder(Encoder[str, EmbeddingItem]):
         prompt = "" if self.prompt_name is None else (self.prompts or {})[self.prompt_name]
         texts = [prompt + as_text(value, index) for index, value in enumerate(inputs)]
         if self.lower_case:
-            texts = [text.lower() for text in texts]
+            prompt, texts = prompt.lower(), [text.lower() for text in texts]
         skip = self._prompt_tokens(prompt) if self.skip_prompt and prompt else 0
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
         return [self._encoded(one, skip, index) for index, one in enumerate(tokens)]
