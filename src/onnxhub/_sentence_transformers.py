@@ -53,24 +53,22 @@ def modules(backend: Backend, kind: str) -> list[tuple[str, Mapping[str, object]
     return [(folder, backend.json(f"{folder}/config.json") or {}) for folder in folders]
 
 
-def _mean(tokens: Vectors) -> Vectors:
-    return np.asarray(tokens.mean(axis=0))
-
-
-def _weighted_mean(tokens: Vectors) -> Vectors:
-    weights = np.arange(1, len(tokens) + 1, dtype=np.float32)
+def _weighted_mean(tokens: Vectors, skipped: int) -> Vectors:
+    # By the position in the whole row: also what is left out is counted.
+    weights = np.arange(skipped + 1, skipped + len(tokens) + 1, dtype=np.float32)
     return np.asarray(weights @ tokens / weights.sum())
 
 
-POOLINGS: Mapping[str, Callable[[Vectors], Vectors]] = {
-    "cls": lambda tokens: tokens[0],
-    "mean": _mean,
-    "max": lambda tokens: np.asarray(tokens.max(axis=0)),
-    "mean_sqrt_len_tokens": lambda tokens: np.asarray(tokens.sum(axis=0) / np.sqrt(np.float32(len(tokens)))),
+POOLINGS: Mapping[str, Callable[[Vectors, int], Vectors]] = {
+    "cls": lambda tokens, _: tokens[0],
+    "mean": lambda tokens, _: np.asarray(tokens.mean(axis=0)),
+    "max": lambda tokens, _: np.asarray(tokens.max(axis=0)),
+    "mean_sqrt_len_tokens": lambda tokens, _: np.asarray(tokens.sum(axis=0) / np.sqrt(np.float32(len(tokens)))),
     "weightedmean": _weighted_mean,
-    "lasttoken": lambda tokens: tokens[-1],
+    "lasttoken": lambda tokens, _: tokens[-1],
 }
-"""The pooling modes of sentence-transformers (``Pooling.forward``) for one text; shape ``(tokens, dim) -> (dim,)``."""
+"""The pooling modes of sentence-transformers (``Pooling.forward``) for one text: of the vectors of its tokens, and the
+number of those before them that are left out; shape ``(tokens, dim) -> (dim,)``."""
 
 _OLD_NAMES = {
     "pooling_mode_cls_token": "cls",

@@ -111,6 +111,33 @@ def test_dense_and_normalize(tmp_path: Path, activation: str, normalize: bool) -
     _same(expected, onnxhub.load("feature-extraction", folder)(SHORT), "dense")
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_prompt_that_is_left_out(tmp_path: Path, mode: str) -> None:
+    """Every mode pools what is behind the prompt as sentence-transformers' module does."""
+    folder = tiny.make_model(tmp_path, "feature-extraction", max_length=96)
+    tiny.write_sentence_transformers(
+        folder, mode, include_prompt=False, prompts={"query": "query: "}, normalize=False, max_seq_length=None
+    )
+    pipe = onnxhub.pipeline("feature-extraction", folder, return_tensors=True)
+    expected = [_pooled(folder, pipe("query: " + text)[0], skipped=3) for text in SHORT]
+    _same(expected, onnxhub.load("feature-extraction", folder)(SHORT, prompt_name="query"), "prompts left out")
+
+
+def test_a_prompt_in_capitals_is_lowered_with_its_text(tmp_path: Path) -> None:
+    """With `do_lower_case`, the tokens of the prompt are those of sentence-transformers, and as many are left out."""
+    import transformers
+
+    folder = tiny.make_model(tmp_path, "feature-extraction", tokenizer_extra={"do_lower_case": False})
+    tiny.write_sentence_transformers(folder, do_lower_case=True, include_prompt=False, prompts={"query": "UNKNOWN: "})
+    config = transformers.AutoConfig.from_pretrained(folder)
+    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    theirs = sentence_transformers.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    features = theirs[0].preprocess(["a good one"], prompt="UNKNOWN: ")
+    (ours,) = onnxhub.load("feature-extraction", folder).with_options(prompt_name="query").encode("a good one")
+    assert ours.rows[0]["input_ids"].tolist() == features["input_ids"][0].tolist()
+    assert ours.item.skip == features["prompt_length"]
+
+
 @pytest.mark.parametrize("included", [True, False], ids=["pooled", "left-out"])
 def test_prompts(tmp_path: Path, included: bool) -> None:
     """A prompt stands before each text, and is pooled with it or left out, as the model says."""

@@ -671,6 +671,13 @@ def test_a_prompt_is_left_out() -> None:
     np.testing.assert_allclose(vector, VECTORS[0, 2:5].mean(axis=0), rtol=1e-5)
 
 
+def test_weights_count_the_prompt_that_is_left_out() -> None:
+    """The weighted mean weighs each token by its position in the row, as sentence-transformers does."""
+    (vector,) = EmbeddingPostprocessor(pooling="weightedmean")(VECTORS, [EmbeddingItem(5, skip=2)])
+    expected = (VECTORS[0, 2:5] * np.arange(3, 6)[:, None]).sum(axis=0) / 12
+    np.testing.assert_allclose(vector, expected, rtol=1e-5)
+
+
 def test_truncation_comes_before_normalisation() -> None:
     """As Matryoshka models are used: the short vector has length 1."""
     (vector,) = EmbeddingPostprocessor(truncate_dim=2, normalize=True)(VECTORS, [EmbeddingItem(5)])

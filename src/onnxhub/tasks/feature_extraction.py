@@ -168,7 +168,15 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
 
     def pool(self, tokens: Vectors) -> Vectors:
         """One vector for the vectors of a text's tokens; the hook. Shape: ``(tokens, dim) -> (dim,)``."""
-        return np.concatenate([POOLINGS[mode](tokens) for mode in self.modes])
+        return self._by_modes(tokens, 0)
+
+    def _by_modes(self, tokens: Vectors, skipped: int) -> Vectors:
+        return np.concatenate([POOLINGS[mode](tokens, skipped) for mode in self.modes])
+
+    def _pooled(self, tokens: Vectors, skipped: int) -> Vectors:
+        # The hook is told of no prompt: only the base's own weights depend on how many tokens were before these.
+        own = type(self).pool is EmbeddingPostprocessor.pool
+        return self._by_modes(tokens, skipped) if own else self.pool(tokens)
 
     def decode(self, rows: Outputs, item: EmbeddingItem) -> Vectors:
         """Pool the tokens that are neither padding nor a prompt to be skipped."""
@@ -179,7 +187,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
             raise InvalidOptionError("pooling", self.pooling, expected)
         vector = rows[output][0]
         if self.pooling is not None:
-            vector = self.pool(vector[item.skip : item.length])
+            vector = self._pooled(vector[item.skip : item.length], item.skip)
             for layer in self.dense:
                 vector = layer(vector)
         vector = finite(vector[: self.truncate_dim], "embeddings")
