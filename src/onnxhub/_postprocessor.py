@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, Self, TypeVar, fi
 
 import numpy as np
 
+from onnxhub._text import shortened
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, TaskMismatchError, listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from onnxhub._protocols import Backend, Outputs
 
-__all__ = ["Item", "Postprocessor", "labels_of", "of_shape", "same_shape", "width"]
+__all__ = ["Item", "Postprocessor", "labels_of", "misfit", "numbers", "of_shape", "same_shape", "width"]
 
 
 class Item(Protocol):
@@ -59,6 +60,11 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
     """The outputs that ``decode`` needs; a call without one of them is an error. None named: nothing is checked."""
     item: ClassVar[type[Item] | None] = None
     """The class of its items; ``load`` compares it with that of the task. None: any."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if isinstance(cls.outputs, str):
+            raise InvalidOptionError("outputs", cls.outputs, f"a tuple of names, such as ({cls.outputs!r},)")
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
@@ -144,7 +150,7 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
             raise error.at(index) from error.__cause__
 
 
-def same_shape(scores: NDArray[np.float32], logits: NDArray[np.float32], hook: str) -> NDArray[np.float32]:
+def same_shape(scores: ArrayLike, logits: NDArray[np.float32], hook: str) -> NDArray[np.float32]:
     """What a hook made of logits, if it has their shape.
 
     Raises:
@@ -154,17 +160,37 @@ def same_shape(scores: NDArray[np.float32], logits: NDArray[np.float32], hook: s
 
 
 def of_shape(
-    made: NDArray[np.float32], shape: tuple[int, ...], hook: str, what: str = "give an array of the shape"
+    made: ArrayLike, shape: tuple[int, ...], hook: str, what: str = "give an array of the shape"
 ) -> NDArray[np.float32]:
-    """What a hook made, if it has this shape.
+    """What a hook made, as float32, if it has this shape.
 
     Raises:
         InvalidOptionError: it has another; names the hook as it is called, such as ``"Calibrated.scores"``.
     """
-    if np.shape(made) != shape:
-        expected = f"{hook} to {what}, {shape}; it gave {np.shape(made)}"
-        raise InvalidOptionError("postprocessor", hook.partition(".")[0], expected)
-    return made
+    array = numbers(made, hook)
+    if array.shape != shape:
+        raise misfit(hook, f"{what}, {shape}; it gave {array.shape}")
+    return array
+
+
+def numbers(made: ArrayLike, hook: str) -> NDArray[np.float32]:
+    """What a hook made, as a float32 array: lists will do, and other types of number.
+
+    Raises:
+        InvalidOptionError: it is nothing of the kind.
+    """
+    try:
+        array = np.asarray(made)
+    except (TypeError, ValueError) as error:  # lists of different lengths, among others
+        raise misfit(hook, f"give numbers; {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise misfit(hook, f"give numbers; it gave {shortened(made)}")
+    return array.astype(np.float32, copy=False)
+
+
+def misfit(hook: str, expected: str) -> InvalidOptionError:
+    """The error about a hook that does not do what is expected of it."""
+    return InvalidOptionError("postprocessor", hook.partition(".")[0], f"{hook} to {expected}")
 
 
 def width(backend: Backend, output: str = "logits") -> int | None:

@@ -855,6 +855,21 @@ def test_a_prompt_is_counted_as_it_is_read(tmp_path: Path) -> None:
     assert small.rows[0]["input_ids"].tolist() == large.rows[0]["input_ids"].tolist()
 
 
+def test_vectors_of_different_lengths(tiny_model) -> None:
+    """A postprocessor whose vectors cannot be stacked is named, with what it gave."""
+
+    class Ragged(onnxhub.EmbeddingPostprocessor):
+        def pool(self, tokens):
+            return tokens[:, 0]
+
+    model = onnxhub.load("feature-extraction", tiny_model("feature-extraction"), postprocessor=Ragged)
+    assert model("a").shape == (3,)
+    with pytest.raises(
+        InvalidOptionError, match=r"expected Ragged to give vectors of one length; it gave \(3,\), \(7,\)"
+    ):
+        model(["a good one", "a"])
+
+
 def test_a_graph_that_gives_sentences(tiny_model) -> None:
     """Its `sentence_embedding` is taken as it is; another pooling may be asked for."""
     model = onnxhub.load("feature-extraction", tiny_model("feature-extraction", sentence_outputs=True))

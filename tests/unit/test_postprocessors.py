@@ -30,6 +30,7 @@ from onnxhub import (
     TokenClassificationItem,
     TokenClassificationPostprocessor,
 )
+from onnxhub._sentence_transformers import Dense
 from onnxhub._spans import WordSpans, best_first, span_scores, split_at_spaces
 from onnxhub.errors import InvalidInputError, InvalidOptionError, NonFiniteOutputError, TaskMismatchError
 from onnxhub.tasks.text_classification import activation_of
@@ -771,6 +772,90 @@ def test_labels_to_leave_out_are_a_collection(ignored: object) -> None:
     """One text would be taken for its letters; None and numbers have nothing in them."""
     with pytest.raises(InvalidOptionError, match=f"ignore_labels={ignored!r}: expected a tuple of labels"):
         TokenClassificationPostprocessor(LABELS, ignore_labels=ignored)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ([0.25, 0.75], [0.75, 0.25]),
+        ((0, 1), [1.0, 0.0]),
+        (np.array([True, False]), [1.0, 0.0]),
+        (np.array([0.25, 0.75]), [0.75, 0.25]),
+        (np.array([1, 2], np.int64), [2.0, 1.0]),
+    ],
+)
+def test_a_hook_may_give_any_numbers(made: object, expected: list[float]) -> None:
+    """Lists will do, and other types of number; a score is Python's float all the same."""
+
+    class Fixed(ClassificationPostprocessor):
+        def scores(self, _logits):
+            return made
+
+    (result,) = Fixed(("A", "B"))([[0.0, 0.0]])
+    scores = [one.score for one in result.ranking]
+    assert scores == expected
+    assert {type(score) for score in scores} == {float}
+    (long,) = Fixed(("A", "B"))([[0.0, 0.0]] * 2, [ClassificationItem((1, 1))])
+    assert [one.score for one in long.ranking] == expected
+
+
+@pytest.mark.parametrize(
+    "made", [np.array(["a", "b"]), ["0.1", "0.9"], [None, 1.0], [1j, 0j], [[1.0], [1.0, 2.0]], object()]
+)
+def test_a_hook_gives_numbers(made: object) -> None:
+    """What is not of numbers is refused by the name of the hook."""
+
+    class Fixed(ClassificationPostprocessor):
+        def scores(self, _logits):
+            return made
+
+    with pytest.raises(InvalidOptionError, match=r"postprocessor='Fixed': expected Fixed\.scores to give numbers; "):
+        Fixed(("A", "B"))([[0.0, 0.0]])
+
+
+@pytest.mark.parametrize("size", [4, 2])
+def test_pool_may_give_a_list(size: int) -> None:
+    """A vector of any length, as float32, before what else the options ask for."""
+
+    class Fixed(EmbeddingPostprocessor):
+        def pool(self, _tokens):
+            return [3] * size
+
+    (vector,) = Fixed(truncate_dim=1, normalize=True)(VECTORS, [EmbeddingItem(5)])
+    assert (vector.dtype, vector.tolist()) == (np.float32, [1.0])
+
+
+@pytest.mark.parametrize(
+    ("pool", "dense", "message"),
+    [
+        (lambda tokens: tokens, (), r"give one vector, \(dim,\); it gave \(5, 4\)"),
+        (lambda tokens: tokens.sum(), (), r"give one vector, \(dim,\); it gave \(\)"),
+        (lambda _: "mean", (), "give numbers; it gave 'mean'"),
+        (lambda _: None, (), "give numbers; it gave None"),
+        (
+            lambda tokens: tokens[0, :3],
+            (Dense(np.ones((2, 4), np.float32), None, np.tanh),),
+            r"give an array of the shape, \(4,\); it gave \(3,\)",
+        ),
+    ],
+)
+def test_pool_gives_one_vector(pool, dense: tuple[Dense, ...], message: str) -> None:
+    """What is no vector, or none that the dense layer after it takes, is refused by the name of the hook."""
+
+    class Spoilt(EmbeddingPostprocessor):
+        def pool(self, tokens):
+            return pool(tokens)
+
+    with pytest.raises(InvalidOptionError, match=rf"postprocessor='Spoilt': expected Spoilt\.pool to {message}"):
+        Spoilt(dense=dense)(VECTORS, [EmbeddingItem(5)])
+
+
+def test_outputs_are_names() -> None:
+    """One name that is not in a tuple would be read letter by letter."""
+    with pytest.raises(InvalidOptionError, match=r"outputs='logits': expected a tuple of names, such as \('logits',\)"):
+
+        class Spoilt(Postprocessor):
+            outputs = "logits"
 
 
 class Summed(ClassificationPostprocessor):

@@ -11,7 +11,7 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import finite, l2_normalize
-from onnxhub._postprocessor import Postprocessor, width
+from onnxhub._postprocessor import Postprocessor, misfit, numbers, of_shape, width
 from onnxhub._registry import Task, register
 from onnxhub._sentence_transformers import POOLINGS, Dense, Pooling, dense_layer, modules, pooling_modes
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
@@ -176,7 +176,14 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
     def _pooled(self, tokens: Vectors, skipped: int) -> Vectors:
         # The hook is told of no prompt: only the base's own weights depend on how many tokens were before these.
         own = type(self).pool is EmbeddingPostprocessor.pool
-        return self._by_modes(tokens, skipped) if own else self.pool(tokens)
+        made = self._by_modes(tokens, skipped) if own else self.pool(tokens)
+        hook = f"{type(self).__name__}.pool"
+        if self.dense:
+            return of_shape(made, self.dense[0].weight.shape[1:], hook)
+        vector = numbers(made, hook)
+        if vector.ndim != 1:
+            raise misfit(hook, f"give one vector, (dim,); it gave {vector.shape}")
+        return vector
 
     def decode(self, rows: Outputs, item: EmbeddingItem) -> Vectors:
         """Pool the tokens that are neither padding nor a prompt to be skipped."""
@@ -276,9 +283,17 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
 
     def _gather(self, results: list[Vectors]) -> Vectors:
         if results:
-            return np.stack(results)
+            return self._stacked(results)
         known = self.postprocessor
         return known.none() if isinstance(known, EmbeddingPostprocessor) else np.empty((0, 0), np.float32)
+
+    def _stacked(self, vectors: list[Vectors]) -> Vectors:
+        try:
+            return np.stack(vectors)
+        except ValueError as error:
+            sizes = ", ".join(map(str, sorted({np.shape(one) for one in vectors})))
+            expected = f"give vectors of one length; it gave {sizes}"
+            raise misfit(type(self.postprocessor).__name__, expected) from error
 
 
 def _dimensions(backend: Backend) -> int:
