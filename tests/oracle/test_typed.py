@@ -78,7 +78,8 @@ QUESTION = "left padding: question masked"
 UNSPACED = "unspaced script: no alignment to words"
 TRIMMED = "trimmed white space"
 MERGED = "answers are not merged by text"
-ANSWER_RULES = (TRIMMED, MERGED, UNSPACED, QUESTION)
+MARKED = "accents that no token has are kept"
+ANSWER_RULES = (TRIMMED, MERGED, UNSPACED, QUESTION, MARKED)
 
 
 def _unspaced(text: str) -> bool:
@@ -104,6 +105,7 @@ def _answers(theirs: Any, feature: Any, context: str, rules: Rules, *, top_k: in
         start, end = trimmed(context, start, end) if TRIMMED in rules else (start, end)
         if TRIMMED in rules and start >= end:
             continue
+        end = marked(context, end, len(context)) if MARKED in rules else end
         key = (start, end) if MERGED in rules else context[start:end].lower()
         row, sum_before = answers.get(key, ((context[start:end], start, end), 0.0))
         if key not in answers or MERGED not in rules:
@@ -127,6 +129,11 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     """Give a span without the white space at its ends."""
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
+
+
+def marked(text: str, end: int, limit: int) -> int:
+    """Give the end of a span with the combining marks behind it."""
+    return next((place for place in range(end, limit) if not unicodedata.combining(text[place])), max(end, limit))
 
 
 def _characters(
@@ -172,7 +179,7 @@ WORDS = "words are the tokenizer's"
 SCHEME = "BIOES and BILOU"
 DASHED = "dashed label is a whole label"
 STRATEGIES = transformers.pipelines.token_classification.AggregationStrategy
-ENTITY_RULES = (TRIMMED, PUNCTUATION, WORDS, SCHEME, DASHED)
+ENTITY_RULES = (TRIMMED, PUNCTUATION, WORDS, SCHEME, DASHED, MARKED)
 
 
 def _run(theirs: Any, text: str, strategy: Any) -> tuple[list[Any], list[int | None]]:
@@ -237,14 +244,16 @@ def _groups(entities: Iterable[Any], labels: Sequence[str], rules: Rules) -> lis
 def _named(
     groups: Iterable[Sequence[Any]], labels: Sequence[str], text: str, rules: Rules, *, whole: bool
 ) -> Iterator[tuple[Row, float]]:
-    """Name the groups, leave out O, and trim."""
-    for group in groups:
-        label = group[0]["entity"]
-        if not whole and not (DASHED in rules and _is_dashed(labels)):
-            label = label.split("-", 1)[-1]
+    """Name the groups, leave out O, trim, and take in the marks before the next."""
+    plain = whole or (DASHED in rules and _is_dashed(labels))
+    named = [(group[0]["entity"] if plain else group[0]["entity"].split("-", 1)[-1], group) for group in groups]
+    kept = [(label, group) for label, group in named if label != "O"]
+    limits = [*(group[0]["start"] for _, group in kept[1:]), len(text)]
+    for (label, group), limit in zip(kept, limits, strict=False):
         start, end = group[0]["start"], group[-1]["end"]
         start, end = trimmed(text, start, end) if TRIMMED in rules else (start, end)
-        if label != "O" and not (TRIMMED in rules and start >= end):
+        if not (TRIMMED in rules and start >= end):
+            end = marked(text, end, limit) if MARKED in rules else end
             yield (label, start, end), float(np.mean([entity["score"] for entity in group]))
 
 

@@ -83,6 +83,14 @@ def sentences() -> Iterator[tuple[str, str]]:
             yield from ((name, text) for text in texts)
 
 
+def test_accents_that_are_characters_of_their_own() -> None:
+    """Decomposed text, whose accents the tokenizers drop, keeps them in spans, as composed text does."""
+    text = "{} lives in Paris."
+    for name in ("Jos\u00e9", "Jose\u0301"):
+        assert onnxhub.tag(text.format(name), model="builtin:ner")[0].text == name
+        assert onnxhub.answer("Who lives in Paris?", text.format(name), model="builtin:qa").answer == name
+
+
 def test_the_held_out_sets_are_large_and_whole() -> None:
     """At least 80 items a task, none twice, none in the dev set, labels in balance, each answer in its context."""
     for name in NAMES:

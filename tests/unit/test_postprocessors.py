@@ -325,10 +325,13 @@ def test_an_item_built_by_hand() -> None:
         ("서울은 수도", [(0, 2), (2, 3), (4, 6)], [0, 0, 1], (0, 0), "서울은"),
         ("Tokyo 東京は", [(0, 3), (3, 5), (6, 8), (8, 9)], [0, 0, 1, 1], (1, 2), "Tokyo 東京"),
         (" Ada", [(0, 4)], [0], (0, 0), "Ada"),
+        ("Jose\u0301 e", [(0, 4), (6, 7)], [0, 1], (0, 0), "Jose\u0301"),
+        ("Jose\u0301\u0323", [(0, 4)], [0], (0, 0), "Jose\u0301\u0323"),
+        ("a \u0301", [(0, 2), (2, 3)], [0, 1], (0, 0), "a"),
     ],
 )
 def test_answers_are_whole_words(context: str, offsets: list, words: list, span: tuple, expected: str) -> None:
-    """But not in scripts without spaces, and never with space at an end."""
+    """But not in scripts without spaces, never with space at an end, and with accents that no token has."""
     item = QuestionAnsweringItem(
         context, np.array(offsets, np.int32), np.ones(len(offsets), bool), None, np.array(words, np.int32)
     )
@@ -560,7 +563,7 @@ def test_a_token_counts_where_it_is_farthest_from_a_cut(seed: int) -> None:
     assert postprocessor(rows, [token_item(CONTEXT, *cuts)]) == postprocessor(chosen, [token_item(CONTEXT)])
 
 
-@given(st.text(st.characters(codec="utf-8"), max_size=30), st.data())
+@given(st.text(st.characters(codec="utf-8") | st.just("\u0301"), max_size=30), st.data())
 def test_an_entity_is_a_slice_of_the_text(text: str, data: st.DataObject) -> None:
     """Of any text and any ascending tokens: its characters, not empty, without space at the ends."""
     cuts = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=12)))
@@ -593,6 +596,21 @@ def test_labels_to_leave_out(ignored: tuple[str, ...], labels: list[str]) -> Non
     logits = np.eye(5)[np.newaxis, [1, 0, 3]] * 9
     (found,) = TokenClassificationPostprocessor(LABELS, ignore_labels=ignored)(logits, [item])
     assert [one.label for one in found] == labels
+
+
+@pytest.mark.parametrize("aggregation", ["none", "simple", "first", "average", "max"])
+def test_an_entity_keeps_its_last_accent(aggregation: str) -> None:
+    """The marks behind it that no token has are of its last letter; one that begins the next entity is of that."""
+    text = "Jose\u0301\u0323 e\u0301"
+    logits = np.eye(5)[np.newaxis, [1, 3, 1]] * 9
+    item = TokenClassificationItem(text, [[0, 4], [7, 8], [8, 9]])
+    found = TokenClassificationPostprocessor(LABELS, aggregation=aggregation)(logits, [item])[0]
+    assert [(one.text, one.start, one.end) for one in found] == [
+        ("Jose\u0301\u0323", 0, 6), ("e", 7, 8), ("\u0301", 8, 9),
+    ]  # fmt: skip
+    logits = np.eye(5)[np.newaxis, [1, 3, 0]] * 9
+    found = TokenClassificationPostprocessor(LABELS, aggregation=aggregation)(logits, [item])[0]
+    assert [one.text for one in found] == ["Jose\u0301\u0323", "e\u0301"]
 
 
 def test_a_comma_is_no_part_of_the_word_before_it() -> None:

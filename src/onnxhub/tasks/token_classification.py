@@ -15,7 +15,7 @@ from onnxhub._numeric import finite, softmax, sound
 from onnxhub._postprocessor import Postprocessor, labels_of, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._spans import split_at_spaces
-from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, trim
+from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, with_marks
 from onnxhub._trial import Judgement, Trial
 from onnxhub._windows import depth, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
@@ -200,10 +200,13 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         labels = [self.labels[index] for index in best]
         certain: list[float] = scores.max(axis=1).tolist()
         groups = _each(labels) if self.aggregation == "none" else group(labels, self.labels)
+        wanted = [(label, first, stop) for label, first, stop in groups if label not in self.ignore_labels]
+        # A mark that is a token of its own may begin the next entity; it is not in both.
+        limits = [int(spans[first, 0]) for _, first, _ in wanted[1:]] + [len(text)]
         entities = []
-        for label, first, stop in groups:
-            start, end = trim(text, int(spans[first, 0]), int(spans[stop - 1, 1]))
-            if label not in self.ignore_labels and start < end:
+        for (label, first, stop), limit in zip(wanted, limits, strict=False):
+            start, end = with_marks(text, int(spans[first, 0]), int(spans[stop - 1, 1]), limit)
+            if start < end:
                 score = sum(certain[first:stop]) / (stop - first)
                 entities.append(Entity(label, score, text[start:end], start, end))
         return entities
