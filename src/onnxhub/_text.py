@@ -28,6 +28,8 @@ __all__ = [
     "as_text_and_list",
     "encode_prefix",
     "graph_rows",
+    "option_text",
+    "option_texts",
     "paired_row",
     "positive",
     "require_inputs",
@@ -81,6 +83,42 @@ def as_text(value: object, index: int | None, what: str = "text") -> str:
             )
             raise InvalidInputError(msg, index) from error
     return value
+
+
+def option_text(option: str, value: object, expected: str) -> str:
+    """The value of an option if it is a text that can be tokenised.
+
+    Raises:
+        InvalidOptionError: it is none; says what was expected.
+    """
+    return _option_part(option, value, expected, value, option)
+
+
+def option_texts(option: str, value: object, expected: str, each: str) -> list[str]:
+    """The texts of an option: of a list or another sequence, a numpy array or a pandas Series.
+
+    Args:
+        option: Its name.
+        value: What should be texts.
+        expected: What the option may be, for the errors.
+        each: What one of them is called.
+
+    Raises:
+        InvalidOptionError: it is something else, or one of them is no text that can be tokenised.
+    """
+    texts = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
+        raise InvalidOptionError(option, texts, f"{expected}, not a {type(texts).__name__}")
+    return [_option_part(option, texts, expected, one, f"{each} {place}") for place, one in enumerate(texts)]
+
+
+def _option_part(option: str, value: object, expected: str, part: object, what: str) -> str:
+    if not isinstance(part, str):
+        raise InvalidOptionError(option, value, f"{expected}; {what} is {shortened(part)}")
+    try:
+        return as_text(part, None, what)
+    except InvalidInputError as error:
+        raise InvalidOptionError(option, value, f"{expected}; {error}") from error
 
 
 def as_text_and_list(

@@ -245,6 +245,18 @@ def test_columns_are_many_inputs(case: Case, load) -> None:
         assert close(list(model(many)), list(model(texts)))
 
 
+def test_columns_of_labels_and_words(load) -> None:
+    """Options that are lists of texts may be columns, too."""
+    for task, option, text in (
+        ("zero-shot-classification", "labels", "a good one"),
+        ("fill-mask", "targets", "a [MASK] one"),
+    ):
+        model, words = load(task), ["good", "the"]
+        expected = model.with_options(**{option: words})(text)
+        for column in (np.array(words), Series(words), tuple(words)):
+            assert close(model.with_options(**{option: column})(text), expected)
+
+
 def test_a_scalar_of_numpy_is_one_text(load) -> None:
     """What one gets by indexing an array of texts."""
     model = load("text-classification")

@@ -338,6 +338,11 @@ OPTIONS = [
       for bad in ({"max_length": 0}, {"overlap": -1}, {"max_length": "64"})),
     *(row for bad in ("sport", 5, None, {"sport"}, ["a", 5], ["a", ""], ["a", " "])
       for row in call_option(ZERO, "labels=.*: expected a list of different labels, none of them empty", labels=bad)),
+    *call_option(ZERO, r"labels='a,b': expected a list of .*, not a str$", labels="a,b"),
+    *call_option(ZERO, r"labels=\['a', None\]: expected .*; label 1 is None$", labels=["a", None]),
+    *call_option(ZERO, r"labels=\['a', ' '\]: expected .*; label 1 is ' '$", labels=["a", " "]),
+    *call_option(ZERO, r"labels=\['a\\ud800'\]: expected .*; the label 0 has a lone surrogate '\\ud800' at character 1", labels=["a\ud800"]),
+    *call_option(ZERO, r"template='\{\}\\ud800': expected .*; the template has a lone surrogate", template="{}\ud800"),
     *call_option(ZERO, "labels=.*: expected .*; 'law' is there twice", labels=["law", "sport", "law"]),
     *(row for bad in ("about sport", "", "{label}", None, 5)
       for row in call_option(ZERO, r"template=.*: expected a text with \{\} for the label, such as 'This example", template=bad)),
@@ -347,6 +352,7 @@ OPTIONS = [
       for row in call_option(FILL, "targets=.*: expected a list of words, or None for the whole vocabulary", targets=bad)),
     *call_option(FILL, r"targets=\['good', 'zzz'\]: expected words that are one token .* each; 'zzz' is 'z', '##z', '##z'", targets=["good", "zzz"]),
     *call_option(FILL, r"targets=\['\u20aa'\]: expected words .*; '\u20aa' is '\[UNK\]'", targets=["\u20aa"]),
+    *call_option(FILL, r"targets=\['good', 'a\\ud800'\]: expected .*; the word 1 has a lone surrogate", targets=["good", "a\ud800"]),
     *call_option(FILL, r"targets=\[' '\]: expected words .*; ' ' is no token", targets=[" "]),
     option("dtype", "q9", "dtype='q9': expected one of auto, fp32, "),
     option("dtype", "fp61", r"dtype='fp61': expected one of auto, fp32, .*did you mean 'fp16'\?"),

@@ -222,6 +222,15 @@ def test_feature_extraction_gives_no_vectors_of_padding(folders: dict[str, Path]
         pipe("a", tokenize_kwargs={"padding": "max_length"})
 
 
+def test_targets_that_are_no_words(folders: dict[str, Path]) -> None:
+    """A lone surrogate, and what is no text, are refused by the name of the option."""
+    pipe = onnxhub.pipeline("fill-mask", folders["fill-mask"])
+    with pytest.raises(InvalidOptionError, match=r"targets=\['a\\ud800'\]: expected a word, .*; the word 0 has a lone"):
+        pipe("a [MASK]", targets=["a\ud800"])
+    with pytest.raises(InvalidOptionError, match="targets=.*: expected a word, or a list of words; word 1 is None"):
+        pipe("a [MASK]", targets=["a", None])
+
+
 def test_a_call_leaves_the_options_of_the_constructor(folders: dict[str, Path]) -> None:
     """An option of a call holds for that call, and None leaves the constructor's."""
     pipe = onnxhub.pipeline("ner", folders["token-classification"], aggregation_strategy="simple")

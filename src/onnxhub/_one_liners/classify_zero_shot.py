@@ -19,7 +19,7 @@ __all__ = ["classify_zero_shot"]
 @overload
 def classify_zero_shot(
     text: str,
-    labels: Sequence[str],
+    labels: Sequence[str] | Column,
     *,
     model: ModelId = ...,
     provider: Provider = ...,
@@ -32,7 +32,7 @@ def classify_zero_shot(
 @overload
 def classify_zero_shot(
     text: ListOf[str] | Column,
-    labels: Sequence[str],
+    labels: Sequence[str] | Column,
     *,
     model: ModelId = ...,
     provider: Provider = ...,
@@ -44,7 +44,7 @@ def classify_zero_shot(
 ) -> list[Classification]: ...
 def classify_zero_shot(
     text: object,
-    labels: Sequence[str],
+    labels: Sequence[str] | Column,
     *,
     model: ModelId = None,
     provider: Provider = "cpu",

@@ -25,7 +25,7 @@ def fill_mask(
     dtype: str = ...,
     revision: str | None = ...,
     top_k: int = ...,
-    targets: Sequence[str] | None = ...,
+    targets: Sequence[str] | Column | None = ...,
 ) -> list[list[MaskFill]]: ...
 @overload
 def fill_mask(
@@ -36,7 +36,7 @@ def fill_mask(
     dtype: str = ...,
     revision: str | None = ...,
     top_k: int = ...,
-    targets: Sequence[str] | None = ...,
+    targets: Sequence[str] | Column | None = ...,
 ) -> list[list[list[MaskFill]]]: ...
 def fill_mask(
     text: object,
@@ -46,7 +46,7 @@ def fill_mask(
     dtype: str = "auto",
     revision: str | None = None,
     top_k: int = 5,
-    targets: Sequence[str] | None = None,
+    targets: Sequence[str] | Column | None = None,
 ) -> object:
     """Find the tokens that fit the masks of a text, or of each text of a list.
 

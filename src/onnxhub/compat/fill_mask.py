@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
@@ -12,11 +11,13 @@ import numpy as np
 from onnxhub._encoder import Encoded
 from onnxhub._numeric import best, finite, softmax
 from onnxhub._postprocessor import Postprocessor
-from onnxhub._text import as_text, graph_rows
+from onnxhub._text import as_text, graph_rows, option_texts
 from onnxhub.compat._pipeline import CutEncoder, Pipeline, TokenizerKwargs, tokenizer_fields
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from onnxhub._protocols import Backend, Outputs, Tokens
@@ -166,9 +167,9 @@ class FillMaskPipeline(Pipeline):
 
     def _targets(self, given: object) -> tuple[int, ...]:
         """Ids in the order of a set, each once; that order decides between equal scores."""
-        words = [given] if isinstance(given, str) else given
-        if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
-            raise InvalidOptionError("targets", given, "a word, or a list of words")
+        words = option_texts(
+            "targets", [given] if isinstance(given, str) else given, "a word, or a list of words", "word"
+        )
         found = [index for word in words if (index := self._target(word)) is not None]
         if not found:
             raise InvalidOptionError("targets", given, "at least one word that has a token")

@@ -15,7 +15,16 @@ from onnxhub._numeric import best, finite, softmax, sound
 from onnxhub._postprocessor import Postprocessor, same_shape, width
 from onnxhub._registry import Task, register
 from onnxhub._spans import UNSPACED
-from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, require_vocabulary, trim
+from onnxhub._text import (
+    as_text,
+    graph_rows,
+    option_texts,
+    positive,
+    require_inputs,
+    require_offsets,
+    require_vocabulary,
+    trim,
+)
 from onnxhub._trial import Judgement, Trial
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -87,16 +96,13 @@ class FillMaskEncoder(Encoder[str, FillMaskItem]):
     """The only words that compete."""
 
     def __post_init__(self) -> None:
-        named = self.targets
-        if named is None:
+        if self.targets is None:
             return
-        if (
-            isinstance(named, str)
-            or not isinstance(named, Sequence)
-            or not named
-            or not all(isinstance(word, str) and word for word in named)
-        ):
-            raise InvalidOptionError("targets", named, "a list of words, or None for the whole vocabulary")
+        expected = "a list of words, or None for the whole vocabulary"
+        words = option_texts("targets", self.targets, expected, "word")
+        if not words or "" in words:
+            raise InvalidOptionError("targets", words, expected)
+        object.__setattr__(self, "targets", words)
         self._target_ids()
 
     @classmethod
@@ -280,7 +286,7 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
         inputs: str,
         *,
         top_k: int | EllipsisType = ...,
-        targets: Sequence[str] | EllipsisType | None = ...,
+        targets: Sequence[str] | Column | EllipsisType | None = ...,
     ) -> list[list[MaskFill]]: ...
     @overload
     def __call__(
@@ -288,14 +294,14 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
         inputs: ListOf[str] | Column,
         *,
         top_k: int | EllipsisType = ...,
-        targets: Sequence[str] | EllipsisType | None = ...,
+        targets: Sequence[str] | Column | EllipsisType | None = ...,
     ) -> list[list[list[MaskFill]]]: ...
     def __call__(
         self,
         inputs: object,
         *,
         top_k: int | EllipsisType = ...,
-        targets: Sequence[str] | EllipsisType | None = ...,
+        targets: Sequence[str] | Column | EllipsisType | None = ...,
     ) -> object:
         """Find the tokens that fit the masks of a text, or of each text of a list; each mask by itself.
 
@@ -318,7 +324,7 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
         return self.encoder.mask if isinstance(self.encoder, FillMaskEncoder) else ""
 
     def with_options(
-        self, *, top_k: int | EllipsisType = ..., targets: Sequence[str] | EllipsisType | None = ...
+        self, *, top_k: int | EllipsisType = ..., targets: Sequence[str] | Column | EllipsisType | None = ...
     ) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
         return self._with({"top_k": top_k, "targets": targets})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, overload
 
@@ -11,12 +10,22 @@ from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax, sound
 from onnxhub._postprocessor import Postprocessor, labels_of, of_shape
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text, encode_prefix, paired_row, positive, require_inputs, shortened
+from onnxhub._text import (
+    as_text,
+    encode_prefix,
+    option_text,
+    option_texts,
+    paired_row,
+    positive,
+    require_inputs,
+    shortened,
+)
 from onnxhub._trial import Trial
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.text_classification import Classification, judgement, ranked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import EllipsisType
 
     import numpy as np
@@ -57,8 +66,9 @@ class ZeroShotEncoder(Encoder[str, ZeroShotItem]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "candidates", _checked_labels(self.candidates))
-        if not isinstance(self.template, str) or "{}" not in self.template:
-            raise InvalidOptionError("template", self.template, f"a text with {{}} for the label, such as {TEMPLATE!r}")
+        expected = f"a text with {{}} for the label, such as {TEMPLATE!r}"
+        if "{}" not in option_text("template", self.template, expected):
+            raise InvalidOptionError("template", self.template, expected)
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
@@ -178,7 +188,7 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
     def __call__(
         self,
         inputs: str,
-        labels: Sequence[str] | EllipsisType = ...,
+        labels: Sequence[str] | Column | EllipsisType = ...,
         *,
         template: str | EllipsisType = ...,
         multi_label: bool | EllipsisType = ...,
@@ -188,7 +198,7 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
     def __call__(
         self,
         inputs: ListOf[str] | Column,
-        labels: Sequence[str] | EllipsisType = ...,
+        labels: Sequence[str] | Column | EllipsisType = ...,
         *,
         template: str | EllipsisType = ...,
         multi_label: bool | EllipsisType = ...,
@@ -197,7 +207,7 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
     def __call__(
         self,
         inputs: object,
-        labels: Sequence[str] | EllipsisType = ...,
+        labels: Sequence[str] | Column | EllipsisType = ...,
         *,
         template: str | EllipsisType = ...,
         multi_label: bool | EllipsisType = ...,
@@ -223,7 +233,7 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
     def with_options(
         self,
         *,
-        labels: Sequence[str] | EllipsisType = ...,
+        labels: Sequence[str] | Column | EllipsisType = ...,
         template: str | EllipsisType = ...,
         multi_label: bool | EllipsisType = ...,
         top_k: int | EllipsisType | None = ...,
@@ -237,14 +247,12 @@ def _named(labels: Sequence[str], *beginnings: str) -> int | None:
     return next((index for index, label in enumerate(labels) if label.lower().startswith(beginnings)), None)
 
 
-def _checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
+def _checked_labels(given: object) -> tuple[str, ...]:
     expected = "a list of different labels, none of them empty"
-    if isinstance(labels, str) or not isinstance(labels, Sequence):
-        raise InvalidOptionError("labels", labels, expected)
-    if not all(isinstance(label, str) and label.strip() for label in labels):
-        raise InvalidOptionError("labels", labels, expected)
-    twice = sorted({label for label in labels if labels.count(label) > 1})
-    if twice:
+    labels = option_texts("labels", given, expected, "label")
+    if blank := [place for place, label in enumerate(labels) if not label.strip()]:
+        raise InvalidOptionError("labels", labels, f"{expected}; label {blank[0]} is {labels[blank[0]]!r}")
+    if twice := sorted({label for label in labels if labels.count(label) > 1}):
         raise InvalidOptionError("labels", labels, f"{expected}; {', '.join(map(repr, twice))} is there twice")
     return tuple(labels)
 
