@@ -86,7 +86,14 @@ def sigmoid(logits: ArrayLike) -> NDArray[np.float32]:
 
 def l2_normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Vectors of length 1 along the last axis (a zero vector stays zero, as in torch: eps 1e-12)."""
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    try:
+        with np.errstate(over="raise"):  # which costs less than to look at the norms
+            norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    except FloatingPointError:
+        # From 1.8e19 on, squares are infinite: large vectors are brought to the size of 1 first, others stay as they are.
+        largest = np.abs(vectors).max(axis=-1, keepdims=True)
+        scale: NDArray[np.float32] = np.where(largest > 1e16, largest, np.float32(1))
+        return l2_normalize(np.asarray(vectors / scale, np.float32))
     result: NDArray[np.float32] = vectors / np.maximum(norms, np.float32(1e-12))
     return result
 

@@ -129,6 +129,15 @@ def test_l2_normalize() -> None:
     np.testing.assert_allclose(result, [[0.6, 0.8], [0, 0]], atol=1e-7)
 
 
+@pytest.mark.parametrize("large", [3e19, LARGEST])
+def test_l2_normalize_of_large_numbers(large: float) -> None:
+    """Vectors whose squares are beyond float32 get length 1, too, without a warning; others keep their bits."""
+    assert l2_normalize(np.array([large, -large], np.float32)).tolist() == pytest.approx([0.5**0.5, -(0.5**0.5)])
+    usual = np.array([0.1, 0.7], np.float32)
+    result = l2_normalize(np.stack([np.array([large, 0], np.float32), usual]))
+    assert result.tolist() == [[1, 0], l2_normalize(usual).tolist()]
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_finite_refuses_and_says_what(bad: float) -> None:
     """`finite` gives back what is finite, and names what is not."""
