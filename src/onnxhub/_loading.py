@@ -154,6 +154,8 @@ class Recipe:
             value = getattr(self, name)
             if not isinstance(value, kinds):
                 raise InvalidOptionError(name, value, expected)
+            if isinstance(value, Mapping) and not all(isinstance(one, str) for one in value):
+                raise InvalidOptionError(name, value, f"{expected}, by their names")
         positive("threads", self.threads, optional=True)
         if self.threads is not None and self.threads > MOST_THREADS:
             raise InvalidOptionError("threads", self.threads, f"at most {MOST_THREADS:,}, or None for all cores")

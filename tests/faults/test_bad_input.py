@@ -332,6 +332,8 @@ OPTIONS = [
     *call_option(TAG, "ignore_labels='O': expected", ignore_labels="O"),
     *call_option(EMBED, "prompt_name='query': expected None, for the model has no prompts", prompt_name="query"),
     *call_option(EMBED, "pooling='avg': expected one of 'cls', 'mean'", pooling="avg"),
+    *(row for bad in (["mean"], (["mean"],), {"mean"}, 5)
+      for row in call_option(EMBED, "pooling=.*: expected one of 'cls', .*, or several in a tuple", pooling=bad)),
     *call_option(EMBED, "truncate_dim=0: expected a whole number", truncate_dim=0),
     *(Row(f"{task}: with_options {bad}", lambda world, task=task, bad=bad: world.model(task).with_options(**bad),
           InvalidOptionError, f"{next(iter(bad))}=") for task in (ANSWER, TAG)
@@ -369,6 +371,8 @@ OPTIONS = [
     option("session_options", {"enable_cpu_mem_arena": "yes"}, "session_options='yes': expected a bool for enable_cpu_mem_arena"),
     option("session_options", {"graph_optimization_level": 1}, "session_options=1: expected for graph_optimization_level: one of ORT_DISABLE_ALL, "),
     option("session_options", {"add_session_config_entry": "x"}, "session_options='add_session_config_entry': expected an attribute"),
+    option("session_options", {3: 1}, r"session_options=\{3: 1\}: expected a mapping of attributes of .*, by their names"),
+    option("provider_options", {3: 1}, r"provider_options=\{3: 1\}: expected a mapping of the provider's options, by their names"),
     option("session_options", ["enable_cpu_mem_arena"], "session_options=\\['enable_cpu_mem_arena'\\]: expected"),
     option("provider_options", [1], "provider_options=\\[1\\]: expected"),
     option("provider", "cpuu", r"provider='cpuu'.*did you mean 'cpu'\?"),

@@ -227,7 +227,7 @@ def test_targets_that_are_no_words(folders: dict[str, Path]) -> None:
     pipe = onnxhub.pipeline("fill-mask", folders["fill-mask"])
     with pytest.raises(InvalidOptionError, match=r"targets=\['a\\ud800'\]: expected a word, .*; the word 0 has a lone"):
         pipe("a [MASK]", targets=["a\ud800"])
-    with pytest.raises(InvalidOptionError, match="targets=.*: expected a word, or a list of words; word 1 is None"):
+    with pytest.raises(InvalidOptionError, match=r"targets=.*: expected a word, or a list of words; word 1 is None"):
         pipe("a [MASK]", targets=["a", None])
 
 

@@ -144,7 +144,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
         positive("truncate_dim", self.truncate_dim, optional=True)
         known = ", ".join(map(repr, POOLINGS))
         given = self.modes if isinstance(self.pooling, str | tuple | None) else (self.pooling,)
-        if self.pooling == () or any(mode not in POOLINGS for mode in given):
+        if self.pooling == () or not all(isinstance(mode, str) and mode in POOLINGS for mode in given):
             raise InvalidOptionError("pooling", self.pooling, f"one of {known}, or several in a tuple", tuple(POOLINGS))
 
     @classmethod
