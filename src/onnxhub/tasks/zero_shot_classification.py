@@ -217,7 +217,7 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
 
         Args:
             inputs: What to classify; a text that is longer than the model takes is cut, with a ``TruncationWarning``.
-            labels: What to choose from; may be bound before by ``with_options``.
+            labels: What to choose from, as a list or a column; may be bound before by ``with_options``.
             template: The sentence that is tested, with ``{}`` for the label; default ``"This example is {}."``.
             multi_label: Several labels may be true, or none; default False: their scores sum to 1.
             top_k: Length of ``ranking``; default None, all labels.
