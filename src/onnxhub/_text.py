@@ -106,7 +106,8 @@ def option_texts(option: str, value: object, expected: str, each: str) -> list[s
     Raises:
         InvalidOptionError: it is something else, or one of them is no text that can be tokenised.
     """
-    texts = value.tolist() if hasattr(value, "tolist") else value
+    to_list = getattr(value, "tolist", None)
+    texts = value if to_list is None else to_list()
     if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
         raise InvalidOptionError(option, texts, f"{expected}, not a {type(texts).__name__}")
     return [_option_part(option, texts, expected, one, f"{each} {place}") for place, one in enumerate(texts)]

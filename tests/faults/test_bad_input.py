@@ -239,7 +239,7 @@ INPUTS = [
     called("pair with a number", CLASSIFY, ("a", 5), "expected a str as second text, got int: 5"),
     called("pair", TAG, ("a", "b"), r"expected a str as text, got tuple"),
     called("pair", EMBED, ("a", "b"), r"expected a str as text, got tuple"),
-    called("question alone", ANSWER, "Who?", r"expected a tuple \(question, context\), got str; several of them go in a list"),
+    called("question alone", ANSWER, "Who?", r"expected a tuple \(question, context\), got str; several such tuples go in a list"),
     called("questions alone", ANSWER, ["Who?"], r"^item 0: expected a tuple \(question, context\), got str"),
     called("three", ANSWER, ("a", "b", "c"), r"expected a tuple \(question, context\)"),
     called("no context", ANSWER, ("Who?", None), "expected a str as context, got NoneType: None"),

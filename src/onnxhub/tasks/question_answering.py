@@ -315,7 +315,7 @@ def as_question_context(value: object, index: int | None) -> QuestionContext:
     """
     if not isinstance(value, tuple) or len(value) != 2:
         found = f"a tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
-        msg = f"expected a tuple (question, context), got {found}; several of them go in a list"
+        msg = f"expected a tuple (question, context), got {found}; several such tuples go in a list"
         raise InvalidInputError(msg, index)
     question, context = as_text(value[0], index, "question"), as_text(value[1], index, "context")
     for what, text in (("question", question), ("context", context)):
