@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from onnxhub._inference import Inferred, infer_from_files, infer_from_graph, pipeline_tag
 from onnxhub._model import Model, ModelInfo
-from onnxhub._postprocessor import Postprocessor, width
+from onnxhub._postprocessor import Postprocessor
+from onnxhub._protocols import width
 from onnxhub._registry import Task, get_task, list_tasks
 from onnxhub._text import positive
 from onnxhub.backend.compiled import checked_compiled

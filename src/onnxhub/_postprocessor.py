@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from onnxhub._protocols import Backend, Outputs
 
-__all__ = ["Item", "Postprocessor", "labels_of", "misfit", "numbers", "of_shape", "same_shape", "width"]
+__all__ = ["Item", "Postprocessor", "labels_of", "misfit", "numbers", "of_shape", "same_shape"]
 
 
 class Item(Protocol):
@@ -191,12 +191,6 @@ def numbers(made: ArrayLike, hook: str) -> NDArray[np.float32]:
 def misfit(hook: str, expected: str) -> InvalidOptionError:
     """The error about a hook that does not do what is expected of it."""
     return InvalidOptionError("postprocessor", hook.partition(".")[0], f"{hook} to {expected}")
-
-
-def width(backend: Backend, output: str = "logits") -> int | None:
-    """Size of the last axis of an output; None if the graph has no such output, or does not say."""
-    shape = backend.output_shapes.get(output)
-    return shape[-1] if shape else None
 
 
 def labels_of(backend: Backend, output: str = "logits") -> tuple[str, ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from onnxhub._execution import Lanes
 
-__all__ = ["Backend", "Column", "Features", "GraphInput", "ListOf", "Outputs", "Tokenizer", "Tokens"]
+__all__ = ["Backend", "Column", "Features", "GraphInput", "ListOf", "Outputs", "Tokenizer", "Tokens", "width"]
 
 if TYPE_CHECKING:
     Features: TypeAlias = Mapping[str, NDArray[np.generic]]
@@ -247,3 +247,9 @@ class Backend(Protocol):
     def close(self) -> None:
         """Free the session."""
         ...
+
+
+def width(backend: Backend, output: str = "logits") -> int | None:
+    """Size of the last axis of an output; None if the graph has no such output, or does not say."""
+    shape = backend.output_shapes.get(output)
+    return shape[-1] if shape else None

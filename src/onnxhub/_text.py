@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnxhub._postprocessor import width
+from onnxhub._protocols import width
 from onnxhub._streams import is_table
 from onnxhub._windows import truncate_one
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError

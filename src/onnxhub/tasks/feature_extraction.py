@@ -11,7 +11,8 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import finite, l2_normalize
-from onnxhub._postprocessor import Postprocessor, misfit, numbers, of_shape, width
+from onnxhub._postprocessor import Postprocessor, misfit, numbers, of_shape
+from onnxhub._protocols import width
 from onnxhub._registry import Task, register
 from onnxhub._sentence_transformers import POOLINGS, Dense, Pooling, dense_layer, modules, pooling_modes
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut

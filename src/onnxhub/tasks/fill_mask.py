@@ -12,7 +12,8 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import best, finite, softmax, sound
-from onnxhub._postprocessor import Postprocessor, same_shape, width
+from onnxhub._postprocessor import Postprocessor, same_shape
+from onnxhub._protocols import width
 from onnxhub._registry import Task, register
 from onnxhub._spans import UNSPACED
 from onnxhub._text import (

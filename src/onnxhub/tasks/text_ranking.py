@@ -11,7 +11,8 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import finite, sigmoid
-from onnxhub._postprocessor import Postprocessor, same_shape, width
+from onnxhub._postprocessor import Postprocessor, same_shape
+from onnxhub._protocols import width
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text_and_list, encode_prefix, graph_rows, positive, require_inputs, warn_cut
 from onnxhub._trial import QUESTION, Judgement, Trial
