@@ -216,14 +216,23 @@ class ExportError(OnnxHubError, RuntimeError):
 
 @dataclass(eq=False, repr=False)
 class MissingDependencyError(OnnxHubError, ImportError):
-    """A package that this needs is not installed."""
+    """A package that this needs is not installed, or cannot be imported as it is installed."""
 
     package: str
     purpose: str
     install: str
+    reason: str = ""
+    """Why it cannot be imported; empty if it is not there."""
+
+    @classmethod
+    def of(cls, error: ImportError, package: str, purpose: str, install: str) -> Self:
+        """The error about an import that failed: of the package itself, or of something that it needs in turn."""
+        absent = isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == package
+        return cls(package, purpose, install, "" if absent else " ".join(str(error).split()))
 
     def __str__(self) -> str:
-        return f"{self.purpose} needs {self.package}, which is not installed: {self.install}"
+        problem = f"cannot be imported ({self.reason})" if self.reason else "is not installed"
+        return f"{self.purpose} needs {self.package}, which {problem}: {self.install}"
 
 
 @dataclass(eq=False, repr=False)

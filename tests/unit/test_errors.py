@@ -108,3 +108,20 @@ def test_a_long_listing_is_cut() -> None:
     message = str(errors.NoOnnxFileError("org/name", tuple(f"file{number}" for number in range(5000)), "hint"))
     assert len(message) < 250
     assert "(4988 more)" in message
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ModuleNotFoundError("No module named 'it'", name="it"), "a model needs it, which is not installed: do so"),
+        (ModuleNotFoundError("No module named 'it.c'", name="it.c"), "a model needs it, which is not installed: do so"),
+        (
+            ModuleNotFoundError("No module named 'other'", name="other"),
+            "cannot be imported (No module named 'other'): do so",
+        ),
+        (ImportError("libcublas.so.12: cannot open it"), "cannot be imported (libcublas.so.12: cannot open it): do so"),
+    ],
+)
+def test_a_package_that_is_there_and_broken_is_not_said_to_be_absent(error: ImportError, said: str) -> None:
+    """The message names what could not be imported."""
+    assert str(errors.MissingDependencyError.of(error, "it", "a model", "do so")).endswith(said)

@@ -32,7 +32,7 @@ def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
         from optimum.onnxruntime import modeling_seq2seq
         from transformers import AutoConfig, GenerationMixin
     except ImportError as error:
-        raise MissingDependencyError("optimum", class_name, "pip install 'onnxhub[optimum]'") from error
+        raise MissingDependencyError.of(error, "optimum", class_name, "pip install 'onnxhub[optimum]'") from error
     try:
         folder = backend.repository.path("config.json").parent
         # False, and not the default: that asks on the terminal whether code of the repository may run.

@@ -128,7 +128,7 @@ def onnxruntime() -> ModuleType:
         return import_module("onnxruntime")
     except ImportError as error:
         install = "pip install 'onnxhub[cpu]', or 'onnxhub[gpu]' for CUDA"
-        raise MissingDependencyError("onnxruntime", "running a model", install) from error
+        raise MissingDependencyError.of(error, "onnxruntime", "running a model", install) from error
 
 
 def _parse(name: str, options: ProviderOptions) -> Provider:

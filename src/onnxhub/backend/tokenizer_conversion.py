@@ -189,7 +189,7 @@ def _auto_tokenizer(repository: Repository) -> Any:
         from transformers import AutoTokenizer
     except ImportError as error:
         install = "pip install 'onnxhub[optimum]' converts it on the first load"
-        raise MissingDependencyError("transformers", purpose, install) from error
+        raise MissingDependencyError.of(error, "transformers", purpose, install) from error
     try:
         auto: Any = AutoTokenizer
         return auto.from_pretrained(repository.folder, local_files_only=True, trust_remote_code=False)
