@@ -395,6 +395,19 @@ def test_an_interrupted_download_recovers(home: Home) -> None:
     assert Path(home.run(LOAD)["model"]).read_bytes() == FILES["onnx/model.onnx"]
 
 
+@pytest.mark.parametrize(
+    ("proxy", "said"), [("foo://x", "is the address of a proxy wrong?"), ("socks5://127.0.0.1:9", "")]
+)
+def test_a_proxy_that_cannot_be_used_is_told(home: Home, proxy: str, said: str) -> None:
+    """Of a kind that nobody knows, or that needs another package: as any network that is out of order."""
+    home.hub.add("org/name", FILES)
+    addresses = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), proxy)
+    kind, message = home.fails(f"{OPEN}.path('config.json')", {**addresses, "NO_PROXY": ""})
+    assert kind == "OfflineError"
+    assert "org/name: the list of files of revision 'main' could not be fetched" in message
+    assert said in message
+
+
 def test_a_cut_file_in_the_cache_is_fetched_anew(home: Home) -> None:
     """Offline, the error names the file and both sizes; where the Hub can be asked, the file is made whole."""
     home.hub.add("org/name", FILES)

@@ -61,8 +61,9 @@ class HubModel:
         from huggingface_hub import errors
 
         http_error = _http_error()
-        # RuntimeError is what the Xet transfer raises, JSONDecodeError what a captive portal leads to.
-        foreign = (http_error, OSError, errors.EntryNotFoundError, RuntimeError, json.JSONDecodeError)
+        # RuntimeError is what the Xet transfer raises, ValueError (of JSON) what a captive portal leads to; and both a
+        # ValueError and an ImportError are what httpx raises of a proxy that it cannot use.
+        foreign = (http_error, OSError, errors.EntryNotFoundError, RuntimeError, ValueError, ImportError)
         try:
             yield
         except foreign as exc:
@@ -155,8 +156,12 @@ def _root_cause(exc: BaseException) -> str:
     root = exc
     while (inner := root.__cause__ or root.__context__) is not None:
         root = inner
-    detail = f": {root.strerror}" if isinstance(root, OSError) and root.strerror else ""
-    return type(exc).__name__ + detail
+    if isinstance(exc, ImportError):
+        return str(exc)
+    if isinstance(root, OSError) and root.strerror:
+        return f"{type(exc).__name__}: {root.strerror}"
+    proxy = isinstance(root, ValueError) and not isinstance(root, json.JSONDecodeError)
+    return type(exc).__name__ + (": is the address of a proxy wrong?" if proxy else "")
 
 
 def _endpoint() -> str:
