@@ -12,21 +12,23 @@ if TYPE_CHECKING:
 
 __all__ = ["age", "size", "sized"]
 
-_SIZES: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20,
+_SIZES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20,
                  "GIB": 2**30, "TIB": 2**40}  # fmt: skip
 _AGES: Final = {"S": 1, "M": 60, "H": 3600, "D": 86400, "W": 604800}
 
 
 def size(option: str, text: str) -> int:
-    """Bytes.
+    """Bytes; a number needs its unit, but for 0: who writes 5 may have gigabytes in mind.
 
     Examples:
-        >>> size("limit", "1.5 GB"), size("limit", "20MiB")
-        (1500000000, 20971520)
+        >>> size("limit", "1.5 GB"), size("limit", "20MiB"), size("limit", "0")
+        (1500000000, 20971520, 0)
 
     Raises:
         InvalidOptionError: It is no size.
     """
+    if text.strip() == "0":
+        return 0
     return int(_product(option, text, _SIZES, "a size such as 20GB, 500MB or 1.5GiB"))
 
 

@@ -205,6 +205,7 @@ def test_prune(home: Home) -> None:
     ("arguments", "message"),
     [
         (["--limit", "much"], "--limit='much': expected a size such as 20GB"),
+        (["--limit", "5"], "--limit='5': expected a size such as 20GB"),
         (["--limit", "-5GB"], "--limit='-5GB': expected a size"),
         (["--older-than", "5GB"], "--older-than='5GB': expected an age such as 30d"),
     ],
