@@ -94,14 +94,14 @@ class Recommended:
 
 
 def settings(
-    dtypes: Iterable[str], threads: Iterable[int | None], batch_tokens: Iterable[int | None] = (None,)
+    dtypes: Iterable[str], threads: Iterable[int | None], batch_tokens: Sequence[int | None] = (None,)
 ) -> list[Setting]:
     """Each dtype with each number of threads, for texts one by one, and together in batches of each size."""
-    return [
-        Setting(dtype=dtype, threads=number, batch_tokens=tokens, together=together)
-        for dtype, number, tokens in product(dtypes, threads, batch_tokens)
-        for together in (False, True)
-    ]
+    found = []
+    for dtype, number in product(dtypes, threads):
+        found.append(Setting(dtype=dtype, threads=number, together=False))  # a text alone is a batch of any size
+        found += [Setting(dtype=dtype, threads=number, batch_tokens=tokens) for tokens in batch_tokens]
+    return found
 
 
 def sample_texts(number: int) -> list[str]:

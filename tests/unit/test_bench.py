@@ -122,8 +122,8 @@ def test_settings_are_all_of_them() -> None:
     assert len(set(asked)) == len(asked) == 8
     assert {one.together for one in asked} == {True, False}
     sized = settings(["fp32"], [1], [None, 256])
-    assert [one.options["batch_tokens"] for one in sized] == [None, None, 256, 256]
-    assert [one.differences("fp32") for one in sized[1:3]] == [{"threads": 1}, {"threads": 1, "batch_tokens": 256}]
+    assert [(one.together, one.batch_tokens) for one in sized] == [(False, None), (True, None), (True, 256)]
+    assert [one.differences("fp32") for one in sized[1:]] == [{"threads": 1}, {"threads": 1, "batch_tokens": 256}]
 
 
 def test_a_variant_that_cannot_be_loaded_is_no_end() -> None:
