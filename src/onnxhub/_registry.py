@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from onnxhub._trial import Trial
-from onnxhub.errors import InvalidOptionError, UnknownTaskError
+from onnxhub.errors import InvalidOptionError, UnknownTaskError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,10 +136,9 @@ def _register_installed() -> None:
         except Exception as error:  # noqa: BLE001  # another package's code, which must not take the others along
             if point not in _TOLD:
                 _TOLD.add(point)
-                reason = " ".join(str(error).split())  # a line, however many an import error has
                 logger.warning(
                     "the task %s of another package is left out: %s: %s: %s",
-                    point.name, point.value, type(error).__name__, reason,
+                    point.name, point.value, type(error).__name__, one_line(error),
                 )  # fmt: skip
 
 

@@ -228,7 +228,7 @@ class MissingDependencyError(OnnxHubError, ImportError):
     def of(cls, error: ImportError, package: str, purpose: str, install: str) -> Self:
         """The error about an import that failed: of the package itself, or of something that it needs in turn."""
         absent = isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == package
-        return cls(package, purpose, install, "" if absent else " ".join(str(error).split()))
+        return cls(package, purpose, install, "" if absent else one_line(error))
 
     def __str__(self) -> str:
         problem = f"cannot be imported ({self.reason})" if self.reason else "is not installed"
@@ -323,6 +323,11 @@ class NonFiniteOutputError(IndexedError, ArithmeticError):
     def __str__(self) -> str:
         item = "" if self.index is None else f"item {self.index}: "
         return f"{item}the model gave NaN or infinite {self.what}; is its ONNX file intact, and its dtype wide enough?"
+
+
+def one_line(said: object) -> str:
+    """What it says, in one line, however many it has: for a log, or the end of a message."""
+    return " ".join(str(said).split())
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

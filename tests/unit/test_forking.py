@@ -382,33 +382,22 @@ assert ended(in_child(lambda: model(TEXTS * 4))) == 0
 """)
 
 
-def test_a_child_does_not_take_another_file_for_its_model(tmp_path: Path) -> None:
-    """A model that was written anew since it was loaded is an error, and not another model."""
-    folder = tiny.make_model(tmp_path / "model")
+@pytest.mark.parametrize(("external_data", "written"), [(None, "model.onnx"), ("single", "model.onnx_data")])
+def test_a_child_does_not_take_another_file_for_its_model(
+    tmp_path: Path, external_data: tiny.ExternalData | None, written: str
+) -> None:
+    """A model that was written anew since it was loaded is an error, and not another model; so are its external weights."""
+    folder = tiny.make_model(tmp_path / "model", external_data=external_data)
     printed = run(f"""
 import shutil
-folder = {str(folder)!r}
-model = onnxhub.load("text-classification", folder)
-shutil.copy(folder + "/model.onnx", folder + "/new.onnx")
-os.replace(folder + "/new.onnx", folder + "/model.onnx")
+file = {str(folder / written)!r}
+model = onnxhub.load("text-classification", {str(folder)!r})
+shutil.copy(file, file + ".new")
+os.replace(file + ".new", file)
 assert ended(in_child(lambda: model("a"))) == 1
 """)
     assert printed.startswith("IntegrityError")
     assert "it has changed since the model was loaded; load the model again" in printed
-
-
-def test_a_child_does_not_take_other_weights_for_its_models(tmp_path: Path) -> None:
-    """Those of external data, which lie in a file of their own."""
-    folder = tiny.make_model(tmp_path / "model", external_data="single")
-    printed = run(f"""
-import shutil
-folder = {str(folder)!r}
-model = onnxhub.load("text-classification", folder)
-shutil.copy(folder + "/model.onnx_data", folder + "/new")
-os.replace(folder + "/new", folder + "/model.onnx_data")
-assert ended(in_child(lambda: model("a"))) == 1
-""")
-    assert printed.startswith("IntegrityError")
 
 
 def test_a_child_that_works_in_another_folder_finds_its_model(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
 from onnxhub.cli.verify import verify
-from onnxhub.errors import AmbiguousFileError, InvalidOptionError, OnnxHubError
+from onnxhub.errors import AmbiguousFileError, InvalidOptionError, OnnxHubError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -119,8 +119,8 @@ def _add_named(app: typer.Typer, place: str, task: Task[Any]) -> None:
             get_command(alone)  # typer looks at signatures for all commands at once, and fails for all
         _add(app, command, "Run a model")
     except Exception as error:  # noqa: BLE001  # another package's code, which must not take the other commands along
-        reason = " ".join(str(error).split())
-        logger.warning("a command of %s is left out: %s: %s: %s", task.name, place, type(error).__name__, reason)
+        said = one_line(error)
+        logger.warning("a command of %s is left out: %s: %s: %s", task.name, place, type(error).__name__, said)
 
 
 def _add(app: typer.Typer, command: Callable[..., None], panel: str) -> None:
@@ -208,7 +208,7 @@ def _failed(message: str, *, debug: bool, code: int = 1) -> typer.Exit:
         sys.stdout.flush()  # what was answered before comes before the error
     except OSError:
         _drop_output()
-    sys.stderr.write(f"onnxhub: {' '.join(message.split()).translate(ESCAPES)}\n")
+    sys.stderr.write(f"onnxhub: {one_line(message).translate(ESCAPES)}\n")
     return typer.Exit(code)
 
 
