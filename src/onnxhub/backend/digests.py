@@ -17,7 +17,7 @@ from typing import Final
 
 from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
 
-__all__ = ["DIGEST", "digest_of", "forget", "matches", "sha256"]
+__all__ = ["DIGEST", "compute_sha256", "digest_of", "forget", "has_digest", "matches", "sha256"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -42,6 +42,16 @@ def sha256(path: Path, *, anew: bool = False) -> str:
 def matches(path: Path, expected: str, *, anew: bool = False) -> bool:
     """Whether a file has the digest by which the Hub names it: SHA-256 of a large file, git's blob id of any other."""
     return _digest(path, SHA256 if len(expected) == 64 else GIT_BLOB, anew=anew) == expected
+
+
+def has_digest(path: Path, expected: str) -> bool:
+    """Tell whether a file that nobody else knows has the digest, as ``matches`` does; nothing is remembered."""
+    return _taken(path, SHA256 if len(expected) == 64 else GIT_BLOB) == expected
+
+
+def compute_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file that nobody else knows; nothing is remembered."""
+    return _taken(path, SHA256)
 
 
 def digest_of(value: object) -> str:

@@ -12,27 +12,37 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from onnxhub import builtin
-from onnxhub.backend.digests import DIGEST, matches
-from onnxhub.backend.hub_cache import (
-    CachedRepository,
-    Listing,
-    default_cache_dir,
-    files_on_disk,
-    offline_because,
-)
+from onnxhub.backend.digests import compute_sha256, digest_of, has_digest, matches
+from onnxhub.backend.hub_cache import CachedRepository, default_cache_dir, files_on_disk, offline_because
 from onnxhub.backend.hub_client import HubModel, checked_token
+from onnxhub.backend.hub_listing import Blob
 from onnxhub.backend.safety import check_links, check_place, read_facts
-from onnxhub.errors import IntegrityError, InvalidOptionError, ModelNotFoundError, OfflineError, listing, nearest
+from onnxhub.backend.store import one_at_a_time
+from onnxhub.errors import (
+    IntegrityError,
+    InvalidOptionError,
+    ModelNotFoundError,
+    OfflineError,
+    OnnxHubError,
+    UnsafeModelError,
+    listing,
+    nearest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from onnxhub.backend.hub_listing import Listing
     from onnxhub.backend.safety import GraphFacts
 
 __all__ = ["Repository", "fetch_model", "open_repository"]
+
+_MISSING: Final = "is not in the cache"
+_TWICE: Final = "; it was fetched twice, so its mirror or a proxy may be to blame"
 
 _log = logging.getLogger("onnxhub")
 _Json = TypeVar("_Json", dict[str, object], list[object])
@@ -86,16 +96,19 @@ class Repository:
             OfflineError: It is not in the cache, and cannot be fetched.
             GatedModelError: The Hub wants a licence accepted, or another token.
             IntegrityError: Its content is not what the Hub says, and it cannot be fetched anew.
+            UnsafeModelError: In the cache, it is a link to a file of somewhere else, and nothing says what it should hold.
             OSError: The cache's disk is full or read-only, as Python says it.
         """
         if name in self.made:
             return self.made[name]
         if name not in self.files:
             raise ModelNotFoundError(self.model_id, self._no_such_file(name))
+        if self.commit is not None:
+            return self._cached_file(name, self.commit)
         path = self.folder / name
         if not path.is_file():
-            path = self._fetched(name)
-        return path if self.source == "folder" else self._sound(name, path)
+            raise ModelNotFoundError(self.model_id, f"{name} has vanished from the folder since it was opened")
+        return path
 
     def json(self, name: str) -> dict[str, object] | None:
         """The object in a JSON file; None if the repository has no such file.
@@ -122,63 +135,85 @@ class Repository:
             raise IntegrityError(name, f"{self.model_id}: it holds a {type(value).__name__}, not a {kind.__name__}")
         return value
 
-    def _fetched(self, name: str) -> Path:
-        if self.commit is None or self.cache_dir is None:
-            raise ModelNotFoundError(self.model_id, f"{name} has vanished from the folder since it was opened")
-        because = offline_because(local_files_only=self.local_files_only)
-        if because:
-            raise OfflineError(self.model_id, f"{name} is not in the cache, and {because}", "fetch it beforehand")
-        hub = HubModel(self.model_id, self.token)
-        try:
-            return hub.download(name, self.commit, self.cache_dir)
-        except IntegrityError as error:
-            # The part of an interrupted download may not be what it seems: once more, from the start.
-            _log.warning("%s; it is fetched from the start", error)
-            self._forget(name, None)
-            return hub.download(name, self.commit, self.cache_dir)
+    @property
+    def _cached(self) -> CachedRepository:
+        return CachedRepository(self.folder.parent.parent)
 
-    def _sound(self, name: str, path: Path) -> Path:
-        """The file, once it is known to hold what the Hub says; fetched anew, once, if it does not."""
+    def _cached_file(self, name: str, commit: str) -> Path:
+        """The file in the Hub's cache, once it is known to hold what the Hub says; fetched where it does not."""
+        path = self._cached.locate(commit, name)
         problem = self._problem(name, path)
         if problem is None:
             return path
-        damaged = f"{path.resolve()} {problem}"
         because = offline_because(local_files_only=self.local_files_only)
+        if because and problem == _MISSING:
+            raise OfflineError(self.model_id, f"{name} {problem}, and {because}", "fetch it beforehand")
         if because:
-            raise IntegrityError(name, f"{self.model_id}: {damaged}; {because} forbids to fetch it anew")
-        _log.warning("%s: %s is damaged and fetched anew: %s", self.model_id, name, damaged)
-        self._forget(name, path)
-        path = self._fetched(name)
-        problem = self._problem(name, path)
-        if problem is not None:
-            reason = f"what the Hub sends {problem}; it was fetched twice, so its mirror or a proxy may be to blame"
-            raise IntegrityError(name, f"{self.model_id}: {reason}")
-        return path
+            reason = f"{self.model_id}: {path.resolve()} {problem}; {because} forbids to fetch it anew"
+            raise IntegrityError(name, reason)
+        with one_at_a_time(self.hashes.get(name) or digest_of([self.model_id, commit, name])):
+            if self._problem(name, path) is None:  # another process was faster
+                return path
+            return self._fetch(name, commit, None if problem == _MISSING else f"{path.resolve()} {problem}")
 
     def _problem(self, name: str, path: Path) -> str | None:
-        """What is wrong with the content of a file of the Hub's cache."""
-        real = path.resolve()
-        size, expected, known = real.stat().st_size, self.files[name], self.hashes.get(name)
-        if expected is not None and expected != size:
-            return f"has {size} bytes where {expected} are expected"
-        # Without a listing, the cache's own name of the bytes tells.
-        digest = known or (real.name if real.parent.name == "blobs" else "")
-        if DIGEST.fullmatch(digest) and not matches(real, digest):
-            return f"does not have the digest {digest}"
+        """What is wrong with a file of the Hub's cache, in words that follow its path."""
+        try:
+            stat = path.stat()
+            if not S_ISREG(stat.st_mode):
+                return _MISSING
+            expected, known = self.files[name], self.hashes.get(name)
+            if expected is not None and expected != stat.st_size:
+                return f"has {stat.st_size} bytes where {expected} are expected"
+            # Without a listing, the cache's own name of the bytes tells.
+            digest = known or self._cached.named_digest(path)
+            if digest is not None and not matches(path, digest):
+                return f"does not have the digest {digest}"
+            if digest is None and not self._cached.is_own(path):
+                reason = f"it is a link to {path.resolve()}, outside of the cache, and nothing says what it should hold"
+                raise UnsafeModelError(str(path), reason)
+        except FileNotFoundError:  # another process may have cleared it away just now
+            return _MISSING
+        except PermissionError as error:
+            return f"cannot be read ({error.strerror})"
         return None
 
-    def _forget(self, name: str, path: Path | None) -> None:
-        """Delete the file and all that there is of its download."""
-        if path is not None:
-            real = path.resolve()
-            if real.is_relative_to(
-                self.folder.parent.parent.resolve()
-            ):  # what a link leads to elsewhere is not the cache's
-                real.unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
-        digest = self.hashes.get(name)
-        if digest is not None:
-            CachedRepository(self.folder.parent.parent).forget(digest)
+    def _fetch(self, name: str, commit: str, damaged: str | None) -> Path:
+        """Fetch the file; once more, and plainly, where what comes is not what the Hub says.
+
+        Raises:
+            IntegrityError: that was not it either, or the damaged file cannot be replaced.
+        """
+        if damaged is not None:
+            _log.warning("%s: %s is damaged and fetched anew: %s", self.model_id, name, damaged)
+        try:
+            try:
+                return self._fetch_once(name, commit, plainly=False)
+            except IntegrityError as error:
+                _log.warning("%s; it is fetched once more", error)
+                return self._fetch_once(name, commit, plainly=True)
+        except OSError as error:
+            if damaged is None or isinstance(error, OnnxHubError):
+                raise
+            raise IntegrityError(name, f"{self.model_id}: {damaged}, and it cannot be replaced: {error}") from error
+
+    def _fetch_once(self, name: str, commit: str, *, plainly: bool) -> Path:
+        blob = Blob(self.files[name], self.hashes.get(name))
+        place = self._cached.begin(blob.hash)
+        try:
+            HubModel(self.model_id, self.token).fetch(name, blob, commit, place, plainly=plainly)
+            size = place.stat().st_size
+            problem = None
+            if blob.size is not None and size != blob.size:
+                problem = f"has {size} bytes where {blob.size} are expected"
+            elif blob.hash is not None and not has_digest(place, blob.hash):
+                problem = f"does not have the digest {blob.hash}"
+            if problem is not None:
+                reason = f"what the Hub sends {problem}{_TWICE if plainly else ''}"
+                raise IntegrityError(name, f"{self.model_id}: {reason}")
+            return self._cached.finish(place, blob.hash or compute_sha256(place), commit, name)
+        finally:
+            place.unlink(missing_ok=True)
 
     def _no_such_file(self, name: str) -> str:
         part = " of what is on disk (the Hub could not be asked)" if self.source == "snapshot" else ""
@@ -212,6 +247,8 @@ def open_repository(
     cached = CachedRepository(cache / f"models--{model.model_id.replace('/', '--')}")
     offline = offline_because(local_files_only=local_files_only)
     found, source = _find(model, cached, _checked_revision(revision), offline, refresh=refresh)
+    if source == "hub":
+        _warn_of_unnamed_bytes(model.model_id, found)
     return Repository(
         model_id=model.model_id,
         folder=cached.snapshot(found.commit),
@@ -243,9 +280,9 @@ def fetch_model(repository: Repository, file: str, *, missing: bool = True) -> G
         if not missing and not repository.is_here(name):
             continue
         size = repository.path(name).stat().st_size
-        check_place(model, location)
-        # All others are known to be the bytes of the Hub, or our own, whatever their other names.
+        # All others are known to be the bytes of the Hub, or our own, wherever they lie and whatever their other names.
         if repository.source == "folder" and name not in repository.made:
+            check_place(model, location)
             check_links(model, location)
         if size < needed:
             reason = f"its weights are {needed} bytes of {name}, which has {size}: it is cut, or of another version"
@@ -268,6 +305,14 @@ def _find(
             raise
         _log.info("%s: the Hub cannot be asked; using the files of %s on disk", model.model_id, on_disk.commit)
         return on_disk, "snapshot"
+
+
+def _warn_of_unnamed_bytes(model_id: str, found: Listing) -> None:
+    names = [name for name, blob in found.files.items() if blob.hash is None]
+    if names:
+        _log.warning(
+            "%s: the Hub's listing has no digest of %s, whose content cannot be compared", model_id, listing(names, 3)
+        )
 
 
 def _asked(model: HubModel, cached: CachedRepository, revision: str, offline: str | None) -> Listing:

@@ -1,13 +1,19 @@
 """The Hub's cache on disk, by its documented layout: nothing here imports huggingface_hub or opens a socket.
 
-    <cache folder>/models--org--name/
-    ├── blobs/<hash>                     the bytes
-    ├── refs/<branch or tag>             a commit hash
-    ├── snapshots/<commit>/<path>        links to the blobs
-    └── onnxhub/<quoted revision>.json   what the Hub said the commit holds: written here, read here
+    <cache folder>/
+    ├── blobs/<2 digits>/<hash>              bytes that repositories share, put there by huggingface_hub (1.32 and later)
+    └── models--org--name/
+        ├── blobs/<digest>                   the bytes, or a link to those that are shared
+        ├── refs/<branch or tag>             a commit hash
+        ├── snapshots/<commit>/<path>        links to the blobs
+        └── onnxhub/<quoted revision>.json   what the Hub said the commit holds: written here, read here
 
 What is on disk says little about what a repository has, since any tool may have fetched any part of it. So the commit's
 listing is kept beside it, and decides.
+
+A cache may be a copy from somebody else. So what is read from it is parsed like an answer of the Hub, no file is read or
+written through a link that leads out of it, and nothing is deleted: bytes are replaced, in one step, by those that were
+fetched and compared.
 """
 
 from __future__ import annotations
@@ -15,49 +21,31 @@ from __future__ import annotations
 import logging
 import os
 import re
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
+from uuid import uuid4
 
 from onnxhub.backend.assets import expanded, hub_home, read_sealed, write_sealed
-from onnxhub.backend.safety import relative_location
-from onnxhub.errors import ModelNotFoundError
+from onnxhub.backend.hub_listing import Blob, Listing, restore_listing
+from onnxhub.backend.hub_values import is_commit, parse_digest
+from onnxhub.backend.store import sweep_folder, unfinished_name
+from onnxhub.errors import ModelNotFoundError, UnsafeModelError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator
 
-__all__ = ["Blob", "CachedRepository", "Listing", "default_cache_dir", "files_on_disk", "is_commit", "offline_because"]
+__all__ = ["CachedRepository", "default_cache_dir", "files_on_disk", "offline_because"]
 
 _log = logging.getLogger("onnxhub")
 
 _TRUE: Final = {"1", "ON", "YES", "TRUE"}
 _MAX_DEPTH: Final = 4
 _MAX_FILES: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """One file of a commit."""
-
-    size: int | None
-    """In bytes; None if the Hub did not say."""
-    hash: str | None
-    """Its name in ``blobs/``: the SHA-256 of a large (LFS) file, git's blob id (SHA-1) of any other."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What a commit holds."""
-
-    commit: str
-    files: Mapping[str, Blob]
-
-    def __post_init__(self) -> None:
-        if not is_commit(self.commit):
-            raise ValueError(f"{self.commit!r} is not a commit hash")
-        for name in self.files:
-            relative_location(name, f"the listing of {self.commit}")
+_SHARED_MARKER: Final = ".huggingface-shared-blobs"
+"""The file by which huggingface_hub tells its store of shared bytes from a folder of somebody else."""
+_SHARED: Final = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,49 +55,132 @@ class CachedRepository:
     folder: Path
 
     def snapshot(self, commit: str) -> Path:
-        """The folder of a commit's files."""
+        """Return the folder of a commit's files."""
         return self.folder / "snapshots" / commit
 
-    def forget(self, digest: str) -> None:
-        """Delete the blob of this digest, and what there is of its download."""
-        for path in (self.folder / "blobs").glob(f"{digest}*"):
-            path.unlink(missing_ok=True)
+    def locate(self, commit: str, name: str) -> Path:
+        """Return where a file of a commit is, or is to be: in the repository's own folder, whatever links there are.
+
+        Raises:
+            UnsafeModelError: a folder on the way is a link that leads somewhere else.
+        """
+        path = self.snapshot(commit) / name
+        self._check_real(path.parent)
+        return path
+
+    def named_digest(self, path: Path) -> str | None:
+        """Return the digest by which the cache itself names a file: the name of the blob that it is a link to.
+
+        Of a chain of links the first one counts: it leads to a blob, which may be a link to bytes that are shared, and
+        these have names of another kind.
+        """
+        try:
+            target = Path(os.path.normpath(path.parent / path.readlink()))
+        except OSError:  # it is no link
+            return None
+        if target.parent != Path(os.path.normpath(self.folder / "blobs")):
+            return None
+        try:
+            return parse_digest(target.name)
+        except ValueError:
+            return None
+
+    def is_own(self, path: Path) -> bool:
+        """Tell whether the bytes of a file lie in this repository's folder, or in the cache's store of shared bytes."""
+        real = path.resolve()
+        if real.is_relative_to(self.folder.resolve()):
+            return True
+        shared = self.folder.parent.resolve() / "blobs"
+        if not real.is_relative_to(shared) or not (shared / _SHARED_MARKER).is_file():
+            return False
+        return _SHARED.fullmatch(real.relative_to(shared).as_posix()) is not None
+
+    def begin(self, digest: str | None) -> Path:
+        """Make an empty file for bytes that are to come, under a name that nobody else has.
+
+        Raises:
+            OSError: the disk is full, or cannot be written.
+            UnsafeModelError: see ``locate``.
+        """
+        folder = self.folder / "blobs"
+        self._check_real(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep_folder(folder)
+        path = folder / unfinished_name(digest or "unnamed")
+        with path.open("xb"):
+            return path
+
+    def finish(self, fetched: Path, digest: str, commit: str, name: str) -> Path:
+        """Put fetched bytes into their place, in one step; whoever has the old ones open goes on with those.
+
+        Raises:
+            OSError: the disk is full, or cannot be written.
+            UnsafeModelError: see ``locate``.
+        """
+        path = self.locate(commit, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        blob, link = self.folder / "blobs" / digest, path.with_name(f".{uuid4().hex[:16]}.link")
+        try:
+            link.symlink_to(os.path.relpath(blob, path.parent))
+        except OSError:  # no right to make links, as on Windows: the bytes themselves lie in the snapshot
+            fetched.replace(path)
+            return path
+        try:
+            fetched.replace(blob)
+            link.replace(path)
+        finally:
+            link.unlink(missing_ok=True)
+        return path
 
     def stored(self, revision: str) -> Listing | None:
-        """The listing that was stored for the revision; a damaged one is as good as none."""
+        """Return the listing that was stored for the revision; a damaged one is as good as none.
+
+        Raises:
+            UnsafeModelError: see ``locate``.
+        """
         path = self._listing_path(revision)
+        self._check_real(path.parent)
         try:
-            data: Any = read_sealed(path)
-            return Listing(data["commit"], {name: Blob(**blob) for name, blob in data["files"].items()})
+            return restore_listing(read_sealed(path), str(path), self.folder.name, revision)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
-            _log.warning("the stored listing %s cannot be used (%s), and is made anew", path, exc)
+        except (OSError, ValueError, RecursionError) as exc:
+            _log.warning("the stored listing %s cannot be used (%s), and is made anew", path, one_line(exc))
             return None
 
     def store(self, revision: str, listing: Listing) -> None:
-        """Store the listing under the revision and under its commit; a cache that cannot be written is left alone."""
-        value = {"commit": listing.commit, "files": {name: asdict(blob) for name, blob in listing.files.items()}}
+        """Store the listing under the revision and under its commit; a cache that cannot be written is left alone.
+
+        Raises:
+            UnsafeModelError: see ``locate``.
+        """
         for name in {revision, listing.commit}:
             path = self._listing_path(name)
+            self._check_real(path.parent)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_sealed(path, value)
+                write_sealed(path, listing.to_json(self.folder.name))
             except OSError as exc:
                 _log.debug("the listing %s is not stored: %s", path, exc)
 
     def on_disk(self, revision: str) -> Listing | None:
-        """What another tool has left of the revision, which may be a part of it."""
+        """Return what another tool has left of the revision, which may be a part of it.
+
+        Raises:
+            UnsafeModelError: see ``locate``.
+        """
         commit = revision if is_commit(revision) else self._ref(revision)
         if commit is None or not self.snapshot(commit).is_dir():
             return None
+        self._check_real(self.snapshot(commit))
         sizes = files_on_disk(self.snapshot(commit))
         return Listing(commit, {name: Blob(size, None) for name, size in sizes.items()})
 
     def _ref(self, revision: str) -> str | None:
         try:
-            commit = (self.folder / "refs" / revision).read_text().strip()
-        except OSError as exc:
+            with (self.folder / "refs" / revision).open(encoding="ascii") as file:
+                commit = file.read(64).strip()
+        except (OSError, ValueError) as exc:
             _log.debug("no ref of %s: %s", revision, exc)
             return None
         return commit if is_commit(commit) else None
@@ -117,10 +188,11 @@ class CachedRepository:
     def _listing_path(self, revision: str) -> Path:
         return self.folder / "onnxhub" / f"{quote(revision, safe='')}.json"
 
-
-def is_commit(revision: str) -> bool:
-    """Whether it is a full commit hash, which never comes to mean something else."""
-    return re.fullmatch(r"[0-9a-f]{40}", revision) is not None
+    def _check_real(self, folder: Path) -> None:
+        """Refuse a folder that is not where its path says: through a link, files anywhere would be read and written."""
+        real, root = folder.resolve(), self.folder.resolve()
+        if real != root / folder.relative_to(self.folder):
+            raise UnsafeModelError(str(folder), f"it is, or lies behind, a link that leads to {real}")
 
 
 def default_cache_dir() -> Path:

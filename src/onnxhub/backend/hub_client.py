@@ -1,4 +1,7 @@
-"""The Hub over the network: the only place that imports huggingface_hub, by its public functions, when it is needed.
+"""The Hub over the network: the only place that imports huggingface_hub, when it is needed.
+
+huggingface_hub says where a file is, and transfers its bytes; where these go, and whether they stay, is decided here. Its
+own way into the cache names files by what the answers say, so an answer could have a file written anywhere.
 
 Whatever huggingface_hub and its HTTP library raise (requests up to 0.x, httpx from 1.0 on) becomes one of the library's
 own errors here. Their messages name the file that failed and never quote the answer, so that no token gets into them.
@@ -6,25 +9,42 @@ own errors here. Their messages name the file that failed and never quote the an
 
 from __future__ import annotations
 
+import io
 import json
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.request import getproxies
 
-from onnxhub.backend.hub_cache import Blob, Listing, is_commit
-from onnxhub.errors import GatedModelError, IntegrityError, InvalidOptionError, ModelNotFoundError, OfflineError
+from onnxhub.backend.hub_answers import MOST_JSON, AnswerLimits, bounded_answers
+from onnxhub.backend.hub_listing import read_listing
+from onnxhub.errors import (
+    GatedModelError,
+    IntegrityError,
+    InvalidOptionError,
+    ModelNotFoundError,
+    OfflineError,
+    OnnxHubError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from huggingface_hub.hf_api import RepoSibling
-
-    from onnxhub.errors import OnnxHubError
+    from onnxhub.backend.hub_listing import Blob, Listing
 
 __all__ = ["HubModel", "checked_token"]
+
+_RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
+"""What a Hub answers that may be better in a moment."""
+_PAUSES: Final = (0.5, 1.5)
+"""Seconds between the attempts at a listing."""
+_SLACK: Final = 2**20
+"""Bytes that an answer may have beyond the file itself: that of an error, of a file whose size is small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,41 +55,90 @@ class HubModel:
     token: str | bool | None = field(default=None, repr=False)
 
     def listing(self, revision: str) -> Listing:
-        """Ask for the commit that the revision means now, and for what it holds."""
-        from huggingface_hub import HfApi, constants
+        """Ask for the commit that the revision means now, and for what it holds.
 
+        Raises:
+            IntegrityError, UnsafeModelError: the answer names what cannot be a file, a digest, a size or a commit.
+            OfflineError, ModelNotFoundError, GatedModelError, InvalidOptionError: see ``open_repository``.
+        """
         what = f"the list of files of revision {revision!r}"
-        with self._translated(what, revision):
-            info = HfApi(token=self.token).model_info(
-                self.model_id, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
-            )
-        if info.sha is None or not is_commit(info.sha):
-            raise OfflineError(self.model_id, f"{what}: the answer of {_endpoint()} names no commit")
-        return Listing(info.sha, {sibling.rfilename: _blob(sibling) for sibling in info.siblings or ()})
+        with self._translated(what, revision), bounded_answers(self._limits(what, MOST_JSON)) as session:
+            answer = self._ask(session, revision).content
+            try:
+                value: object = json.loads(answer)
+            except RecursionError:
+                raise IntegrityError(
+                    what, f"{self.model_id}: the answer of {_endpoint()} is nested too deeply"
+                ) from None
+        return read_listing(value, what, self.model_id, revision)
 
-    def download(self, name: str, commit: str, cache_dir: Path) -> Path:
-        """Fetch one file of the commit into the cache."""
-        from huggingface_hub import hf_hub_download
+    def fetch(self, name: str, blob: Blob, commit: str, place: Path, *, plainly: bool = False) -> None:
+        """Fetch the bytes of one file of the commit into a place of ours; whoever calls compares them.
 
-        with self._translated(name, commit):
-            return Path(
-                hf_hub_download(self.model_id, name, revision=commit, token=self.token, cache_dir=str(cache_dir))
-            )
+        Args:
+            name: The file's path in the repository.
+            blob: What is known of it.
+            commit: The commit's hash.
+            place: A file to write, which is there and empty.
+            plainly: Whether to leave Xet aside, which keeps pieces of files in a cache of its own.
+
+        Raises:
+            IntegrityError: the answer is of another commit, or is not as long as the listing says.
+            OfflineError, ModelNotFoundError, GatedModelError, InvalidOptionError: see ``open_repository``.
+        """
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # it is in no __all__
+
+        limits = self._limits(name, None if blob.size is None else blob.size + _SLACK)
+        with self._translated(name, commit), bounded_answers(limits):
+            url = hf_hub_url(self.model_id, name, revision=commit)
+            found = get_hf_file_metadata(url, token=self.token)
+            self._check_commit(name, found.commit_hash, commit)
+            size = blob.size if blob.size is not None else found.size
+            headers = {**build_hf_headers(token=self.token), "Accept-Encoding": "identity"}
+            if not plainly and size is not None and _is_xet(found.xet_file_data):
+                _fetch_by_xet(found.xet_file_data, headers, place, size, name)
+            else:
+                _fetch_plainly(url, found.location, headers, place, size, name)
+
+    def _ask(self, session: Any, revision: str) -> Any:
+        """Return the answer about a revision; a Hub that is out of order for a moment is asked again."""
+        from huggingface_hub import constants
+        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
+
+        url = f"{constants.ENDPOINT}/api/models/{self.model_id}/revision/{quote(revision, safe='')}?blobs=true"
+        headers = {**build_hf_headers(token=self.token), "Accept-Encoding": "identity"}
+        for pause in (*_PAUSES, None):
+            answer = session.get(url, headers=headers, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+            if pause is None or answer.status_code not in _RETRIED:
+                break
+            time.sleep(pause)
+        hf_raise_for_status(answer)
+        return answer
+
+    def _check_commit(self, name: str, answered: str | None, asked: str) -> None:
+        """Refuse a file of another commit; a proxy may leave out which it is, and then its bytes must tell."""
+        if answered is not None and answered != asked:
+            reason = f"{_endpoint()} was asked for commit {asked}, and answers with one of another commit"
+            raise IntegrityError(name, f"{self.model_id}: {reason}")
+
+    def _limits(self, what: str, most: int | None) -> AnswerLimits:
+        return AnswerLimits(self.model_id, what, most)
 
     @contextmanager
     def _translated(self, what: str, revision: str) -> Iterator[None]:
         from huggingface_hub import errors
 
-        http_error = _http_error()
-        # RuntimeError is what the Xet transfer raises, ValueError (of JSON) what a captive portal leads to; and both a
-        # ValueError and an ImportError are what httpx raises of a proxy that it cannot use.
-        foreign = (http_error, OSError, errors.EntryNotFoundError, RuntimeError, ValueError, ImportError)
         try:
             yield
-        except foreign as exc:
+        except OnnxHubError:
+            raise
+        # An answer of any form may make huggingface_hub fail in any way; RuntimeError is what Xet raises, ValueError (of
+        # JSON) what a captive portal leads to, and ValueError and ImportError what httpx raises of a proxy.
+        except Exception as exc:
             # huggingface_hub wraps most failures in "no local file found".
             cause = exc.__cause__ if isinstance(exc, errors.LocalEntryNotFoundError) and exc.__cause__ else exc
-            if _is_of_this_machine(cause, http_error):
+            if _is_of_this_machine(cause, _http_error()):
                 raise
             raise self._refusal(cause, what, revision) or self._failure(cause, what) from exc
 
@@ -97,7 +166,6 @@ class HubModel:
         if status in {401, 403}:
             reason = f"the Hub refuses {what} (HTTP {status}); does the token give access to it?"
             return GatedModelError(self.model_id, reason, self._page)
-        # The second: of a part that was left behind and is as long as the file, nothing is left to ask for.
         if "Consistency check failed" in str(exc) or status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return IntegrityError(what, f"{self.model_id}: the download was cut, or the file has changed; try again")
         how = _root_cause(exc) if status is None else f"HTTP {status}"
@@ -128,8 +196,59 @@ def checked_token(token: object) -> str | bool | None:
     raise InvalidOptionError("token", "***", "a Hub token: printable ASCII without blanks")
 
 
-def _blob(sibling: RepoSibling) -> Blob:
-    return Blob(sibling.size, sibling.lfs.sha256 if sibling.lfs else sibling.blob_id)
+class _BoundedFile(io.FileIO):
+    """A file that takes no more bytes than it is to have: an answer may go on for ever."""
+
+    def __init__(self, place: Path, most: int | None) -> None:
+        super().__init__(place, "r+b")
+        self._most = most
+
+    def write(self, data: Any, /) -> int:
+        """Write all of the bytes.
+
+        Raises:
+            OSError: they are more than the file is to have.
+        """
+        view = memoryview(data)
+        if self._most is not None and self.tell() + len(view) > self._most:
+            raise _TooLongError(f"Consistency check failed: more than {self._most} bytes came")
+        written = 0
+        while written < len(view):
+            written += super().write(view[written:])
+        return written
+
+
+class _TooLongError(Exception):
+    """More bytes came than the listing says."""
+
+
+def _fetch_plainly(url: str, location: str, headers: dict[str, str], place: Path, size: int | None, name: str) -> None:
+    from huggingface_hub.file_download import http_get
+
+    if _origin(location) != _origin(url):  # a signed address elsewhere, which must not get the token
+        headers = {key: value for key, value in headers.items() if key.lower() != "authorization"}
+    with _BoundedFile(place, size) as file:
+        http_get(location, file, headers=headers, expected_size=size, displayed_filename=name)
+
+
+def _fetch_by_xet(data: Any, headers: dict[str, str], place: Path, size: int, name: str) -> None:
+    from huggingface_hub.file_download import xet_get
+
+    xet_get(incomplete_path=place, xet_file_data=data, headers=headers, expected_size=size, displayed_filename=name)
+
+
+def _is_xet(data: Any) -> bool:
+    """Tell whether Xet has the file, can be used, and gets its permission from the Hub that was asked."""
+    from huggingface_hub import constants
+
+    if data is None or constants.HF_HUB_DISABLE_XET or find_spec("hf_xet") is None:
+        return False
+    return _origin(data.refresh_route) == _origin(constants.ENDPOINT)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.rpartition("@")[2]
 
 
 def _http_error() -> type[Exception]:
@@ -160,7 +279,7 @@ def _root_cause(exc: BaseException) -> str:
         return str(exc)
     if isinstance(root, OSError) and root.strerror:
         return f"{type(exc).__name__}: {root.strerror}"
-    proxy = isinstance(root, ValueError) and not isinstance(root, json.JSONDecodeError)
+    proxy = getproxies() and isinstance(root, ValueError) and not isinstance(root, json.JSONDecodeError)
     return type(exc).__name__ + (": is the address of a proxy wrong?" if proxy else "")
 
 

@@ -13,12 +13,12 @@ from onnxhub.backend.hub_cache import CachedRepository, default_cache_dir
 from onnxhub.errors import IntegrityError, InvalidOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from onnxhub.backend.hub_cache import Listing
+    from onnxhub.backend.hub_listing import Listing
 
-__all__ = ["CachedModel", "Change", "Refreshed", "hub_models", "refreshed"]
+__all__ = ["CachedModel", "Change", "Refreshed", "hub_models", "refreshed", "size_on_disk"]
 
 _PREFIX: Final = "models--"
 
@@ -36,9 +36,15 @@ class CachedModel:
         return tuple(sorted(unquote(path.stem) for path in self._listings()))
 
     @property
+    def payloads(self) -> dict[tuple[int, int], int]:
+        """Where bytes lie on disk (device and inode) -> how many, other tools' included; repositories may share some."""
+        stats = [path.stat() for path in self._files()]
+        return {(stat.st_dev, stat.st_ino): stat.st_size for stat in stats}
+
+    @property
     def size(self) -> int:
-        """Bytes on disk, those of other tools included."""
-        return sum(path.stat().st_size for path in self._files())
+        """Bytes on disk, those of other tools and those that are shared included."""
+        return sum(self.payloads.values())
 
     @property
     def used(self) -> float:
@@ -53,17 +59,23 @@ class CachedModel:
                 read_sealed(path)
             except (OSError, ValueError) as error:
                 yield IntegrityError(str(path), str(error))
-        names = self._names()
-        for link, known in names.items():
+        checked: set[Path] = set()
+        for link, known in self._names().items():
             real = link.resolve()
+            digest = known or CachedRepository(self.folder).named_digest(link)
             if not real.is_file():
                 yield IntegrityError(str(link), f"it is a link to {real}, which is missing")
-            elif known and real.parent.name != "blobs" and not matches(real, known, anew=True):
-                yield IntegrityError(str(real), f"it does not have the digest {known}")
+            elif digest and real not in checked and not matches(real, digest, anew=True):
+                named = "that is its name" if real.name == digest else digest
+                yield IntegrityError(str(real), f"it does not have the digest {named}; it is {link.name}")
+            checked.add(real)
         for blob in self._blobs():
-            if DIGEST.fullmatch(blob.name) and not matches(blob, blob.name, anew=True):
-                which = ", ".join(sorted({link.name for link in names if link.resolve() == blob})) or "no file of now"
-                yield IntegrityError(str(blob), f"it does not have the digest that is its name; it is {which}")
+            if (
+                DIGEST.fullmatch(blob.name)
+                and blob.resolve() not in checked
+                and not matches(blob, blob.name, anew=True)
+            ):
+                yield IntegrityError(str(blob), "it does not have the digest that is its name; it is no file of now")
 
     def _names(self) -> dict[Path, str]:
         """Each file of a snapshot, and its digest where the Hub has told it."""
@@ -147,3 +159,11 @@ def _changes(before: Listing, now: Listing) -> tuple[Change, ...]:
         elif new is not None and old != new:
             found.append(Change("changed" if old else "added", name, new.size))
     return tuple(found)
+
+
+def size_on_disk(models: Iterable[CachedModel]) -> int:
+    """Return the bytes of all these models together; those that several of them share count once."""
+    payloads: dict[tuple[int, int], int] = {}
+    for model in models:
+        payloads |= model.payloads
+    return sum(payloads.values())

@@ -24,7 +24,7 @@ import socket
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -37,7 +37,22 @@ from onnxhub.errors import IntegrityError, OnnxHubError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["LIMIT", "Entry", "Origin", "discard", "find", "keys", "make", "make_unless_busy", "newest", "read", "sweep"]
+__all__ = [
+    "LIMIT",
+    "Entry",
+    "Origin",
+    "discard",
+    "find",
+    "keys",
+    "make",
+    "make_unless_busy",
+    "newest",
+    "one_at_a_time",
+    "read",
+    "sweep",
+    "sweep_folder",
+    "unfinished_name",
+]
 
 _log = logging.getLogger("onnxhub")
 
@@ -153,7 +168,7 @@ def keys(kind: str) -> list[str]:
 
 def sweep(kind: str) -> None:
     """Delete what processes that are gone were making."""
-    _sweep(assets_dir(kind))
+    sweep_folder(assets_dir(kind))
 
 
 def newest(kind: str, prefix: str) -> Entry | None:
@@ -235,6 +250,17 @@ def _is_read_only(error: OSError) -> bool:
 
 
 @contextmanager
+def one_at_a_time(key: str) -> Iterator[None]:
+    """Let one process at a time do what a key stands for, as far as the file system has locks; nothing depends on it."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(_lock(".downloads", key))
+        except OSError as error:
+            _log.debug("several processes may fetch the same: %s", error)
+        yield
+
+
+@contextmanager
 def _lock(kind: str, key: str, *, wait: bool = True) -> Iterator[None]:
     from filelock import FileLock  # which takes longer to import than a found entry takes to check
 
@@ -261,8 +287,8 @@ def _read(folder: Path) -> Entry:
 
 
 def _made(place: Path, made_of: Mapping[str, object], build: Callable[[Path], None], *, anew: bool) -> Entry:
-    _sweep(place.parent)
-    unfinished = place.with_name(_unfinished(place.name))
+    sweep_folder(place.parent)
+    unfinished = place.with_name(unfinished_name(place.name))
     unfinished.mkdir()
     try:
         build(unfinished)
@@ -295,15 +321,21 @@ def _sealed(folder: Path, made_of: Mapping[str, object]) -> Entry:
     return Entry(folder, made_of, files)
 
 
-def _unfinished(key: str) -> str:
+def unfinished_name(key: str) -> str:
+    """Return a name that nobody else has, for what is being made; ``sweep_folder`` knows by it whose it was."""
     return f".{key}.{_HOST}.{os.getpid()}.{_TOKEN}{uuid4().hex[:8]}"
 
 
-def _sweep(folder: Path) -> None:
-    """Delete what processes that are gone were making."""
+def sweep_folder(folder: Path) -> None:
+    """Delete what processes that are gone were making in a folder."""
     for path in folder.glob(".*.*.*.*"):
-        if _left_behind(path):
+        if not _left_behind(path):
+            continue
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _left_behind(path: Path) -> bool:
@@ -333,7 +365,7 @@ def _used(folder: Path) -> None:
 
 
 def _drop(folder: Path) -> bool:
-    doomed = folder.with_name(_unfinished(folder.name))
+    doomed = folder.with_name(unfinished_name(folder.name))
     try:
         folder.rename(doomed)
     except OSError as error:  # another process was faster, or the cache cannot be written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxhub.backend.hub_models import hub_models
+from onnxhub.backend.hub_models import hub_models, size_on_disk
 from onnxhub.backend.kept import digests_size, listed
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
@@ -24,5 +24,5 @@ def ls(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # 
     if number:
         rows.append(digests_record(printer, number, digests))
     rows += [record(printer, "hub", one.model_id, ", ".join(one.revisions), one.size, one.used) for one in models]
-    total = sum(entry.size for entry in entries) + digests + sum(one.size for one in models)
+    total = sum(entry.size for entry in entries) + digests + size_on_disk(models)
     printer.show_table([*rows, record(printer, "total", "", "", total, None)])
