@@ -48,6 +48,8 @@ _RESOLVE: Final = re.compile(rf"/{_ID}/resolve/(?P<revision>[^/]+)/(?P<path>.+)"
 _CDN: Final = re.compile(r"/cdn/(?P<sha>[0-9a-f]{64})/(?P<path>.+)")
 
 Files = Mapping[str, bytes]
+Lie = Callable[[str, str, int, dict[str, str], bytes], tuple[int, dict[str, str], bytes]]
+"""Method, path, status, headers and body of an answer -> what is answered in its place."""
 Host = Literal["hub", "cdn"]
 _HOSTS: Final[tuple[Host, ...]] = ("hub", "cdn")
 
@@ -108,6 +110,7 @@ class HubServer:
         self.repositories: dict[str, _Repository] = {}
         self.failures: dict[str, _Failure] = {}
         self.large: dict[str, bytes] = {}
+        self.lies: dict[str, Lie] = {}
         self._servers = {host: _Server(self, host) for host in _HOSTS}
         self._threads = [
             threading.Thread(target=server.serve_forever, args=(0.05,)) for server in self._servers.values()
@@ -172,6 +175,10 @@ class HubServer:
     def drop(self, path: str, *, after: int, times: int | None = None) -> None:
         """Hang up in the middle of a file, when ``after`` bytes of it have been sent."""
         self.failures[path] = _Failure(None, after, times, ("GET",))
+
+    def lie(self, model_id: str, lie: Lie) -> None:
+        """Change every answer about a repository, those of the other host about its large files included."""
+        self.lies[model_id] = lie
 
     def failure(self, method: str, path: str, *, drop: bool) -> _Failure | None:
         """The failure that is due for this request."""
@@ -280,15 +287,15 @@ class _Handler(BaseHTTPRequestHandler):
         elif data is None:
             self.error(HTTPStatus.NOT_FOUND, "EntryNotFound", "Entry not found", {"X-Repo-Commit": commit.sha})
         elif _is_large(name):
-            self.redirect(name, data, commit)
+            self.redirect(parts["id"], name, data, commit)
         else:
             headers = {"ETag": f'"{_git_blob(data)}"', "X-Repo-Commit": commit.sha}
             self.reply_file(name, data, headers)
 
-    def redirect(self, name: str, data: bytes, commit: _Commit) -> None:
+    def redirect(self, model_id: str, name: str, data: bytes, commit: _Commit) -> None:
         sha = _sha256(data)
         headers = {
-            "Location": f"{self.hub.cdn}/cdn/{sha}/{quote(name)}",
+            "Location": f"{self.hub.cdn}/cdn/{sha}/{quote(name)}?of=/{model_id}/",
             "X-Repo-Commit": commit.sha,
             "X-Linked-Etag": f'"{sha}"',
             "X-Linked-Size": str(len(data)),
@@ -346,8 +353,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def reply(self, status: int, body: bytes, headers: dict[str, str], name: str = "") -> None:
         self.close_connection = True
+        headers = {**headers, "Content-Length": str(len(body)), "Connection": "close"}
+        for model_id, lie in self.hub.lies.items():
+            if f"/{model_id}/" in unquote(self.path):
+                status, headers, body = lie(self.command, self.path, status, headers, body)
         self.send_response(status)
-        for header, value in {**headers, "Content-Length": str(len(body)), "Connection": "close"}.items():
+        for header, value in headers.items():
             self.send_header(header, value)
         self.end_headers()
         if self.command == "HEAD":

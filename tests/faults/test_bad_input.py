@@ -1,5 +1,5 @@
 """Everything bad that one can hand to the library: one table, each row with its own error of the tree."""
-# ruff: noqa: ARG005, PLW0108  # every row's lambda takes the world
+# ruff: noqa: PLW0108  # every row's lambda takes the world
 
 from __future__ import annotations
 

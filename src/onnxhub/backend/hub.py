@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from onnxhub import builtin
 from onnxhub.backend.digests import compute_sha256, digest_of, has_digest, matches
-from onnxhub.backend.hub_cache import CachedRepository, default_cache_dir, files_on_disk, offline_because
+from onnxhub.backend.hub_cache import CachedRepository, default_cache_dir, files_on_disk, offline_because, real_path
 from onnxhub.backend.hub_client import HubModel, checked_token
 from onnxhub.backend.hub_listing import Blob
 from onnxhub.backend.safety import check_links, check_place, read_facts
@@ -28,7 +28,6 @@ from onnxhub.errors import (
     ModelNotFoundError,
     OfflineError,
     OnnxHubError,
-    UnsafeModelError,
     listing,
     nearest,
 )
@@ -96,7 +95,7 @@ class Repository:
             OfflineError: It is not in the cache, and cannot be fetched.
             GatedModelError: The Hub wants a licence accepted, or another token.
             IntegrityError: Its content is not what the Hub says, and it cannot be fetched anew.
-            UnsafeModelError: In the cache, it is a link to a file of somewhere else, and nothing says what it should hold.
+            UnsafeModelError: A folder of the cache is a link that leads somewhere else.
             OSError: The cache's disk is full or read-only, as Python says it.
         """
         if name in self.made:
@@ -149,33 +148,34 @@ class Repository:
         if because and problem == _MISSING:
             raise OfflineError(self.model_id, f"{name} {problem}, and {because}", "fetch it beforehand")
         if because:
-            reason = f"{self.model_id}: {path.resolve()} {problem}; {because} forbids to fetch it anew"
+            reason = f"{self.model_id}: {problem}; {because} forbids to fetch it anew"
             raise IntegrityError(name, reason)
         with one_at_a_time(self.hashes.get(name) or digest_of([self.model_id, commit, name])):
             if self._problem(name, path) is None:  # another process was faster
                 return path
-            return self._fetch(name, commit, None if problem == _MISSING else f"{path.resolve()} {problem}")
+            return self._fetch(name, commit, None if problem == _MISSING else problem)
 
     def _problem(self, name: str, path: Path) -> str | None:
-        """What is wrong with a file of the Hub's cache, in words that follow its path."""
+        """What is wrong with a file of the Hub's cache: ``_MISSING``, or a sentence."""
         try:
             stat = path.stat()
-            if not S_ISREG(stat.st_mode):
-                return _MISSING
-            expected, known = self.files[name], self.hashes.get(name)
-            if expected is not None and expected != stat.st_size:
-                return f"has {stat.st_size} bytes where {expected} are expected"
-            # Without a listing, the cache's own name of the bytes tells.
-            digest = known or self._cached.named_digest(path)
-            if digest is not None and not matches(path, digest):
-                return f"does not have the digest {digest}"
-            if digest is None and not self._cached.is_own(path):
-                reason = f"it is a link to {path.resolve()}, outside of the cache, and nothing says what it should hold"
-                raise UnsafeModelError(str(path), reason)
-        except FileNotFoundError:  # another process may have cleared it away just now
+            return self._difference(name, path, stat.st_size) if S_ISREG(stat.st_mode) else _MISSING
+        except (FileNotFoundError, NotADirectoryError):  # another process may have cleared it away just now
             return _MISSING
-        except PermissionError as error:
-            return f"cannot be read ({error.strerror})"
+        except OSError as error:
+            return f"{path} cannot be read ({error.strerror})"
+
+    def _difference(self, name: str, path: Path, size: int) -> str | None:
+        """What makes a file that is there another one than the Hub's."""
+        # Without a listing, the cache's own name of the bytes tells.
+        digest = self.hashes.get(name) or self._cached.named_digest(path)
+        real, expected = real_path(path), self.files[name]
+        if not self._cached.owns(path, named=digest is not None):
+            return f"{path} is a link to {real}, outside of the cache"
+        if expected is not None and expected != size:
+            return f"{real} has {size} bytes where {expected} are expected"
+        if digest is not None and not matches(real, digest):
+            return f"{real} does not have the digest {digest}"
         return None
 
     def _fetch(self, name: str, commit: str, damaged: str | None) -> Path:

@@ -36,7 +36,7 @@ from onnxhub.errors import ModelNotFoundError, UnsafeModelError, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CachedRepository", "default_cache_dir", "files_on_disk", "offline_because"]
+__all__ = ["CachedRepository", "default_cache_dir", "files_on_disk", "offline_because", "real_path"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -85,12 +85,18 @@ class CachedRepository:
         except ValueError:
             return None
 
-    def is_own(self, path: Path) -> bool:
-        """Tell whether the bytes of a file lie in this repository's folder, or in the cache's store of shared bytes."""
-        real = path.resolve()
-        if real.is_relative_to(self.folder.resolve()):
+    def owns(self, path: Path, *, named: bool) -> bool:
+        """Tell whether a file may be read as one of this repository, wherever links lead.
+
+        Args:
+            path: Where it is in a snapshot.
+            named: Whether its digest is known, and tells what it is: then it may lie anywhere in the cache, as it does
+                where repositories share bytes; else it lies in this repository, or in the cache's store of shared bytes.
+        """
+        real, cache = real_path(path), real_path(self.folder.parent)
+        if real.is_relative_to(cache if named else real_path(self.folder)):
             return True
-        shared = self.folder.parent.resolve() / "blobs"
+        shared = cache / "blobs"
         if not real.is_relative_to(shared) or not (shared / _SHARED_MARKER).is_file():
             return False
         return _SHARED.fullmatch(real.relative_to(shared).as_posix()) is not None
@@ -139,7 +145,7 @@ class CachedRepository:
             UnsafeModelError: see ``locate``.
         """
         path = self._listing_path(revision)
-        self._check_real(path.parent)
+        self._check_real(path)
         try:
             return restore_listing(read_sealed(path), str(path), self.folder.name, revision)
         except FileNotFoundError:
@@ -177,8 +183,10 @@ class CachedRepository:
         return Listing(commit, {name: Blob(size, None) for name, size in sizes.items()})
 
     def _ref(self, revision: str) -> str | None:
+        path = self.folder / "refs" / revision
         try:
-            with (self.folder / "refs" / revision).open(encoding="ascii") as file:
+            self._check_real(path)
+            with path.open(encoding="ascii") as file:
                 commit = file.read(64).strip()
         except (OSError, ValueError) as exc:
             _log.debug("no ref of %s: %s", revision, exc)
@@ -188,11 +196,16 @@ class CachedRepository:
     def _listing_path(self, revision: str) -> Path:
         return self.folder / "onnxhub" / f"{quote(revision, safe='')}.json"
 
-    def _check_real(self, folder: Path) -> None:
-        """Refuse a folder that is not where its path says: through a link, files anywhere would be read and written."""
-        real, root = folder.resolve(), self.folder.resolve()
-        if real != root / folder.relative_to(self.folder):
-            raise UnsafeModelError(str(folder), f"it is, or lies behind, a link that leads to {real}")
+    def _check_real(self, path: Path) -> None:
+        """Refuse a path that leads somewhere else: through a link, files anywhere would be read and written."""
+        real, root = real_path(path), real_path(self.folder)
+        if real != root / path.relative_to(self.folder):
+            raise UnsafeModelError(str(path), f"it is, or lies behind, a link that leads to {real}")
+
+
+def real_path(path: Path) -> Path:
+    """Return where a path leads, through all links; of a loop of links, which Path.resolve refuses, the path itself."""
+    return Path(os.path.realpath(path))
 
 
 def default_cache_dir() -> Path:
