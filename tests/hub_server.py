@@ -13,6 +13,7 @@ as to the real Hub's CDN. It can gate, hide, fail and hang up, and remembers eve
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -111,6 +113,8 @@ class HubServer:
         self.failures: dict[str, _Failure] = {}
         self.large: dict[str, bytes] = {}
         self.lies: dict[str, Lie] = {}
+        self.pauses: dict[str, float] = {}
+        self.header_pause = 0.0
         self._servers = {host: _Server(self, host) for host in _HOSTS}
         self._threads = [
             threading.Thread(target=server.serve_forever, args=(0.05,)) for server in self._servers.values()
@@ -180,6 +184,10 @@ class HubServer:
         """Change every answer about a repository, those of the other host about its large files included."""
         self.lies[model_id] = lie
 
+    def trickle(self, path: str, pause: float) -> None:
+        """Send a file (or ``LISTING``) byte by byte, with so many seconds between two of them."""
+        self.pauses[path] = pause
+
     def failure(self, method: str, path: str, *, drop: bool) -> _Failure | None:
         """The failure that is due for this request."""
         found = self.failures.get(path)
@@ -221,6 +229,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         authorization = "Authorization" in self.headers
         self.hub.requests.append(Request(self.command, self.server.host, path, authorization))
+        if self.hub.header_pause:
+            self.trickle_headers(self.hub.header_pause)
+            return
         raw = urlsplit(self.path).path
         for pattern, reply in self.routes():
             match = pattern.fullmatch(raw)
@@ -344,7 +355,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.reply(status, data[first : last + 1], headers, name)
 
     def reply_json(self, value: object) -> None:
-        self.reply(HTTPStatus.OK, json.dumps(value).encode(), {"Content-Type": "application/json"})
+        self.reply(HTTPStatus.OK, json.dumps(value).encode(), {"Content-Type": "application/json"}, LISTING)
+
+    def trickle_headers(self, pause: float) -> None:
+        """Send headers that have no end, byte by byte."""
+        self.close_connection = True
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+            for _ in range(round(10 / pause)):
+                self.wfile.write(b"x")
+                time.sleep(pause)
 
     def error(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         named = {"X-Error-Code": code} if code else {}
@@ -364,7 +384,15 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         failure = self.hub.failure(self.command, name, drop=True)
-        self.wfile.write(body if failure is None else body[: failure.after])
+        body = body if failure is None else body[: failure.after]
+        pause = self.hub.pauses.get(name)
+        if pause is None:
+            self.wfile.write(body)
+            return
+        with contextlib.suppress(ConnectionError):  # whoever asked has had enough
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                time.sleep(pause)
 
 
 def run_python(code: str, home: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

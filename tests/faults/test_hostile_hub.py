@@ -12,7 +12,7 @@ import pytest
 
 from onnxhub.backend.assets import write_sealed
 from tests.faults.hostile import FILES, TRICKS, UP, lies
-from tests.hub_server import HubServer, run_python
+from tests.hub_server import LISTING, HubServer, run_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -268,3 +268,55 @@ def test_a_mirror_that_writes_by_its_headers(victim: Victim) -> None:
     victim.hub.lie("org/name", lambda *answer: (answer[2], {**answer[3], "ETag": f'"{UP}evil.pth"'}, answer[4]))
     assert victim.load(["org/name"])["outcomes"] == {"org/name": "right"}
     assert not list(victim.path.rglob("evil.pth"))
+
+
+@pytest.mark.parametrize("what", [LISTING, "config.json", "onnx/model.onnx"])
+def test_a_byte_now_and_then(victim: Victim, what: str) -> None:
+    """A Hub that sends hardly anything is given up after three times its time limit, with an error that says so."""
+    victim.hub.add("org/name", {**FILES, "config.json": json.dumps({"labels": "x" * 5_000}).encode()})
+    victim.hub.trickle(what, 0.1)
+    code = """
+import onnxhub.backend.hub as hub
+from onnxhub import errors
+try:
+    hub.open_repository("org/name").path("onnx/model.onnx" if "onnx" in WHAT else "config.json")
+except errors.OfflineError as error:
+    print(error)
+""".replace("WHAT", repr(what))
+    env = {"HF_ENDPOINT": victim.hub.endpoint, "HF_HUB_DOWNLOAD_TIMEOUT": "1"}
+    done = run_python(code, victim.path, env)
+    assert "could not be fetched: fewer than 100 bytes a second came in 3 seconds" in done.stdout, done.stderr
+
+
+def test_a_body_without_an_end(victim: Victim) -> None:
+    """No more is kept of an answer than the file has, and nothing of it stays."""
+    victim.hub.add("org/name", FILES)
+    endless = b"m" * 40_000_000
+    victim.hub.lie(
+        "org/name",
+        lambda method, path, status, headers, body: (
+            (status, {**headers, "Content-Length": str(len(endless))}, endless)
+            if method == "GET" and "cdn" in path
+            else (status, headers, body)
+        ),
+    )
+    assert victim.load(["org/name"])["outcomes"]["org/name"] in {"IntegrityError", "OfflineError"}
+    assert sum(path.stat().st_size for path in victim.cache.rglob("*") if path.is_file()) < 100_000
+
+
+def test_headers_without_an_end(victim: Victim) -> None:
+    """A Hub whose headers come byte by byte is given up as well, by leaving the request behind."""
+    victim.hub.add("org/name", FILES)
+    victim.hub.header_pause = 0.1
+    code = """
+import onnxhub.backend.hub_answers as answers
+from onnxhub import errors
+from onnxhub.backend.hub import open_repository
+answers._LEAST_PATIENCE = 2.0
+try:
+    open_repository("org/name")
+except errors.OfflineError as error:
+    print(error)
+"""
+    done = run_python(code, victim.path, {"HF_ENDPOINT": victim.hub.endpoint, "HF_HUB_DOWNLOAD_TIMEOUT": "1"})
+    assert "the headers of an answer did not end in 6 seconds" in done.stdout, done.stderr

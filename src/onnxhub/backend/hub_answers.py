@@ -2,71 +2,99 @@
 
 huggingface_hub reads an answer to its end, however long it is, and waits between attempts for as long as the answer
 says. A mirror that sends a byte a second, or for ever, would hold a program that loads a model. The HTTP library calls
-a hook for each answer before it is read; the hook that is installed here looks at those of our own requests alone.
+a hook for each answer when its headers have come; the hook that is installed here bounds the bodies of our own requests.
+Headers that never end nobody can bound from within: so a request runs in a thread, which is left behind then.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from concurrent.futures import Future, wait
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from onnxhub.errors import OfflineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["MOST_JSON", "AnswerLimits", "bounded_answers"]
+T = TypeVar("T")
+
+__all__ = ["MOST_JSON", "Limits", "call_within"]
 
 MOST_JSON: Final = 2**26
 """Bytes of a listing; that of 100,000 files has a quarter of it."""
-_MOST_SECONDS: Final = 60
+_MOST_SECONDS: Final = 20
 """How long the Hub may ask to wait before the next attempt."""
 _LEAST_RATE: Final = 100
 """Bytes in a second, on average over a period, below which an answer is given up."""
 _PERIOD: Final = 3
 """The length of a period, in times of ``HF_HUB_DOWNLOAD_TIMEOUT`` (10 seconds unless it is set)."""
+_LEAST_PATIENCE: Final = 30.0
+"""Seconds for which headers are awaited at the least: huggingface_hub itself waits between its attempts."""
 _PIECE: Final = 2**16
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerLimits:
-    """What an answer may be."""
+@dataclass(slots=True)
+class Limits:
+    """What the answers to one request may be."""
 
     model_id: str
     what: str
     """What is asked for, to name it in the error."""
     most: int | None
-    """Bytes of the body; None: no bound."""
+    """Bytes of a body; None: no bound."""
+    answered: float = field(default_factory=monotonic, init=False)
+    """When something came from the Hub last."""
+    given_up: bool = field(default=False, init=False)
+    """Whether nobody waits for the request any more."""
 
     def refuse(self, reason: str) -> OfflineError:
         """Return the error for an answer that is not read to its end."""
         return OfflineError(self.model_id, f"{self.what} could not be fetched: {reason}", "try again later")
 
 
-_limits: ContextVar[AnswerLimits | None] = ContextVar("onnxhub_answer_limits", default=None)
+_limits: ContextVar[Limits | None] = ContextVar("onnxhub_answer_limits", default=None)
 
 
-@contextmanager
-def bounded_answers(limits: AnswerLimits) -> Iterator[Any]:
-    """Hold the answers to the requests of this thread to the limits; gives huggingface_hub's session.
+def call_within(limits: Limits, call: Callable[[Any], T]) -> T:
+    """Call a function, which gets huggingface_hub's session, and hold the answers to its requests to the limits.
 
     Raises:
-        OfflineError: within the block, where an answer breaks them.
+        OfflineError: an answer breaks them.
+        Exception: whatever the function raises.
     """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        _limits.set(limits)
+        try:
+            outcome.set_result(call(_session()))
+        except BaseException as error:  # noqa: BLE001  # it is raised where it is awaited
+            outcome.set_exception(error)
+
+    Thread(target=run, name="onnxhub-request", daemon=True).start()
+    patience = max(2 * _period(), _LEAST_PATIENCE)
+    try:
+        while not wait([outcome], limits.answered + patience - monotonic()).done:
+            if monotonic() - limits.answered >= patience:
+                raise limits.refuse(f"the headers of an answer did not end in {patience:g} seconds")
+    finally:
+        limits.given_up = True
+    return outcome.result()
+
+
+def _session() -> Any:
+    """Return the session of this thread, with the hook."""
     from huggingface_hub.utils import get_session  # type: ignore[attr-defined]  # it is in no __all__
 
     session: Any = get_session()
     hooks = session.event_hooks if hasattr(session, "event_hooks") else session.hooks
     if _look_at not in hooks.setdefault("response", []):
         hooks["response"].append(_look_at)
-    before = _limits.set(limits)
-    try:
-        yield session
-    finally:
-        _limits.reset(before)
+    return session
 
 
 def _look_at(response: Any, *_arguments: object, **_options: object) -> None:
@@ -74,6 +102,7 @@ def _look_at(response: Any, *_arguments: object, **_options: object) -> None:
     limits = _limits.get()
     if limits is None:
         return
+    limits.answered = monotonic()
     _refuse_long_wait(response, limits)
     body = _Body(limits, _period())
     if hasattr(response, "iter_raw"):  # httpx
@@ -91,7 +120,7 @@ def _read_pieces(raw: Any, amount: int, *, decode_content: bool | None) -> Itera
         yield piece
 
 
-def _refuse_long_wait(response: Any, limits: AnswerLimits) -> None:
+def _refuse_long_wait(response: Any, limits: Limits) -> None:
     wait = str(response.headers.get("Retry-After", ""))
     if response.status_code in {429, 503} and wait.isdecimal() and int(wait[:9]) > _MOST_SECONDS:
         raise limits.refuse(f"HTTP {response.status_code}, and the Hub asks to wait for {int(wait[:9]):,} seconds")
@@ -106,7 +135,7 @@ def _period() -> float:
 class _Body:
     """How much of a body has come, and how fast."""
 
-    def __init__(self, limits: AnswerLimits, period: float) -> None:
+    def __init__(self, limits: Limits, period: float) -> None:
         self.limits = limits
         self.period = period
         self.total = 0
@@ -124,10 +153,12 @@ class _Body:
             yield piece
 
     def _count(self, size: int) -> None:
+        now = self.limits.answered = monotonic()
         self.total += size
+        if self.limits.given_up:
+            raise self.limits.refuse("nobody waits for it any more")
         if self.limits.most is not None and self.total > self.limits.most:
             raise self.limits.refuse(f"the answer has more than {self.limits.most:,} bytes")
-        now = monotonic()
         if now - self.since >= self.period:
             if self.total - self.before < _LEAST_RATE * (now - self.since):
                 raise self.limits.refuse(f"fewer than {_LEAST_RATE} bytes a second came in {self.period:g} seconds")

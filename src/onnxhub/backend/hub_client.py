@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import getproxies
 
-from onnxhub.backend.hub_answers import MOST_JSON, AnswerLimits, bounded_answers
+from onnxhub.backend.hub_answers import MOST_JSON, Limits, call_within
 from onnxhub.backend.hub_listing import read_listing
 from onnxhub.errors import (
     GatedModelError,
@@ -62,8 +62,8 @@ class HubModel:
             OfflineError, ModelNotFoundError, GatedModelError, InvalidOptionError: see ``open_repository``.
         """
         what = f"the list of files of revision {revision!r}"
-        with self._translated(what, revision), bounded_answers(self._limits(what, MOST_JSON)) as session:
-            answer = self._ask(session, revision).content
+        with self._translated(what, revision):
+            answer = call_within(self._limits(what, MOST_JSON), lambda session: self._ask(session, revision).content)
             try:
                 value: object = json.loads(answer)
             except RecursionError:
@@ -89,17 +89,22 @@ class HubModel:
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # it is in no __all__
 
-        limits = self._limits(name, None if blob.size is None else blob.size + _SLACK)
-        with self._translated(name, commit), bounded_answers(limits):
+        most = None if blob.size is None else blob.size + _SLACK
+        with self._translated(name, commit):
             url = hf_hub_url(self.model_id, name, revision=commit)
-            found = get_hf_file_metadata(url, token=self.token)
+            found = call_within(self._limits(name, most), lambda _session: get_hf_file_metadata(url, token=self.token))
             self._check_commit(name, found.commit_hash, commit)
             size = blob.size if blob.size is not None else found.size
             headers = {**build_hf_headers(token=self.token), "Accept-Encoding": "identity"}
             if not plainly and size is not None and _is_xet(found.xet_file_data):
                 _fetch_by_xet(found.xet_file_data, headers, place, size, name)
             else:
-                _fetch_plainly(url, found.location, headers, place, size, name)
+                if _origin(found.location) != _origin(url):  # a signed address elsewhere, which must not get the token
+                    headers.pop("authorization", None)
+                call_within(
+                    self._limits(name, most),
+                    lambda _session: _fetch_plainly(found.location, headers, place, size, name),
+                )
 
     def _ask(self, session: Any, revision: str) -> Any:
         """Return the answer about a revision; a Hub that is out of order for a moment is asked again."""
@@ -122,8 +127,8 @@ class HubModel:
             reason = f"{_endpoint()} was asked for commit {asked}, and answers with one of another commit"
             raise IntegrityError(name, f"{self.model_id}: {reason}")
 
-    def _limits(self, what: str, most: int | None) -> AnswerLimits:
-        return AnswerLimits(self.model_id, what, most)
+    def _limits(self, what: str, most: int | None) -> Limits:
+        return Limits(self.model_id, what, most)
 
     @contextmanager
     def _translated(self, what: str, revision: str) -> Iterator[None]:
@@ -222,13 +227,11 @@ class _TooLongError(Exception):
     """More bytes came than the listing says."""
 
 
-def _fetch_plainly(url: str, location: str, headers: dict[str, str], place: Path, size: int | None, name: str) -> None:
+def _fetch_plainly(url: str, headers: dict[str, str], place: Path, size: int | None, name: str) -> None:
     from huggingface_hub.file_download import http_get
 
-    if _origin(location) != _origin(url):  # a signed address elsewhere, which must not get the token
-        headers = {key: value for key, value in headers.items() if key.lower() != "authorization"}
     with _BoundedFile(place, size) as file:
-        http_get(location, file, headers=headers, expected_size=size, displayed_filename=name)
+        http_get(url, file, headers=headers, expected_size=size, displayed_filename=name)
 
 
 def _fetch_by_xet(data: Any, headers: dict[str, str], place: Path, size: int, name: str) -> None:
