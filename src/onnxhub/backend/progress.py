@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from onnxhub.errors import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -45,7 +47,7 @@ class ProgressBar:
 def waiting(what: str) -> Iterator[None]:
     """A line that says what is waited for, and for how long by now."""
     done = Event()
-    with tqdm(desc=what, bar_format="{desc} ... {elapsed}", leave=False, disable=None) as line:
+    with tqdm(desc=one_line(what), bar_format="{desc} ... {elapsed}", leave=False, disable=None) as line:
 
         def tick() -> None:
             while not done.wait(1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -23,6 +24,7 @@ ResultT = TypeVar("ResultT")
 CHUNK = 1 << 16
 """Bytes that are read at once: enough lines to make good batches of, few enough to answer soon."""
 STDIN = "-"
+_C1 = re.compile(rb"[\x80-\x9f]")
 EMPTY = "there is no text in it"
 
 
@@ -163,7 +165,9 @@ def _decoded(data: bytes, title: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         where = f"byte {data[error.start]:#04x} at position {error.start}"
-        raise InvalidInputError(f"{title}: not UTF-8 ({where}); convert it: iconv -f LATIN1 -t UTF-8") from error
+        # Where Latin 1 has control characters, Windows has the quotation marks and dashes that texts do have.
+        encoding = "WINDOWS-1252" if _C1.search(data) else "LATIN1"
+        raise InvalidInputError(f"{title}: not UTF-8 ({where}); convert it: iconv -f {encoding} -t UTF-8") from error
 
 
 def _opened(name: str) -> BufferedReader:
