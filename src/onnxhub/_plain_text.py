@@ -86,7 +86,7 @@ def mask_credentials(text: str, *secrets: str | None) -> str:
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
     if "@" in text:
-        text = _PASSWORD.sub(":***@", _WITH_USER.sub("***@", text))
+        text = _WITH_USER.sub("***@", _PASSWORD.sub(":***@", text))
     if "hf_" in text:
         text = _TOKEN.sub("hf_***", text)
     if "=" in text:
