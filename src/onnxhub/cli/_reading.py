@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -24,7 +23,6 @@ ResultT = TypeVar("ResultT")
 CHUNK = 1 << 16
 """Bytes that are read at once: enough lines to make good batches of, few enough to answer soon."""
 STDIN = "-"
-_C1 = re.compile(rb"[\x80-\x9f]")
 EMPTY = "there is no text in it"
 
 
@@ -165,9 +163,16 @@ def _decoded(data: bytes, title: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         where = f"byte {data[error.start]:#04x} at position {error.start}"
-        # Where Latin 1 has control characters, Windows has the quotation marks and dashes that texts do have.
-        encoding = "WINDOWS-1252" if _C1.search(data) else "LATIN1"
+        encoding = "WINDOWS-1252" if _of_windows(data) else "LATIN1"
         raise InvalidInputError(f"{title}: not UTF-8 ({where}); convert it: iconv -f {encoding} -t UTF-8") from error
+
+
+def _of_windows(data: bytes) -> bool:
+    """Whether it has quotation marks and dashes where Latin 1 has control characters."""
+    try:
+        return data.decode("latin1") != data.decode("windows-1252")
+    except UnicodeDecodeError:
+        return False
 
 
 def _opened(name: str) -> BufferedReader:
