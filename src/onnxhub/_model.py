@@ -11,6 +11,7 @@ from onnxhub._batching import collate
 from onnxhub._cache import lazy
 from onnxhub._decoding import decoded, encoded, located, stacked
 from onnxhub._execution import run
+from onnxhub._plain_text import plain
 from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, is_table, streamed, tokens
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
@@ -273,7 +274,8 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def __repr__(self) -> str:
         info = self.info
-        return f"<{type(self).__name__} {info.model_id} {info.file} ({info.dtype}) on {info.provider}>"
+        about = f"{plain(info.model_id)} {plain(info.file)} ({plain(info.dtype)}) on {plain(info.provider)}"
+        return f"<{type(self).__name__} {about}>"
 
     def __copy__(self) -> Self:
         # By its default, copy would go through __reduce__, and load the model again.

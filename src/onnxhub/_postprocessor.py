@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, Self, TypeVar, fi
 
 import numpy as np
 
-from onnxhub._text import shortened
+from onnxhub._plain_text import shorten
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, TaskMismatchError, listing
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def numbers(made: ArrayLike, hook: str) -> NDArray[np.float32]:
     except (TypeError, ValueError) as error:  # lists of different lengths, among others
         raise misfit(hook, f"give numbers; {error}") from error
     if array.dtype.kind not in "fiub":
-        raise misfit(hook, f"give numbers; it gave {shortened(made)}")
+        raise misfit(hook, f"give numbers; it gave {shorten(made)}")
     return array.astype(np.float32, copy=False)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from onnxhub import _logs  # noqa: F401  # so that whatever is logged is printable
 from onnxhub._trial import Trial
 from onnxhub.errors import InvalidOptionError, UnknownTaskError, one_line
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from onnxhub._plain_text import PlainWarning, shorten
 from onnxhub._protocols import width
 from onnxhub._streams import is_table
 from onnxhub._windows import truncate_one
@@ -35,14 +36,13 @@ __all__ = [
     "require_inputs",
     "require_offsets",
     "require_vocabulary",
-    "shortened",
     "trim",
     "warn_cut",
     "with_marks",
 ]
 
 
-class TruncationWarning(UserWarning):
+class TruncationWarning(PlainWarning):
     """A text was longer than the model takes, and a part of it was not read."""
 
 
@@ -71,7 +71,7 @@ def as_text(value: object, index: int | None, what: str = "text") -> str:
                 if whole
                 else "; several inputs are a list of tuples"
             )
-        msg = f"expected a str as {what}, got {type(value).__name__}: {shortened(value)}{hint}"
+        msg = f"expected a str as {what}, got {type(value).__name__}: {shorten(value)}{hint}"
         raise InvalidInputError(msg, index)
     if not value.isascii():
         try:
@@ -115,7 +115,7 @@ def option_texts(option: str, value: object, expected: str, each: str) -> list[s
 
 def _option_part(option: str, value: object, expected: str, part: object, what: str) -> str:
     if not isinstance(part, str):
-        raise InvalidOptionError(option, value, f"{expected}; {what} is {shortened(part)}")
+        raise InvalidOptionError(option, value, f"{expected}; {what} is {shorten(part)}")
     try:
         return as_text(part, None, what)
     except InvalidInputError as error:
@@ -312,9 +312,3 @@ def positive(option: str, value: int | None, *, optional: bool = False) -> None:
     if (value is None and optional) or (isinstance(value, Integral) and not isinstance(value, bool) and value >= 1):
         return
     raise InvalidOptionError(option, value, "a whole number of at least 1" + (", or None for all" if optional else ""))
-
-
-def shortened(value: object, most: int = 60) -> str:
-    """The value as Python writes it, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= most else text[:most] + "..."

@@ -23,14 +23,17 @@
         └── NonFiniteOutputError    (ArithmeticError)    the model gave NaN or infinity for it
 
 Each class also inherits the built-in type that a caller would expect, keeps its arguments as attributes, pickles,
-and says what was asked, what exists and what to do.
+and says what was asked, what exists and what to do. The arguments are as they were given; the message is printable, of
+bounded length and without credentials, whatever is in them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from onnxhub._plain_text import plain, shorten, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,12 +62,33 @@ __all__ = [
     "VariantNotFoundError",
 ]
 
+LONGEST_FIELD = 4000
+"""Characters of an argument that a message tells."""
+LONGEST_NAME = 300
+"""Characters of a name that are told: no file of a disk has more in one part of its path."""
+
 
 class OnnxHubError(Exception):
     """Base of all errors of the library: ``except onnxhub.errors.OnnxHubError`` catches them all."""
 
+    _written: ClassVar[tuple[str, ...]] = ()
+    """Fields that ``_message`` writes by ``shorten``: those that are not of the library's making."""
+    _with_lines: ClassVar[tuple[str, ...]] = ()
+    """Fields whose newlines stay; those of another, such as a name, could make it look like another message."""
+
     def __post_init__(self) -> None:
         self.args = self._values()
+
+    def __str__(self) -> str:
+        shown = self
+        if is_dataclass(self):
+            given = {field.name: getattr(self, field.name) for field in fields(self) if field.init}
+            clean = {name: self._clean(name, value) for name, value in given.items() if name not in self._written}
+            shown = replace(self, **clean)
+        return plain(shown._message(), lines=bool(self._with_lines))  # noqa: SLF001  # it is of this class
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(shorten(value, 500) for value in self.args)})"
 
     def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
         # OSError would drop every argument after the second.
@@ -73,6 +97,18 @@ class OnnxHubError(Exception):
     def _values(self) -> tuple[object, ...]:
         return tuple(getattr(self, field.name) for field in fields(self)) if is_dataclass(self) else self.args
 
+    def _message(self) -> str:
+        """Say it; the fields are clean already."""
+        return super().__str__()
+
+    def _clean(self, name: str, value: object) -> object:
+        """Give a field's value as the message may have it."""
+        if isinstance(value, tuple | list):
+            return tuple(self._clean(name, part) for part in value)
+        if value is None or isinstance(value, int | float):
+            return value
+        return plain(value, lines=True) if name in self._with_lines else plain(value, LONGEST_FIELD)
+
 
 @dataclass(eq=False, repr=False)
 class UnknownTaskError(OnnxHubError, LookupError):
@@ -80,12 +116,16 @@ class UnknownTaskError(OnnxHubError, LookupError):
 
     task: str
     known: tuple[str, ...]
+    _written: ClassVar = ("task",)
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         like_a_model = isinstance(self.task, str) and (":" in self.task or "/" in self.task)
-        hint = f"; if it is a model, load('auto', {self.task!r}) asks it for its task" if like_a_model else ""
+        hint = (
+            f"; if it is a model, load('auto', {shorten(self.task, 200)}) asks it for its task" if like_a_model else ""
+        )
         return (
-            f"unknown task {self.task!r}{nearest(self.task, self.known)}{hint}; the tasks are: {', '.join(self.known)}"
+            f"unknown task {shorten(self.task, 200)}{nearest(self.task, self.known)}{hint}; "
+            f"the tasks are: {', '.join(self.known)}"
         )
 
 
@@ -97,7 +137,7 @@ class UnclearTaskError(OnnxHubError, LookupError):
     looked_at: tuple[str, ...]
     known: tuple[str, ...]
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return (
             f"{self.model_id}: its task cannot be told from {', '.join(self.looked_at)}; "
             f"name it: one of {', '.join(self.known)}"
@@ -111,7 +151,7 @@ class ModelNotFoundError(OnnxHubError, FileNotFoundError):
     model_id: str
     reason: str
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.model_id}: {self.reason}"
 
 
@@ -123,7 +163,7 @@ class NoOnnxFileError(OnnxHubError, FileNotFoundError):
     files: tuple[str, ...]
     hint: str
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.model_id} has no ONNX file; it has: {listing(self.files)}; {self.hint}"
 
 
@@ -136,7 +176,7 @@ class VariantNotFoundError(OnnxHubError, FileNotFoundError):
     variants: tuple[str, ...]
     hint: str = ""
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         found = f"it has: {listing(self.variants)}{self.hint and '; ' + self.hint}"
         return f"{self.model_id} has no ONNX file for {self.wanted}; {found}"
 
@@ -149,7 +189,7 @@ class AmbiguousFileError(OnnxHubError, ValueError):
     wanted: str
     candidates: tuple[str, ...]
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return (
             f"{self.model_id}: {len(self.candidates)} ONNX files fit {self.wanted}: {listing(self.candidates)}; "
             f"choose one with file={self.candidates[0]!r}"
@@ -164,7 +204,7 @@ class GatedModelError(OnnxHubError, PermissionError):
     reason: str
     url: str
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.model_id}: {self.reason}: {self.url}"
 
 
@@ -176,7 +216,7 @@ class OfflineError(OnnxHubError, ConnectionError):
     reason: str
     hint: str = ""
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.model_id}: {self.reason}{self.hint and '; ' + self.hint}"
 
 
@@ -187,7 +227,7 @@ class IntegrityError(OnnxHubError, OSError):
     path: str
     reason: str
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.path}: {self.reason}"
 
 
@@ -198,7 +238,7 @@ class UnsafeModelError(OnnxHubError, ValueError):
     path: str
     reason: str
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.path} is refused: {self.reason}"
 
 
@@ -209,8 +249,9 @@ class ExportError(OnnxHubError, RuntimeError):
     model_id: str
     reason: str
     target: str = "ONNX"
+    _with_lines: ClassVar = ("reason",)
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.model_id} could not be converted to {self.target}: {self.reason}"
 
 
@@ -230,7 +271,7 @@ class MissingDependencyError(OnnxHubError, ImportError):
         absent = isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == package
         return cls(package, purpose, install, "" if absent else one_line(error))
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         problem = f"cannot be imported ({self.reason})" if self.reason else "is not installed"
         return f"{self.purpose} needs {self.package}, which {problem}: {self.install}"
 
@@ -242,9 +283,10 @@ class ProviderUnavailableError(OnnxHubError, RuntimeError):
     provider: str
     available: tuple[str, ...]
     hint: str
+    _written: ClassVar = ("provider",)
 
-    def __str__(self) -> str:
-        return f"provider {self.provider!r} cannot run here: {self.hint}; available: {', '.join(self.available)}"
+    def _message(self) -> str:
+        return f"provider {shorten(self.provider, 200)} cannot run here: {self.hint}; available: {', '.join(self.available)}"
 
 
 @dataclass(eq=False, repr=False)
@@ -255,7 +297,7 @@ class TaskMismatchError(OnnxHubError, ValueError):
     task: str
     problems: tuple[str, ...]
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.model_id} cannot be used for {self.task}: {'; '.join(self.problems)}"
 
 
@@ -276,7 +318,7 @@ class InvalidInputError(IndexedError, ValueError):
     reason: str
     index: int | None = None
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return self.reason if self.index is None else f"item {self.index}: {self.reason}"
 
 
@@ -288,16 +330,17 @@ class InvalidOptionError(OnnxHubError, ValueError):
     value: object
     expected: str
     known: tuple[str, ...] = ()
+    _written: ClassVar = ("value",)
 
-    def __str__(self) -> str:
-        return f"{self.option}={self.value!r}: expected {self.expected}{nearest(self.value, self.known)}"
+    def _message(self) -> str:
+        return f"{self.option}={shorten(self.value, 500)}: expected {self.expected}{nearest(self.value, self.known)}"
 
 
 @dataclass(eq=False, repr=False)
 class ClosedModelError(OnnxHubError, ValueError):
     """The model was closed, as Python says of a closed file: by a ``ValueError``."""
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return "the model was closed; load it again"
 
 
@@ -308,7 +351,7 @@ class OutOfMemoryError(IndexedError, MemoryError):
     reason: str
     index: int | None = None
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         item = "" if self.index is None else f"item {self.index}: "
         return f"{item}there is not enough memory to run the model: {self.reason}"
 
@@ -320,24 +363,26 @@ class NonFiniteOutputError(IndexedError, ArithmeticError):
     what: str = "scores"
     index: int | None = None
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         item = "" if self.index is None else f"item {self.index}: "
         return f"{item}the model gave NaN or infinite {self.what}; is its ONNX file intact, and its dtype wide enough?"
 
 
 def one_line(said: object) -> str:
-    """What it says, in one line, however many it has: for a log, or the end of a message."""
-    return " ".join(str(said).split())
+    """What it says, in one line that is fit to be printed, however many it has: for a log, or the end of a message."""
+    return plain(" ".join(text_of(said).split()))
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
     """``" (did you mean 'x'?)"`` for the known name that is nearest, else nothing."""
-    matches = get_close_matches(name.lower(), known, n=1) if isinstance(name, str) else []
-    return f" (did you mean {matches[0]!r}?)" if matches else ""
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        return ""
+    matches = get_close_matches(name.lower(), known, n=1)
+    return f" (did you mean {shorten(matches[0], LONGEST_NAME)}?)" if matches else ""
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:
     """The names in one line, cut after ``most`` of them."""
     names = list(names)
     more = f", ... ({len(names) - most} more)" if len(names) > most else ""
-    return ", ".join(names[:most]) + more if names else "nothing"
+    return ", ".join(plain(name, LONGEST_NAME) for name in names[:most]) + more if names else "nothing"

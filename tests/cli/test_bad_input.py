@@ -37,6 +37,8 @@ def one_line(stderr: bytes) -> str:
         (b"\x7fELF\x00\x00\x01", "line 1: binary data, not text (or UTF-16 text: UTF-8 is needed)"),
         ("UTF-16".encode("utf-16"), "line 1: binary data, not text (or UTF-16 text: UTF-8 is needed)"),
         (b"caf\xe9", "line 1: not UTF-8 (byte 0xe9 at position 3); convert it: iconv -f LATIN1 -t UTF-8"),
+        (b"it\x92s", "line 1: not UTF-8 (byte 0x92 at position 2); convert it: iconv -f WINDOWS-1252 -t UTF-8"),
+        (b"\x81\x92", "line 1: not UTF-8 (byte 0x81 at position 0); convert it: iconv -f LATIN1 -t UTF-8"),
     ],
 )
 def test_a_file_that_is_no_text(content: bytes, message: str, run: Run, tmp_path: Path) -> None:

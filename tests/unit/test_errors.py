@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import pickle
 import re
-from dataclasses import fields
+import traceback
+from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
-from onnxhub import errors
+from onnxhub import Failure, errors
 from onnxhub.errors import OnnxHubError
+from tests.hostile import HOSTILE, orders_in
 
 VALUES = {
     "looked_at": ("config.json", "the card"),
@@ -85,6 +88,76 @@ def test_each_message_tells_all_that_is_known(cls: type[OnnxHubError]) -> None:
         value = getattr(error, field.name)
         if field.name not in told:
             assert all(str(one) in str(error) for one in (value if isinstance(value, tuple) else [value]))
+
+
+def hostile(cls: type[OnnxHubError], text: str) -> OnnxHubError:
+    """An error with this text in every field that can have one."""
+    error = make(cls)
+    for field in fields(cls):
+        value = getattr(error, field.name)
+        if not isinstance(value, int):
+            error = replace(error, **{field.name: (text, text) if isinstance(value, tuple) else text})
+    return error
+
+
+@pytest.mark.parametrize("cls", RAISED)
+def test_no_message_has_what_a_terminal_obeys(cls: type[OnnxHubError]) -> None:
+    """Nor a secret, nor a line that looks like one of ours; whatever its arguments have, which stay as they are."""
+    error = hostile(cls, HOSTILE)
+    lines = cls is errors.ExportError  # it has the last lines of the exporter
+    assert not orders_in(str(error), lines=lines)
+    assert not orders_in(repr(error))
+    assert not orders_in("".join(traceback.format_exception(error)), lines=True)
+    if isinstance(error, errors.IndexedError):
+        failure = Failure(0, error)
+        assert not orders_in(repr(failure) + str(failure) + str(failure.to_dict()))
+    assert all(value in (HOSTILE, (HOSTILE, HOSTILE), 7) for value in error.args)
+
+
+@pytest.mark.parametrize("cls", RAISED)
+def test_every_message_is_bounded(cls: type[OnnxHubError]) -> None:
+    """Arguments of megabytes are cut, and the message says so."""
+    error = hostile(cls, "x" * 5_000_000)
+    assert len(str(error)) < 50_000
+    assert len(repr(error)) < 5_000
+    if fields(cls):
+        assert "000 characters)" in str(error)
+
+
+class Raising:
+    """A value that cannot say what it is."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (10**6001, "top_k=<int of 19,935 bits>: expected a number"),
+        (Raising(), "top_k=<Raising instance at "),
+        (np.zeros(10**6), "top_k=<ndarray of shape (1000000,), float64>: expected a number"),
+        (list(range(100_000)), "top_k=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ...]: expected a number"),
+        ("https://user:secret@host", "top_k='https://***@host': expected a number"),
+    ],
+    ids=range(5),
+)
+def test_an_option_of_any_value_can_be_told(value: object, said: str) -> None:
+    """One that is too large, that cannot be written, or that holds a password."""
+    error = errors.InvalidOptionError("top_k", value, "a number")
+    assert str(error).startswith(said)
+    assert said.split(":", maxsplit=1)[0][len("top_k=") :] in repr(error)
+    assert error.value is value
+
+
+def test_an_error_of_another_package_is_clean_too() -> None:
+    """A class that inherits from one of ours, with fields of its own or none."""
+
+    class PlainError(OnnxHubError):
+        """With arguments alone."""
+
+    assert not orders_in(str(PlainError(HOSTILE)))
+    assert str(PlainError("a text")) == "a text"
 
 
 @pytest.mark.parametrize("cls", [errors.InvalidInputError, errors.NonFiniteOutputError])

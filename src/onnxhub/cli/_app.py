@@ -19,9 +19,12 @@ from typer.main import get_command
 from typer.models import ArgumentInfo, OptionInfo
 
 import onnxhub
+from onnxhub._logs import make_clean_record
+from onnxhub._plain_text import plain, text_of
 from onnxhub._registry import list_tasks
 from onnxhub.cli import cache
-from onnxhub.cli._printing import ESCAPES
+from onnxhub.cli._printing import tell
+from onnxhub.cli._usage import CleanGroup
 from onnxhub.cli.bench import bench
 from onnxhub.cli.compile import compile  # noqa: A004  # the command
 from onnxhub.cli.export import export
@@ -42,6 +45,8 @@ logger = logging.getLogger("onnxhub")
 
 WRITTEN = {"model_id": "model", "file": "onnx_file"}
 """Argument of the library -> name of the command line's, where that is another one."""
+MOST_OF_A_TRACEBACK = 200_000
+"""Characters: all of it, unless something is quoted whole."""
 CACHE = "See, check and clear away what is kept on this machine."
 
 
@@ -55,6 +60,8 @@ def run() -> None:
         setattr(sys, name, stream)
     warnings.showwarning = _show_warning
     warnings.simplefilter("default", onnxhub.TruncationWarning)
+    # Other packages log in this process, too, and some by handlers of their own.
+    logging.setLogRecordFactory(make_clean_record)
     logging.basicConfig(level=logging.WARNING, format="onnxhub: %(message)s")
     try:
         sys.exit(_exit_code())
@@ -83,6 +90,7 @@ def _exit_code() -> int | str | None:
 def build() -> typer.Typer:
     """The program, with the commands of all registered tasks."""
     app = typer.Typer(
+        cls=CleanGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -103,7 +111,7 @@ def build() -> typer.Typer:
 
 
 def _group(commands: Iterable[Callable[..., None]]) -> typer.Typer:
-    group = typer.Typer(no_args_is_help=True)
+    group = typer.Typer(cls=CleanGroup, no_args_is_help=True)
     for command in commands:
         _add(group, command, "Commands")
     return group
@@ -170,7 +178,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except Exception as error:
-            unexpected = f"{type(error).__name__}: {error} (a bug in onnxhub; --debug shows where)"
+            unexpected = f"{type(error).__name__}: {text_of(error)} (a bug in onnxhub; --debug shows where)"
             raise _failed(unexpected, debug=debug) from error
 
     return guarded
@@ -203,12 +211,13 @@ def _undecided(error: AmbiguousFileError, command: Callable[..., None]) -> str:
 
 def _failed(message: str, *, debug: bool, code: int = 1) -> typer.Exit:
     if debug:
-        traceback.print_exc()
+        # Of causes from other packages as well, whose texts nobody has cleaned.
+        sys.stderr.write(plain(traceback.format_exc(), MOST_OF_A_TRACEBACK, lines=True))
     try:
         sys.stdout.flush()  # what was answered before comes before the error
     except OSError:
         _drop_output()
-    sys.stderr.write(f"onnxhub: {one_line(message).translate(ESCAPES)}\n")
+    tell(message)
     return typer.Exit(code)
 
 
@@ -218,7 +227,7 @@ def _drop_output() -> None:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-    said = str(message)
+    said = text_of(message)
     if issubclass(category, onnxhub.TruncationWarning):  # it advises options, as one writes them in Python
         said = re.sub(r"\b(\w+)='(\w+)'", lambda option: f"--{option[1].replace('_', '-')} {option[2]}", said)
-    sys.stderr.write(f"onnxhub: {said}\n")
+    tell(said)

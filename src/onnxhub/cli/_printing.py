@@ -14,6 +14,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from onnxhub.errors import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from onnxhub.tasks.text_classification import LabelScore
 
-__all__ = ["Line", "Printer", "highlighted", "joined", "ranked", "score"]
+__all__ = ["Line", "Printer", "highlighted", "joined", "ranked", "score", "tell"]
 
 STYLES = ("green", "magenta", "cyan", "yellow", "blue", "red")
 BAR = 10
@@ -29,14 +31,22 @@ BAR = 10
 NARROW = 60
 """A terminal of fewer columns has no room for bars."""
 _CONTROL = [*range(0x20), 0x7F, *range(0x80, 0xA0)]
-SIGNS = {code: 0x2400 + code if code < 0x20 else 0x2421 if code == 0x7F else 0xFFFD for code in _CONTROL if code != 10}
-"""Control characters, but for the newline, as signs of the same width: U+241B for an escape."""
+_DIRECTION = [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x2070)]
+"""Marks and overrides of the direction, by which a text shows as another, and separators of lines."""
+SIGNS = {
+    **dict.fromkeys([*_CONTROL, *_DIRECTION], 0xFFFD),
+    **{code: 0x2400 + code for code in range(0x20)},
+    0x7F: 0x2421,
+}
+"""What a terminal would obey, but for the newline, as signs of one column: U+241B for an escape."""
+del SIGNS[0x0A]
 ESCAPES = {
     **{code: f"\\x{code:02x}" for code in _CONTROL},
+    **{code: f"\\u{code:04x}" for code in _DIRECTION},
     **{ord(character): escaped for character, escaped in zip("\\\t\n\r", ("\\\\", "\\t", "\\n", "\\r"), strict=True)},
 }
 """What a cell of a row has instead of characters that would end it, or that a terminal would obey."""
-JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _CONTROL if code >= 0x7F}
+JSON_ESCAPES = {code: f"\\u{code:04x}" for code in [*_CONTROL, *_DIRECTION] if code >= 0x7F}
 """JSON itself escapes only those below."""
 KNOWN_STYLES = {"POSITIVE": "green", "NEGATIVE": "red", "PER": "magenta", "ORG": "cyan", "LOC": "green"}
 
@@ -93,7 +103,7 @@ class Printer:
 
 @dataclass(frozen=True)
 class _Harmless:
-    """Something drawn, with the control characters of its texts as visible signs: they are not for the terminal."""
+    """Something drawn, with what a terminal would obey in its texts as visible signs."""
 
     renderable: RenderableType
 
@@ -101,6 +111,11 @@ class _Harmless:
         """Drawn by rich."""
         for segment in console.render(self.renderable, options):
             yield segment if segment.control else Segment(segment.text.translate(SIGNS), segment.style)
+
+
+def tell(message: object) -> None:
+    """Say it on standard error, in one line that gives the terminal no orders."""
+    sys.stderr.write(f"onnxhub: {one_line(message)}\n")
 
 
 def score(value: float) -> str:
@@ -116,7 +131,7 @@ def bar(value: float) -> Text:
 
 def style_of(label: str) -> str:
     """The colour of a label: always the same for the same label."""
-    return KNOWN_STYLES.get(label) or STYLES[sum(label.encode()) % len(STYLES)]
+    return KNOWN_STYLES.get(label) or STYLES[sum(label.encode(errors="surrogatepass")) % len(STYLES)]
 
 
 @dataclass(frozen=True)

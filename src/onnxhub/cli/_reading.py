@@ -163,7 +163,16 @@ def _decoded(data: bytes, title: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         where = f"byte {data[error.start]:#04x} at position {error.start}"
-        raise InvalidInputError(f"{title}: not UTF-8 ({where}); convert it: iconv -f LATIN1 -t UTF-8") from error
+        encoding = "WINDOWS-1252" if _of_windows(data) else "LATIN1"
+        raise InvalidInputError(f"{title}: not UTF-8 ({where}); convert it: iconv -f {encoding} -t UTF-8") from error
+
+
+def _of_windows(data: bytes) -> bool:
+    """Whether it has quotation marks and dashes where Latin 1 has control characters."""
+    try:
+        return data.decode("latin1") != data.decode("windows-1252")
+    except UnicodeDecodeError:
+        return False
 
 
 def _opened(name: str) -> BufferedReader:

@@ -22,6 +22,7 @@ from onnxhub.backend.threads import usable_cores
 from onnxhub.cli._options import Debug, File, Json, ModelArgument, OnnxPath, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
+from onnxhub.errors import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -148,7 +149,11 @@ def _progress(seconds: float) -> Iterator[tuple[Callable[[str], object], Callabl
         yield (lambda _: None), (lambda _round, _spent: None)
         return
     with console.status("") as status:
-        yield status.update, lambda number, spent: status.update(f"round {number}, {spent:.0f} of {seconds:g} s")
+
+        def say(what: str) -> None:
+            status.update(Text(one_line(what)))  # without markup, which a name may have
+
+        yield say, lambda number, spent: say(f"round {number}, {spent:.0f} of {seconds:g} s")
 
 
 def _record(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self, overload
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax, sound
+from onnxhub._plain_text import shorten
 from onnxhub._postprocessor import Postprocessor, labels_of, of_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import (
@@ -18,7 +19,6 @@ from onnxhub._text import (
     paired_row,
     positive,
     require_inputs,
-    shortened,
 )
 from onnxhub._trial import Trial
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
@@ -100,7 +100,7 @@ class ZeroShotEncoder(Encoder[str, ZeroShotItem]):
         ]
 
     def _row(self, tokens: Tokens, label: str, index: int) -> Features:
-        second = f"the template with the label {shortened(label)}"
+        second = f"the template with the label {shorten(label)}"
         return paired_row(self.tokenizer, tokens, self.inputs, second, " beside the label", index)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from onnxhub._units import sized
 from onnxhub.backend.kept import DIGESTS
+from onnxhub.cli._printing import tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,4 +56,4 @@ def show_removal(printer: Printer, removal: Removal, digests: tuple[int, int] = 
     total = sum(one.size for one in removal.removed) + digests[1]
     printer.show_table([*rows, record(printer, "total", "", "removed", total, None)])
     for entry, reason in removal.spared:
-        sys.stderr.write(f"onnxhub: {entry.folder} stays: {reason}\n")
+        tell(f"{entry.folder} stays: {reason}")

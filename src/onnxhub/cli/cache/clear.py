@@ -12,6 +12,7 @@ from onnxhub.backend import kept
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
 from onnxhub.cli.cache._shown import show_removal
+from onnxhub.errors import one_line
 
 __all__ = ["clear"]
 
@@ -38,5 +39,9 @@ def clear(
             raise typer.BadParameter("nobody can be asked here: --yes clears without asking.")
         entries = kept.listed(None if kind is None else [kind])
         number, size = len(entries) + digests[0], sized(sum(entry.size for entry in entries) + digests[1])
-        typer.confirm(f"Clear away {kind or 'everything'} ({number} in all, {size})?", abort=True, err=True)
+        typer.confirm(
+            f"Clear away {'everything' if kind is None else one_line(kind)} ({number} in all, {size})?",
+            abort=True,
+            err=True,
+        )
     show_removal(Printer(json), kept.clear(kind), digests)
