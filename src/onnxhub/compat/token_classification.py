@@ -154,7 +154,7 @@ class EntityPostprocessor(Postprocessor[TokenItem, "list[Entity]"]):
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
         """Takes the labels from ``config.json``."""
-        return cls(labels_of(backend), backend.tokenizer.join)
+        return cls(labels_of(backend, inverted=False), backend.tokenizer.join)
 
     def decode(self, rows: Outputs, item: TokenItem) -> list[Entity]:
         """The entities of each window; where windows overlap, the longer."""
