@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+
+from onnxhub._graphemes import Graphemes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["UNSPACED", "WordSpans", "best_first", "span_scores", "split_at_spaces"]
+__all__ = [
+    "UNSPACED",
+    "WordSpans",
+    "best_first",
+    "span_scores",
+    "split_at_spaces",
+    "split_words",
+    "word_starts",
+]
 
 UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
-    "\U00020000-\U0003ffff]"
+    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f\u3005-\u3007\u3040-\u312f\u31a0-\u31bf"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\ua4cf\ua980-\ua9ff\uaa60-\uaadf\uf900-\ufaff\uff66-\uff9f"
+    "\U0001b000-\U0001b2ff\U00020000-\U0003ffff]"
 )
-"""Thai, Lao, Burmese, Khmer, kana and Han: what stands between two spaces is no word there."""
+"""Thai, Lao, Tibetan, Burmese, Khmer, Tai, Balinese, Javanese, kana, bopomofo, Yi and Han: what stands between two spaces
+is no word there."""
 
 
 def span_scores(
@@ -94,6 +107,58 @@ def split_at_spaces(text: str, offsets: NDArray[np.int32], words: NDArray[np.int
     return words + np.cumsum(more, dtype=np.int32)
 
 
+def split_words(text: str, offsets: NDArray[np.int32], words: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Word indices that change at white space, and at each token of a word of a script without spaces.
+
+    There, a whole sentence can be one "word" of the tokenizer. Takes what ``split_at_spaces`` takes.
+    """
+    words = split_at_spaces(text, offsets, words)
+    if not len(words) or text.isascii() or not UNSPACED.search(text, int(offsets[0, 0]), int(offsets[:, 1].max())):
+        return words
+    first = _first_tokens(words)
+    apart = [UNSPACED.search(text, start, end) is not None for start, end in _whole(offsets, first).tolist()]
+    more = np.repeat(apart, np.diff(np.append(first, len(words))))
+    more[first] = False
+    return words + np.cumsum(more, dtype=np.int32)
+
+
+def _first_tokens(words: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Positions of the first token of each word."""
+    return np.concatenate([[0], np.flatnonzero(np.diff(words)) + 1])
+
+
+def _whole(offsets: NDArray[np.int32], first: NDArray[np.intp]) -> NDArray[np.int32]:
+    """The span of each word; shape ``(words, 2)``."""
+    starts, ends = np.minimum.reduceat(offsets[:, 0], first), np.maximum.reduceat(offsets[:, 1], first)
+    return np.stack([starts, ends], axis=1)
+
+
+def word_starts(text: str, spans: NDArray[np.int32], words: NDArray[np.int32] | None) -> NDArray[np.intp]:
+    """Indices of the tokens that start a word; the first token does.
+
+    A word is the tokenizer's, but ends at white space, and punctuation is a word of its own: tokenizers that only split
+    at spaces would leave the comma at the word before it. In scripts without spaces, each token is one, but never a part
+    of a grapheme.
+    """
+    if words is None:
+        return np.arange(len(spans))
+    words = split_words(text, spans, words)
+    starts = np.concatenate([[True], np.diff(words) != 0])
+    for index in np.flatnonzero(~starts):
+        before, after = text[spans[index - 1, 0] : spans[index - 1, 1]], text[spans[index, 0] : spans[index, 1]]
+        starts[index] = bool(before and after) and (_is_punctuation(before[-1]) or _is_punctuation(after[0]))
+    found = np.flatnonzero(starts)
+    if text.isascii():
+        return found
+    graphemes, places = Graphemes(text), spans.tolist()
+    apart = [not index or not graphemes.has_both(places[index - 1][1], places[index][0]) for index in found.tolist()]
+    return found[apart]
+
+
+def _is_punctuation(character: str) -> bool:
+    return unicodedata.category(character)[0] in "PS"
+
+
 class WordSpans:
     """Token -> the characters of its whole word, found when asked for: an answer needs two of a document's words.
 
@@ -134,9 +199,6 @@ class WordSpans:
         spans = self._offsets[self._tokens[begin:stop]]
         if len(spans) == 1:
             return spans
-        words = split_at_spaces(self._text, spans, self._words[begin:stop])
-        first = np.concatenate([[0], np.flatnonzero(np.diff(words)) + 1])
-        whole = np.stack([np.minimum.reduceat(spans[:, 0], first), np.maximum.reduceat(spans[:, 1], first)], axis=1)
-        spaced = [not UNSPACED.search(self._text, start, end) for start, end in whole.tolist()]
-        sizes = np.diff(np.append(first, len(spans)))
-        return np.where(np.repeat(spaced, sizes)[:, np.newaxis], whole.repeat(sizes, axis=0), spans)
+        words = split_words(self._text, spans, self._words[begin:stop])
+        first = _first_tokens(words)
+        return _whole(spans, first).repeat(np.diff(np.append(first, len(spans))), axis=0)

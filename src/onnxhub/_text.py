@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import unicodedata
 import warnings
 from collections.abc import Iterable, Sequence
 from numbers import Integral
@@ -38,7 +37,6 @@ __all__ = [
     "require_vocabulary",
     "trim",
     "warn_cut",
-    "with_marks",
 ]
 
 
@@ -258,19 +256,6 @@ def trim(text: str, start: int, end: int) -> tuple[int, int]:
     """The span without white space at its ends; tokens of some tokenizers include the space before a word."""
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()), max(end - (len(piece) - len(piece.rstrip())), start)
-
-
-def with_marks(text: str, start: int, end: int, limit: int | None = None) -> tuple[int, int]:
-    """The span of ``trim``, with the combining marks behind it.
-
-    Tokenizers that drop accents have no token for an accent that is a character of its own, so that the last letter of
-    a word would lose it. Only up to ``limit``: None is the end of the text.
-    """
-    start, end = trim(text, start, end)
-    limit = len(text) if limit is None else limit
-    while start < end < limit and unicodedata.combining(text[end]):
-        end += 1
-    return start, end
 
 
 def require_inputs(backend: Backend, task: str, axes: int = 2) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ smallest set of rules is looked for that makes transformers' result ours; there 
 """
 
 import functools
+import itertools
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, combinations
@@ -13,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+import regex
 
 import onnxhub
 from tests.oracle.peers import COUNTS, reference, transformers, zoo
@@ -78,13 +80,13 @@ QUESTION = "left padding: question masked"
 UNSPACED = "unspaced script: no alignment to words"
 TRIMMED = "trimmed white space"
 MERGED = "answers are not merged by text"
-MARKED = "accents that no token has are kept"
+MARKED = "a letter is whole"
 ANSWER_RULES = (TRIMMED, MERGED, UNSPACED, QUESTION, MARKED)
 
 
 def _unspaced(text: str) -> bool:
     """Say whether a text has a letter of a script that is written without spaces."""
-    scripts = ("THAI", "LAO ", "MYANMAR", "KHMER", "HIRAGANA", "KATAKANA", "CJK")
+    scripts = ("THAI", "LAO ", "TIBETAN", "MYANMAR", "KHMER", "HIRAGANA", "KATAKANA", "CJK")
     names = (unicodedata.name(character, "") for character in text)
     return any(name.removeprefix("HALFWIDTH ").startswith(scripts) for name in names)
 
@@ -105,7 +107,7 @@ def _answers(theirs: Any, feature: Any, context: str, rules: Rules, *, top_k: in
         start, end = trimmed(context, start, end) if TRIMMED in rules else (start, end)
         if TRIMMED in rules and start >= end:
             continue
-        end = marked(context, end, len(context)) if MARKED in rules else end
+        start, end = whole_letters(context, start, end, 0, len(context)) if MARKED in rules else (start, end)
         key = (start, end) if MERGED in rules else context[start:end].lower()
         row, sum_before = answers.get(key, ((context[start:end], start, end), 0.0))
         if key not in answers or MERGED not in rules:
@@ -131,9 +133,24 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
 
 
-def marked(text: str, end: int, limit: int) -> int:
-    """Give the end of a span with the combining marks behind it."""
-    return next((place for place in range(end, limit) if not unicodedata.combining(text[place])), max(end, limit))
+def whole_letters(text: str, start: int, end: int, floor: int, limit: int) -> tuple[int, int]:
+    """Give the span with the whole of its first and last grapheme, as far as these limits."""
+    known = borders(text)
+    while start > floor and start not in known:
+        start -= 1
+    while end < limit and end not in known:
+        end += 1
+    return start, end
+
+
+@functools.lru_cache
+def borders(text: str) -> frozenset[int]:
+    """Give the borders of a text's graphemes; spacing marks never stand alone, and marks behind white space do."""
+    found = {match.start() for match in regex.finditer(r"\X", text)} | {len(text)}
+    pairs = list(enumerate(itertools.pairwise(text), 1))
+    spaced = {place for place, (before, _) in pairs if before.isspace()}
+    spacing = {place for place, (_, after) in pairs if unicodedata.category(after) == "Mc"}
+    return frozenset((found - spacing) | spaced)
 
 
 def _characters(
@@ -175,11 +192,12 @@ def test_question_answering(zoo_root: Path, architecture: str, flavour: str) -> 
 # --- token-classification --------------------------------------------------------------------------------------------
 
 PUNCTUATION = "punctuation is a word"
-WORDS = "words are the tokenizer's"
+WORDS = "words are the tokenizer's, and tokens in unspaced scripts"
+TYPE_O = "a type may be called O"
 SCHEME = "BIOES and BILOU"
 DASHED = "dashed label is a whole label"
 STRATEGIES = transformers.pipelines.token_classification.AggregationStrategy
-ENTITY_RULES = (TRIMMED, PUNCTUATION, WORDS, SCHEME, DASHED, MARKED)
+ENTITY_RULES = (TRIMMED, PUNCTUATION, WORDS, SCHEME, DASHED, MARKED, TYPE_O)
 
 
 def _run(theirs: Any, text: str, strategy: Any) -> tuple[list[Any], list[int | None]]:
@@ -202,20 +220,32 @@ def _entities(theirs: Any, text: str, strategy: Any, run: tuple[list[Any], list[
         entities = theirs.aggregate_words(tokens, strategy)
     labels = tuple(theirs.model.config.id2label.values())
     alone = strategy.value == "none"
-    groups = [[one] for one in entities] if alone else _groups(entities, labels, rules)
+    groups = [[one] for one in entities] if alone else _groups(entities, labels, text, rules)
     return list(_named(groups, labels, text, rules, whole=alone))
 
 
 def _mark_words(tokens: Sequence[Any], words: Sequence[int | None], text: str, rules: Rules) -> None:
     """Say anew which tokens go on with a word."""
-    for before, token in zip([None, *tokens], tokens, strict=False):
-        if before is None:
-            continue
+    unspaced = _unspaced_words(tokens, words, text)
+    for before, token in itertools.pairwise(tokens):
         if WORDS in rules:
-            token["is_subword"] = words[token["index"]] == words[before["index"]]
+            same = words[token["index"]] == words[before["index"]]
+            token["is_subword"] = same and words[token["index"]] not in unspaced
         pieces = text[before["start"] : before["end"]], text[token["start"] : token["end"]]
         if PUNCTUATION in rules and (_punctuation(pieces[0][-1:]) or _punctuation(pieces[1][:1])):
             token["is_subword"] = False
+        if MARKED in rules and _one_letter(text, before["end"], token["start"]):
+            token["is_subword"] = True
+
+
+def _unspaced_words(tokens: Sequence[Any], words: Sequence[int | None], text: str) -> set[int | None]:
+    """Give the tokenizer's words that have a letter of a script without spaces."""
+    return {words[token["index"]] for token in tokens if _unspaced(text[token["start"] : token["end"]])}
+
+
+def _one_letter(text: str, end: int, start: int) -> bool:
+    """Say whether a token that ends and another that starts there are parts of one grapheme."""
+    return start < end or not any(place in borders(text) for place in range(end, start + 1))
 
 
 def _punctuation(character: str) -> bool:
@@ -224,19 +254,22 @@ def _punctuation(character: str) -> bool:
 
 def _split(label: str, labels: Sequence[str], rules: Rules) -> tuple[str, str]:
     """Split a label into its tag and its type."""
+    if TYPE_O in rules and label == "O":
+        return "I", "outside"
     tags = {one[:2] for one in labels if one != "O"}
     if SCHEME in rules and tags <= {"B-", "I-", "E-", "S-", "L-", "U-"} and label != "O":
         return label[0], label[2:]
     return ("B" if label.startswith("B-") else "I"), label[2:] if label.startswith(("B-", "I-")) else label
 
 
-def _groups(entities: Iterable[Any], labels: Sequence[str], rules: Rules) -> list[list[Any]]:
+def _groups(entities: Iterable[Any], labels: Sequence[str], text: str, rules: Rules) -> list[list[Any]]:
     """Put neighbours of one type together."""
     groups: list[list[Any]] = []
     for entity in entities:
         tag, kind = _split(entity["entity"], labels, rules)
         last_tag, last_kind = _split(groups[-1][-1]["entity"], labels, rules) if groups else ("", "")
-        closed = tag in "BSU" or last_tag in "ELSU" or kind != last_kind
+        torn = MARKED in rules and groups and _one_letter(text, groups[-1][-1]["end"], entity["start"])
+        closed = ((tag in "BSU" or last_tag in "ELSU") and not torn) or kind != last_kind
         groups[-1].append(entity) if groups and not closed else groups.append([entity])
     return groups
 
@@ -247,13 +280,15 @@ def _named(
     """Name the groups, leave out O, trim, and take in the marks before the next."""
     plain = whole or (DASHED in rules and _is_dashed(labels))
     named = [(group[0]["entity"] if plain else group[0]["entity"].split("-", 1)[-1], group) for group in groups]
-    kept = [(label, group) for label, group in named if label != "O"]
+    kept = [(label, group) for label, group in named if (group[0]["entity"] if TYPE_O in rules else label) != "O"]
     limits = [*(group[0]["start"] for _, group in kept[1:]), len(text)]
+    floor = 0
     for (label, group), limit in zip(kept, limits, strict=False):
         start, end = group[0]["start"], group[-1]["end"]
         start, end = trimmed(text, start, end) if TRIMMED in rules else (start, end)
         if not (TRIMMED in rules and start >= end):
-            end = marked(text, end, limit) if MARKED in rules else end
+            start, end = whole_letters(text, start, end, floor, limit) if MARKED in rules else (start, end)
+            floor = end
             yield (label, start, end), float(np.mean([entity["score"] for entity in group]))
 
 

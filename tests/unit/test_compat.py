@@ -1,6 +1,8 @@
 """``onnxhub.pipeline``: nesting, options, devices and refusals; the oracle tests compare its values."""
 
+import json
 import pickle
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,13 @@ import pytest
 
 import onnxhub
 from onnxhub.compat import PIPELINES, Pipeline
-from onnxhub.errors import InvalidInputError, InvalidOptionError, ProviderUnavailableError, UnknownTaskError
+from onnxhub.errors import (
+    InvalidInputError,
+    InvalidOptionError,
+    ProviderUnavailableError,
+    TaskMismatchError,
+    UnknownTaskError,
+)
 from tests import tiny
 
 TASKS = tuple(PIPELINES)
@@ -136,6 +144,40 @@ def test_token_classification_keys(folders: dict[str, Path]) -> None:
         assert list(group) == ["entity_group", "score", "word", "start", "end"]
     assert pipe("Ada", grouped_entities=True) == pipe("Ada", aggregation_strategy="simple")
     assert pipe("Ada", grouped_entities=True, ignore_subwords=True) == pipe("Ada", aggregation_strategy="first")
+
+
+def _renamed(folder: Path, to: Path, **entries: Any) -> Path:
+    """Give a copy of a model whose configuration has these entries about labels alone."""
+    shutil.copytree(folder, to)
+    config = json.loads((to / "config.json").read_bytes())
+    kept = {key: value for key, value in config.items() if key not in {"id2label", "label2id"}}
+    (to / "config.json").write_text(json.dumps({**kept, **entries}))
+    return to
+
+
+def test_token_classification_takes_labels_of_two_schemes(folders: dict[str, Path], tmp_path: Path) -> None:
+    """As transformers does, for which they are plain; the typed model in the pipeline then gives tokens alone."""
+    count = len(onnxhub.pipeline("ner", folders["token-classification"]).model.info.labels)
+    names = ["B-PER", "I-PER", "B_LOC", "I_LOC", *(f"X{index}" for index in range(count))][:count]
+    labels = {str(index): name for index, name in enumerate(names)}
+    folder = _renamed(folders["token-classification"], tmp_path / "mixed", id2label=labels)
+    pipe = onnxhub.pipeline("ner", folder)
+    assert {token["entity"] for token in pipe(LONG)} <= set(names)
+    assert {entity.label for entity in pipe.model(LONG)} <= set(names)
+    with pytest.raises(TaskMismatchError, match="tags of two schemes"):
+        onnxhub.load("token-classification", folder)
+
+
+@pytest.mark.parametrize("task", ["text-classification", "token-classification"])
+def test_a_pipeline_does_not_read_label2id(folders: dict[str, Path], tmp_path: Path, task: str) -> None:
+    """Without id2label, transformers numbers the labels; the typed model has their names."""
+    labels = onnxhub.load(task, folders[task]).info.labels
+    by_name = {name: index for index, name in enumerate(labels)}
+    folder = _renamed(folders[task], tmp_path / "inverse", label2id=by_name, num_labels=len(labels))
+    pipe: Any = onnxhub.pipeline(task, folder)  # type: ignore[call-overload]
+    entry = pipe("Ada in London")[0]
+    assert entry.get("label", entry.get("entity")).startswith("LABEL_")
+    assert pipe.model.info.labels == labels
 
 
 def test_token_classification_stride(folders: dict[str, Path]) -> None:

@@ -30,11 +30,11 @@ from onnxhub import (
     TokenClassificationItem,
     TokenClassificationPostprocessor,
 )
+from onnxhub._labels import group
 from onnxhub._sentence_transformers import Dense
 from onnxhub._spans import WordSpans, best_first, span_scores, split_at_spaces
 from onnxhub.errors import InvalidInputError, InvalidOptionError, NonFiniteOutputError, TaskMismatchError
 from onnxhub.tasks.text_classification import activation_of
-from onnxhub.tasks.token_classification import group
 
 SIGMOID_OF_2 = 1 / (1 + math.exp(-2))
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxhub import QuestionAnsweringItem, QuestionAnsweringPostprocessor
-from onnxhub._spans import split_at_spaces
-from onnxhub.tasks.token_classification import group, word_starts
+from onnxhub import (
+    QuestionAnsweringItem,
+    QuestionAnsweringPostprocessor,
+    TokenClassificationItem,
+    TokenClassificationPostprocessor,
+)
+from onnxhub._labels import group
+from onnxhub._spans import split_at_spaces, word_starts
 
 
 def tokens(text: str, pieces: str) -> np.ndarray:
@@ -45,6 +50,54 @@ def test_an_answer_is_not_the_whole_line() -> None:
     logits[0, 4] = 9
     (answer,) = QuestionAnsweringPostprocessor()({"start_logits": logits, "end_logits": logits}, [item])
     assert answer.answer == "London"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "starts"),
+    [
+        ("我叫|王|小明|，|住在|北京|。", [0, 1, 2, 3, 4, 5, 6]),
+        ("京|都|に住む。", [0, 1, 2]),
+        ("กรุงเทพ|เป็น", [0, 1]),
+        ("\u0e01|\u0e35|\u0e02", [0, 2]),
+        ("ནང|ང་", [0, 1]),
+        ("Lon|don", [0]),
+        ("서|울|은", [0]),
+        ("Lon|don| 東|京", [0, 2, 3]),
+        ("Nice|\U0001f44b|\U0001f3fd|!", [0, 1, 3]),
+    ],
+)
+def test_in_scripts_without_spaces_a_token_is_a_word(pieces: str, starts: list[int]) -> None:
+    """There, a tokenizer's word can be a sentence; but what is one letter for a reader is never two words."""
+    text = pieces.replace("|", "")
+    spans = tokens(text, pieces)
+    assert word_starts(text, spans, np.zeros(len(spans), np.int32)).tolist() == starts
+
+
+def test_the_bytes_of_a_character_are_one_word() -> None:
+    """A byte-level vocabulary has several tokens for it, which all have its place."""
+    spans = np.array([[0, 1], [0, 1], [1, 2], [1, 2]], np.int32)
+    assert word_starts("東京", spans, np.zeros(4, np.int32)).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("aggregation", ["simple", "first", "average", "max"])
+@pytest.mark.parametrize(
+    ("pieces", "towns", "expected"),
+    [
+        ("我叫|王小明|，|住在|北京|。", [4], ["北京"]),
+        ("京|都|に|住む。|東|京|で|働く。", [0, 1, 4, 5], ["京都", "東京"]),
+    ],
+)
+def test_entities_of_a_clause_that_is_one_word(
+    pieces: str, towns: list[int], expected: list[str], aggregation: str
+) -> None:
+    """They are neither lost nor the whole clause, whatever decides the label of a word."""
+    text = pieces.replace("|", "")
+    spans = tokens(text, pieces)
+    logits = np.tile(np.array([5.0, 0.0]), (1, len(spans), 1))
+    logits[0, towns] = 0, 5
+    item = TokenClassificationItem(text, spans, np.zeros(len(spans), np.int32))
+    (found,) = TokenClassificationPostprocessor(("O", "I-LOC"), aggregation=aggregation)(logits, [item])
+    assert [one.text for one in found] == expected
 
 
 @pytest.mark.parametrize("extra", ["[PAD]", "X", "[CLS]"])

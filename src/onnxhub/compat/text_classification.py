@@ -92,7 +92,7 @@ class LabelPostprocessor(Postprocessor[ClassificationItem, "Json"]):
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
         """Takes labels and activation from ``config.json``."""
-        labels = labels_of(backend)
+        labels = labels_of(backend, inverted=False)
         return cls(labels, activation_of(backend.config.get("problem_type"), len(labels)))
 
     def decode(self, rows: Outputs, item: ClassificationItem) -> Json:

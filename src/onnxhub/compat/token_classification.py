@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 import numpy as np
 
 from onnxhub._encoder import Encoded, Encoder
+from onnxhub._labels import mixed_schemes
 from onnxhub._numeric import finite, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of
 from onnxhub._text import as_text, graph_rows, require_inputs, require_offsets
 from onnxhub._windows import truncate, windows
 from onnxhub.compat._pipeline import Pipeline, declared_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError
-from onnxhub.tasks.token_classification import AGGREGATIONS, NAME
+from onnxhub.tasks.token_classification import AGGREGATIONS, NAME, TokenClassificationPostprocessor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -154,7 +155,7 @@ class EntityPostprocessor(Postprocessor[TokenItem, "list[Entity]"]):
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
         """Takes the labels from ``config.json``."""
-        return cls(labels_of(backend), backend.tokenizer.join)
+        return cls(labels_of(backend, inverted=False), backend.tokenizer.join)
 
     def decode(self, rows: Outputs, item: TokenItem) -> list[Entity]:
         """The entities of each window; where windows overlap, the longer."""
@@ -252,12 +253,23 @@ def _word_scores(scores: Sequence[NDArray[np.float32]], aggregation: str) -> NDA
     return np.asarray(np.mean(scores, axis=0))
 
 
+class AnyLabels(TokenClassificationPostprocessor):
+    """For ``pipe.model``: labels of two schemes, which transformers takes without a word, are not grouped."""
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes the labels from ``config.json``."""
+        labels = labels_of(backend)
+        return cls(labels, aggregation="none") if mixed_schemes(labels) else super().for_model(backend)
+
+
 class TokenClassificationPipeline(Pipeline):
     """``transformers.TokenClassificationPipeline`` over an onnxhub Model."""
 
     options = frozenset(TokenClassificationOptions.__annotations__)
     encoder = TokenEncoder
     postprocessor = EntityPostprocessor
+    loaded_with = AnyLabels
 
     def __call__(self, inputs: Json, **options: Unpack[TokenClassificationOptions]) -> Json:
         """Find the entities of a text, or of each text of a list or generator.

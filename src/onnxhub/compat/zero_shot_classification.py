@@ -113,8 +113,9 @@ class SequencePostprocessor(Postprocessor[SequenceItem, "Json"]):
     def for_model(cls, backend: Backend) -> Self:
         """Takes ``label2id`` from ``config.json``, and not the labels themselves, as transformers does."""
         declared = backend.config.get("label2id") if backend.config.get("id2label") else None
-        by_name = declared if isinstance(declared, Mapping) else {name: i for i, name in enumerate(labels_of(backend))}
-        return cls(next((int(by_name[name]) for name in by_name if _is_entailment(name)), -1))
+        if not isinstance(declared, Mapping):
+            declared = {name: index for index, name in enumerate(labels_of(backend, inverted=False))}
+        return cls(next((int(declared[name]) for name in declared if _is_entailment(name)), -1))
 
     def decode(self, rows: Outputs, item: SequenceItem) -> Json:
         """Labels and scores, best first, the last of equals first."""

@@ -9,12 +9,13 @@ import numpy as np
 
 from onnxhub._batching import stack
 from onnxhub._encoder import Encoded, Encoder
+from onnxhub._graphemes import Graphemes
 from onnxhub._model import Model
 from onnxhub._numeric import finite, log_sum_exp
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._spans import WordSpans, best_first, span_scores
-from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, with_marks
+from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._trial import QUESTION, Judgement, Trial
 from onnxhub._windows import room, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError
@@ -218,12 +219,12 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         positions: NDArray[np.intp],
     ) -> list[Answer]:
         scores = span_scores(starts, ends, _in_context(item, positions), self.max_answer_tokens)
-        spans = WordSpans(item.context, item.offsets, item.answerable, item.words)
+        spans, graphemes = WordSpans(item.context, item.offsets, item.answerable, item.words), Graphemes(item.context)
         answers: dict[tuple[int, int], Answer] = {}
         for flat in best_first(scores, 16 * self.top_k + 64):
             length, window, column = np.unravel_index(flat, scores.shape)
             first, last = positions[window, column], positions[window, column + length]
-            start, end = with_marks(item.context, spans[first][0], spans[last][1])
+            start, end = graphemes.span(spans[first][0], spans[last][1])
             if start < end and (start, end) not in answers:
                 score = float(np.exp(scores[length, window, column]))
                 answers[start, end] = Answer(item.context[start:end], score, start, end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import logging
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, Self, overload
@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 import numpy as np
 
 from onnxhub._encoder import Encoded, Encoder
+from onnxhub._graphemes import Graphemes
+from onnxhub._labels import Ignored, group, mixed_schemes, stray_labels
 from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax, sound
 from onnxhub._postprocessor import Postprocessor, labels_of, same_shape
 from onnxhub._registry import Task, register
-from onnxhub._spans import split_at_spaces
-from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets, with_marks
+from onnxhub._spans import word_starts
+from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._trial import Judgement, Trial
 from onnxhub._windows import depth, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import EllipsisType
 
     from numpy.typing import NDArray
@@ -34,6 +36,8 @@ Aggregation = Literal["none", "simple", "first", "average", "max"]
 AGGREGATIONS = ("none", "simple", "first", "average", "max")
 
 NAME = "token-classification"
+
+logger = logging.getLogger("onnxhub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,8 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
     """Logits ``(windows, tokens, labels)`` to ``Entity`` values.
 
     Of a token in several windows, the scores of the window count where it lies farthest from a cut. Labels may be
-    plain, BIO, or BIOES/BILOU; only prefixes that all labels have are taken for such.
+    plain, or tags of a scheme (BIO, BIOES, BILOU, BMES ...), as ``B-PER``, ``B_PER``, ``b-per`` or ``PER-B``; only what
+    all labels have is taken for such.
 
     To subclass, override ``scores``: it gets the logits of all tokens, ``(tokens, labels)``, and returns as many
     scores.
@@ -155,7 +160,7 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
     """``"none"``: every token; ``"simple"``: tokens grouped by their own labels; ``"first"``, ``"average"``,
     ``"max"``: words grouped, labelled by their first token, their mean scores, or their most certain token."""
     ignore_labels: tuple[str, ...] = ("O",)
-    """Labels and types that are left out."""
+    """Labels that are left out, and types: names that are no label of the model. ``O`` stands for "outside" too."""
 
     def __post_init__(self) -> None:
         if self.aggregation not in AGGREGATIONS:
@@ -163,11 +168,25 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
             raise InvalidOptionError("aggregation", self.aggregation, expected, AGGREGATIONS)
         if isinstance(self.ignore_labels, str) or not isinstance(self.ignore_labels, Collection):
             raise InvalidOptionError("ignore_labels", self.ignore_labels, "a tuple of labels, such as ('O',)")
+        if self.aggregation != "none" and (problem := mixed_schemes(tuple(self.labels))):
+            expected = f"'none': {problem}; or give labels that are all of one"
+            raise InvalidOptionError("aggregation", self.aggregation, expected)
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the labels from ``config.json``."""
-        return cls(labels=labels_of(backend))
+        """Takes the labels from ``config.json``.
+
+        Raises:
+            TaskMismatchError: they are tags of two schemes, so that nobody can tell where an entity ends.
+        """
+        labels = labels_of(backend)
+        advice = "postprocessor=onnxhub.TokenClassificationPostprocessor(labels=...) takes other names for them"
+        if problem := mixed_schemes(labels):
+            problem += f"; {advice}, and with aggregation='none' these ones"
+            raise TaskMismatchError(backend.model_id, NAME, (problem,))
+        if doubt := stray_labels(labels):
+            logger.warning("%s: each label counts as a type of its own, for %s; %s", backend.model_id, doubt, advice)
+        return cls(labels=labels)
 
     def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores of all tokens' labels; the hook. Shape: ``(tokens, labels) -> (tokens, labels)``."""
@@ -199,13 +218,17 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         best: list[int] = scores.argmax(axis=1).tolist()
         labels = [self.labels[index] for index in best]
         certain: list[float] = scores.max(axis=1).tolist()
-        groups = _each(labels) if self.aggregation == "none" else group(labels, self.labels)
-        wanted = [(label, first, stop) for label, first, stop in groups if label not in self.ignore_labels]
+        graphemes, ignored = Graphemes(text), Ignored(self.ignore_labels, self.labels)
+        alone = self.aggregation == "none"
+        groups = _each(labels) if alone else group(labels, self.labels)
+        found = ((label, first, stop) for label, first, stop in groups if not ignored.has(labels, first, stop))
+        wanted = list(found) if alone or text.isascii() else _join_within_graphemes(found, spans, graphemes)
         # A mark that is a token of its own may begin the next entity; it is not in both.
         limits = [int(spans[first, 0]) for _, first, _ in wanted[1:]] + [len(text)]
-        entities = []
+        entities: list[Entity] = []
         for (label, first, stop), limit in zip(wanted, limits, strict=False):
-            start, end = with_marks(text, int(spans[first, 0]), int(spans[stop - 1, 1]), limit)
+            floor = entities[-1].end if entities else 0
+            start, end = graphemes.span(int(spans[first, 0]), int(spans[stop - 1, 1]), floor, limit)
             if start < end:
                 score = sum(certain[first:stop]) / (stop - first)
                 entities.append(Entity(label, score, text[start:end], start, end))
@@ -243,7 +266,7 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
         Args:
             inputs: A text, or a list of texts. A blank text has no entities.
             aggregation: ``"simple"`` (default), ``"none"``, ``"first"``, ``"average"`` or ``"max"``.
-            ignore_labels: Types (or, with ``"none"``, labels) to leave out. Default ``("O",)``.
+            ignore_labels: Labels to leave out, and types: names that are no label. Default ``("O",)``.
 
         Raises:
             InvalidInputError: an input is no text; with its index.
@@ -268,53 +291,18 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
         })  # fmt: skip
 
 
-def word_starts(text: str, spans: NDArray[np.int32], words: NDArray[np.int32] | None) -> NDArray[np.intp]:
-    """Indices of the tokens that start a word; the first token does.
-
-    A word is the tokenizer's, but ends at white space, and punctuation is a word of its own: tokenizers that only split
-    at spaces would leave the comma at the word before it.
-    """
-    if words is None:
-        return np.arange(len(spans))
-    words = split_at_spaces(text, spans, words)
-    starts = np.concatenate([[True], np.diff(words) != 0])
-    for index in np.flatnonzero(~starts):
-        before, after = text[spans[index - 1, 0] : spans[index - 1, 1]], text[spans[index, 0] : spans[index, 1]]
-        starts[index] = bool(before and after) and (_is_punctuation(before[-1]) or _is_punctuation(after[0]))
-    return np.flatnonzero(starts)
-
-
-def group(labels: Sequence[str], known: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """Runs of labels of one type: the type, the first index, the index after the last.
-
-    ``B`` and ``S``/``U`` start an entity, ``E``/``L`` and ``S``/``U`` end one, a plain label or ``I`` goes on with
-    the same type; what does not fit starts a new entity rather than being lost.
-    """
-    prefixes = {label[0] for label in known if "-" in label} if _is_tagged(known) else set()
-    begins, ends = prefixes & set("BSU"), prefixes & set("ELSU")
-    start, kind, closed = 0, "", True
-    for index, label in enumerate(labels):
-        tagged = bool(prefixes) and "-" in label
-        prefix, new = (label[0], label[2:]) if tagged else ("", label)
-        if index and (closed or new != kind or prefix in begins):
-            yield kind, start, index
-            start = index
-        kind, closed = new, prefix in ends
-    if labels:
-        yield kind, start, len(labels)
-
-
-def _is_tagged(labels: Sequence[str]) -> bool:
-    """Whether all labels with a dash are a tag of BIO or BIOES/BILOU, the dash and a type.
-
-    Labels without one, such as ``O`` or ``[PAD]``, say nothing of that.
-    """
-    dashed = [label for label in labels if "-" in label]
-    return bool(dashed) and all(len(label) > 2 and label[0] in "BIESLU" and label[1] == "-" for label in dashed)
-
-
-def _is_punctuation(character: str) -> bool:
-    return unicodedata.category(character)[0] in "PS"
+def _join_within_graphemes(
+    groups: Iterable[tuple[str, int, int]], spans: NDArray[np.int32], graphemes: Graphemes
+) -> list[tuple[str, int, int]]:
+    """The runs, but those of one type whose border is within a grapheme as one: its bytes and marks may be tokens."""
+    joined: list[tuple[str, int, int]] = []
+    for label, first, stop in groups:
+        follows = bool(joined) and joined[-1][::2] == (label, first)
+        if follows and graphemes.has_both(int(spans[first - 1, 1]), int(spans[first, 0])):
+            joined[-1] = (label, joined[-1][1], stop)
+        else:
+            joined.append((label, first, stop))
+    return joined
 
 
 def _each(labels: Sequence[str]) -> Iterator[tuple[str, int, int]]:
