@@ -244,6 +244,6 @@ def _label_count(backend: Backend, output: str) -> int:
         # A logit for each word of the vocabulary is no label. Two is what transformers' PretrainedConfig assumes.
         return 2 if size is None or size == backend.config.get("vocab_size") else size
     if not isinstance(declared, int) or isinstance(declared, bool) or declared < 1:
-        problem = f"num_labels in config.json is {shortened(declared)}, not a whole number of at least 1"
+        problem = f"num_labels in config.json is {shorten(declared)}, not a whole number of at least 1"
         raise TaskMismatchError(backend.model_id, "labels", (problem,))
     return declared

@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from onnxhub.backend.assets import write_sealed
-from tests.faults.hostile import FILES, TRICKS, UP, lies
-from tests.hub_server import LISTING, HubServer, run_python
+from tests.faults.lies import FILES, TRICKS, UP, lies
+from tests.hub_server import LISTING, HubServer, clean_environment, run_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -320,3 +321,17 @@ except errors.OfflineError as error:
 """
     done = run_python(code, victim.path, {"HF_ENDPOINT": victim.hub.endpoint, "HF_HUB_DOWNLOAD_TIMEOUT": "1"})
     assert "the headers of an answer did not end in 6 seconds" in done.stdout, done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+def test_the_bar_of_a_download_gives_no_orders(victim: Victim) -> None:
+    """A name with marks of direction is drawn escaped, by whatever draws the bar."""
+    from tests.cli.terminal import in_a_terminal
+
+    victim.hub.add("org/name", {"\u202egnp.json": b" " * 3_000_000})
+    code = "from onnxhub.backend.hub import open_repository as o; print(o('org/name').path('\\u202egnp.json').stat().st_size)"
+    env = clean_environment(victim.path, {"HF_ENDPOINT": victim.hub.endpoint, "HF_HUB_DISABLE_PROGRESS_BARS": "0"})
+    code_of_exit, seen = in_a_terminal([sys.executable, "-c", code], victim.path, env)
+    assert (code_of_exit, "3000000" in seen) == (0, True), seen
+    assert r"\u202egnp.json" in seen
+    assert "\u202e" not in seen

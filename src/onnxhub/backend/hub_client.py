@@ -12,14 +12,14 @@ from __future__ import annotations
 import io
 import json
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import getproxies
 
+from onnxhub._plain_text import printable, without_secrets
 from onnxhub.backend.hub_answers import MOST_JSON, Limits, call_within
 from onnxhub.backend.hub_listing import read_listing
 from onnxhub.errors import (
@@ -32,10 +32,12 @@ from onnxhub.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from onnxhub.backend.hub_listing import Blob, Listing
+
+T = TypeVar("T")
 
 __all__ = ["HubModel", "checked_token"]
 
@@ -62,15 +64,11 @@ class HubModel:
             OfflineError, ModelNotFoundError, GatedModelError, InvalidOptionError: see ``open_repository``.
         """
         what = f"the list of files of revision {revision!r}"
-        with self._translated(what, revision):
-            answer = call_within(self._limits(what, MOST_JSON), lambda session: self._ask(session, revision).content)
-            try:
-                value: object = json.loads(answer)
-            except RecursionError:
-                raise IntegrityError(
-                    what, f"{self.model_id}: the answer of {_endpoint()} is nested too deeply"
-                ) from None
-        return read_listing(value, what, self.model_id, revision)
+        limits = self._limits(what, MOST_JSON)
+        answer = self._translate(
+            lambda: call_within(limits, lambda session: self._ask(session, revision)), what, revision
+        )
+        return read_listing(answer, what, self.model_id, revision)
 
     def fetch(self, name: str, blob: Blob, commit: str, place: Path, *, plainly: bool = False) -> None:
         """Fetch the bytes of one file of the commit into a place of ours; whoever calls compares them.
@@ -90,24 +88,26 @@ class HubModel:
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # it is in no __all__
 
         most = None if blob.size is None else blob.size + _SLACK
-        with self._translated(name, commit):
-            url = hf_hub_url(self.model_id, name, revision=commit)
+        url = hf_hub_url(self.model_id, name, revision=commit)
+
+        def transfer() -> None:
             found = call_within(self._limits(name, most), lambda _session: get_hf_file_metadata(url, token=self.token))
             self._check_commit(name, found.commit_hash, commit)
             size = blob.size if blob.size is not None else found.size
             headers = {**build_hf_headers(token=self.token), "Accept-Encoding": "identity"}
             if not plainly and size is not None and _is_xet(found.xet_file_data):
                 _fetch_by_xet(found.xet_file_data, headers, place, size, name)
-            else:
-                if _origin(found.location) != _origin(url):  # a signed address elsewhere, which must not get the token
-                    headers.pop("authorization", None)
-                call_within(
-                    self._limits(name, most),
-                    lambda _session: _fetch_plainly(found.location, headers, place, size, name),
-                )
+                return
+            if _origin(found.location) != _origin(url):  # a signed address elsewhere, which must not get the token
+                headers.pop("authorization", None)
+            call_within(
+                self._limits(name, most), lambda _session: _fetch_plainly(found.location, headers, place, size, name)
+            )
 
-    def _ask(self, session: Any, revision: str) -> Any:
-        """Return the answer about a revision; a Hub that is out of order for a moment is asked again."""
+        self._translate(transfer, name, commit)
+
+    def _ask(self, session: Any, revision: str) -> object:
+        """Return what the Hub's answer about a revision holds; one that is out of order for a moment is asked again."""
         from huggingface_hub import constants
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
@@ -119,7 +119,7 @@ class HubModel:
                 break
             time.sleep(pause)
         hf_raise_for_status(answer)
-        return answer
+        return json.loads(answer.content)
 
     def _check_commit(self, name: str, answered: str | None, asked: str) -> None:
         """Refuse a file of another commit; a proxy may leave out which it is, and then its bytes must tell."""
@@ -130,12 +130,12 @@ class HubModel:
     def _limits(self, what: str, most: int | None) -> Limits:
         return Limits(self.model_id, what, most)
 
-    @contextmanager
-    def _translated(self, what: str, revision: str) -> Iterator[None]:
-        from huggingface_hub import errors
+    def _translate(self, call: Callable[[], T], what: str, revision: str) -> T:
+        """Call, and raise an error of ours where it fails, whose cause tells no token."""
+        from huggingface_hub import errors, get_token
 
         try:
-            yield
+            return call()
         except OnnxHubError:
             raise
         # An answer of any form may make huggingface_hub fail in any way; RuntimeError is what Xet raises, ValueError (of
@@ -145,7 +145,9 @@ class HubModel:
             cause = exc.__cause__ if isinstance(exc, errors.LocalEntryNotFoundError) and exc.__cause__ else exc
             if _is_of_this_machine(cause, _http_error()):
                 raise
-            raise self._refusal(cause, what, revision) or self._failure(cause, what) from exc
+            error = self._refusal(cause, what, revision) or self._failure(cause, what)
+            shown = without_secrets(exc, self.token if isinstance(self.token, str) else get_token())
+        raise error from shown  # outside of the except clause, whose own exception would be told as well
 
     def _refusal(self, exc: BaseException, what: str, revision: str) -> OnnxHubError | None:
         """What the Hub says no to, for the reasons that huggingface_hub tells apart."""
@@ -173,6 +175,8 @@ class HubModel:
             return GatedModelError(self.model_id, reason, self._page)
         if "Consistency check failed" in str(exc) or status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return IntegrityError(what, f"{self.model_id}: the download was cut, or the file has changed; try again")
+        if isinstance(exc, RecursionError):
+            return IntegrityError(what, f"{self.model_id}: the answer of {_endpoint()} is nested too deeply")
         how = _root_cause(exc) if status is None else f"HTTP {status}"
         reason = f"{what} could not be fetched from {_endpoint()} ({how})"
         return OfflineError(self.model_id, reason, "try again later, or fetch the model beforehand")
@@ -231,13 +235,19 @@ def _fetch_plainly(url: str, headers: dict[str, str], place: Path, size: int | N
     from huggingface_hub.file_download import http_get
 
     with _BoundedFile(place, size) as file:
-        http_get(url, file, headers=headers, expected_size=size, displayed_filename=name)
+        http_get(url, file, headers=headers, expected_size=size, displayed_filename=printable(name))
 
 
 def _fetch_by_xet(data: Any, headers: dict[str, str], place: Path, size: int, name: str) -> None:
     from huggingface_hub.file_download import xet_get
 
-    xet_get(incomplete_path=place, xet_file_data=data, headers=headers, expected_size=size, displayed_filename=name)
+    xet_get(
+        incomplete_path=place,
+        xet_file_data=data,
+        headers=headers,
+        expected_size=size,
+        displayed_filename=printable(name),
+    )
 
 
 def _is_xet(data: Any) -> bool:

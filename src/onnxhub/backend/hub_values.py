@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from onnxhub._plain_text import shorten
 from onnxhub.backend.safety import relative_location
 
 __all__ = ["is_commit", "parse_commit", "parse_digest", "parse_file_name", "parse_size"]
@@ -37,7 +38,7 @@ def parse_commit(value: object) -> str:
         ValueError: the value is something else.
     """
     if not isinstance(value, str) or not is_commit(value):
-        raise ValueError(f"{_shown(value)} is not a commit hash (40 hexadecimal digits)")
+        raise ValueError(f"{shorten(value)} is not a commit hash (40 hexadecimal digits)")
     return value
 
 
@@ -51,7 +52,7 @@ def parse_digest(value: object) -> str | None:
         return None
     digest = value.lower() if isinstance(value, str) else ""
     if _DIGEST.fullmatch(digest) is None:
-        raise ValueError(f"{_shown(value)} is not a digest (40 or 64 hexadecimal digits)")
+        raise ValueError(f"{shorten(value)} is not a digest (40 or 64 hexadecimal digits)")
     return digest
 
 
@@ -64,7 +65,7 @@ def parse_size(value: object) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_FILE:
-        raise ValueError(f"{_shown(value)} is not a size in bytes")
+        raise ValueError(f"{shorten(value)} is not a size in bytes")
     return value
 
 
@@ -81,29 +82,18 @@ def parse_file_name(value: object, source: str, *, windows: bool) -> str:
         UnsafeModelError: it is absolute, or climbs out of the folder.
     """
     if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is not the name of a file")  # noqa: TRY004  # what is wrong is what was said
+        raise ValueError(f"{shorten(value)} is not the name of a file")  # noqa: TRY004  # what is wrong is what was said
     if _CONTROL.search(value):
-        raise ValueError(f"{_shown(value)} has control characters, which no name of a file may have")
+        raise ValueError(f"{shorten(value)} has control characters, which no name of a file may have")
     parts = value.split("/")
     if len(value) > _LONGEST_NAME or max(len(part.encode()) for part in parts) > _LONGEST_PART:
-        raise ValueError(f"{_shown(value)} is too long for the name of a file")
+        raise ValueError(f"{shorten(value)} is too long for the name of a file")
     if relative_location(value, source) != value:
-        raise ValueError(f"{_shown(value)} is not a path in plain form")
+        raise ValueError(f"{shorten(value)} is not a path in plain form")
     if windows and any(_is_foreign_to_windows(part) for part in parts):
-        raise ValueError(f"{_shown(value)} is not a name that Windows takes")
+        raise ValueError(f"{shorten(value)} is not a name that Windows takes")
     return value
 
 
 def _is_foreign_to_windows(part: str) -> bool:
     return _DEVICE.fullmatch(part) is not None or part.endswith((".", " ")) or any(sign in part for sign in '<>:"|?*\\')
-
-
-def _shown(value: object, most: int = 60) -> str:
-    """Return the value as Python writes it, cut where it is long, without writing all of it."""
-    if isinstance(value, str | bytes) and len(value) > most:
-        return f"{value[:most]!r}..."
-    if isinstance(value, str | bytes | bool | float | None):
-        return repr(value)
-    if isinstance(value, int) and abs(value) < 10**most:
-        return repr(value)
-    return f"a {type(value).__name__}"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import cache
-from inspect import signature
 from threading import Event, Thread
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -16,7 +14,7 @@ from onnxhub.errors import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ProgressBar", "hub_bars", "waiting"]
+__all__ = ["ProgressBar", "waiting"]
 
 
 class ProgressBar:
@@ -64,22 +62,3 @@ def waiting(what: str) -> Iterator[None]:
             done.set()
             if clock.is_alive():
                 clock.join()
-
-
-@cache
-def hub_bars() -> dict[str, Any]:
-    """The options with which ``hf_hub_download`` draws names of files, which a server may choose, as printable text.
-
-    Empty where huggingface_hub has none, as before its 1.0.
-    """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils.tqdm import tqdm as hub_tqdm
-
-    if "tqdm_class" not in signature(hf_hub_download).parameters:
-        return {}
-
-    class PlainBar(hub_tqdm):
-        def __init__(self, *arguments: Any, desc: str | None = None, **options: Any) -> None:
-            super().__init__(*arguments, desc=None if desc is None else one_line(desc), **options)  # type: ignore[no-untyped-call]
-
-    return {"tqdm_class": PlainBar}
