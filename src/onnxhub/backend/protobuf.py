@@ -31,7 +31,7 @@ _TELLTALES: Final = (b"location", b"EPContext")
 class Reader:
     """The fields of messages in a file."""
 
-    def __init__(self, path: Path, data: mmap.mmap) -> None:
+    def __init__(self, path: Path, data: mmap.mmap | bytes) -> None:
         """Take the bytes of the file, which are read where they are asked for."""
         self.path = path
         self.data = data

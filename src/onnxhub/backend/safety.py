@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from onnxhub.backend.onnx_schema import Message
 
-__all__ = ["GraphFacts", "check_links", "check_place", "read_facts", "relative_location"]
+__all__ = ["GraphFacts", "check_links", "check_place", "find_facts", "read_facts", "relative_location"]
 
 # Every message on a path from a model to a tensor or an operator; others are jumped over.
 _WALKED: Final = frozenset({"model", "training", "graph", "function", "node", "attribute", "sparse", "tensor"})
@@ -56,21 +56,30 @@ def read_facts(path: Path) -> GraphFacts:
     """Walk over an ONNX file.
 
     Raises:
-        IntegrityError: The file is empty, cut, or not an ONNX model.
-        UnsafeModelError: A name is absolute or climbs out of the folder, the model is nested too deeply, or a part of
-            it is compiled for some provider already.
+        IntegrityError, UnsafeModelError: see ``find_facts``; or the file is empty.
     """
     if not path.stat().st_size:  # which mmap refuses
         raise IntegrityError(str(path), "the file is empty")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data[: len(_GIT_LFS_POINTER)] == _GIT_LFS_POINTER:
-            raise IntegrityError(str(path), "a Git LFS pointer, not the file itself; `git lfs pull` fetches it")
-        walk = _Walk(path, data)
-        walk.model()
-        if _COMPILED in walk.operators:
-            reason = f"it has {_COMPILED} operators, which stand for files that its execution provider opens unseen"
-            raise UnsafeModelError(str(path), reason)
-        return GraphFacts(walk.needs, frozenset(walk.operators), walk.weights)
+        return find_facts(path, data)
+
+
+def find_facts(path: Path, data: mmap.mmap | bytes) -> GraphFacts:
+    """Walk over the bytes of an ONNX file.
+
+    Raises:
+        IntegrityError: They are cut, or no ONNX model.
+        UnsafeModelError: A name is absolute or climbs out of the folder, the model is nested too deeply, parsers may differ in
+            what it says, or a part of it is compiled for some provider already.
+    """
+    if data[: len(_GIT_LFS_POINTER)] == _GIT_LFS_POINTER:
+        raise IntegrityError(str(path), "a Git LFS pointer, not the file itself; `git lfs pull` fetches it")
+    walk = _Walk(path, data)
+    walk.model()
+    if _COMPILED in walk.operators:
+        reason = f"it has {_COMPILED} operators, which stand for files that its execution provider opens unseen"
+        raise UnsafeModelError(str(path), reason)
+    return GraphFacts(walk.needs, frozenset(walk.operators), walk.weights)
 
 
 def relative_location(location: str, path: str | Path) -> str:
@@ -122,7 +131,7 @@ def check_links(model: Path, location: str) -> None:
 class _Walk(Reader):
     """One pass over the protobuf fields that lead to operators and to tensors."""
 
-    def __init__(self, path: Path, data: mmap.mmap) -> None:
+    def __init__(self, path: Path, data: mmap.mmap | bytes) -> None:
         super().__init__(path, data)
         self.operators: set[str] = set()
         self.needs: dict[str, int] = {}
