@@ -31,8 +31,8 @@ def lay_out(folder: Path) -> list[list[Piece]]:
     secret.write_bytes(SECRET)
     (folder / ".hidden" / "w").write_bytes(SECRET)
     (folder / "linked").hardlink_to(secret)
-    outside = [str(secret), "../secret", "linked", ".hidden/w"]
-    return [seed for location in ("w", "w", *outside) for seed in seeds(location)]
+    outside = (str(secret), "../secret", "linked", ".hidden/w")
+    return [seed for location in ("w",) * 8 + outside for seed in seeds(location)]
 
 
 def answer(path: Path) -> str:
@@ -40,7 +40,7 @@ def answer(path: Path) -> str:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         inputs = {port.name: np.zeros(4, np.float32) for port in session.get_inputs()}
         found = session.run(None, inputs)
     except Exception:  # noqa: BLE001 - it has a dozen kinds of errors, and any of them will do

@@ -126,7 +126,7 @@ def counts(folder: Path, seed: int, unjudged: str = "") -> dict[str, int]:
     done = run_python(f"from tests.fuzz.graphs_run import main\nmain(*{arguments!r})", folder)
     last = [line for line in done.stderr.splitlines() if line.isdecimal()][-1:]
     assert done.returncode == 0, f"mutant {last} of seed {seed}: {done.returncode}\n{done.stderr[-3000:]}"
-    found: dict[str, int] = json.loads(done.stdout)
+    found: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
