@@ -331,6 +331,22 @@ def test_other_entries_of_external_data_are_refused(key: str, reason: str, tmp_p
         external_data_files(written(tmp_path, helper.make_model(graph(tensor))))
 
 
+def test_sizes_and_types_are_read_as_parsers_read_them(tmp_path: Path) -> None:
+    """Of a type 32 bits count; sizes without end, which would only keep the processor busy, are not multiplied."""
+    kind = varint(2 << 3) + varint(2**32 + TensorProto.INT8)
+    tensors = [kind + field(1, bytes([3])), kind + field(1, b"\2" * 1_000_000), kind + b"\x08\2" * 100]
+    model = written(tmp_path, field(7, b"".join(field(5, tensor) for tensor in tensors)))
+    assert read_facts(model).weights == {TensorProto.INT8: 3}
+    assert onnx.load(model).graph.initializer[0].data_type == TensorProto.INT8
+
+
+def test_the_name_of_a_file_has_an_end(tmp_path: Path) -> None:
+    """A name that no file system takes is refused, and not quoted."""
+    with pytest.raises(errors.UnsafeModelError, match="a file whose name has 100000 characters") as raised:
+        external_data_files(written(tmp_path, in_initializer("a" * 100_000)))
+    assert len(str(raised.value)) < 1000
+
+
 def test_a_file_of_zeros_is_refused_at_its_first_byte(tmp_path: Path) -> None:
     """A crash or a preallocated download leaves such files, and they may be large."""
     path = tmp_path / "model.onnx"

@@ -163,11 +163,13 @@ class _Reading(Reader):
         return kind
 
     def tensor_type(self, start: int, end: int) -> tuple[str, tuple[int | str, ...] | None]:
-        kind = _TYPES.get(self.number_of("tensor_type", "elem_type", start, end) or 0, ("?", 0))[0]
+        kind, shape = "?", None
         for name, _, begin, stop in self.named("tensor_type", start, end):
-            if name == "shape":
-                return kind, tuple(self.dimension(*extent) for _, _, *extent in self.named("shape", begin, stop))
-        return kind, None
+            if name == "elem_type":
+                kind = _TYPES.get(self.short(begin, stop), ("?", 0))[0]
+            elif name == "shape":
+                shape = tuple(self.dimension(*extent) for _, _, *extent in self.named("shape", begin, stop))
+        return kind, shape
 
     def dimension(self, start: int, end: int) -> int | str:
         """Its size or its name, whichever comes last."""

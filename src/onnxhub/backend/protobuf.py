@@ -113,6 +113,10 @@ class Reader:
             if wire == VARINT:
                 return
 
+    def short(self, begin: int, end: int) -> int:
+        """A number of 32 bits, of which parsers read the lower ones alone."""
+        return (self.varint(begin, end)[0] + 2**31) % 2**32 - 2**31
+
     def text(self, begin: int, end: int) -> str:
         """A text; what is not UTF-8 in it is replaced."""
         return self.data[begin:end].decode(errors="replace")

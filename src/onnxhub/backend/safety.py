@@ -14,6 +14,7 @@ import math
 import mmap
 import sysconfig
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,7 @@ _MAX_DIMS: Final = 64  # numpy's own; a product of more would only keep the proc
 _GIT_LFS_POINTER: Final = b"version https://git-lfs"
 # In ONNX Runtime's own marks for "the bytes are at this address of the process", a part begins so, after a star.
 _MEMORY_ADDRESS: Final = "_ORT_"
+_LONGEST_LOCATION: Final = 4096  # no file system takes more
 _ENTRIES: Final = frozenset({"location", "offset", "length", "checksum"})
 
 
@@ -88,6 +90,8 @@ def relative_location(location: str, path: str | Path) -> str:
     Raises:
         UnsafeModelError: It is empty, absolute, or climbs out.
     """
+    if len(location) > _LONGEST_LOCATION:
+        raise UnsafeModelError(str(path), f"it refers to a file whose name has {len(location)} characters")
     posix, windows = PurePosixPath(location), PureWindowsPath(location)
     parts = (*posix.parts, *windows.parts)
     outside = posix.is_absolute() or windows.drive or windows.root or ".." in parts
@@ -165,9 +169,9 @@ class _Walk(Reader):
         entries: dict[str, str] = {}
         for field, wire, begin, stop in self.fields(MESSAGES["tensor"], start, end):
             if field.name == "dims":
-                dims += self.numbers(wire, begin, stop)
+                dims += islice(self.numbers(wire, begin, stop), max(_MAX_DIMS + 1 - len(dims), 0))
             elif field.name == "data_type":
-                kind = next(self.numbers(wire, begin, stop), 0)
+                kind = self.short(begin, stop)
             elif field.name == "external_data":
                 key, value = self.entry(begin, stop)
                 if key in entries:
