@@ -13,7 +13,7 @@ FASTEMBED = .venv-bench-fastembed/bin/python
 # What onnxhub promises to work with at the least; pyproject.toml says the same.
 OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 onnxruntime==1.23.0 typer==0.29.0 rich==13.8.0
 
-.PHONY: demo test test-lint test-docs test-full test-light test-oldest test-gpu bench docs docs-refresh clean
+.PHONY: demo test test-lint test-docs test-full test-light test-oldest test-gpu fuzz bench docs docs-refresh clean
 
 ## demo: the light install, and one question of each core task, answered by the bundled models with no model hub
 demo: .venv-demo/.demo
@@ -46,6 +46,10 @@ test-oldest: .venv-oldest/.dev
 
 test-gpu: .venv/.dev
 	$(FULL) -m pytest -m gpu
+
+## fuzz: run the fuzzers ten times as long as `make test` does, with other seeds; ROUNDS=100 for longer
+fuzz: .venv/.dev
+	FUZZ_ROUNDS=$(if $(ROUNDS),$(ROUNDS),10) $(FULL) -m pytest tests/fuzz
 
 ## bench: measure against the peers, and write docs/benchmarks.md (about 40 minutes on two cores); ONLY=warm,rerank
 ## measures some sections again, QUICK=1 prints what a few minutes can tell

@@ -15,6 +15,7 @@ import onnxhub
 from onnxhub.backend.hub import fetch_model, open_repository
 from onnxhub.errors import IntegrityError, UnsafeModelError
 from tests.external import PLACES, graph
+from tests.fuzz.graphs import pieces_of, varint, written
 from tests.hub_server import HubServer, run_python
 
 if TYPE_CHECKING:
@@ -119,6 +120,20 @@ def test_load_refuses_what_the_check_refuses(attack: Callable[[Attack], str], tm
     made = Attack(tmp_path)
     (made.folder / "model.onnx").write_bytes(runnable(attack(made)))
     with pytest.raises(UnsafeModelError):
+        onnxhub.load("custom", made.folder)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_behind_a_tag_of_too_many_bits_is_refused(attack: Callable[[Attack], str], tmp_path: Path) -> None:
+    """ONNX Runtime takes the lower 32 of them, and finds a tensor there."""
+    made = Attack(tmp_path)
+    model = pieces_of(runnable(attack(made)), onnx.ModelProto.DESCRIPTOR)
+    graph_of = next(piece.body for piece in model if piece.number == 7)
+    assert isinstance(graph_of, list)
+    initializer = next(piece for piece in graph_of if piece.number == 5)
+    initializer.tag = varint((5 << 3 | 2) + 2**32)
+    (made.folder / "model.onnx").write_bytes(written(model))
+    with pytest.raises(IntegrityError, match="starts no number"):
         onnxhub.load("custom", made.folder)
 
 

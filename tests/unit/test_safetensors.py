@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,6 +84,26 @@ ONE = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
         container({"a": {**ONE, "data_offsets": [0, 8, 9]}}, b"\0" * 8),
         container({"a": {**ONE, "data_offsets": "ab"}}, b"\0" * 8),
         container({"a": ONE}, b"\0" * 4),
+        container({"a": ONE}, b"\0" * 9),
+        container({"a": ONE, "b": ONE}, b"\0" * 8),
+        container({"a": ONE, "b": {**ONE, "data_offsets": [4, 12]}}, b"\0" * 12),
+        container({"a": ONE, "b": {**ONE, "data_offsets": [12, 20]}}, b"\0" * 20),
+        container({"a": {**ONE, "data_offsets": [4, 12]}}, b"\0" * 12),
+        container({"a": {**ONE, "data_offsets": [-8, 0]}}, b"\0" * 8),
+        container({"a": {**ONE, "data_offsets": [0, -1]}}, b"\0" * 9),
+        container({"a": {**ONE, "data_offsets": [8, 0]}}, b"\0" * 8),
+        container({"a": {**ONE, "data_offsets": [2**63, 2**63 + 8]}}, b"\0" * 8),
+        container({"a": {**ONE, "data_offsets": [0.0, 8.0]}}, b"\0" * 8),
+        container({"a": {**ONE, "data_offsets": [False, 8]}}, b"\0" * 8),
+        container({"a": {**ONE, "shape": [-2]}}, b"\0" * 8),
+        container({"a": {**ONE, "shape": [-1, -2]}}, b"\0" * 8),
+        container({"a": {**ONE, "shape": [2.0]}}, b"\0" * 8),
+        container({"a": {**ONE, "shape": [1] * 40 + [2]}}, b"\0" * 8),
+        container({"a": {**ONE, "shape": [2**62] * 100_000}}, b"\0" * 8),
+        container({"a": {**ONE, "dtype": "F8_E4M3"}}, b"\0" * 2),
+        container(b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], "shape": [2]}}', b"\0" * 8),
+        container(b'{"a": %s, "a": %s}' % ((json.dumps(ONE).encode(),) * 2), b"\0" * 8),
+        (11 * 2**20).to_bytes(8, "little") + b"{}".ljust(11 * 2**20),
     ],
     ids=lambda data: repr(data[:40]),
 )
@@ -100,3 +121,27 @@ def test_bfloat16_is_widened(tmp_path: Path) -> None:
     header = {"a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}
     path.write_bytes(container(header, np.array([0x3F80, 0xC000], "<u2").tobytes()))
     assert read_safetensors(path)["a"].tolist() == [1.0, -2.0]
+
+
+def test_many_tensors_are_read_in_one_pass(tmp_path: Path) -> None:
+    """No byte is copied more often than once, however many tensors there are: 3,000 are 40 MB here, not 60 GB."""
+    path = tmp_path / "model.safetensors"
+    size = 13_000
+    header = {
+        f"t{i}": {"dtype": "F32", "shape": [size // 4], "data_offsets": [i * size, (i + 1) * size]} for i in range(3000)
+    }
+    path.write_bytes(container(header, b"\0" * (3000 * size)))
+    tracemalloc.start()
+    found = read_safetensors(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) == 3000
+    assert peak < 2.5 * 3000 * size
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    """The tensor, and where it should begin; a long name is cut."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(container({"a": ONE, "b" * 999: {**ONE, "data_offsets": [4, 12]}}, b"\0" * 12))
+    with pytest.raises(IntegrityError, match=r"'b{80}' begins at byte 4 where 8 bytes are taken"):
+        read_safetensors(path)

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxhub import errors
 from onnxhub.backend import safety
+from onnxhub.backend.onnx_schema import MESSAGES
 from onnxhub.backend.safety import read_facts, relative_location
 from tests.external import PLACES, constant, embedded, external, graph, in_initializer, in_subgraph
 
@@ -55,6 +56,10 @@ ATTACKS = [
     "a\0b",
     "*/_ORT_MEM_ADDR_/*",
     "*/_ORT_NATIVE_ENDIAN_MEM_ADDR_/*",
+    "*//_ORT_MEM_ADDR_/*",
+    "./*/./_ORT_MEM_ADDR_//*",
+    "a/*/_ORT_MEM_ADDR_/*",
+    "*\\_ORT_MEM_ADDR_\\*",
 ]
 
 
@@ -145,33 +150,68 @@ def test_a_tensor_in_two_parts_does_not_slip_through(tmp_path: Path) -> None:
         external_data_files(written(tmp_path, model))
 
 
-def test_the_table_covers_every_path_to_a_tensor() -> None:
-    """The field numbers are those of onnx's own schema, and none that leads to a tensor is missing."""
-    names = {
-        "ModelProto": "model",
-        "TrainingInfoProto": "training",
-        "GraphProto": "graph",
-        "FunctionProto": "function",
-        "NodeProto": "node",
-        "AttributeProto": "attribute",
-        "SparseTensorProto": "sparse",
-        "TensorProto": "tensor",
-    }
+NAMES = {
+    "ModelProto": "model",
+    "TrainingInfoProto": "training",
+    "GraphProto": "graph",
+    "FunctionProto": "function",
+    "NodeProto": "node",
+    "AttributeProto": "attribute",
+    "SparseTensorProto": "sparse",
+    "TensorProto": "tensor",
+    "StringStringEntryProto": "entry",
+    "OperatorSetIdProto": "operator_set",
+    "ValueInfoProto": "value",
+    "TypeProto": "type",
+    "TypeProto.Tensor": "tensor_type",
+    "TensorShapeProto": "shape",
+    "TensorShapeProto.Dimension": "dimension",
+}
+"""Messages of onnx.proto, and what they are called here."""
+WIRES = {"int64": 0, "int32": 0, "uint64": 0, "enum": 0, "double": 1, "float": 5, "string": 2, "bytes": 2, "message": 2}
 
-    def leads_to_a_tensor(message: Any, seen: frozenset[str] = frozenset()) -> bool:
-        inner = [field.message_type for field in message.fields if field.message_type is not None]
-        fresh = [child for child in inner if child.name not in seen]
-        return message.name == "TensorProto" or any(leads_to_a_tensor(c, seen | {message.name}) for c in fresh)
 
-    def children(message: Any) -> dict[int, str]:
-        found = {f.number: f.message_type for f in message.fields if f.message_type is not None}
-        return {number: names[child.name] for number, child in found.items() if leads_to_a_tensor(child)}
+def schemas() -> dict[str, Any]:
+    """The messages of the installed onnx, by their names in onnx.proto."""
+    found: dict[str, Any] = dict(onnx.ModelProto.DESCRIPTOR.file.message_types_by_name)
+    found |= {f"{name}.{inner.name}": inner for name, message in found.items() for inner in message.nested_types}
+    return found
 
-    schema = onnx.ModelProto.DESCRIPTOR.file.message_types_by_name
-    expected = {kind: children(schema[name]) for name, kind in names.items() if name != "TensorProto"}
-    expected["node"][schema["NodeProto"].fields_by_name["op_type"].number] = "operator"
-    expected["tensor"] = {schema["TensorProto"].fields_by_name["external_data"].number: "entry"}
-    assert expected == safety._CHILDREN
+
+def kind_of(field: Any) -> str:
+    """The type of a field as onnx.proto writes it."""
+    codes = {getattr(field, name): name[5:].lower() for name in dir(field) if name.startswith("TYPE_")}
+    return codes[field.type]
+
+
+def leads_to_a_tensor(message: Any, seen: frozenset[str] = frozenset()) -> bool:
+    """Whether a tensor may be in the message, however deep."""
+    inner = [field.message_type for field in message.fields if field.message_type is not None]
+    fresh = [child for child in inner if child.name not in seen]
+    return message.name == "TensorProto" or any(leads_to_a_tensor(c, seen | {message.name}) for c in fresh)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_schema_is_that_of_onnx(name: str) -> None:
+    """Every field of the installed onnx has here the name, the wire types and the repetition that it has there."""
+    message = MESSAGES[NAMES[name]]
+    for field in schemas()[name].fields:
+        ours = message.fields[field.number]
+        repeated = field.label == field.LABEL_REPEATED if not hasattr(field, "is_repeated") else field.is_repeated
+        numeric = kind_of(field) not in {"string", "bytes", "message"}
+        wires = {WIRES[kind_of(field)]} | ({2} if repeated and numeric else set())
+        assert (ours.name, bool(ours.once)) == (field.name, not repeated)
+        assert {tag & 7 for tag, known in message.tags.items() if known == ours} == wires
+
+
+def test_every_path_to_a_tensor_is_walked() -> None:
+    """No message of the installed onnx that may hold a tensor is jumped over."""
+    walked = {name for name in NAMES if NAMES[name] in safety._WALKED}
+    assert walked == {name for name, message in schemas().items() if leads_to_a_tensor(message)}
+    for name in walked:
+        for field in schemas()[name].fields:
+            if field.message_type is not None and leads_to_a_tensor(field.message_type):
+                assert MESSAGES[NAMES[name]].fields[field.number].type == NAMES[field.message_type.name]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +223,7 @@ def test_the_table_covers_every_path_to_a_tensor() -> None:
         (b"PK\x03\x04", "cut, or not an ONNX file"),
         (b"\xff" * 12, "starts no number"),
         (b"\x08\x08", "it holds no graph"),
-        (b"\x09\x00", "it ends in the middle of a field"),
+        (b"\x12\x05abc", "it ends in the middle of a field"),
     ],
 )
 def test_files_that_are_no_models(content: bytes, reason: str, tmp_path: Path) -> None:
@@ -192,6 +232,128 @@ def test_files_that_are_no_models(content: bytes, reason: str, tmp_path: Path) -
     with pytest.raises(errors.IntegrityError, match=reason) as raised:
         external_data_files(path)
     assert raised.value.path == str(path)
+
+
+GRAPH = graph(external("../secret")).SerializeToString()
+TENSOR = external("../secret").SerializeToString()
+LOCATION = b"".join(field(number, text) for number, text in ((1, b"location"), (2, b"../secret")))
+
+
+def inner(*levels: int, message: bytes) -> bytes:
+    """The message in these fields, the outermost first."""
+    for number in reversed(levels):
+        message = field(number, message)
+    return message
+
+
+def tagged(tag: bytes, message: bytes) -> bytes:
+    """A length-delimited field after a tag of any form."""
+    return tag + varint(len(message)) + message
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (tagged(varint((7 << 3 | 2) + 2**32), GRAPH), "byte 0 starts no number"),
+        (field(7, tagged(varint((5 << 3 | 2) + 2**32), TENSOR)), "byte 2 starts no number"),
+        (field(7, tagged(varint((5 << 3 | 2) + 2**35), TENSOR)), "byte 2 starts no number"),
+        (field(7, tagged(varint((5 << 3 | 2) + 2**63), TENSOR)), "byte 2 starts no number"),
+        (tagged(b"\xba\x00", GRAPH), "byte 0 starts no number"),
+        (tagged(b"\xba\x80\x80\x80\x00", GRAPH), "byte 0 starts no number"),
+        (b"\x3a" + bytes([len(GRAPH) | 0x80, 0]) + GRAPH, "byte 1 starts no number"),
+        (b"\x3a" + varint(2**31) + GRAPH, "byte 1 starts no number"),
+        (b"\x3a" + varint(2**32 + len(GRAPH)) + GRAPH, "byte 1 starts no number"),
+        (b"\x3a" + varint(2**64 - 1) + GRAPH, "byte 1 starts no number"),
+        (b"\x3a" + varint(len(GRAPH) + 1) + GRAPH, "it ends in the middle of a field"),
+        (b"\x08" + b"\x80" * 9 + b"\x02" + field(7, GRAPH), "byte 1 starts no number"),
+        (b"\x00" + field(7, GRAPH), "byte 0 starts no field"),
+        (b"\x02\x00" + field(7, GRAPH), "byte 0 starts no field"),
+        (b"\x3b" + GRAPH + b"\x3c", "byte 0 starts no field"),
+        (b"\xa3\x06" + field(7, GRAPH) + b"\xa4\x06", "byte 0 starts no field"),
+        (b"\xa4\x06" + field(7, GRAPH), "byte 0 starts no field"),
+        (b"\xa6\x06" + field(7, GRAPH), "byte 0 starts no field"),
+        (b"\xa7\x06" + field(7, GRAPH), "byte 0 starts no field"),
+        (b"\x38\x01" + field(7, GRAPH), "byte 0 begins 'graph' of a model with wire type 0"),
+        (b"\x0a\x01\x08" + field(7, GRAPH), "byte 0 begins 'ir_version' of a model with wire type 2"),
+        (field(7, b"\x2d" + bytes(4) + GRAPH), "byte 2 begins 'initializer' of a graph with wire type 5"),
+        (inner(7, 5, message=b"\x12\x01\x01" + TENSOR), "begins 'data_type' of a tensor with wire type 2"),
+        (inner(7, 5, message=b"\x69" + bytes(8)), "begins 'external_data' of a tensor with wire type 1"),
+    ],
+)
+def test_what_no_program_writes_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
+    """Numbers with padding or too many bits, field 0, groups, other wire types: parsers differ in what they make of them."""
+    with pytest.raises(errors.IntegrityError, match=reason):
+        external_data_files(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (field(7, GRAPH) * 2, "not a file inside its folder"),
+        (field(7, b"") * 2, "byte 2 begins a second 'graph' in one model"),
+        (inner(7, 1, message=field(4, b"EPContext") + field(4, b"Add")), "a second 'op_type' in one node"),
+        (inner(7, 1, 5, message=field(5, b"") * 2), "a second 't' in one attribute"),
+        (inner(7, 1, 5, message=field(6, b"") * 2), "a second 'g' in one attribute"),
+        (inner(7, 15, message=field(1, b"") * 2), "a second 'values' in one sparse"),
+        (inner(20, message=field(2, b"") * 2), "a second 'algorithm' in one training"),
+        (inner(7, 5, 13, message=field(1, b"offset") + LOCATION), "a second 'key' in one entry"),
+        (inner(7, 5, 13, message=field(2, b"w") + LOCATION), "begins a second 'value' in one entry"),
+        (inner(7, 5, message=b"\x10\x01" * 2), "begins a second 'data_type' in one tensor"),
+        (inner(7, 5, message=field(13, LOCATION) * 2), "a second 'location' of one tensor's external data"),
+        (
+            inner(99, message=LOCATION),
+            "byte 0 begins field 99 of a model, which is not known here, and may name a file",
+        ),
+        (inner(7, 1, 99, message=b"EPContext"), "begins field 99 of a node, which is not known here"),
+    ],
+)
+def test_what_may_be_read_in_two_ways_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
+    """Where one field is meant, a second one replaces it, or is merged with it; a newer onnx.proto may know more fields."""
+    with pytest.raises(errors.UnsafeModelError, match=reason):
+        external_data_files(written(tmp_path, content))
+
+
+def test_unknown_fields_that_name_no_file_are_jumped_over(tmp_path: Path) -> None:
+    """A newer version of onnx.proto may have more of them, of any wire type."""
+    more = field(99, b"sharding") + varint(98 << 3) + varint(2**64 - 1) + varint(97 << 3 | 5) + b"\xff" * 4
+    tensor = external("w").SerializeToString() + more
+    assert external_data_files(written(tmp_path, more + field(7, more + field(5, tensor)))) == ("w",)
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"), [("prepacked_0", "weights packed for one processor"), ("basepath", "unknown")]
+)
+def test_other_entries_of_external_data_are_refused(key: str, reason: str, tmp_path: Path) -> None:
+    """ONNX Runtime takes pre-packed weights in place of a tensor's own, and the oldest one dies of those that are cut."""
+    tensor = external("w")
+    tensor.external_data.add(key=key, value="MatMul+1|0;8;0")
+    with pytest.raises(errors.UnsafeModelError, match=f"has an entry '{key}', which is {reason}"):
+        external_data_files(written(tmp_path, helper.make_model(graph(tensor))))
+
+
+def test_sizes_and_types_are_read_as_parsers_read_them(tmp_path: Path) -> None:
+    """Of a type 32 bits count; sizes without end, which would only keep the processor busy, are not multiplied."""
+    kind = varint(2 << 3) + varint(2**32 + TensorProto.INT8)
+    tensors = [kind + field(1, bytes([3])), kind + field(1, b"\2" * 1_000_000), kind + b"\x08\2" * 100]
+    model = written(tmp_path, field(7, b"".join(field(5, tensor) for tensor in tensors)))
+    assert read_facts(model).weights == {TensorProto.INT8: 3}
+    assert onnx.load(model).graph.initializer[0].data_type == TensorProto.INT8
+
+
+def test_the_name_of_a_file_has_an_end(tmp_path: Path) -> None:
+    """A name that no file system takes is refused, and not quoted."""
+    with pytest.raises(errors.UnsafeModelError, match="a file whose name has 100000 characters") as raised:
+        external_data_files(written(tmp_path, in_initializer("a" * 100_000)))
+    assert len(str(raised.value)) < 1000
+
+
+def test_a_file_of_zeros_is_refused_at_its_first_byte(tmp_path: Path) -> None:
+    """A crash or a preallocated download leaves such files, and they may be large."""
+    path = tmp_path / "model.onnx"
+    with path.open("wb") as file:
+        file.truncate(2**33)  # a hole: the disk holds none of it
+    with pytest.raises(errors.IntegrityError, match="byte 0 starts no field"):
+        external_data_files(path)
 
 
 def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:

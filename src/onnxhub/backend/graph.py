@@ -9,8 +9,9 @@ import mmap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from onnxhub.backend.onnx_schema import MESSAGES
 from onnxhub.backend.pace import DYNAMIC_QUANTIZATION
-from onnxhub.backend.protobuf import BYTES, Reader
+from onnxhub.backend.protobuf import Reader
 from onnxhub.backend.safety import read_facts
 
 if TYPE_CHECKING:
@@ -112,72 +113,85 @@ class _Reading(Reader):
         self.bits: int | None = None
 
     def model(self) -> None:
-        for number, _, begin, stop in self.messages(0, len(self.data)):
-            if number == 2:
+        for name, _, begin, stop in self.named("model", 0, len(self.data)):
+            if name == "producer_name":
                 self.producer = self.text(begin, stop)
-            elif number == 3:
+            elif name == "producer_version":
                 self.version = self.text(begin, stop)
-            elif number == 7:
+            elif name == "graph":
                 self.graph(begin, stop)
-            elif number == 8:
+            elif name == "opset_import":
                 self.operator_set(begin, stop)
 
     def operator_set(self, start: int, end: int) -> None:
-        domain, version = "", 0
-        for number, wire, begin, stop in self.fields(start, end):
-            if number == 1:
-                domain = self.text(begin, stop)
-            elif number == 2:
-                version = next(self.numbers(wire, begin, stop), 0)
-        self.opsets[domain or "ai.onnx"] = version
+        domain = self.text_of("operator_set", "domain", start, end)
+        self.opsets[domain or "ai.onnx"] = self.number_of("operator_set", "version", start, end) or 0
 
     def graph(self, start: int, end: int) -> None:
-        for number, _, begin, stop in self.messages(start, end):
-            if number == 1 and self.bits is None:
+        for name, _, begin, stop in self.named("graph", start, end):
+            if name == "node" and self.bits is None:
                 self.node(begin, stop)
-            elif number == 5:
-                self.initializers.add(self.first_text(begin, stop, 8))
-            elif number == 11:
-                self.inputs.append(self.value_info(begin, stop))
-            elif number == 12:
-                self.outputs.append(self.value_info(begin, stop))
+            elif name == "initializer":
+                self.initializers.add(self.text_of("tensor", "name", begin, stop))
+            elif name == "input":
+                self.inputs.append(self.value(begin, stop))
+            elif name == "output":
+                self.outputs.append(self.value(begin, stop))
 
     def node(self, start: int, end: int) -> None:
         """Of operators over blocks, how many bits an element has."""
-        if self.first_text(start, end, 4) in _BLOCKS:
-            for number, _, begin, stop in self.messages(start, end):
-                if number == 5 and self.first_text(begin, stop, 1) == "bits":
-                    self.bits = self.first_number(begin, stop, 3)
+        if self.text_of("node", "op_type", start, end) in _BLOCKS:
+            for name, _, begin, stop in self.named("node", start, end):
+                if name == "attribute" and self.text_of("attribute", "name", begin, stop) == "bits":
+                    self.bits = self.number_of("attribute", "i", begin, stop)
 
-    def value_info(self, start: int, end: int) -> Port:
+    def value(self, start: int, end: int) -> Port:
         kind, shape = "?", None
-        for number, _, begin, stop in self.messages(start, end):
-            if number == 2:  # TypeProto, whose field 1 is that of a tensor
-                for inner, _, first, last in self.messages(begin, stop):
-                    if inner == 1:
-                        kind, shape = self.tensor_type(first, last)
-        return Port(self.first_text(start, end, 1), kind, shape)
+        for name, _, begin, stop in self.named("value", start, end):
+            if name == "type":
+                kind, shape = self.type(begin, stop)
+        return Port(self.text_of("value", "name", start, end), kind, shape)
+
+    def type(self, start: int, end: int) -> tuple[str, tuple[int | str, ...] | None]:
+        """What it is if it is a tensor; of several kinds, the last one counts."""
+        kind: tuple[str, tuple[int | str, ...] | None] = "?", None
+        for name, _, begin, stop in self.named("type", start, end):
+            if name == "tensor_type":
+                kind = self.tensor_type(begin, stop)
+            elif name != "denotation":
+                kind = "?", None
+        return kind
 
     def tensor_type(self, start: int, end: int) -> tuple[str, tuple[int | str, ...] | None]:
-        kind = _TYPES.get(self.first_number(start, end, 1) or 0, ("?", 0))[0]
-        shapes = [(begin, stop) for number, _, begin, stop in self.messages(start, end) if number == 2]
-        return kind, None if not shapes else tuple(self.dimensions(*shapes[-1]))
+        kind, shape = "?", None
+        for name, _, begin, stop in self.named("tensor_type", start, end):
+            if name == "elem_type":
+                kind = _TYPES.get(self.short(begin, stop), ("?", 0))[0]
+            elif name == "shape":
+                shape = tuple(self.dimension(*extent) for _, _, *extent in self.named("shape", begin, stop))
+        return kind, shape
 
-    def dimensions(self, start: int, end: int) -> Iterator[int | str]:
-        for number, _, begin, stop in self.messages(start, end):
-            if number == 1:
-                size = self.first_number(begin, stop, 1)
-                yield (self.first_text(begin, stop, 2) or "?") if size is None else size
+    def dimension(self, start: int, end: int) -> int | str:
+        """Its size or its name, whichever comes last."""
+        size: int | str = "?"
+        for name, wire, begin, stop in self.named("dimension", start, end):
+            if name == "dim_value":
+                size = next(self.numbers(wire, begin, stop))
+            elif name == "dim_param":
+                size = self.text(begin, stop) or "?"
+        return size
 
-    def messages(self, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-        return (field for field in self.fields(start, end) if field[1] == BYTES)
+    def named(self, message: str, start: int, end: int) -> Iterator[tuple[str, int, int, int]]:
+        """Name, wire type and extent of each field of the message."""
+        fields = self.fields(MESSAGES[message], start, end)
+        return ((field.name, wire, begin, stop) for field, wire, begin, stop in fields)
 
-    def first_text(self, start: int, end: int, wanted: int) -> str:
-        found = (self.text(begin, stop) for number, _, begin, stop in self.messages(start, end) if number == wanted)
-        return next(found, "")
+    def text_of(self, message: str, name: str, start: int, end: int) -> str:
+        """The text of the field of that name, which the message has at most once."""
+        found = [(begin, stop) for label, _, begin, stop in self.named(message, start, end) if label == name]
+        return self.text(*found[0]) if found else ""
 
-    def first_number(self, start: int, end: int, wanted: int) -> int | None:
-        for number, wire, begin, stop in self.fields(start, end):
-            if number == wanted:
-                return next(self.numbers(wire, begin, stop), None)
-        return None
+    def number_of(self, message: str, name: str, start: int, end: int) -> int | None:
+        """The number in the field of that name, which the message has at most once."""
+        found = [extent for label, *extent in self.named(message, start, end) if label == name]
+        return next(self.numbers(*found[0]), None) if found else None

@@ -1,24 +1,31 @@
-"""A reader of safetensors files that needs numpy only: a length, a JSON header, raw bytes."""
+"""A reader of safetensors files that needs numpy only: a length, a JSON header, raw bytes.
+
+It is as strict as the format: the tensors lie side by side in the file, none is missing, and no byte belongs to two.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from onnxhub.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 __all__ = ["read_safetensors"]
 
-TYPES = {"F32": "<f4", "F16": "<f2", "F64": "<f8"}
-LARGEST_HEADER = 100 * 2**20
+TYPES: Final = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2"}
+LARGEST_HEADER: Final = 10 * 2**20
+"""In bytes; those of the largest models have a few hundred thousand."""
+MOST_DIMENSIONS: Final = 32
+_METADATA: Final = "__metadata__"
 
 
 def read_safetensors(path: Path) -> Mapping[str, NDArray[np.float32]]:
@@ -32,17 +39,59 @@ def read_safetensors(path: Path) -> Mapping[str, NDArray[np.float32]]:
     if len(data) < 8 or size > min(LARGEST_HEADER, len(data) - 8):
         raise IntegrityError(str(path), "not a safetensors file, or cut")
     try:
-        header = json.loads(data[8 : 8 + size])
-        return {
-            name: _tensor(data[8 + size :], entry["dtype"], entry["shape"], *entry["data_offsets"])
-            for name, entry in header.items() if name != "__metadata__"
-        }  # fmt: skip
+        header = json.loads(data[8 : 8 + size], object_pairs_hook=_unique)
+        return _tensors(header, memoryview(data)[8 + size :])
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise IntegrityError(str(path), f"not a safetensors file that can be read: {error!r}") from error
 
 
-def _tensor(data: bytes, dtype: str, shape: list[int], start: int, stop: int) -> NDArray[np.float32]:
+def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys and values, of which JSON itself would let the last one win."""
+    made: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in made:
+            raise ValueError(f"{key[:80]!r} is there twice")
+        made[key] = value
+    return made
+
+
+def _tensors(header: Mapping[str, Any], body: memoryview) -> dict[str, NDArray[np.float32]]:
+    """The tensors in the order of the header.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: the header is wrong, or not that of this body.
+    """
+    extents = {name: _extent(name, entry) for name, entry in header.items() if name != _METADATA}
+    reached = 0
+    for name, (start, stop) in sorted(extents.items(), key=lambda item: item[1]):
+        if start != reached:
+            raise ValueError(f"{name[:80]!r} begins at byte {start} where {reached} bytes are taken")
+        reached = stop
+    if reached != len(body):
+        raise ValueError(f"its tensors are {reached} bytes, and it has {len(body)}")
+    return {
+        name: _tensor(body[start:stop], header[name]["dtype"], header[name]["shape"])
+        for name, (start, stop) in extents.items()
+    }
+
+
+def _extent(name: str, entry: Mapping[str, Any]) -> tuple[int, int]:
+    """Where a tensor's bytes are, which must be as many as its shape needs."""
+    start, stop = entry["data_offsets"]
+    shape, dtype = entry["shape"], entry["dtype"]
+    if dtype not in TYPES:
+        raise ValueError(f"{name[:80]!r} is of {dtype[:80]!r}; what can be read is {', '.join(TYPES)}")
+    if not isinstance(shape, list) or len(shape) > MOST_DIMENSIONS:
+        raise TypeError(f"the shape of {name[:80]!r} is no list of up to {MOST_DIMENSIONS} sizes")
+    if not all(type(number) is int and 0 <= number < 2**63 for number in (start, stop, *shape)):
+        raise ValueError(f"an offset or a size of {name[:80]!r} is no number of bytes")
+    if math.prod(shape) * np.dtype(TYPES[dtype]).itemsize != stop - start:
+        raise ValueError(f"{name[:80]!r} has {stop - start} bytes, which are not those of its shape")
+    return start, stop
+
+
+def _tensor(data: memoryview, dtype: str, shape: list[int]) -> NDArray[np.float32]:
+    values = np.frombuffer(data, TYPES[dtype])
     if dtype == "BF16":  # the upper half of a float32
-        halves = np.frombuffer(data[start:stop], "<u2").astype(np.uint32) << 16
-        return halves.view(np.float32).reshape(shape)
-    return np.frombuffer(data[start:stop], TYPES[dtype]).reshape(shape).astype(np.float32)
+        return (values.astype(np.uint32) << 16).view(np.float32).reshape(shape)
+    return values.reshape(shape).astype(np.float32)

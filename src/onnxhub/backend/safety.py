@@ -14,37 +14,32 @@ import math
 import mmap
 import sysconfig
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Final
 
-from onnxhub.backend.protobuf import BYTES, Reader
+from onnxhub.backend.onnx_schema import MESSAGES
+from onnxhub.backend.protobuf import Reader
 from onnxhub.errors import IntegrityError, UnsafeModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["GraphFacts", "check_links", "check_place", "read_facts", "relative_location"]
+    from onnxhub.backend.onnx_schema import Message
 
-# Every path from a model to a tensor or an operator: message -> field number -> message (onnx.proto). Other fields are jumped over.
-_CHILDREN: Final[dict[str, dict[int, str]]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "function": {7: "node", 11: "attribute"},
-    "node": {4: "operator", 5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {13: "entry"},
-}
-_GRAPH: Final = 7
-_DIMS, _DATA_TYPE, _ENTRY = 1, 2, 13
+__all__ = ["GraphFacts", "check_links", "check_place", "find_facts", "read_facts", "relative_location"]
+
+# Every message on a path from a model to a tensor or an operator; others are jumped over.
+_WALKED: Final = frozenset({"model", "training", "graph", "function", "node", "attribute", "sparse", "tensor"})
 # It stands for a graph that was compiled before, in a file of any name that its provider opens by itself.
 _COMPILED: Final = "EPContext"
 _MAX_DEPTH: Final = 100  # the limit of protobuf's own parsers
 _MAX_DIMS: Final = 64  # numpy's own; a product of more would only keep the processor busy
 _GIT_LFS_POINTER: Final = b"version https://git-lfs"
-# ONNX Runtime's own marks for "the bytes are at this address of the process" begin so.
-_MEMORY_ADDRESS: Final = "*/_ORT_"
+# In ONNX Runtime's own marks for "the bytes are at this address of the process", a part begins so, after a star.
+_MEMORY_ADDRESS: Final = "_ORT_"
+_LONGEST_LOCATION: Final = 4096  # no file system takes more
+_ENTRIES: Final = frozenset({"location", "offset", "length", "checksum"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +58,30 @@ def read_facts(path: Path) -> GraphFacts:
     """Walk over an ONNX file.
 
     Raises:
-        IntegrityError: The file is empty, cut, or not an ONNX model.
-        UnsafeModelError: A name is absolute or climbs out of the folder, the model is nested too deeply, or a part of
-            it is compiled for some provider already.
+        IntegrityError, UnsafeModelError: see ``find_facts``; or the file is empty.
     """
     if not path.stat().st_size:  # which mmap refuses
         raise IntegrityError(str(path), "the file is empty")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data[: len(_GIT_LFS_POINTER)] == _GIT_LFS_POINTER:
-            raise IntegrityError(str(path), "a Git LFS pointer, not the file itself; `git lfs pull` fetches it")
-        walk = _Walk(path, data)
-        walk.model()
-        if _COMPILED in walk.operators:
-            reason = f"it has {_COMPILED} operators, which stand for files that its execution provider opens unseen"
-            raise UnsafeModelError(str(path), reason)
-        return GraphFacts(walk.needs, frozenset(walk.operators), walk.weights)
+        return find_facts(path, data)
+
+
+def find_facts(path: Path, data: mmap.mmap | bytes) -> GraphFacts:
+    """Walk over the bytes of an ONNX file.
+
+    Raises:
+        IntegrityError: They are cut, or no ONNX model.
+        UnsafeModelError: A name is absolute or climbs out of the folder, the model is nested too deeply, parsers may differ in
+            what it says, or a part of it is compiled for some provider already.
+    """
+    if data[: len(_GIT_LFS_POINTER)] == _GIT_LFS_POINTER:
+        raise IntegrityError(str(path), "a Git LFS pointer, not the file itself; `git lfs pull` fetches it")
+    walk = _Walk(path, data)
+    walk.model()
+    if _COMPILED in walk.operators:
+        reason = f"it has {_COMPILED} operators, which stand for files that its execution provider opens unseen"
+        raise UnsafeModelError(str(path), reason)
+    return GraphFacts(walk.needs, frozenset(walk.operators), walk.weights)
 
 
 def relative_location(location: str, path: str | Path) -> str:
@@ -86,9 +90,13 @@ def relative_location(location: str, path: str | Path) -> str:
     Raises:
         UnsafeModelError: It is empty, absolute, or climbs out.
     """
+    if len(location) > _LONGEST_LOCATION:
+        raise UnsafeModelError(str(path), f"it refers to a file whose name has {len(location)} characters")
     posix, windows = PurePosixPath(location), PureWindowsPath(location)
-    outside = posix.is_absolute() or windows.drive or windows.root or ".." in (*posix.parts, *windows.parts)
-    if outside or not posix.parts or "\0" in location or location.startswith(_MEMORY_ADDRESS):
+    parts = (*posix.parts, *windows.parts)
+    outside = posix.is_absolute() or windows.drive or windows.root or ".." in parts
+    address = "*" in parts and any(part.startswith(_MEMORY_ADDRESS) for part in parts)
+    if outside or address or not posix.parts or "\0" in location:
         raise UnsafeModelError(str(path), f"it refers to {location!r}, which is not a file inside its folder")
     return posix.as_posix()
 
@@ -127,60 +135,72 @@ def check_links(model: Path, location: str) -> None:
 class _Walk(Reader):
     """One pass over the protobuf fields that lead to operators and to tensors."""
 
-    def __init__(self, path: Path, data: mmap.mmap) -> None:
+    def __init__(self, path: Path, data: mmap.mmap | bytes) -> None:
         super().__init__(path, data)
         self.operators: set[str] = set()
         self.needs: dict[str, int] = {}
         self.weights: dict[int, int] = {}
+        self.graphs = 0
 
     def model(self) -> None:
-        end = len(self.data)
-        if all(number != _GRAPH or wire != BYTES for number, wire, _, _ in self.fields(0, end)):
+        self.message(MESSAGES["model"], 0, len(self.data), 0)
+        if not self.graphs:
             raise self.damaged("it holds no graph")
-        self.message("model", 0, end, 0)
 
-    def message(self, kind: str, start: int, end: int, depth: int) -> None:
+    def message(self, message: Message, start: int, end: int, depth: int) -> None:
         if depth > _MAX_DEPTH:
             raise UnsafeModelError(str(self.path), f"its graphs are nested more than {_MAX_DEPTH} messages deep")
-        children = _CHILDREN[kind]
-        for number, wire, begin, stop in self.fields(start, end):
-            child = children.get(number) if wire == BYTES else None
-            if child == "operator":
+        for field, _, begin, stop in self.fields(message, start, end):
+            if field.name == "op_type":
                 self.operators.add(self.text(begin, stop))
-            elif child == "tensor":
+            elif field.type == "tensor":
                 self.tensor(begin, stop)
-            elif child is not None:
-                self.message(child, begin, stop, depth + 1)
+            elif field.type in _WALKED:
+                self.graphs += field.type == "graph" and not depth
+                self.message(MESSAGES[field.type], begin, stop, depth + 1)
 
     def tensor(self, start: int, end: int) -> None:
         """Its size, and where its bytes are if they are elsewhere.
 
-        Its ``data_location`` is not asked: a parser merges a message that is written in two parts, so that the mark and
-        the name could stand apart.
+        Its ``data_location`` is not asked: whoever names a file means it.
         """
         dims: list[int] = []
-        kind, locations, extent = 0, [], {"offset": 0, "length": 0}
-        for number, wire, begin, stop in self.fields(start, end):
-            if number == _DIMS:
-                dims += self.numbers(wire, begin, stop)
-            elif number == _DATA_TYPE:
-                kind = next(self.numbers(wire, begin, stop), 0)
-            elif number == _ENTRY and wire == BYTES:
+        kind = 0
+        entries: dict[str, str] = {}
+        for field, wire, begin, stop in self.fields(MESSAGES["tensor"], start, end):
+            if field.name == "dims":
+                dims += islice(self.numbers(wire, begin, stop), max(_MAX_DIMS + 1 - len(dims), 0))
+            elif field.name == "data_type":
+                kind = self.short(begin, stop)
+            elif field.name == "external_data":
                 key, value = self.entry(begin, stop)
-                if key == "location":
-                    locations.append(relative_location(value, self.path))
-                elif key in extent:
-                    extent[key] = self.count(key, value)
-        for location in locations:
-            self.needs[location] = max(self.needs.get(location, 0), sum(extent.values()))
+                if key in entries:
+                    raise self.ambiguous(f"byte {begin} begins a second {key!r} of one tensor's external data")
+                entries[key] = value
+        if entries:
+            self.external(entries)
         if len(dims) <= _MAX_DIMS and all(size >= 0 for size in dims):
             self.weights[kind] = self.weights.get(kind, 0) + math.prod(dims)
 
+    def external(self, entries: Mapping[str, str]) -> None:
+        """Where a tensor's bytes are, and up to where the file must reach.
+
+        Pre-packed weights are bytes in the layout of one processor; ONNX Runtime 1.23 dies of those of another size.
+        """
+        for key in entries.keys() - _ENTRIES:
+            kind = "weights packed for one processor" if key.startswith("prepacked") else "unknown"
+            raise UnsafeModelError(str(self.path), f"its external data has an entry {key[:40]!r}, which is {kind}")
+        needed = sum(self.count(key, entries[key]) for key in ("offset", "length") if key in entries)
+        if "location" in entries:
+            location = relative_location(entries["location"], self.path)
+            self.needs[location] = max(self.needs.get(location, 0), needed)
+
     def entry(self, start: int, end: int) -> tuple[str, str]:
         """One key-value pair of a tensor's external data."""
-        pair = {number: self.data[begin:stop] for number, _, begin, stop in self.fields(start, end)}
+        fields = self.fields(MESSAGES["entry"], start, end)
+        pair = {field.name: self.data[begin:stop] for field, _, begin, stop in fields}
         try:
-            return pair.get(1, b"").decode(), pair.get(2, b"").decode()
+            return pair.get("key", b"").decode(), pair.get("value", b"").decode()
         except UnicodeDecodeError as error:
             raise self.damaged("what it says of an external-data file is not UTF-8") from error
 
