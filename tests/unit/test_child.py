@@ -57,7 +57,9 @@ time.sleep(600)
 PARENT = """
 import sys
 from onnxhub.backend.child import run_child
-run_child("child_waits", {"into": sys.argv[1]}, model_id="org/name", what="waiting")
+from pathlib import Path
+into = Path(sys.argv[1])
+run_child("child_waits", {"into": str(into)}, model_id="org/name", what="waiting", work=into.parent)
 """
 
 
@@ -69,7 +71,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.syspath_prepend(tmp_path)
 
     def run(program: str, **arguments: object) -> None:
-        run_child(program, arguments, model_id="org/name", what="doing it")
+        run_child(program, arguments, model_id="org/name", what="doing it", work=tmp_path)
 
     return run
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from onnxhub.backend.hub import open_repository
-from onnxhub.backend.staging import convertible, harmless, names_code, stage
+from onnxhub.backend.settings import names_code, prepare_settings
+from onnxhub.backend.staging import convertible, stage
 from onnxhub.errors import ExportError, IntegrityError, NoOnnxFileError, UnsafeModelError
 
 if TYPE_CHECKING:
@@ -48,13 +49,16 @@ def test_what_names_code_is_left_out_at_any_depth(key: str) -> None:
     """Of the configuration itself, of the configurations inside it, and of those in lists."""
     bad = {key: HOSTILE[key], "hidden_size": 16}
     value = {**bad, "text_config": {**bad, "more": [bad]}}
-    assert harmless(value) == {"hidden_size": 16, "text_config": {"hidden_size": 16, "more": [{"hidden_size": 16}]}}
+    assert prepare_settings("config.json", value, ()) == {
+        "hidden_size": 16,
+        "text_config": {"hidden_size": 16, "more": [{"hidden_size": 16}]},
+    }
 
 
 def test_labels_are_the_authors_words() -> None:
     """A label that is called like an entry that names code stays a label."""
     labels = {"id2label": {"0": "auto_map", "1": "_"}, "label2id": {"auto_map": 0, "_": 1}}
-    assert harmless({**labels, "auto_map": {}}) == labels
+    assert prepare_settings("config.json", {**labels, "auto_map": {}}, ()) == labels
 
 
 def test_custom_code_is_noticed_at_any_depth() -> None:
