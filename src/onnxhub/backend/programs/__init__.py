@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["DISK", "REFUSED", "UNSAFE", "ForeignFileError", "begin", "refuse"]
+__all__ = ["DISK", "REFUSED", "UNSAFE", "ForeignFileError", "begin", "refuse", "refuse_foreign"]
 
 REFUSED: Final = 3
 """The exit status of a program whose last line is the whole reason."""
@@ -54,11 +54,18 @@ def begin() -> dict[str, Any]:
     return asked
 
 
-def refuse(reason: str, *, cause: BaseException | None = None) -> NoReturn:
-    """End, with a reason that the parent passes on as it is; a file that was not opened is the reason wherever it is the cause."""
-    foreign = _among_causes(cause, ForeignFileError)
-    _say(str(foreign or reason))
-    sys.exit(UNSAFE if foreign else REFUSED)
+def refuse(reason: str) -> NoReturn:
+    """End, with a reason that the parent passes on as it is."""
+    _say(reason)
+    sys.exit(REFUSED)
+
+
+def refuse_foreign(error: BaseException) -> None:
+    """End if an error came from a file that was not opened, whatever a library has made of it."""
+    foreign = _among_causes(error, ForeignFileError)
+    if foreign is not None:
+        _say(str(foreign))
+        sys.exit(UNSAFE)
 
 
 def _say(reason: str) -> None:

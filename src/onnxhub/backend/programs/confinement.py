@@ -49,7 +49,9 @@ def confine(folders: Iterable[str]) -> None:
         opened = arguments[0]
         if not isinstance(opened, str | bytes | os.PathLike):
             return  # a number: it is open already
-        path = os.path.abspath(os.fsdecode(opened))
+        path = os.fsdecode(opened)
+        # What is above a link is above what it leads to, which the text of a path does not tell.
+        path = os.path.realpath(path) if os.pardir in PurePath(path).parts else os.path.abspath(path)
         if not (_within(path, open_to_all) or _of_kernel(path) or _is_code(path, importable)):
             raise ForeignFileError(f"it makes transformers open {path}, which is no file of the model")
 

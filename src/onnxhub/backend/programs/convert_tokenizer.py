@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from onnxhub.backend.programs import ForeignFileError, begin, refuse
+from onnxhub.backend.programs import begin, refuse_foreign
 
 UNICODE_PIECES: Final = (".model", ".spm", ".tokenizer")
 """Endings of vocabularies that sentencepiece has trained. tiktoken has text under the first of these names."""
@@ -45,9 +45,8 @@ def convert(source: Path, output: Path) -> dict[str, Any]:
         if not isinstance(made, transformers.PreTrainedTokenizerBase):
             return _blame(source, TypeError(f"what it makes of them is a {type(made).__name__}"))
         text = made.backend_tokenizer.to_str() if made.is_fast else None
-    except ForeignFileError as error:
-        refuse(str(error), cause=error)
     except Exception as error:  # noqa: BLE001  # whatever is wrong with its files
+        refuse_foreign(error)
         return _blame(source, error)
     if text is not None:
         (output / "tokenizer.json").write_text(text, encoding="utf-8")

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from onnxhub.backend.programs import begin, refuse
+from onnxhub.backend.programs import begin, refuse, refuse_foreign
 from onnxhub.errors import listing
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ def _load_with_care(*, pickle: bool) -> set[str]:
         try:
             model, info = original(cls, *arguments, **options)
         except OSError as error:  # which optimum takes for TensorFlow's weights
-            refuse(f"its weights cannot be read: {_first(error)}", cause=error)
+            refuse_foreign(error)
+            refuse(f"its weights cannot be read: {_first(error)}")
         state = model.state_dict()
         for name in info["missing_keys"]:
             if name in state and state[name].is_floating_point():
