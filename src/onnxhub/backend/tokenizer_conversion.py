@@ -266,11 +266,13 @@ class SlowTokenizer:
         return str(self.backend.decode(list(ids), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False))
 
     def _encode(self, text: str, pair: str | None) -> SlowTokens:
-        encoding = self.backend(text, pair, return_token_type_ids=True, return_special_tokens_mask=True, verbose=False)
+        # A class that does not tell the texts of a pair apart may count them wrongly, if it is asked to.
+        types = "token_type_ids" in self.backend.model_input_names
+        encoding = self.backend(text, pair, return_token_type_ids=types, return_special_tokens_mask=True, verbose=False)
         special = np.array(encoding["special_tokens_mask"], bool)
         # The texts stand one after the other: what comes after the tokens of the first is of the second.
         first = len(self.backend.tokenize(text))
         sequences = np.where(special, -1, (np.cumsum(~special) > first).astype(int)).astype(np.int8)
-        return SlowTokens(
-            np.array(encoding["input_ids"], np.int64), np.array(encoding["token_type_ids"], np.int64), sequences
-        )
+        ids = np.array(encoding["input_ids"], np.int64)
+        type_ids = np.array(encoding["token_type_ids"], np.int64) if types else np.zeros_like(ids)
+        return SlowTokens(ids, type_ids, sequences)
