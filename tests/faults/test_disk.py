@@ -213,6 +213,13 @@ def test_what_is_on_a_read_only_disk_cannot_be_cleared_away(kind: Kind, small_di
 
 DROP = """
 import shutil
+import onnxhub.backend.tokenizer_conversion as conversion
+from onnxhub.errors import ExportError
+
+def start_nothing(*_, **__):
+    raise ExportError("", "no process could be started") from PermissionError("of Python")
+
+conversion.run_child = start_nothing  # another user may be unable to start this Python
 shutil.rmtree(HOME, ignore_errors=True)
 os.environ["HF_HOME"] = HOME
 use()  # makes one, and so imports all that it needs, which another user may be unable to

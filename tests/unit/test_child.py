@@ -1,5 +1,7 @@
 """Programs in processes of their own: what they are told, what becomes of their words, and that they never stay behind."""
 
+import errno
+import json
 import logging
 import os
 import signal
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from onnxhub.backend.child import run_child
-from onnxhub.errors import ExportError, InvalidOptionError
+from onnxhub.errors import ExportError, InvalidOptionError, UnsafeModelError
 
 PROGRAMS = {
     "child_writes": """
@@ -24,6 +26,41 @@ tell = {"asked": asked, "path": sys.path, "environment": dict(os.environ), "torc
 pathlib.Path(asked["into"]).write_text(json.dumps(tell))
 print("one line")
 print("another", file=sys.stderr)
+""",
+    "child_opens": """
+import json, os, pathlib
+from onnxhub.backend.programs import begin
+asked = begin()
+seen = {}
+for path in asked["paths"]:
+    try:
+        with open(path, "rb") as file:
+            seen[path] = len(file.read(10)) > 0
+    except OSError as error:
+        seen[path] = type(error).__name__
+pathlib.Path(asked["into"]).write_text(json.dumps(seen))
+""",
+    "child_hides": """
+from onnxhub.backend.programs import begin
+try:
+    open(begin()["path"])
+except OSError as error:
+    raise ValueError("something else went wrong") from error
+""",
+    "child_reports": """
+from onnxhub.backend.programs import begin, refuse, refuse_foreign
+try:
+    open(begin()["path"])
+except OSError as error:
+    refuse_foreign(ValueError("of something else"))
+    refuse_foreign(error)
+    refuse("something else went wrong")
+""",
+    "child_fills_the_disk": """
+import errno, os
+from onnxhub.backend.programs import begin
+asked = begin()
+raise OSError(getattr(errno, asked["kind"]), os.strerror(getattr(errno, asked["kind"])), "/some/where")
 """,
     "child_refuses": """
 from onnxhub.backend.programs import begin, refuse
@@ -57,7 +94,9 @@ time.sleep(600)
 PARENT = """
 import sys
 from onnxhub.backend.child import run_child
-run_child("child_waits", {"into": sys.argv[1]}, model_id="org/name", what="waiting")
+from pathlib import Path
+into = Path(sys.argv[1])
+run_child("child_waits", {"into": str(into)}, model_id="org/name", what="waiting", work=into.parent)
 """
 
 
@@ -69,7 +108,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.syspath_prepend(tmp_path)
 
     def run(program: str, **arguments: object) -> None:
-        run_child(program, arguments, model_id="org/name", what="doing it")
+        run_child(program, arguments, model_id="org/name", what="doing it", work=tmp_path)
 
     return run
 
@@ -100,6 +139,84 @@ def test_a_child_has_no_network_no_token_and_no_working_directory(
     for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "DISABLE_SAFETENSORS_CONVERSION"):
         assert f'"{variable}": "1"' in told
     assert str(tmp_path / "elsewhere") not in told.partition('"environment"')[0]
+
+
+SECRETS = (
+    "HF_TOKEN", "HF_API_TOKEN", "HUGGINGFACEHUB_API_TOKEN", "HF_ENDPOINT", "HTTPS_PROXY", "https_proxy", "NVIDIA_API_KEY",
+    "CUDA_SECRET", "PYTHON_KEYRING_PASSWORD", "PYTHONSTARTUP", "AWS_SECRET_ACCESS_KEY", "ANY_OTHER", "HF_HUB_CACHE",
+)  # fmt: skip
+
+
+def test_a_child_is_told_no_more_than_it_needs(
+    run: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the name: a token, an address with a password. Threads, the language and the path are passed on."""
+    for name in SECRETS:
+        monkeypatch.setenv(name, "http://me:canary@example.org")
+    passed = {"OMP_NUM_THREADS": "3", "LC_ALL": "C.UTF-8", "CUDA_VISIBLE_DEVICES": "1", "LD_LIBRARY_PATH": "/libraries"}
+    for name, value in passed.items():
+        monkeypatch.setenv(name, value)
+    run("child_writes", into=str(tmp_path / "told"))
+    text = (tmp_path / "told").read_text()
+    told = json.loads(text)["environment"]
+    assert "canary" not in text
+    assert told | passed == told
+    assert told["PATH"] == os.environ["PATH"]
+
+
+def test_a_child_has_a_home_of_its_own(run: Callable[..., None], tmp_path: Path) -> None:
+    """What it keeps lies in the folder that it works in, and goes with it; what the user keeps is not found."""
+    run("child_writes", into=str(tmp_path / "told"))
+    told = json.loads((tmp_path / "told").read_text())["environment"]
+    homes = {told[name] for name in ("HOME", "HF_HOME", "TORCH_HOME", "XDG_CACHE_HOME", "TMPDIR")}
+    (home,) = map(Path, homes)
+    assert home.parent == tmp_path
+    assert not home.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is watched")
+def test_a_child_opens_no_files_but_its_own(
+    run: Callable[..., None], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Those of its folder (links of it are ours), Python's, and what the kernel tells; however another is written."""
+    other = tmp_path_factory.mktemp("other")
+    secret, script = other / "secret", other / "script.py"
+    for path in (secret, script, tmp_path / "own"):
+        path.write_text("canary")
+    (tmp_path / "link").symlink_to(secret)
+    (tmp_path / "folder").symlink_to(other)
+    opened = [
+        str(tmp_path / "own"),
+        str(tmp_path / "link"),
+        os.__file__,
+        pytest.__file__,
+        "/proc/cpuinfo",
+        "/dev/urandom",
+    ]
+    denied = [
+        str(secret), str(script), f"{tmp_path}/../{other.name}/secret", f"{tmp_path}/folder/../{other.name}/secret", f"/proc/self/root{secret}", "/etc/passwd",
+        "/proc/self/environ", f"/proc/self/cwd/../../{other.name}/secret", f"/proc/{os.getpid()}/environ",
+        os.path.relpath(secret, tmp_path / ".home-x"), "/dev/fd/0", f"{tmp_path.parent}/", f"{tmp_path}x",
+    ]  # fmt: skip
+    run("child_opens", into=str(tmp_path / "seen"), paths=[*opened, *denied])
+    seen = json.loads((tmp_path / "seen").read_text())
+    assert seen == {**dict.fromkeys(opened, True), **dict.fromkeys(denied, "ForeignFileError")}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is watched")
+@pytest.mark.parametrize("program", ["child_hides", "child_reports"])
+def test_a_file_that_was_not_opened_is_the_reason(run: Callable[..., None], program: str) -> None:
+    """Whatever a library makes of it, it is an error about safety, and names the file."""
+    with pytest.raises(UnsafeModelError, match=r"open /etc/passwd, which is no file of the model"):
+        run(program, path="/etc/passwd")
+
+
+@pytest.mark.parametrize("kind", ["ENOSPC", "EFBIG"])
+def test_a_full_disk_is_told_as_python_tells_it(run: Callable[..., None], kind: str) -> None:
+    """It is no fault of the model."""
+    with pytest.raises(OSError, match="/some/where") as raised:
+        run("child_fills_the_disk", kind=kind)
+    assert (raised.value.errno, raised.value.filename) == (getattr(errno, kind), "/some/where")
 
 
 def test_a_refusal_is_told_as_it_is(run: Callable[..., None]) -> None:

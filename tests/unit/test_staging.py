@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.staging import convertible, harmless, names_code, stage
-from onnxhub.errors import ExportError, IntegrityError, NoOnnxFileError, UnsafeModelError
+from onnxhub.backend.hub import Repository, open_repository
+from onnxhub.backend.settings import names_code, prepare_settings
+from onnxhub.backend.staging import convertible, own_path, stage
+from onnxhub.errors import ExportError, IntegrityError, ModelNotFoundError, NoOnnxFileError, UnsafeModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,13 +51,16 @@ def test_what_names_code_is_left_out_at_any_depth(key: str) -> None:
     """Of the configuration itself, of the configurations inside it, and of those in lists."""
     bad = {key: HOSTILE[key], "hidden_size": 16}
     value = {**bad, "text_config": {**bad, "more": [bad]}}
-    assert harmless(value) == {"hidden_size": 16, "text_config": {"hidden_size": 16, "more": [{"hidden_size": 16}]}}
+    assert prepare_settings("config.json", value, ()) == {
+        "hidden_size": 16,
+        "text_config": {"hidden_size": 16, "more": [{"hidden_size": 16}]},
+    }
 
 
 def test_labels_are_the_authors_words() -> None:
     """A label that is called like an entry that names code stays a label."""
     labels = {"id2label": {"0": "auto_map", "1": "_"}, "label2id": {"auto_map": 0, "_": 1}}
-    assert harmless({**labels, "auto_map": {}}) == labels
+    assert prepare_settings("config.json", {**labels, "auto_map": {}}, ()) == labels
 
 
 def test_custom_code_is_noticed_at_any_depth() -> None:
@@ -139,3 +145,49 @@ def test_what_cannot_be_converted_is_said_at_once(
     folder = write(tmp_path / "model", **{"config.json": {}, **dict.fromkeys(names, b"x")})
     with pytest.raises(error, match=message):
         convertible(open_repository(folder), allow_pickle=True)
+
+
+def test_halves_of_letters_are_written_as_they_were_read(tmp_path: Path) -> None:
+    """JSON may hold a surrogate without its other half, in a label or a name; UTF-8 cannot."""
+    config = {"id2label": {"0": "\ud800", "1": "é"}, "\udfff": "x"}
+    folder = write(tmp_path / "model", **{"config.json": config, "model.safetensors": b"x"})
+    staged(folder, tmp_path / "staged")
+    assert json.loads((tmp_path / "staged" / "config.json").read_bytes()) == config
+
+
+def test_links_of_a_local_folder_are_followed(tmp_path: Path) -> None:
+    """They are its owner's, wherever they lead."""
+    (tmp_path / "elsewhere").write_bytes(b"weights")
+    folder = write(tmp_path / "model", **{"config.json": {}})
+    (folder / "model.safetensors").symlink_to(tmp_path / "elsewhere")
+    staged(folder, tmp_path / "staged")
+    assert (tmp_path / "staged" / "model.safetensors").read_bytes() == b"weights"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes in folders")
+def test_what_is_no_file_is_not_staged(tmp_path: Path) -> None:
+    """A pipe that a link leads to would be waited for."""
+    folder = write(tmp_path / "model", **{"config.json": {}, "model.safetensors": b"x"})
+    repository = open_repository(folder)
+    (folder / "model.safetensors").unlink()
+    os.mkfifo(folder / "model.safetensors")
+    (tmp_path / "staged").mkdir()
+    with pytest.raises((IntegrityError, ModelNotFoundError)):
+        stage(repository, ["config.json", "model.safetensors"], tmp_path / "staged")
+
+
+@pytest.mark.parametrize("blobs", [True, False])
+def test_links_of_the_cache_lead_to_the_cache(blobs: bool, tmp_path: Path) -> None:
+    """To its own store of bytes, or to the one that repositories share; nowhere else."""
+    snapshot = tmp_path / "cache" / "models--org--name" / "snapshots" / ("0" * 40)
+    store = tmp_path / "cache" / "blobs" if blobs else tmp_path / "elsewhere"
+    for folder in (snapshot, store):
+        folder.mkdir(parents=True)
+    (store / "bytes").write_bytes(b"words")
+    (snapshot / "vocab.txt").symlink_to(store / "bytes")
+    repository = Repository("org/name", snapshot, {"vocab.txt": 5}, "snapshot", commit="0" * 40, local_files_only=True)
+    if blobs:
+        assert own_path(repository, "vocab.txt") == (store / "bytes").resolve()
+        return
+    with pytest.raises(UnsafeModelError, match="a link out of the cache"):
+        own_path(repository, "vocab.txt")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from onnxhub.backend.digests import sha256
+from onnxhub.backend.settings import RECIPE as RULES
 from onnxhub.backend.store import Origin, make
 from onnxhub.errors import MissingDependencyError
 
@@ -31,7 +32,7 @@ _log = logging.getLogger("onnxhub")
 KIND: Final = "exported"
 PACKAGES: Final = ("optimum", "optimum-onnx", "transformers", "torch")
 """Whose versions decide what a conversion gives."""
-RECIPE: Final = 1
+RECIPE: Final = 2
 """Of how they are asked for it: whoever asks otherwise takes another number, and what was made before is left alone."""
 
 
@@ -89,7 +90,7 @@ def foretold(repository: Repository, ort_class: str) -> str:
 
 def _origin(repository: Repository, files: tuple[str, ...], ort_class: str) -> Origin:
     versions = {package: version for package in PACKAGES if (version := _version(package))}
-    source = [RECIPE, ort_class, *_identity(repository, files)]
+    source = [RECIPE, RULES, ort_class, *_identity(repository, files)]
     return Origin(KIND, source, versions if len(versions) == len(PACKAGES) else None)
 
 
@@ -103,7 +104,8 @@ def _converted(repository: Repository, files: tuple[str, ...], ort_class: str, o
     from tempfile import TemporaryDirectory
 
     from onnxhub.backend.child import run_child
-    from onnxhub.backend.staging import names_code, stage
+    from onnxhub.backend.settings import names_code
+    from onnxhub.backend.staging import stage
 
     made_of: dict[str, object] = {
         "model": repository.model_id, "revision": repository.commit, "for": ort_class, "with": origin.versions
@@ -122,7 +124,9 @@ def _converted(repository: Repository, files: tuple[str, ...], ort_class: str, o
                 "pickle": any(name.endswith(".bin") for name in files), "code": names_code(repository.json("config.json")),
             }  # fmt: skip
             what = f"converting {repository.model_id} to ONNX"
-            run_child("onnxhub.backend.programs.export", asked, model_id=repository.model_id, what=what)
+            run_child(
+                "onnxhub.backend.programs.export", asked, model_id=repository.model_id, what=what, work=Path(work)
+            )
             made_of.update(json.loads((output / "facts.json").read_bytes()))
             for path in output.iterdir():
                 if ".onnx" in path.name:

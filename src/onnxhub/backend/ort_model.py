@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from onnxhub.backend.parts import MODEL
+from onnxhub.backend.staging import stage
 from onnxhub.errors import MissingDependencyError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["build_ort_model"]
 
+READ = ("config.json", "generation_config.json")
+"""What transformers reads of the repository: prepared copies, in which nothing names code or a file elsewhere."""
 MODEL_ARGUMENTS = {MODEL: "session"}
 SPEECH = {"whisper": "ORTModelForWhisper", "moonshine": "ORTModelForMoonshine"}
 
@@ -33,13 +38,17 @@ def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
         from transformers import AutoConfig, GenerationMixin
     except ImportError as error:
         raise MissingDependencyError.of(error, "optimum", class_name, "pip install 'onnxhub[optimum]'") from error
-    try:
-        folder = backend.repository.path("config.json").parent
-        # False, and not the default: that asks on the terminal whether code of the repository may run.
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except ValueError as error:
-        problem = f"transformers cannot read its config.json: {error}"
-        raise TaskMismatchError(backend.model_id, class_name, (problem,)) from error
+    with TemporaryDirectory(prefix="onnxhub-") as folder:
+        stage(backend.repository, [name for name in READ if backend.repository.has(name)], Path(folder))
+        try:
+            # False, and not the default: that asks on the terminal whether code of the repository may run.
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            saved = _saved_generation(Path(folder))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            said = str(error).replace(folder, backend.model_id)
+            problem = f"transformers cannot read its config.json: {said}"
+            raise TaskMismatchError(backend.model_id, class_name, (problem,)) from error
+    config.name_or_path = str(backend.repository.folder)
     # As optimum's from_pretrained: two kinds of speech models have classes of their own, which it does not export.
     speech = SPEECH.get(config.model_type) if class_name == "ORTModelForSpeechSeq2Seq" else None
     kind: Any = getattr(modeling_seq2seq, speech) if speech else getattr(optimum_onnxruntime, class_name)
@@ -50,7 +59,7 @@ def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
     sessions = {MODEL_ARGUMENTS.get(part, f"{part}_session"): one for part, one in backend.sessions.items()}
     generating = {}
     if issubclass(kind, GenerationMixin):
-        generating = {"generation_config": _generation(backend, config, several=len(sessions) > 1)}
+        generating = {"generation_config": _generation(backend, config, saved, several=len(sessions) > 1)}
     build: Any = kind  # with what its class takes, which type checkers do not know of any subclass
     model: ORTModel = build(config=config, use_io_binding=False, **sessions, **generating)
     # An instance attribute, so that the class stays exactly optimum's.
@@ -58,7 +67,16 @@ def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
     return model
 
 
-def _generation(backend: OnnxBackend, config: Any, *, several: bool) -> Any:
+def _saved_generation(folder: Path) -> Any:
+    """What the repository says of how the model generates; None if it does not."""
+    from transformers import GenerationConfig
+
+    if not (folder / "generation_config.json").exists():
+        return None
+    return GenerationConfig.from_pretrained(folder, local_files_only=True)
+
+
+def _generation(backend: OnnxBackend, config: Any, saved: Any, *, several: bool) -> Any:
     """How the model generates, by the repository's own file if it has one; sets the configuration accordingly.
 
     This is what optimum's ``from_pretrained`` does between reading the files and building the object.
@@ -73,11 +91,7 @@ def _generation(backend: OnnxBackend, config: Any, *, several: bool) -> Any:
         config.is_encoder_decoder = several
     if hasattr(config, "_attn_implementation"):
         config._attn_implementation = "onnxruntime"  # noqa: SLF001  # so does optimum
-    if backend.repository.has("generation_config.json"):
-        folder = backend.repository.path("generation_config.json").parent
-        generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
-    else:
-        generation = GenerationConfig.from_model_config(config)
+    generation = saved if saved is not None else GenerationConfig.from_model_config(config)
     generation.use_cache = config.use_cache
     for name, value in config._get_non_default_generation_parameters().items():  # noqa: SLF001  # so does optimum
         setattr(generation, name, value)

@@ -145,8 +145,9 @@ def _made(repository: Repository, file: str, dtype: str, target: str, origin: Or
             what = f"making {dtype} of {repository.model_id}"
             try:
                 run_child(
-                    "onnxhub.backend.programs.quantize", asked, model_id=f"{repository.model_id}, {file}", what=what
-                )
+                    "onnxhub.backend.programs.quantize", asked, model_id=f"{repository.model_id}, {file}", what=what,
+                    work=Path(work), reads=[source.parent],
+                )  # fmt: skip
             except ExportError as error:
                 raise replace(error, target=dtype) from error
             for path in Path(work).glob(f"{glob.escape(name)}*"):

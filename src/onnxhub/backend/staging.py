@@ -1,6 +1,6 @@
-"""What the exporter may see of a repository: a folder of its own, with nothing in it that could make transformers run code.
+"""What transformers may see of a repository: a folder of its own, with nothing in it that makes it run code or read elsewhere.
 
-The configuration files are copies without the entries that name code, the weights and vocabularies are links, and
+The configuration files are prepared copies (see ``settings``), the weights and vocabularies are links, and
 everything else stays outside: no Python files, no adapters, no pickles unless they were allowed.
 """
 
@@ -11,33 +11,32 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from onnxhub.backend.tokenizer_conversion import VOCABULARIES
+from onnxhub.backend.settings import PICKLED, SAFE, SETTINGS, prepare_settings
 from onnxhub.errors import ExportError, IntegrityError, NoOnnxFileError, UnsafeModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from onnxhub.backend.hub import Repository
 
-__all__ = ["convertible", "harmless", "names_code", "stage"]
+__all__ = ["BESIDE", "VOCABULARIES", "convertible", "own_path", "settings_of", "stage"]
 
-SAFE: Final = ("model.safetensors", "model.safetensors.index.json")
-PICKLED: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 FOREIGN: Final = {
     "tf_model.h5": "TensorFlow", "tf_model.h5.index.json": "TensorFlow", "saved_model.pb": "TensorFlow",
     "flax_model.msgpack": "Flax", "flax_model.msgpack.index.json": "Flax", "rust_model.ot": "Rust",
 }  # fmt: skip
 """Weights that transformers reads through frameworks that it has given up."""
-SETTINGS: Final = (
-    "config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json",
-    "special_tokens_map.json",
+VOCABULARIES: Final = (
+    "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model",
+    "tokenizer.model", "spm.model", "vocab.model", "bpe.codes", "spm_char.model", "source.spm", "target.spm",
+    "prophetnet.tokenizer", "byte_maps.json", "vocab-src.json", "vocab-tgt.json",
 )  # fmt: skip
-"""Files that are copied without what names code. All others are data, whose keys may be anybody's words."""
-_CODE: Final = frozenset({
-    "attn_implementation", "auto_map", "custom_code", "custom_generate", "custom_pipelines", "experts_implementation",
-    "kernel_config", "trust_remote_code", "use_kernels",
-})  # fmt: skip
-"""Entries that name code, or that let it run. Those with a leading underscore are transformers' own state, and go too."""
-_LABELS: Final = frozenset({"id2label", "label2id"})
-"""Entries whose keys are the author's words."""
+"""Files that tokenizers are made from. Those that transformers would have to unpickle are not among them."""
+BESIDE: Final = (
+    "added_tokens.json", "dict.txt", "emoji.json", "entity_vocab.json", "normalizer.json", "target_vocab.json",
+    "word_pronunciation.json", "word_shape.json",
+)  # fmt: skip
+"""What some tokenizers read beside a vocabulary."""
 
 
 def convertible(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...]:
@@ -66,44 +65,59 @@ def convertible(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...
         pickles = next(name for name in PICKLED if name in files)
         reason = f"to unpickle weights can run code; if you trust {repository.model_id}, allow_pickle=True allows it (`onnxhub export --allow-pickle`)"
         raise UnsafeModelError(pickles, reason)
-    wanted = {*SETTINGS, "tokenizer.json", "added_tokens.json", *VOCABULARIES, *kinds[suffix]}
+    wanted = {*SETTINGS, "tokenizer.json", *VOCABULARIES, *BESIDE, *kinds[suffix]}
     return tuple(sorted(name for name in files if name in wanted or name.endswith(suffix)))
 
 
-def stage(repository: Repository, files: tuple[str, ...], folder: Path) -> None:
-    """Fetch the files that a conversion needs, and put them into the folder."""
-    unused = {name for name in files if PurePosixPath(name).suffix in {".safetensors", ".bin"}} - set(
-        _weights(repository, files)
-    )
+def stage(repository: Repository, files: Collection[str], folder: Path) -> None:
+    """Fetch the files that a conversion needs, and put them into the folder.
+
+    Raises:
+        UnsafeModelError: What the model is depends on a file elsewhere.
+        IntegrityError: A file is damaged, or none that can be read.
+    """
+    weights = {name for name in files if PurePosixPath(name).suffix in {".safetensors", ".bin"}}
+    unused = weights - set(_weights(repository, files)) if weights else weights
+    for name, text in settings_of(repository, files).items():
+        (folder / name).write_text(text, encoding="utf-8")
     for name in files:
-        if name in SETTINGS:
-            value = harmless(repository.json(name))
-            (folder / name).write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
-        elif name not in unused:
-            _link(repository.path(name), folder / name)
+        if name not in SETTINGS and name not in unused:
+            _link(own_path(repository, name), folder / name)
 
 
-def harmless(value: object) -> object:
-    """A configuration without what names code, or lets it run, at whatever depth."""
-    if isinstance(value, list):
-        return [harmless(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: one if key in _LABELS else harmless(one)
-        for key, one in value.items()
-        if key not in _CODE and not key.startswith("_")
-    }
+def settings_of(repository: Repository, files: Collection[str]) -> dict[str, str]:
+    """Of these files, those that are settings, as transformers may see them: name -> JSON.
+
+    Raises:
+        UnsafeModelError: What the model is depends on a file elsewhere.
+        IntegrityError: One is not valid JSON, or not what transformers takes.
+    """
+    found = {name: prepare_settings(name, repository.json(name) or {}, files) for name in SETTINGS if name in files}
+    # Letters as ASCII: JSON may hold halves of a pair of surrogates, which no file in UTF-8 can.
+    return {name: json.dumps(value) for name, value in found.items()}
 
 
-def names_code(config: object) -> bool:
-    """Whether a configuration says that the model is code of the repository."""
-    if isinstance(config, list):
-        return any(map(names_code, config))
-    return isinstance(config, dict) and ("auto_map" in config or any(map(names_code, config.values())))
+def own_path(repository: Repository, name: str) -> Path:
+    """A file of the repository, by the path that no link is in.
+
+    Links of a local folder are its owner's, and followed wherever they lead. Those of the cache lead to the cache.
+
+    Raises:
+        UnsafeModelError: The file of the cache is a link to somewhere else.
+        IntegrityError: It is no file, but a pipe or the like.
+    """
+    path = repository.path(name).resolve()
+    if repository.source != "folder" and name not in repository.made:
+        model = repository.folder.parent.parent
+        roots = [model, model / "blobs", model.parent, model.parent / "blobs"]
+        if not any(path.is_relative_to(root.resolve()) for root in roots):
+            raise UnsafeModelError(name, f"{repository.model_id}: it is a link out of the cache, to {path}")
+    if not path.is_file():
+        raise IntegrityError(name, f"{repository.model_id}: {path} is no file")
+    return path
 
 
-def _weights(repository: Repository, files: tuple[str, ...]) -> tuple[str, ...]:
+def _weights(repository: Repository, files: Collection[str]) -> tuple[str, ...]:
     """The files that the weights are in: one, or those that an index names."""
     whole, index = SAFE if any(name in files for name in SAFE) else PICKLED
     if whole in files:
@@ -122,6 +136,6 @@ def _weights(repository: Repository, files: tuple[str, ...]) -> tuple[str, ...]:
 
 def _link(path: Path, place: Path) -> None:
     try:
-        place.symlink_to(path.resolve())
+        place.symlink_to(path)
     except OSError:  # no right to make links, as on Windows
         shutil.copyfile(path, place)

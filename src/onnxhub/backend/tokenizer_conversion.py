@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
+import shutil
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from onnxhub.backend.child import run_child
+from onnxhub.backend.digests import digest_of, sha256
+from onnxhub.backend.settings import RECIPE
+from onnxhub.backend.staging import BESIDE, VOCABULARIES, own_path, settings_of, stage
 from onnxhub.backend.store import find, make
 from onnxhub.backend.tokenizer import load_tokenizer, usable_length
-from onnxhub.errors import MissingDependencyError, TaskMismatchError
+from onnxhub.errors import ExportError, MissingDependencyError, TaskMismatchError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from onnxhub.backend.hub import Repository
+    from onnxhub.backend.store import Entry
     from onnxhub.backend.tokenizer import TextTokenizer
 
 __all__ = ["SlowTokenizer", "convert_tokenizer"]
 
-VOCABULARIES = (
-    "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.model",
-    "vocab.model", "bpe.codes", "spm_char.model",
-)  # fmt: skip
-"""Files that tokenizers are made from."""
-SETTINGS = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+KIND: Final = "tokenizers"
+FAST: Final = "tokenizer.json"
+NAMES: Final = (*VOCABULARIES, *BESIDE, "config.json", "tokenizer_config.json", "special_tokens_map.json")
+"""All that a tokenizer may be made from."""
+INSTALL: Final = "pip install 'onnxhub[optimum]'"
 
 
 def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> TextTokenizer | SlowTokenizer:
@@ -38,26 +44,113 @@ def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> T
     Raises:
         TaskMismatchError: the repository has no vocabulary either, or transformers can make nothing of it.
         MissingDependencyError: transformers, or what it needs for this tokenizer, is not installed.
+        UnsafeModelError: the tokenizer would be made of files elsewhere.
     """
-    vocabulary = [repository.path(name) for name in (*VOCABULARIES, *SETTINGS) if repository.has(name)]
-    if not any(path.name in VOCABULARIES for path in vocabulary):
+    files = [name for name in NAMES if repository.has(name)]
+    if not any(name in VOCABULARIES for name in files):
         problem = f"it has no tokenizer: none of tokenizer.json, {', '.join(VOCABULARIES)}"
         raise TaskMismatchError(repository.model_id, "text", (problem,))
-    key = _digest(vocabulary)
-    entry = find("tokenizers", key)
-    if entry is None:
-        tokenizer = _auto_tokenizer(repository)
-        if not tokenizer.is_fast:
-            limit = usable_length({}, repository.json("tokenizer_config.json") or {}, config)
-            return SlowTokenizer(tokenizer, limit)
-        text = tokenizer.backend_tokenizer.to_str()
+    key = _digest(repository, files)
+    entry = find(KIND, key)
+    if entry is None or not _is_current(entry):
+        entry = _convert(repository, files, key, anew=entry is not None)
+    if FAST in entry.files:
+        return load_tokenizer(_Converted(repository, entry.folder / FAST), config)
+    limit = usable_length({}, repository.json("tokenizer_config.json") or {}, config)
+    return SlowTokenizer(_load_slow(repository, entry.folder), limit)
 
-        def build(folder: Path) -> None:
-            (folder / "tokenizer.json").write_text(text, encoding="utf-8")
 
-        made_of = {"model": repository.model_id, "transformers": version("transformers")}
-        entry = make("tokenizers", key, made_of, build)
-    return load_tokenizer(_Converted(repository, entry.folder / "tokenizer.json"), config)
+def _is_current(entry: Entry) -> bool:
+    """Whether an entry can be used: a fast tokenizer always, one in Python with the transformers that found no fast form."""
+    return FAST in entry.files or entry.made_of.get("transformers") == _version()
+
+
+def _convert(repository: Repository, files: Sequence[str], key: str, *, anew: bool) -> Entry:
+    if _version() is None:
+        raise MissingDependencyError("transformers", _purpose(repository), f"{INSTALL} converts it on the first load")
+    made_of = {"model": repository.model_id, "transformers": _version()}
+
+    def build(folder: Path) -> None:
+        # Inside the entry's own unfinished folder, so that whoever clears that away clears this away.
+        with TemporaryDirectory(prefix=".convert-", dir=folder) as work:
+            source, output = Path(work, "source"), Path(work, "output")
+            source.mkdir()
+            output.mkdir()
+            stage(repository, files, source)
+            facts = _run(repository, Path(work))
+            _check(repository, facts)
+            # A tokenizer that is written in Python is made of its files again, in each process.
+            for path in [output / FAST] if facts["fast"] else source.iterdir():
+                shutil.copyfile(path, folder / path.name)
+
+    return make(KIND, key, made_of, build, anew=anew)
+
+
+def _run(repository: Repository, work: Path) -> dict[str, Any]:
+    """Convert in a process of its own, where nothing else can be opened; in this one, where none can be started."""
+    asked = {"source": str(work / "source"), "output": str(work / "output")}
+    what = f"converting the tokenizer of {repository.model_id}"
+    try:
+        run_child(
+            "onnxhub.backend.programs.convert_tokenizer", asked, model_id=repository.model_id, what=what, work=work
+        )
+    except ExportError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise _useless(repository, error.reason) from error
+        from onnxhub.backend.programs.convert_tokenizer import convert
+
+        return convert(work / "source", work / "output")
+    facts: dict[str, Any] = json.loads((work / "output" / "facts.json").read_bytes())
+    return facts
+
+
+def _check(repository: Repository, facts: Mapping[str, str]) -> None:
+    """Whether there is a tokenizer; the error that says why not."""
+    if "package" in facts:
+        package, said = facts["package"], facts["said"]
+        install = f"{said}; {INSTALL}" if said else INSTALL
+        raise MissingDependencyError(package, _purpose(repository), f"{install}, or pip install {package}")
+    if "problem" in facts:
+        raise _useless(repository, facts["problem"])
+
+
+def _load_slow(repository: Repository, folder: Path) -> Any:
+    try:
+        from transformers import AutoTokenizer
+
+        auto: Any = AutoTokenizer
+        return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except ImportError as error:
+        raise MissingDependencyError.of(error, "transformers", _purpose(repository), INSTALL) from error
+    except Exception as error:  # whatever is wrong with its files
+        raise _useless(repository, one_line(error)) from error
+
+
+def _purpose(repository: Repository) -> str:
+    return f"the tokenizer of {repository.model_id}, which has no tokenizer.json,"
+
+
+def _useless(repository: Repository, reason: str) -> TaskMismatchError:
+    return TaskMismatchError(
+        repository.model_id, "text", (f"transformers can make no tokenizer of its files: {reason}",)
+    )
+
+
+def _version() -> str | None:
+    """Of transformers; None if it is not installed."""
+    try:
+        return metadata.version("transformers")
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _digest(repository: Repository, files: Sequence[str]) -> str:
+    """Of everything that the tokenizer is made from, as it is made."""
+    made_from: dict[str, str] = settings_of(repository, files)
+    for name in files:
+        if name not in made_from:
+            made_from[name] = sha256(own_path(repository, name))
+    return digest_of([RECIPE, made_from])
 
 
 @dataclass(frozen=True)
@@ -73,7 +166,7 @@ class _Converted:
 
     def path(self, name: str) -> Path:
         """The converted file, or one of the repository."""
-        return self.tokenizer if name == "tokenizer.json" else self.repository.path(name)
+        return self.tokenizer if name == FAST else self.repository.path(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,37 +266,13 @@ class SlowTokenizer:
         return str(self.backend.decode(list(ids), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False))
 
     def _encode(self, text: str, pair: str | None) -> SlowTokens:
-        encoding = self.backend(text, pair, return_token_type_ids=True, return_special_tokens_mask=True, verbose=False)
+        # A class that does not tell the texts of a pair apart may count them wrongly, if it is asked to.
+        types = "token_type_ids" in self.backend.model_input_names
+        encoding = self.backend(text, pair, return_token_type_ids=types, return_special_tokens_mask=True, verbose=False)
         special = np.array(encoding["special_tokens_mask"], bool)
         # The texts stand one after the other: what comes after the tokens of the first is of the second.
         first = len(self.backend.tokenize(text))
         sequences = np.where(special, -1, (np.cumsum(~special) > first).astype(int)).astype(np.int8)
-        return SlowTokens(
-            np.array(encoding["input_ids"], np.int64), np.array(encoding["token_type_ids"], np.int64), sequences
-        )
-
-
-def _auto_tokenizer(repository: Repository) -> Any:
-    purpose = f"the tokenizer of {repository.model_id}, which has no tokenizer.json,"
-    try:
-        from transformers import AutoTokenizer
-    except ImportError as error:
-        install = "pip install 'onnxhub[optimum]' converts it on the first load"
-        raise MissingDependencyError.of(error, "transformers", purpose, install) from error
-    try:
-        auto: Any = AutoTokenizer
-        return auto.from_pretrained(repository.folder, local_files_only=True, trust_remote_code=False)
-    except ImportError as error:
-        raise MissingDependencyError(error.name or "a package", purpose, str(error).strip()) from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        problem = f"transformers can make no tokenizer of its files: {error}"
-        raise TaskMismatchError(repository.model_id, "text", (problem,)) from error
-
-
-def _digest(paths: Sequence[Path]) -> str:
-    """Of everything that the tokenizer is made from."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+        ids = np.array(encoding["input_ids"], np.int64)
+        type_ids = np.array(encoding["token_type_ids"], np.int64) if types else np.zeros_like(ids)
+        return SlowTokens(ids, type_ids, sequences)

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from onnxhub.backend.programs import begin, refuse
+from onnxhub.backend.programs import begin, refuse, refuse_foreign
 from onnxhub.errors import listing
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _config(source: Path, *, code: bool) -> Any:
     import transformers
 
     kind = json.loads((source / "config.json").read_bytes()).get("model_type")
-    if kind not in transformers.CONFIG_MAPPING:
+    if not isinstance(kind, str) or kind not in transformers.CONFIG_MAPPING:
         if code:
             refuse("its model is code of the repository (auto_map in config.json), and such code is never run here")
         if kind is None:
@@ -63,7 +63,9 @@ def _task(ort_class: str, config: Any) -> tuple[str, bool]:
     kind = getattr(optimum.onnxruntime, ort_class)
     model_class = kind.auto_model_class
     if ort_class == "ORTModelForCustomTasks":  # any graph will do: the one of the class that was saved
-        model_class = getattr(transformers, (config.architectures or [""])[0], None) or model_class
+        saved = next(iter(config.architectures or ()), None)
+        model_class = getattr(transformers, saved, None) if isinstance(saved, str) else None
+        model_class = model_class or kind.auto_model_class
     task: str = TasksManager._infer_task_from_model_or_model_class(model_class=model_class)  # noqa: SLF001  # so does optimum
     supported = _supported(config.model_type, task)
     generates = issubclass(kind, transformers.GenerationMixin)
@@ -108,6 +110,7 @@ def _load_with_care(*, pickle: bool) -> set[str]:
         try:
             model, info = original(cls, *arguments, **options)
         except OSError as error:  # which optimum takes for TensorFlow's weights
+            refuse_foreign(error)
             refuse(f"its weights cannot be read: {_first(error)}")
         state = model.state_dict()
         for name in info["missing_keys"]:
