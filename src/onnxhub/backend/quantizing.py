@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from onnxhub.backend.child import run_child
 from onnxhub.backend.digests import sha256
+from onnxhub.backend.gathering import gathered
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
 from onnxhub.backend.providers import onnxruntime
@@ -138,18 +139,19 @@ def _made(repository: Repository, file: str, dtype: str, target: str, origin: Or
         started = time.monotonic()
         # Inside the entry's own unfinished folder, so that whoever clears that away clears this away.
         with TemporaryDirectory(prefix=".quantize-", dir=folder) as work:
-            size = sum(repository.path(one).stat().st_size for one in _files(repository, file))
+            model, *weights = (repository.path(part) for part in _files(repository, file))
+            size = sum(path.stat().st_size for path in (model, *weights))
             _require_room(folder, ROOM * size)
-            source, output = repository.path(file), Path(work, name)
-            asked = {"source": str(source), "output": str(output), "dtype": dtype, "large": size > LARGE}
             what = f"making {dtype} of {repository.model_id}"
-            try:
-                run_child(
-                    "onnxhub.backend.programs.quantize", asked, model_id=f"{repository.model_id}, {file}", what=what,
-                    work=Path(work), reads=[source.parent],
-                )  # fmt: skip
-            except ExportError as error:
-                raise replace(error, target=dtype) from error
+            with gathered(model, weights) as source:
+                asked = {"source": str(source), "output": str(Path(work, name)), "dtype": dtype, "large": size > LARGE}
+                try:
+                    run_child(
+                        "onnxhub.backend.programs.quantize", asked, model_id=f"{repository.model_id}, {file}", what=what,
+                        work=Path(work), reads=[source.parent],
+                    )  # fmt: skip
+                except ExportError as error:
+                    raise replace(error, target=dtype) from error
             for path in Path(work).glob(f"{glob.escape(name)}*"):
                 path.rename(folder / path.name)
         _log.info("%s: %s was made in %.1f s", repository.model_id, target, time.monotonic() - started)

@@ -14,6 +14,7 @@ from onnxhub._forking import Lock, keep_forever, watch
 from onnxhub._protocols import GraphInput
 from onnxhub.backend.bfloat16 import BFLOAT16, run_widened
 from onnxhub.backend.devices import device_of, preload, run_on
+from onnxhub.backend.gathering import gathered
 from onnxhub.backend.providers import onnxruntime, require, short_name
 from onnxhub.backend.threads import usable_cores
 from onnxhub.errors import (
@@ -110,7 +111,7 @@ class _Recipe(NamedTuple):
         """
         for one in self.sources:
             if one.unchanged:
-                return _build(one.path, self.provider, one.options)
+                return _build(one.files, self.provider, one.options)
         raise IntegrityError(
             str(self.sources[-1].path), "it has changed since the model was loaded; load the model again"
         )
@@ -266,7 +267,7 @@ def build_session(
         UnsafeModelError: the model wants operators of a library that would have to be loaded.
     """
     for index, provider in enumerate(providers):
-        session = _build(path, provider, options)
+        session = _build((path, *weights), provider, options)
         active = session.get_providers()[0]
         if active == provider.full_name:
             origins = [((path, *weights), options), *([] if instead is None else [instead])]
@@ -289,18 +290,19 @@ def _opened(session: InferenceSession, recipe: _Recipe) -> Session:
         raise IntegrityError(str(path), f"a name in its graph is not UTF-8: {error}") from error
 
 
-def _build(path: Path, provider: Provider, options: SessionOptions) -> InferenceSession:
-    runtime = onnxruntime()
+def _build(files: Sequence[Path], provider: Provider, options: SessionOptions) -> InferenceSession:
+    """The session of an ONNX file, which comes before those of its external data."""
+    runtime, path = onnxruntime(), files[0]
     entries = [(provider.full_name, {key: str(value) for key, value in provider.options.items()})]
     if provider.name != "cpu":
         entries.append(("CPUExecutionProvider", {}))
     built = _session_options(options)
     try:
         # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
-        with _building:
+        with _building, gathered(path, files[1:]) as place:
             preload(provider.name)
             session: InferenceSession = runtime.InferenceSession(
-                str(path), built, providers=entries, enable_fallback=0, read_config_from_model=0
+                str(place), built, providers=entries, enable_fallback=0, read_config_from_model=0
             )
         # A provider that fails later must not be replaced either: ONNX Runtime would print so to stdout, and go on.
         session.disable_fallback()
