@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from onnxhub.backend.inlining import inline_small_tensors
 from onnxhub.backend.providers import onnxruntime
 from onnxhub.backend.store import sweep_folder, unfinished_name
 
@@ -31,21 +32,28 @@ _FOLLOWING: Final = (1, 32)
 
 
 @contextmanager
-def gathered(model: Path, weights: Sequence[Path]) -> Iterator[Path]:
+def gathered(model: Path, weights: Sequence[Path], *, inlined: bool = False) -> Iterator[Path]:
     """Give the model's file where ONNX Runtime finds its weights: as it is, or beside them in a folder of the moment.
+
+    Args:
+        model: The ONNX file.
+        weights: The files of its external data.
+        inlined: Whether it is to be a copy that holds its small tensors itself.
 
     Raises:
         OSError: the files can neither be linked nor copied.
     """
-    if not _lie_apart(model, weights) or _version() >= _FOLLOWING:
+    if not inlined and (_version() >= _FOLLOWING or not _lie_apart(model, weights)):
         yield model
         return
     folder = _make_folder(model.parent)
     try:
-        for path in (model, *weights):
+        for path in weights if inlined else (model, *weights):
             place = folder / path.relative_to(model.parent)
             place.parent.mkdir(parents=True, exist_ok=True)
             _lay(path.resolve(), place)
+        if inlined:
+            (folder / model.name).write_bytes(inline_small_tensors(model))
         yield folder / model.name
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -50,6 +50,9 @@ NUMPY_TYPES = {
 UNKNOWN_OPERATOR = ("is not a registered function/op", "No Op registered", "No opset import for domain")
 """What ONNX Runtime says of operators that are not its own."""
 
+UNREAD_NUMBERS = ("Please load external data into raw data",)
+"""What it says where it needs the numbers of a tensor, which are in another file, while it reads the graph."""
+
 NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
 """What it says when a batch does not fit."""
 
@@ -292,20 +295,14 @@ def _opened(session: InferenceSession, recipe: _Recipe) -> Session:
 
 def _build(files: Sequence[Path], provider: Provider, options: SessionOptions) -> InferenceSession:
     """The session of an ONNX file, which comes before those of its external data."""
-    runtime, path = onnxruntime(), files[0]
-    entries = [(provider.full_name, {key: str(value) for key, value in provider.options.items()})]
-    if provider.name != "cpu":
-        entries.append(("CPUExecutionProvider", {}))
-    built = _session_options(options)
+    path, built = files[0], _session_options(options)
     try:
-        # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
-        with _building, gathered(path, files[1:]) as place:
-            preload(provider.name)
-            session: InferenceSession = runtime.InferenceSession(
-                str(place), built, providers=entries, enable_fallback=0, read_config_from_model=0
-            )
-        # A provider that fails later must not be replaced either: ONNX Runtime would print so to stdout, and go on.
-        session.disable_fallback()
+        try:
+            return _new_session(files, provider, built)
+        except _runtime_errors() as error:
+            if not any(sign in str(error) for sign in UNREAD_NUMBERS):
+                raise
+            return _new_session(files, provider, built, inlined=True)
     except _runtime_errors() as error:
         reason = _first_line(error)
         if any(sign in str(error) for sign in UNKNOWN_OPERATOR):
@@ -313,6 +310,21 @@ def _build(files: Sequence[Path], provider: Provider, options: SessionOptions) -
                 str(path), f"it needs operators that ONNX Runtime does not have: {reason}"
             ) from error
         raise IntegrityError(str(path), f"ONNX Runtime cannot load it: {reason}") from error
+
+
+def _new_session(files: Sequence[Path], provider: Provider, options: Any, *, inlined: bool = False) -> InferenceSession:
+    runtime = onnxruntime()
+    entries = [(provider.full_name, {key: str(value) for key, value in provider.options.items()})]
+    if provider.name != "cpu":
+        entries.append(("CPUExecutionProvider", {}))
+    # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
+    with _building, gathered(files[0], files[1:], inlined=inlined) as place:
+        preload(provider.name)
+        session: InferenceSession = runtime.InferenceSession(
+            str(place), options, providers=entries, enable_fallback=0, read_config_from_model=0
+        )
+    # A provider that fails later must not be replaced either: ONNX Runtime would print so to stdout, and go on.
+    session.disable_fallback()
     return session
 
 
