@@ -44,7 +44,8 @@ def convert(source: Path, output: Path) -> dict[str, Any]:
         made = auto.from_pretrained(source, local_files_only=True, trust_remote_code=False)
         if not isinstance(made, transformers.PreTrainedTokenizerBase):
             return _blame(source, TypeError(f"what it makes of them is a {type(made).__name__}"))
-        text = made.backend_tokenizer.to_str() if made.is_fast else None
+        whole: Any = made  # the stubs know no class with a fast form
+        text = whole.backend_tokenizer.to_str() if made.is_fast else None
     except Exception as error:  # noqa: BLE001  # whatever is wrong with its files
         refuse_foreign(error)
         return _blame(source, error)
