@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import random
 import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +24,6 @@ from onnxhub.backend.inlining import inline_small_tensors
 from tests.faults.test_hub import Home
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.hub_server import HubServer
 
 LOAD = """
@@ -176,8 +177,12 @@ def test_half_a_store(home: Home, half: str) -> None:
     assert home.run(code, {"HF_HUB_OFFLINE": "1"})["data"] is True
 
 
-def test_a_payload_that_nobody_may_read(home: Home) -> None:
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_payload_that_nobody_may_read(hub: HubServer, request: pytest.FixtureRequest) -> None:
     """Another user's file of mode 0400: the Hub's copy takes its place, and offline the error says what cannot be read."""
+    folder = Path(tempfile.mkdtemp())  # in a place where others may look
+    request.addfinalizer(functools.partial(shutil.rmtree, folder))
+    home = Home(folder, hub)
     cache = SharedCache(home, {"config.json": b"{}", "onnx/model.onnx": b"m" * 300_000})
     os.chown(cache.payload("onnx/model.onnx"), 0, 0)
     for path in [home.path, *home.path.rglob("*")]:
@@ -193,8 +198,6 @@ offline = failure(call)
 del os.environ["HF_HUB_OFFLINE"]
 report(offline=offline, online=call())
 """
-    if os.geteuid() != 0:
-        pytest.skip("only root can be somebody else")
     reported = home.run(code, {"HF_HUB_OFFLINE": ""})
     assert reported["offline"][0] == "IntegrityError"
     assert "cannot be read (Permission denied)" in reported["offline"][1]

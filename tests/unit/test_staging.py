@@ -11,7 +11,7 @@ import pytest
 
 from onnxhub.backend.hub import Repository, open_repository
 from onnxhub.backend.settings import names_code, prepare_settings
-from onnxhub.backend.staging import convertible, own_path, stage
+from onnxhub.backend.staging import convertible, stage
 from onnxhub.errors import ExportError, IntegrityError, ModelNotFoundError, NoOnnxFileError, UnsafeModelError
 
 if TYPE_CHECKING:
@@ -183,11 +183,15 @@ def test_links_of_the_cache_lead_to_the_cache(blobs: bool, tmp_path: Path) -> No
     store = tmp_path / "cache" / "blobs" if blobs else tmp_path / "elsewhere"
     for folder in (snapshot, store):
         folder.mkdir(parents=True)
-    (store / "bytes").write_bytes(b"words")
-    (snapshot / "vocab.txt").symlink_to(store / "bytes")
+    place = store / "ab" / ("ab" * 32)
+    place.parent.mkdir()
+    place.write_bytes(b"words")
+    (store / ".huggingface-shared-blobs").write_text("1\n")
+    (snapshot / "vocab.txt").symlink_to(place)
     repository = Repository("org/name", snapshot, {"vocab.txt": 5}, "snapshot", commit="0" * 40, local_files_only=True)
     if blobs:
-        assert own_path(repository, "vocab.txt") == (store / "bytes").resolve()
+        stage(repository, ["vocab.txt"], tmp_path)
+        assert (tmp_path / "vocab.txt").read_bytes() == b"words"
         return
-    with pytest.raises(UnsafeModelError, match="a link out of the cache"):
-        own_path(repository, "vocab.txt")
+    with pytest.raises(IntegrityError, match="outside of the cache"):
+        stage(repository, ["vocab.txt"], tmp_path)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from onnxhub.backend.hub import Repository
 
-__all__ = ["BESIDE", "VOCABULARIES", "convertible", "own_path", "settings_of", "stage"]
+__all__ = ["BESIDE", "VOCABULARIES", "convertible", "settings_of", "stage"]
 
 FOREIGN: Final = {
     "tf_model.h5": "TensorFlow", "tf_model.h5.index.json": "TensorFlow", "saved_model.pb": "TensorFlow",
@@ -82,7 +82,7 @@ def stage(repository: Repository, files: Collection[str], folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
     for name in files:
         if name not in SETTINGS and name not in unused:
-            _link(own_path(repository, name), folder / name)
+            _link(repository.path(name).resolve(), folder / name)
 
 
 def settings_of(repository: Repository, files: Collection[str]) -> dict[str, str]:
@@ -95,26 +95,6 @@ def settings_of(repository: Repository, files: Collection[str]) -> dict[str, str
     found = {name: prepare_settings(name, repository.json(name) or {}, files) for name in SETTINGS if name in files}
     # Letters as ASCII: JSON may hold halves of a pair of surrogates, which no file in UTF-8 can.
     return {name: json.dumps(value) for name, value in found.items()}
-
-
-def own_path(repository: Repository, name: str) -> Path:
-    """A file of the repository, by the path that no link is in.
-
-    Links of a local folder are its owner's, and followed wherever they lead. Those of the cache lead to the cache.
-
-    Raises:
-        UnsafeModelError: The file of the cache is a link to somewhere else.
-        IntegrityError: It is no file, but a pipe or the like.
-    """
-    path = repository.path(name).resolve()
-    if repository.source != "folder" and name not in repository.made:
-        model = repository.folder.parent.parent
-        roots = [model, model / "blobs", model.parent, model.parent / "blobs"]
-        if not any(path.is_relative_to(root.resolve()) for root in roots):
-            raise UnsafeModelError(name, f"{repository.model_id}: it is a link out of the cache, to {path}")
-    if not path.is_file():
-        raise IntegrityError(name, f"{repository.model_id}: {path} is no file")
-    return path
 
 
 def _weights(repository: Repository, files: Collection[str]) -> tuple[str, ...]:

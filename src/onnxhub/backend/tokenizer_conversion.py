@@ -15,7 +15,7 @@ import numpy as np
 from onnxhub.backend.child import run_child
 from onnxhub.backend.digests import digest_of, sha256
 from onnxhub.backend.settings import RECIPE
-from onnxhub.backend.staging import BESIDE, VOCABULARIES, own_path, settings_of, stage
+from onnxhub.backend.staging import BESIDE, VOCABULARIES, settings_of, stage
 from onnxhub.backend.store import find, make
 from onnxhub.backend.tokenizer import load_tokenizer, usable_length
 from onnxhub.errors import ExportError, MissingDependencyError, TaskMismatchError, one_line
@@ -149,7 +149,7 @@ def _digest(repository: Repository, files: Sequence[str]) -> str:
     made_from: dict[str, str] = settings_of(repository, files)
     for name in files:
         if name not in made_from:
-            made_from[name] = sha256(own_path(repository, name))
+            made_from[name] = sha256(repository.path(name))
     return digest_of([RECIPE, made_from])
 
 
