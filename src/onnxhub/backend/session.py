@@ -163,7 +163,7 @@ class Session:
             self._session = None
 
     def _rebuilt(self) -> InferenceSession:
-        with self._rebuilding:
+        with self._rebuilding.plain:
             if self._closed:
                 raise ClosedModelError
             if self._session is None:
@@ -228,7 +228,7 @@ class Session:
 
     def close(self) -> None:
         """Drop the session; its memory goes back when the last run ends."""
-        with self._rebuilding:
+        with self._rebuilding.plain:
             self._closed = True
             self._session = None
 
@@ -297,7 +297,7 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
     built = _session_options(options)
     try:
         # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
-        with _building:
+        with _building.plain:
             preload(provider.name)
             session: InferenceSession = runtime.InferenceSession(
                 str(path), built, providers=entries, enable_fallback=0, read_config_from_model=0
