@@ -233,4 +233,4 @@ def _fetched(repository: Repository, file: str) -> ModelFile:
     """The file and all that it refers to, fetched."""
     facts = fetch_model(repository, file)
     weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)
-    return ModelFile(repository.model_id, repository.path(file), tuple(weights), facts.operators)
+    return ModelFile(repository.model_id, repository.path(file), tuple(weights), facts.operators, facts.weights)
