@@ -238,6 +238,74 @@ def test_a_process_that_is_killed_does_no_harm(tmp_path: Path, delay: float) -> 
     assert unfinished() == []
 
 
+def test_what_can_neither_be_used_nor_replaced_is_made_for_the_process(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As another user's damaged entry in a folder that both may write: it stays, and nothing is built twice."""
+    place = make("things", "key", {}, build).folder
+    (place / "data").write_bytes(b"damaged")
+    monkeypatch.setattr(store, "_drop", lambda _: False)
+    built: list[Path] = []
+
+    def counted(folder: Path) -> None:
+        built.append(folder)
+        build(folder)
+
+    entry = make("things", "key", {}, counted)
+    assert entry.folder != place
+    assert (entry.folder / "data").read_bytes() == (entry.folder / "deep" / "more").read_bytes()[::-1] == DATA
+    assert make("things", "key", {}, counted) == entry
+    assert len(built) == 1
+    assert (place / "data").read_bytes() == b"damaged"
+    assert "can be neither used nor replaced" in caplog.text
+    assert unfinished() == []
+
+
+def test_small_files_that_a_killed_process_was_writing_are_swept() -> None:
+    """Once nobody can be writing them any more."""
+    make("things", "key", {}, build)
+    old, new = (assets_dir("things") / f".{name}.tmp" for name in ("0" * 32, "1" * 32))
+    for path in (old, new):
+        path.write_bytes(b"")
+    os.utime(old, (0, 0))
+    store.sweep("things")
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+HOMELESS = """
+import os, sys, tempfile
+from pathlib import Path
+os.path.expanduser = lambda path: path  # as for a user that is a number alone
+from onnxhub.backend.assets import assets_dir
+from onnxhub.errors import InvalidOptionError
+folder = assets_dir("things")
+assert folder == assets_dir("things") and folder.is_relative_to(tempfile.gettempdir())
+folder.mkdir(parents=True)
+process = os.fork()
+if process == 0:
+    assert assets_dir("things") != folder
+    sys.exit(0)
+assert os.waitpid(process, 0)[1] == 0 and folder.is_dir()
+os.environ["HF_HOME"] = "~nobody-of-this-name/cache"
+try:
+    assets_dir("things")
+except InvalidOptionError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_user_without_a_home_folder_gets_one_for_the_process(tmp_path: Path) -> None:
+    """With a warning, and no folder that is named ~; the home of a user that there is not is an error."""
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HOME"} | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", HOMELESS], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "there is no user 'nobody-of-this-name' here" in done.stdout
+    assert "this user has no home folder" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_others_are_making_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that lives, or another machine; but not what has been lying there for days, or this process's namesake."""
     folder = assets_dir("things")
