@@ -11,7 +11,7 @@ ONNXRUNTIME = $(shell sed -n 's/^onnxruntime==//p' constraints.txt)
 NUMPY = $(shell sed -n 's/^numpy==//p' constraints.txt)
 FASTEMBED = .venv-bench-fastembed/bin/python
 # What onnxhub promises to work with at the least; pyproject.toml says the same.
-OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 onnxruntime==1.23.0 typer==0.29.0 rich==13.8.0
+OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 filelock==3.21.0 onnxruntime==1.23.0 typer==0.29.0 rich==13.8.0
 
 .PHONY: demo test test-lint test-docs test-full test-light test-oldest test-gpu fuzz bench docs docs-refresh clean
 

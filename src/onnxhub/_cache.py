@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from weakref import WeakValueDictionary
 
 from onnxhub._forking import watch
 
@@ -23,7 +24,7 @@ class OnceCache(Generic[T]):
         """Keep at most ``size`` values."""
         self._size = size
         self._values: OrderedDict[Hashable, T] = OrderedDict()
-        self._makers: dict[Hashable, _Maker] = {}
+        self._makers: WeakValueDictionary[Hashable, _Maker] = WeakValueDictionary()
         self._lock = threading.Lock()
         watch(self)
 
@@ -34,16 +35,9 @@ class OnceCache(Generic[T]):
                 self._values.move_to_end(key)
                 return self._values[key]
             maker = self._makers.setdefault(key, _Maker())
-            maker.waiting += 1
-        try:
-            with maker.lock:
-                found = self._values.get(key)
-                return self._made(key, make) if found is None else found
-        finally:
-            with self._lock:
-                maker.waiting -= 1
-                if not maker.waiting:
-                    self._makers.pop(key, None)
+        with maker.lock:
+            found = self._values.get(key)
+            return self._made(key, make) if found is None else found
 
     def clear(self) -> None:
         """Forget all values."""
@@ -53,7 +47,7 @@ class OnceCache(Generic[T]):
     def forked(self) -> None:
         """Keep the values, and forget who of the parent's threads was making one."""
         self._lock = threading.Lock()
-        self._makers.clear()
+        self._makers = WeakValueDictionary()
 
     def _made(self, key: Hashable, make: Callable[[], T]) -> T:
         value = make()
@@ -65,11 +59,10 @@ class OnceCache(Generic[T]):
 
 
 class _Maker:
-    """The lock of a key that is being made, and how many want it: it goes with the last of them."""
+    """The lock of a key that is being made: it is freed with the last who wants it, interrupted or not."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.waiting = 0
 
 
 class lazy(Generic[T]):  # noqa: N801  # a decorator, named like functools.cached_property

@@ -9,10 +9,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from onnxhub._batching import collate, plan
+from onnxhub._workers import Job, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from concurrent.futures import Future, ThreadPoolExecutor
     from typing import TypeAlias
 
     from onnxhub._protocols import Backend, Features, Outputs
@@ -38,7 +38,7 @@ class Lanes:
     def __init__(self, number: int = 1) -> None:
         """Make no thread yet: the first who needs one does."""
         self.number = number
-        self._pools: dict[int, ThreadPoolExecutor] = {}
+        self._workers: dict[int, Workers] = {}
 
     def __call__(self, jobs: Iterable[Callable[[bool], T]]) -> Iterator[T]:
         """What the jobs give, in order. They are taken a few ahead, while those before run.
@@ -55,48 +55,29 @@ class Lanes:
         return self._all(chain(filter(None, (first, second)), waiting))
 
     def _all(self, jobs: Iterator[Callable[[bool], T]]) -> Iterator[T]:
-        running: deque[Future[T]] = deque()
-        pool = self._pool()
+        running: deque[Job[T]] = deque()
+        # A forked child has none of its parent's threads. And those that lost a race have not started any.
+        workers = self._workers.setdefault(os.getpid(), Workers(self.number))
         try:
             for job in jobs:
-                running.append(self._begun(pool, job))
+                running.append(Job(partial(job, self.number > 1)))
+                workers.begin(running[-1])
                 if len(running) >= AHEAD * self.number:
-                    yield running.popleft().result()
+                    yield _first(running)
             while running:
-                yield running.popleft().result()
+                yield _first(running)
         finally:
             _stop(running)
 
-    def _begun(self, pool: ThreadPoolExecutor, job: Callable[[bool], T]) -> Future[T]:
-        try:
-            return pool.submit(job, self.number > 1)
-        except RuntimeError:  # the main thread has ended, and no pool takes more; but this thread has not
-            return _ended(job)
 
-    def _pool(self) -> ThreadPoolExecutor:
-        from concurrent.futures import ThreadPoolExecutor
-
-        # A forked child has none of its parent's threads. And one that lost a race has not started any.
-        made = ThreadPoolExecutor(self.number, thread_name_prefix="onnxhub")
-        return self._pools.setdefault(os.getpid(), made)
+def _first(running: deque[Job[T]]) -> T:
+    running[0].wait()  # where it is interrupted, the job is still one of those to stop
+    return running.popleft().result()
 
 
-def _ended(job: Callable[[bool], T]) -> Future[T]:
-    """The job, done by the thread that asks."""
-    from concurrent.futures import Future
-
-    future: Future[T] = Future()
-    try:
-        future.set_result(job(False))
-    except Exception as error:  # noqa: BLE001  # raised again by whoever asks for the result
-        future.set_exception(error)
-    return future
-
-
-def _stop(running: Iterable[Future[T]]) -> None:
-    from concurrent.futures import wait
-
-    wait([one for one in running if not one.cancel()])
+def _stop(running: Iterable[Job[T]]) -> None:
+    for job in [one for one in running if not one.drop()]:
+        job.wait()
 
 
 def run(backend: Backend, rows: Iterable[Features], wanted: Sequence[str]) -> Iterator[tuple[int, Outputs]]:

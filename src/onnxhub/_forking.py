@@ -10,13 +10,14 @@ import logging  # noqa: F401
 import os
 import sys
 import threading
+from functools import partial
 from importlib import import_module
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Inherited", "Lock", "keep_forever", "watch"]
 
@@ -70,7 +71,11 @@ def _begin_imports_anew() -> None:
 
 
 class Lock:
-    """A lock that is free in a forked child, whichever of the parent's threads held it."""
+    """A lock that is free in a forked child, whichever of the parent's threads held it: ``with lock.plain:``.
+
+    What is entered is Python's own lock, never an object whose ``__enter__`` is written in Python: a signal's handler that
+    raises (Ctrl-C, a time limit) may run between any two of its steps, and would leave it held for good.
+    """
 
     def __init__(self, *, forks_wait: bool = False) -> None:
         """Make it, free.
@@ -79,32 +84,39 @@ class Lock:
             forks_wait: Whether a fork waits for whoever has it: the lock then stands for locks of code that is not
                 Python's, which nobody could free in the child.
         """
-        self._lock = threading.Lock()
+        self.plain = threading.Lock()
         watch(self)
         if forks_wait:
             _awaited.append(self)
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_exc_info: object) -> None:
-        self._lock.release()
-
     def forked(self) -> None:
         """Be free."""
-        self._lock = threading.Lock()
+        self.plain = threading.Lock()
 
 
-class _Held(threading.local):
-    """What a thread has taken for its fork, to give back that and no more: Ctrl-C may come before it has all."""
-
-    def __init__(self) -> None:
-        self.locks: list[Lock] = []
-        self.collector = False
-
-
-_held = _Held()
+_for_fork = threading.local()
+"""What a thread holds while it forks: ``held``, a list of generators, each of which lets go when it is freed."""
 _one_at_a_time = Lock(forks_wait=True)
+
+
+def _hold(lock: Lock) -> Iterator[None]:
+    with lock.plain:
+        yield
+
+
+def _stop_collector() -> Iterator[None]:
+    running = gc.isenabled()
+    try:
+        gc.disable()
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _begin(holding: Iterator[None]) -> None:
+    _for_fork.held.append(holding)  # before it holds anything: Ctrl-C may come at any step
+    next(holding)
 
 
 def _before() -> None:
@@ -112,35 +124,26 @@ def _before() -> None:
     end = monotonic() + LONGEST_IMPORT
     _take()
     while _imports_of_others() and monotonic() < end:
-        _let_go()  # whoever imports may build a session
+        _for_fork.held = []  # whoever imports may build a session
         sleep(0.001)
         _take()
     # Python's garbage collector must not free a session in the child, before that could put it aside.
-    _held.collector = gc.isenabled()
-    gc.disable()
+    _begin(_stop_collector())
 
 
 def _take() -> None:
+    _for_fork.held = []
     for lock in _awaited:
-        lock.__enter__()
-        _held.locks.append(lock)
+        _begin(_hold(lock))
 
 
-def _let_go() -> None:
-    while _held.locks:
-        _held.locks.pop().__exit__()
-
-
-def _in_parent() -> None:
-    _collect_again()
-    _let_go()
+_let_go = partial(setattr, _for_fork, "held", None)
+"""Not a function of Python's: an interrupt would end it before it has begun, and all would stay held."""
 
 
 def _in_child() -> None:
     for one in list(_watched):
         one.forked()
-    _held.locks.clear()
-    _collect_again()
     # Another module's hook may have waited after ours, while a thread began to import.
     _begin_imports_anew()
     # Whoever insists on threads would wait for the parent's: tokenizers starts none of its own in a child.
@@ -148,11 +151,8 @@ def _in_child() -> None:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
-def _collect_again() -> None:
-    if _held.collector:
-        _held.collector = False
-        gc.enable()
-
-
 if hasattr(os, "register_at_fork"):  # where there is no fork, there is nothing to do
-    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
+    os.register_at_fork(before=_before, after_in_parent=_let_go, after_in_child=_in_child)
+    # Once more, for what an interrupt kept it from: Python goes on after a hook that raises.
+    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(after_in_child=_let_go)

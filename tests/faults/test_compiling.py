@@ -101,7 +101,7 @@ def test_a_cache_of_somebody_else(tmp_path: Path, mode: int) -> None:
     (tmp_path / "huggingface").mkdir(mode=mode)
     # What is imported later must be imported by now: the other user may not be able to read the interpreter's folder.
     become = """
-import filelock, onnxhub, tempfile
+import onnxhub, tempfile
 onnxhub.load("ner", "builtin:ner", compiled=False)("Ada")
 os.setgid(65534), os.setuid(65534)
 """

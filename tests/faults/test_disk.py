@@ -6,6 +6,7 @@ an entry, and gives what must be the same whatever the disk does.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -190,6 +191,37 @@ def test_compile_fails_where_nothing_is_kept(tmp_path: Path) -> None:
         subprocess.run(["umount", tmp_path], check=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"no graph was kept: {tmp_path}/assets/onnxhub/compiled cannot be written" in done.stderr
+
+
+LOAD = """
+import json, onnxhub
+try:
+    with onnxhub.load("ner", "builtin:ner", compiled=HOW) as model:
+        print(json.dumps([model.info.compiled, None]))
+except OSError as error:
+    print(json.dumps([type(error).__name__, error.errno, str(error)]))
+"""
+
+
+@compiles
+@pytest.mark.parametrize("size", ["64k", "512k", "1m", "2m"])
+def test_a_disk_that_is_too_full_for_a_compiled_graph(tmp_path: Path, size: str) -> None:
+    """Asked for, it is an error that blames the disk and not the model; unasked, the answer comes from the graph as it is."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", tmp_path]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("only root can mount a disk")
+    try:
+        asked, unasked = (
+            json.loads(run_python(f"HOW = {how!r}\n{LOAD}", tmp_path, {"HF_HOME": str(tmp_path)}).stdout)
+            for how in (True, "auto")
+        )
+        left = [path for path in tmp_path.glob("assets/onnxhub/compiled/*") if path.name != ".locks"]
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    assert asked[:2] == ["OSError", errno.ENOSPC]
+    assert "No space left on device" in asked[2]
+    assert unasked == [False, None]
+    assert left == []
 
 
 PRUNE = """

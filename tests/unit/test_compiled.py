@@ -132,6 +132,40 @@ def test_a_short_disk_means_no(monkeypatch: pytest.MonkeyPatch, caplog: pytest.L
     assert outputs("ner", "builtin:ner", compiled=True)[0]
 
 
+@pytest.mark.parametrize(
+    ("elements", "operators", "growth"),
+    [
+        ({1: 1000}, {"MatMul"}, 0),
+        ({10: 1000, 1: 10}, {"MatMul", "Cast"}, 2000),
+        ({16: 1000}, {"MatMul"}, 2000),
+        ({3: 1000}, {"MatMulInteger", "Cast"}, 0),
+        ({2: 1000}, {"MatMulNBits"}, 0),
+        ({2: 600, 3: 400}, {"MatMul", "Cast", "Mul"}, 3000),
+    ],
+)
+def test_the_room_of_a_graph_is_foretold(
+    elements: dict[int, int], operators: set[str], growth: int, tmp_path: Path
+) -> None:
+    """Half precision becomes float32, and so do weights of eight bits that no operator takes as they are."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(bytes(100))
+    file = compiled.ModelFile("model", path, (), frozenset(operators), elements)
+    assert file.widened == 100 + growth
+
+
+def test_what_would_grow_far_is_not_compiled_unasked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """A model in half precision; asked for, it is compiled."""
+    monkeypatch.setattr(compiled, "SMALLEST", 0)
+    half = tiny.make_model(tmp_path / "half", dtype="fp16")
+    with caplog.at_level(logging.INFO, "onnxhub"):
+        assert not outputs("text-classification", half)[0]
+    assert "its weights of" in caplog.text
+    assert outputs("text-classification", half, compiled=True)[0]
+    assert outputs("text-classification", tiny.make_model(tmp_path / "whole"))[0]
+
+
 def test_another_process_at_work_is_not_waited_for() -> None:
     """While another process compiles, the answer comes from the graph as it is."""
     outputs("ner", "builtin:ner")

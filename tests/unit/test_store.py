@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import random
 import signal
@@ -10,10 +12,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import filelock
 import pytest
 
-from onnxhub.backend import store
+from onnxhub.backend import locking, store
 from onnxhub.backend.assets import assets_dir
 from onnxhub.backend.digests import forget
 from onnxhub.backend.store import find, make, make_unless_busy, newest
@@ -161,15 +162,22 @@ def test_processes_that_start_together_make_it_once(tmp_path: Path) -> None:
     assert unfinished() == []
 
 
-def test_a_lock_that_holds_nobody_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who comes second finds the place taken, and uses what is there."""
+@pytest.mark.skipif(sys.platform == "win32", reason="no flock")
+@pytest.mark.parametrize(
+    "problem", [None, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EIO, errno.EINVAL, errno.EPERM, errno.ESTALE]
+)
+def test_a_lock_that_holds_nobody_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, problem: int | None
+) -> None:
+    """Where the file system has none, or pretends to: who comes second finds the place taken, and uses what is there."""
 
-    class Open:
-        def __init__(self, *_: object, **__: object) -> None: ...
-        def __enter__(self) -> None: ...
-        def __exit__(self, *_: object) -> None: ...
+    def flock(_descriptor: int, _how: int) -> None:
+        if problem is not None:
+            raise OSError(problem, os.strerror(problem))
 
-    monkeypatch.setattr(filelock, "FileLock", Open)
+    monkeypatch.setattr("fcntl.flock", flock)
+    monkeypatch.setattr(locking._files, "told", False)
+    caplog.set_level(logging.INFO, "onnxhub")
     first: list[object] = []
 
     def overtaken(folder: Path) -> None:
@@ -177,7 +185,30 @@ def test_a_lock_that_holds_nobody_does_no_harm(monkeypatch: pytest.MonkeyPatch) 
         build(folder)
 
     assert make("things", "key", {}, overtaken) == first[0]
+    assert make_unless_busy("things", "key", {}, build) == first[0]
+    assert make_unless_busy("things", "other", {}, build)
     assert unfinished() == []
+    assert caplog.text.count("has no locks") == (problem is not None)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_child_does_not_hold_its_parents_locks() -> None:
+    """One that lives on, as a server's worker does, is in nobody's way when its parent has made what it was making."""
+    children: list[int] = []
+
+    def forking(folder: Path) -> None:
+        build(folder)
+        children.append(os.fork())
+        if not children[0]:
+            signal.pause()
+            os._exit(0)
+
+    make("things", "key", {}, forking)
+    try:
+        assert make_unless_busy("things", "key", {}, build)
+    finally:
+        os.kill(children[0], signal.SIGKILL)
+        os.waitpid(children[0], 0)
 
 
 def test_who_does_not_wait_gets_nothing_while_another_is_at_it(tmp_path: Path) -> None:
@@ -207,6 +238,74 @@ def test_a_process_that_is_killed_does_no_harm(tmp_path: Path, delay: float) -> 
     assert unfinished() == []
 
 
+def test_what_can_neither_be_used_nor_replaced_is_made_for_the_process(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As another user's damaged entry in a folder that both may write: it stays, and nothing is built twice."""
+    place = make("things", "key", {}, build).folder
+    (place / "data").write_bytes(b"damaged")
+    monkeypatch.setattr(store, "_drop", lambda _: False)
+    built: list[Path] = []
+
+    def counted(folder: Path) -> None:
+        built.append(folder)
+        build(folder)
+
+    entry = make("things", "key", {}, counted)
+    assert entry.folder != place
+    assert (entry.folder / "data").read_bytes() == (entry.folder / "deep" / "more").read_bytes()[::-1] == DATA
+    assert make("things", "key", {}, counted) == entry
+    assert len(built) == 1
+    assert (place / "data").read_bytes() == b"damaged"
+    assert "can be neither used nor replaced" in caplog.text
+    assert unfinished() == []
+
+
+def test_small_files_that_a_killed_process_was_writing_are_swept() -> None:
+    """Once nobody can be writing them any more."""
+    make("things", "key", {}, build)
+    old, new = (assets_dir("things") / f".{name}.tmp" for name in ("0" * 32, "1" * 32))
+    for path in (old, new):
+        path.write_bytes(b"")
+    os.utime(old, (0, 0))
+    store.sweep("things")
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+HOMELESS = """
+import os, sys, tempfile
+from pathlib import Path
+os.path.expanduser = lambda path: path  # as for a user that is a number alone
+from onnxhub.backend.assets import assets_dir
+from onnxhub.errors import InvalidOptionError
+folder = assets_dir("things")
+assert folder == assets_dir("things") and folder.is_relative_to(tempfile.gettempdir())
+folder.mkdir(parents=True)
+process = os.fork()
+if process == 0:
+    assert assets_dir("things") != folder
+    sys.exit(0)
+assert os.waitpid(process, 0)[1] == 0 and folder.is_dir()
+os.environ["HF_HOME"] = "~nobody-of-this-name/cache"
+try:
+    assets_dir("things")
+except InvalidOptionError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_user_without_a_home_folder_gets_one_for_the_process(tmp_path: Path) -> None:
+    """With a warning, and no folder that is named ~; the home of a user that there is not is an error."""
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HOME"} | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", HOMELESS], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "there is no user 'nobody-of-this-name' here" in done.stdout
+    assert "this user has no home folder" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_others_are_making_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that lives, or another machine; but not what has been lying there for days, or this process's namesake."""
     folder = assets_dir("things")
@@ -228,7 +327,7 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("onnxhub.backend.store._lock", refused)
+    monkeypatch.setattr(store, "_lock_file", refused)
     entry = make("things", "key", {}, build)
     assert (entry.folder / "data").read_bytes() == DATA
     assert "the cache cannot be written" in caplog.text
@@ -271,7 +370,7 @@ from onnxhub.backend import store
 def refused(*_, **__):
     raise PermissionError(13, "Permission denied")
 
-store._lock = refused
+store._lock_file = refused
 entry = store.make("things", "key", {}, lambda folder: (folder / "data").touch())
 process = os.fork()
 if process == 0:

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
+import logging
 import os
+import re
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
-__all__ = ["assets_dir", "expanded", "hub_home", "read_sealed", "write_atomically", "write_sealed"]
+from onnxhub.errors import InvalidOptionError
+
+__all__ = ["assets_dir", "expanded", "hub_home", "read_sealed", "sweep_unfinished", "write_atomically", "write_sealed"]
+
+_log = logging.getLogger("onnxhub")
+
+_UNFINISHED: Final = re.compile(r"\.[0-9a-f]{32}\.tmp")
+"""The names under which small files are written."""
+_WRITTEN: Final = 60
+"""Seconds after which nobody is writing one any more."""
 
 
 def assets_dir(kind: str) -> Path:
@@ -23,8 +41,37 @@ def hub_home() -> str:
 
 
 def expanded(path: str) -> Path:
-    """The path from the root, with its variables and its ``~`` filled in."""
-    return Path(os.path.expandvars(os.path.expanduser(path))).absolute()
+    """The path from the root, with its variables and its ``~`` filled in.
+
+    A user who has no home folder (a container's, of a number alone, without HOME) gets one that goes with this process.
+
+    Raises:
+        InvalidOptionError: it begins with the home folder of a user that there is not.
+    """
+    filled = os.path.expanduser(path)
+    if filled.startswith("~"):
+        user, slash, rest = filled.partition("/")
+        if user != "~":
+            raise InvalidOptionError("the folder of the cache", path, f"another: there is no user {user[1:]!r} here")
+        filled = f"{_stand_in_home(os.getpid())}{slash}{rest}"
+    return Path(os.path.expandvars(filled)).absolute()
+
+
+@cache
+def _stand_in_home(pid: int) -> str:
+    """A folder of this process, which nobody else can write."""
+    folder = tempfile.mkdtemp(prefix="onnxhub-home-")
+
+    def remove() -> None:
+        if os.getpid() == pid:  # and not when a child that it forked ends
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    _log.warning(
+        "this user has no home folder: what is fetched and made is kept in %s, for this process alone; "
+        "set HF_HOME to a folder that lasts", folder,
+    )  # fmt: skip
+    return folder
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -35,6 +82,14 @@ def write_atomically(path: Path, text: str) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def sweep_unfinished(folder: Path) -> None:
+    """Delete the small files of a folder that processes which are gone were writing."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):  # it is finished, or not ours to delete
+            if _UNFINISHED.fullmatch(path.name) and time.time() - path.stat().st_mtime > _WRITTEN:
+                path.unlink()
 
 
 def write_sealed(path: Path, value: object) -> None:

@@ -8,12 +8,13 @@ ONNX Runtime that wrote it alone, so these are part of the key.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import platform
 import re
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -47,7 +48,16 @@ WEIGHTS: Final = "weights.bin"
 SMALLEST: Final = 2**20
 """Bytes of a model below which a session is built as fast as a compiled graph is checked."""
 GROWTH: Final = 2
-"""What a compiled graph takes, in times of the model, at the most."""
+"""What a compiled graph takes, in times of its weights, at the most: as they are, and in the order of the kernels."""
+WIDENED: Final = frozenset({10, 16})
+"""Half precision, by the numbers of onnx.proto: the kernels of the CPU take float32, and so it is written down."""
+EIGHT_BITS: Final = frozenset({2, 3})
+INTEGER_KERNELS: Final = frozenset({
+    "ConvInteger", "DequantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "GatherBlockQuantized",
+    "MatMulBnb4", "MatMulInteger", "MatMulIntegerToFloat", "MatMulNBits", "QAttention", "QGemm", "QLinearConv",
+    "QLinearMatMul", "QMoE",
+})  # fmt: skip
+"""Operators that take weights of eight bits or fewer as they are; without any of them, they are cast, which is written down."""
 SPARE: Final = 2**30
 """Bytes that stay free on the disk when a graph is compiled without being asked for."""
 OWN_BUILD: Final = ("optimized_model_filepath", "graph_optimization_level")
@@ -79,11 +89,21 @@ class ModelFile:
     weights: tuple[Path, ...] = ()
     operators: frozenset[str] = frozenset()
     """The types of its operators."""
+    elements: Mapping[int, int] = field(default_factory=dict)
+    """Type of the elements of its tensors, by its number in onnx.proto -> how many there are."""
 
     @property
     def size(self) -> int:
         """Bytes of all its files."""
         return sum(path.stat().st_size for path in (self.path, *self.weights))
+
+    @property
+    def widened(self) -> int:
+        """Bytes of all its files with the weights in float32 that ONNX Runtime folds into it."""
+        more = sum(2 * count for kind, count in self.elements.items() if kind in WIDENED)
+        if INTEGER_KERNELS.isdisjoint(self.operators):
+            more += sum(3 * count for kind, count in self.elements.items() if kind in EIGHT_BITS)
+        return self.size + more
 
 
 def checked_compiled(compiled: object) -> bool | str:
@@ -109,8 +129,9 @@ def build_compiled(
 ) -> Session:
     """A session of the compiled graph, which is made if need be; else one of the graph as it is.
 
-    With "auto", a graph is compiled where that pays and disturbs nobody: not if it is small, the disk is short, the
-    cache cannot be written, or another process is about it. True makes it whatever that takes.
+    With "auto", a graph is compiled where that pays and disturbs nobody: not if it is small, the disk is short, its weights
+    would be written down far larger than they are, the cache cannot be written, or another process is about it. True makes
+    it whatever that takes.
 
     Raises:
         InvalidOptionError: True, but the provider has no compiled graphs, or the session options leave no room for one.
@@ -175,12 +196,22 @@ def _compile(
         prepacked = {PREPACKED: NOT_PREPACKED.isdisjoint(file.operators)}
         entries = {**(options.entries or {}), **WRITING, **prepacked, "optimized_model_filepath": str(folder / GRAPH)}
         start = monotonic()
-        build_session(file.path, providers, replace(options, entries=entries)).close()
+        try:
+            build_session(file.path, providers, replace(options, entries=entries)).close()
+        except IntegrityError as error:
+            _require_damage(file, providers, options, folder)
+            raise _unwritten(file, folder, error) from error
         _log.info("%s: %s was compiled in %.1f s", file.model_id, file.path.name, monotonic() - start)
 
     if wanted:
         return make(COMPILED, key, made_of, build)
-    if _short_of_disk(GROWTH * file.size + SPARE):
+    if GROWTH * file.widened > GROWTH * file.size + file.size // 4:
+        _log.info(
+            "%s is not compiled unasked: it would take up to %.0f MB, since its weights of %.0f MB become float32",
+            file.path, GROWTH * file.widened / 1e6, file.size / 1e6,
+        )  # fmt: skip
+        return None
+    if _short_of_disk(GROWTH * file.widened + SPARE):
         _log.info("%s is not compiled: the disk of %s is short", file.path, assets_dir(COMPILED))
         return None
     try:
@@ -188,6 +219,22 @@ def _compile(
     except (OSError, IntegrityError) as error:
         _log.warning("%s is not compiled: %s", file.path, error)
         return None
+
+
+def _require_damage(file: ModelFile, providers: Sequence[Provider], options: SessionOptions, folder: Path) -> None:
+    """Raise what is wrong with the model, if it is the model; what was written in vain is deleted before."""
+    for path in folder.iterdir():
+        path.unlink()
+    _as_it_is(file, providers, options).close()
+
+
+def _unwritten(file: ModelFile, folder: Path, error: IntegrityError) -> OSError:
+    """What to say of a sound model whose compiled graph cannot be written down: ONNX Runtime blames the model."""
+    free, needed = shutil.disk_usage(folder).free, GROWTH * file.widened
+    number = errno.ENOSPC if free < needed else errno.EIO
+    room = f"up to {needed / 1e6:,.1f} MB are needed, and {free / 1e6:,.1f} MB are free"
+    reason = f"{os.strerror(number)}: the compiled graph of {file.model_id} cannot be written ({room}): {error.reason}"
+    return OSError(number, reason, str(folder.parent))
 
 
 def _short_of_disk(needed: int) -> bool:

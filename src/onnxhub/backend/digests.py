@@ -2,10 +2,14 @@
 
 A digest is remembered under the file's device, inode, size and times; of these, no program can set the time of the last
 change (``ctime``). So a file whose bytes were changed is read anew, whatever its size and its date say.
+
+That holds for file systems that note the time of every change (``filesystems``), and on these for a write through a mapping
+only if the page was clean: so what is in memory is written to the disk before a digest is taken that shall be remembered.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -15,9 +19,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
+from onnxhub.backend.assets import assets_dir, read_sealed, sweep_unfinished, write_sealed
+from onnxhub.backend.filesystems import notes_changes
 
-__all__ = ["DIGEST", "compute_sha256", "digest_of", "forget", "has_digest", "matches", "sha256"]
+__all__ = ["DIGEST", "compute_sha256", "digest_of", "forget", "has_digest", "matches", "note_place", "sha256"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -61,6 +66,7 @@ def digest_of(value: object) -> str:
 
 def forget(*, every: bool = False) -> None:
     """Delete what is remembered of files that are gone or were touched since, or of every file."""
+    sweep_unfinished(assets_dir("digests"))
     for memo in assets_dir("digests").glob("*.json"):
         try:
             if every or not _holds(memo):
@@ -77,21 +83,57 @@ def _holds(memo: Path) -> bool:
         return False
 
 
+def note_place(path: Path) -> None:
+    """Remember the digest of a file that was moved under the name that it has now; it is not read."""
+    try:
+        real = path.resolve()
+        state = _state(real)
+    except OSError as error:  # it is gone again
+        _log.debug("the digest of %s is not kept: %s", path, error)
+        return
+    if state[2] >= REMEMBERED and notes_changes(real, state[0]):
+        _remembered(_memo(state, SHA256), real, state)
+
+
 def _digest(path: Path, kind: str, *, anew: bool) -> str:
     real = path.resolve()
     state = _state(real)
-    if state[2] < REMEMBERED:
+    if state[2] < REMEMBERED or not notes_changes(real, state[0]):
         return _taken(real, kind)
-    # By its inode, so that a file which is moved into place is known there.
-    memo = assets_dir("digests") / f"{state[0]:x}-{state[1]:x}-{kind}.json"
+    memo = _memo(state, kind)
     known = None if anew else _remembered(memo, real, state)
     if known is not None:
         return known
+    lasting = _written_out(real)
     settled = _settled(state)
     taken = _taken(real, kind)
-    if settled and _state(real) == state:
+    try:
+        same = _state(real) == state
+    except OSError:  # it was deleted meanwhile, as a damaged file is by whoever comes first
+        same = False
+    if lasting and settled and same:
         _remember(memo, real, state, taken)
     return taken
+
+
+def _memo(state: list[int], kind: str) -> Path:
+    """By the file's inode, so that one which is moved into place is known there."""
+    return assets_dir("digests") / f"{state[0]:x}-{state[1]:x}-{kind}.json"
+
+
+def _written_out(path: Path) -> bool:
+    """Write what is in memory of a file to the disk: a later change through a mapping then gets a time of its own."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        os.fsync(descriptor)
+    except OSError as error:  # some cannot, since they are never written
+        return error.errno in {errno.EINVAL, errno.EROFS}
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _remember(memo: Path, path: Path, state: list[int], digest: str) -> None:
@@ -140,7 +182,7 @@ def _taken(path: Path, kind: str) -> str:
         if kind == SHA256:
             return hashlib.file_digest(file, "sha256").hexdigest()
         # git's choice, not ours: it names files of the Hub, and is no protection against someone who can forge it.
-        digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+        digest = hashlib.sha1(f"blob {os.fstat(file.fileno()).st_size}\0".encode(), usedforsecurity=False)
         while chunk := file.read(2**20):
             digest.update(chunk)
         return digest.hexdigest()

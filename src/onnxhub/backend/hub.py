@@ -10,18 +10,20 @@ import json
 import logging
 import os
 import re
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from onnxhub import builtin
+from onnxhub.backend.assets import assets_dir
 from onnxhub.backend.digests import compute_sha256, digest_of, has_digest, matches
 from onnxhub.backend.hub_cache import CachedRepository, default_cache_dir, files_on_disk, offline_because, real_path
 from onnxhub.backend.hub_client import HubModel, checked_token
 from onnxhub.backend.hub_listing import Blob
+from onnxhub.backend.locking import lock_file, take
 from onnxhub.backend.safety import check_links, check_place, read_facts
-from onnxhub.backend.store import one_at_a_time
 from onnxhub.errors import (
     IntegrityError,
     InvalidOptionError,
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Repository", "fetch_model", "open_repository"]
 
+_DOWNLOADS: Final = ".downloads"
+"""Where the locks of those that fetch lie: a kind of nothing that is kept."""
 _MISSING: Final = "is not in the cache"
 _TWICE: Final = "; it was fetched twice, so its mirror or a proxy may be to blame"
 
@@ -150,7 +154,12 @@ class Repository:
         if because:
             reason = f"{self.model_id}: {problem}; {because} forbids to fetch it anew"
             raise IntegrityError(name, reason)
-        with one_at_a_time(self.hashes.get(name) or digest_of([self.model_id, commit, name])):
+        with ExitStack() as held:
+            key = self.hashes.get(name) or digest_of([self.model_id, commit, name])
+            try:
+                take(held.enter_context(lock_file(assets_dir(_DOWNLOADS) / f"{key}.lock")))
+            except OSError as error:
+                _log.debug("several processes may fetch %s at once: %s", name, error)
             if self._problem(name, path) is None:  # another process was faster
                 return path
             return self._fetch(name, commit, None if problem == _MISSING else problem)

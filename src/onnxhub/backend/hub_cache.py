@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 from uuid import uuid4
 
-from onnxhub.backend.assets import expanded, hub_home, read_sealed, write_sealed
+from onnxhub.backend.assets import expanded, hub_home, read_sealed, sweep_unfinished, write_sealed
 from onnxhub.backend.hub_listing import Blob, Listing, restore_listing
 from onnxhub.backend.hub_values import is_commit, parse_digest
 from onnxhub.backend.store import sweep_folder, unfinished_name
@@ -165,6 +165,7 @@ class CachedRepository:
             self._check_real(path.parent)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
+                sweep_unfinished(path.parent)
                 write_sealed(path, listing.to_json(self.folder.name))
             except OSError as exc:
                 _log.debug("the listing %s is not stored: %s", path, exc)

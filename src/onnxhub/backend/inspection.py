@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from onnxhub.backend import exporting, quantizing
+from onnxhub.backend.entries import retry_if_cleared
 from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import choose_parts
@@ -64,6 +65,7 @@ class Inspection:
     """What ``load`` would raise, as far as it can be told."""
 
 
+@retry_if_cleared
 def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto", file: str | None = None) -> Inspection:
     """Look at a repository without fetching weights, as ``load`` would for this task on the CPU."""
     config = repository.json("config.json") or {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
@@ -102,18 +103,24 @@ def listed(of: Iterable[str] | None = None) -> list[Kept]:
 
 def digests_size() -> tuple[int, int]:
     """How many digests are remembered, and their bytes on disk."""
-    sizes = [path.stat().st_size for path in assets_dir(DIGESTS).glob("*.json")]
+    sizes = []
+    for path in assets_dir(DIGESTS).glob("*.json"):
+        with suppress(OSError):  # it was deleted just now
+            sizes.append(path.stat().st_size)
     return len(sizes), sum(sizes)
 
 
 def damage(entry: Kept) -> list[IntegrityError]:
     """An error for each file that is not as it was written; all of them are read."""
     try:
-        return list(store.read(entry.kind, entry.key).damage(anew=True))
+        found = list(store.read(entry.kind, entry.key).damage(anew=True))
     except FileNotFoundError:  # somebody dropped it just now
         return []
     except IntegrityError as error:
-        return [error]
+        found = [error]
+    except OSError as error:  # somebody else's, who lets nobody look; or a disk that cannot be read
+        found = [IntegrityError(str(entry.folder), f"it cannot be read ({error})")]
+    return found if os.path.lexists(entry.folder) else []
 
 
 def prune(limit: int | None = None, older_than: float | None = None, *, recent: float = 0) -> Removal:

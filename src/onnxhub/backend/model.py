@@ -13,6 +13,7 @@ import numpy as np
 from onnxhub._cache import lazy
 from onnxhub._execution import Lanes
 from onnxhub.backend.compiled import ModelFile, build_compiled
+from onnxhub.backend.entries import retry_if_cleared
 from onnxhub.backend.fixed import FixedSizes
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.pace import choose_pace
@@ -95,6 +96,7 @@ class OnnxBackend:
         return self._tokenizer
 
     @lazy
+    @retry_if_cleared
     def _tokenizer(self) -> Tokenizer:
         if self.repository.has("tokenizer.json"):
             return self._fitted(load_tokenizer(self.repository, self.config))
@@ -186,6 +188,7 @@ class OnnxBackend:
                 session.close()
 
 
+@retry_if_cleared
 def open_model(
     repository: Repository,
     task: Task[Any],
@@ -230,4 +233,4 @@ def _fetched(repository: Repository, file: str) -> ModelFile:
     """The file and all that it refers to, fetched."""
     facts = fetch_model(repository, file)
     weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)
-    return ModelFile(repository.model_id, repository.path(file), tuple(weights), facts.operators)
+    return ModelFile(repository.model_id, repository.path(file), tuple(weights), facts.operators, facts.weights)

@@ -38,22 +38,23 @@ class Pair:
         self._second: Session | None = None
         self._batches = 0
         self._building = Lock()
-        self._running: list[Session] = []
+        self._running: set[object] = set()
         watch(self)
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool) -> Outputs:
         """Run one batch; ``beside``: whether the caller runs others at the same time. Others may call, too."""
         session = self.second() if beside or self._running else self._first
-        self._running.append(session)
+        mark = object()
         try:
+            self._running.add(mark)  # an interrupt before or after takes away no more, and no less, than this one
             return session.run(features, outputs)
         finally:
-            self._running.pop()
+            self._running.discard(mark)
 
     def second(self) -> Session:
         """The session for a batch that does not run alone."""
         if self._second is None:
-            with self._building:
+            with self._building.plain:
                 self._batches += 1
                 if self._second is None and self._batches > self._after:
                     self._second = self._built()
@@ -74,6 +75,6 @@ class Pair:
 
     def close(self) -> None:
         """Drop the second session."""
-        with self._building:
+        with self._building.plain:
             if self._second is not None:
                 self._second.close()

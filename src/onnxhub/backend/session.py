@@ -167,7 +167,7 @@ class Session:
             self._session = None
 
     def _rebuilt(self) -> InferenceSession:
-        with self._rebuilding:
+        with self._rebuilding.plain:
             if self._closed:
                 raise ClosedModelError
             if self._session is None:
@@ -232,7 +232,7 @@ class Session:
 
     def close(self) -> None:
         """Drop the session; its memory goes back when the last run ends."""
-        with self._rebuilding:
+        with self._rebuilding.plain:
             self._closed = True
             self._session = None
 
@@ -318,7 +318,7 @@ def _new_session(files: Sequence[Path], provider: Provider, options: Any, *, inl
     if provider.name != "cpu":
         entries.append(("CPUExecutionProvider", {}))
     # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
-    with _building, gathered(files[0], files[1:], inlined=inlined) as place:
+    with _building.plain, gathered(files[0], files[1:], inlined=inlined) as place:
         preload(provider.name)
         session: InferenceSession = runtime.InferenceSession(
             str(place), options, providers=entries, enable_fallback=0, read_config_from_model=0

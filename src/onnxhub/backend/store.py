@@ -9,7 +9,8 @@
 An entry is made in a folder that nobody else knows, and moved into place when it is finished. A lock between processes
 sees to it that one makes it while others wait; but nothing depends on the lock, which some file systems only pretend to
 have: whoever comes second finds the place taken, and uses what is there. A file that is not as the manifest says was
-damaged: the entry is dropped, and made anew.
+damaged: the entry is dropped, and made anew. And since anybody may clear entries away at any time, whoever finds one and
+has not opened its files yet does so inside ``retry_if_cleared`` (``entries``).
 """
 
 from __future__ import annotations
@@ -24,21 +25,25 @@ import socket
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
-from onnxhub.backend.digests import digest_of, sha256
+from onnxhub.backend.assets import assets_dir, read_sealed, sweep_unfinished, write_sealed
+from onnxhub.backend.digests import digest_of, note_place, sha256
+from onnxhub.backend.entries import MANIFEST, Entry, note
+from onnxhub.backend.locking import BusyError, lock_file, take
 from onnxhub.errors import IntegrityError, OnnxHubError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from io import FileIO
 
 __all__ = [
     "LIMIT",
+    "MANIFEST",
     "Entry",
     "Origin",
     "discard",
@@ -47,7 +52,6 @@ __all__ = [
     "make",
     "make_unless_busy",
     "newest",
-    "one_at_a_time",
     "read",
     "sweep",
     "sweep_folder",
@@ -56,7 +60,6 @@ __all__ = [
 
 _log = logging.getLogger("onnxhub")
 
-MANIFEST: Final = "manifest.json"
 LIMIT: Final = "ONNXHUB_CACHE_LIMIT"
 """The environment variable that says how much may be kept, such as 20GB."""
 ABANDONED: Final = 24 * 3600
@@ -75,35 +78,6 @@ def _host() -> str:
 _HOST: Final = _host()
 _TOKEN: Final = uuid4().hex[:8]
 """Of this process: its number alone may have belonged to another before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A finished entry."""
-
-    folder: Path
-    made_of: Mapping[str, object]
-    """What it was made from and with, for people to read."""
-    files: Mapping[str, tuple[int, str]]
-    """Path -> size in bytes, SHA-256."""
-
-    def check(self) -> None:
-        """Compare every file with the manifest.
-
-        Raises:
-            IntegrityError: one is missing, or not as it was written; its path is in the error.
-        """
-        for error in self.damage():
-            raise error
-
-    def damage(self, *, anew: bool = False) -> Iterator[IntegrityError]:
-        """An error for each file that is missing, or not as it was written; ``anew`` reads those that are remembered, too."""
-        for name, (size, digest) in self.files.items():
-            path = self.folder / name
-            if not path.is_file():
-                yield IntegrityError(str(path), "it is missing")
-            elif path.stat().st_size != size or sha256(path, anew=anew) != digest:
-                yield IntegrityError(str(path), "it is not as it was written")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +112,17 @@ def find(kind: str, key: str) -> Entry | None:
         entry.check()
     except FileNotFoundError:
         return None
-    except PermissionError as error:  # somebody else's, who lets nobody look
+    except IntegrityError as error:
+        if not os.path.lexists(folder):  # it was cleared away just now
+            return None
+        done = "is dropped" if _drop(folder) else "cannot be used, nor dropped"
+        _log.warning("%s: the cached %s %s", error, kind, done)
+        return None
+    except OSError as error:  # somebody else's, who lets nobody look; or a disk that cannot be read
         _log.debug("the cached %s cannot be used: %s", kind, error)
         return None
-    except IntegrityError as error:
-        _log.warning("%s: the cached %s is dropped", error, kind)
-        _drop(folder)
-        return None
     _used(folder)
-    return entry
+    return note(entry)
 
 
 def read(kind: str, key: str) -> Entry:
@@ -163,7 +139,8 @@ def keys(kind: str) -> list[str]:
     """Of all entries, damaged ones included. A link, or a folder that has no manifest, is somebody else's."""
     folder = assets_dir(kind)
     found = (path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else ()
-    return sorted(path.name for path in found if not path.is_symlink() and (path / MANIFEST).is_file())
+    # Path.is_file would raise for an entry of somebody who lets nobody look.
+    return sorted(path.name for path in found if not path.is_symlink() and os.path.isfile(path / MANIFEST))
 
 
 def sweep(kind: str) -> None:
@@ -175,14 +152,21 @@ def newest(kind: str, prefix: str) -> Entry | None:
     """Of the entries whose keys begin so, the one that was made last."""
     try:
         folders = [folder for folder in assets_dir(kind).iterdir() if folder.name.startswith(prefix)]
-        folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
-    except OSError:  # there are none, one was dropped just now, or they are somebody else's, who lets nobody look
+    except OSError:  # there are none, or they are somebody else's, who lets nobody look
         return None
+    folders.sort(key=_changed, reverse=True)
     return next((entry for folder in folders if (entry := find(kind, folder.name))), None)
 
 
-_own: dict[tuple[str, str], Entry] = {}
-"""Entries of this process, where the cache cannot be written."""
+def _changed(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:  # it was dropped just now
+        return 0.0
+
+
+_own: dict[Path, Entry] = {}
+"""Entries of this process, by the place that they would have if the cache could be written."""
 
 
 def make(
@@ -197,22 +181,30 @@ def make(
     Raises:
         OSError: the disk is full.
     """
+    place = assets_dir(kind) / key
     try:
-        with _lock(kind, key):
-            entry = None if anew else find(kind, key)
-            return entry or _made(assets_dir(kind) / key, made_of, build, anew=anew)
+        with _lock_file(kind, key) as file:
+            take(file)
+            entry = None if anew else find(kind, key) or _own.get(place)
+            return entry or _made(place, made_of, build, anew=anew)
     except OSError as error:
         if isinstance(error, OnnxHubError) or not _is_read_only(error):
             raise
-        found = find(kind, key) or (None if anew else _own.get((kind, key)))
+        found = None if anew else find(kind, key) or _own.get(place)
         if found is not None:
             return found
         _log.warning("the cache cannot be written (%s): what is made now is kept for this process alone", error)
+    folder = _own_folder(key)
+    build(folder)
+    _own[place] = _sealed(folder, made_of)
+    return _own[place]
+
+
+def _own_folder(key: str) -> Path:
+    """A folder that goes with this process."""
     folder = Path(tempfile.mkdtemp(prefix=f"onnxhub-{key[:8]}-"))
     atexit.register(_remove_own, folder, os.getpid())
-    build(folder)
-    _own[kind, key] = _sealed(folder, made_of)
-    return _own[kind, key]
+    return folder
 
 
 def make_unless_busy(kind: str, key: str, made_of: Mapping[str, object], build: Callable[[Path], None]) -> Entry | None:
@@ -221,12 +213,11 @@ def make_unless_busy(kind: str, key: str, made_of: Mapping[str, object], build: 
     Raises:
         OSError: the disk is full.
     """
-    from filelock import Timeout
-
     try:
-        with _lock(kind, key, wait=False):
+        with _lock_file(kind, key) as file:
+            take(file, wait=False)
             return find(kind, key) or _made(assets_dir(kind) / key, made_of, build, anew=False)
-    except Timeout:
+    except BusyError:
         return None
     except OSError as error:
         if not _is_read_only(error):
@@ -249,25 +240,8 @@ def _is_read_only(error: OSError) -> bool:
     return isinstance(error, PermissionError | NotADirectoryError) or error.errno == errno.EROFS
 
 
-@contextmanager
-def one_at_a_time(key: str) -> Iterator[None]:
-    """Let one process at a time do what a key stands for, as far as the file system has locks; nothing depends on it."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(_lock(".downloads", key))
-        except OSError as error:
-            _log.debug("several processes may fetch the same: %s", error)
-        yield
-
-
-@contextmanager
-def _lock(kind: str, key: str, *, wait: bool = True) -> Iterator[None]:
-    from filelock import FileLock  # which takes longer to import than a found entry takes to check
-
-    folder = assets_dir(kind) / ".locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{key}.lock", timeout=-1 if wait else 0):
-        yield
+def _lock_file(kind: str, key: str) -> FileIO:
+    return lock_file(assets_dir(kind) / ".locks" / f"{key}.lock")
 
 
 def _read(folder: Path) -> Entry:
@@ -298,20 +272,31 @@ def _made(place: Path, made_of: Mapping[str, object], build: Callable[[Path], No
         try:
             unfinished.rename(place)
         except OSError:
-            there = find(place.parent.name, place.name)
-            if there is None:
+            there = find(place.parent.name, place.name)  # the lock did not hold, and another process was faster
+            if there is None and not os.path.lexists(place):
                 raise
-            return there  # the lock did not hold, and another process was faster
+            return there or _kept_here(place, unfinished, entry)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    with suppress(OSError):  # another process has dropped it already
-        for name in entry.files:
-            sha256(place / name)  # whose digest is remembered under the name that it had until now
+    for name in entry.files:
+        note_place(place / name)  # whose digest is remembered under the name that it had until now
     if os.environ.get(LIMIT):
         from onnxhub.backend.kept import keep_within_limit
 
         keep_within_limit(os.environ[LIMIT], place)
-    return Entry(place, entry.made_of, entry.files)
+    return note(Entry(place, entry.made_of, entry.files))
+
+
+def _kept_here(place: Path, unfinished: Path, entry: Entry) -> Entry:
+    """The entry, kept for this process alone, where what is in its place can neither be used nor moved away."""
+    _log.warning(
+        "%s can be neither used nor replaced (another user's?): what is made now is for this process alone", place
+    )
+    folder = _own_folder(place.name)
+    for path in unfinished.iterdir():
+        shutil.move(path, folder / path.name)
+    _own[place] = Entry(folder, entry.made_of, entry.files)
+    return _own[place]
 
 
 def _sealed(folder: Path, made_of: Mapping[str, object]) -> Entry:
@@ -336,6 +321,7 @@ def sweep_folder(folder: Path) -> None:
         else:
             with suppress(OSError):
                 path.unlink()
+    sweep_unfinished(folder)
 
 
 def _left_behind(path: Path) -> bool:
