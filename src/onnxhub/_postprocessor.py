@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, Self, TypeVar, final
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, Protocol, Self, TypeVar, final
 
 import numpy as np
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from onnxhub._protocols import Backend, Outputs
 
 __all__ = ["Item", "Postprocessor", "labels_of", "misfit", "numbers", "of_shape", "same_shape"]
+
+MOST_LABELS: Final = 1_000_000
+MOST_LABEL_LETTERS: Final = 10_000
+"""Of one label; it stands in every result."""
 
 
 class Item(Protocol):
@@ -199,20 +203,38 @@ def labels_of(backend: Backend, output: str = "logits") -> tuple[str, ...]:
     """The model's labels in the order of its outputs: ``id2label``, else as many ``LABEL_i`` as the graph has.
 
     Raises:
-        TaskMismatchError: the labels are not numbered 0..n-1.
+        TaskMismatchError: the labels are not numbered 0..n-1, are no texts, or are beyond a bound.
     """
     declared = backend.config.get("id2label") or {}
     if not isinstance(declared, Mapping):
-        problem = f"id2label in config.json is a {type(declared).__name__}, not an object of index and label"
-        raise TaskMismatchError(backend.model_id, "labels", (problem,))
+        raise _mislabelled(backend, f"is a {type(declared).__name__}, not an object of index and label")
     if not declared:
         size = backend.output_shapes.get(output, (None,))[-1]
         # A logit for each word of the vocabulary is no label. Two is what transformers' PretrainedConfig assumes.
         size = 2 if size is None or size == backend.config.get("vocab_size") else size
         return tuple(f"LABEL_{index}" for index in range(size))
-    numbers = [key for key in declared if str(key).isdecimal()]
-    by_index = {int(key): str(declared[key]) for key in numbers}
+    if len(declared) > MOST_LABELS:
+        raise _mislabelled(backend, f"has {len(declared):,} labels; {MOST_LABELS:,} are the most")
+    digits = len(str(MOST_LABELS))
+    keys = [str(key) for key in declared]
+    by_index = {int(key): label for key, label in zip(keys, declared.values(), strict=True)
+                if key.isdecimal() and len(key) <= digits}  # fmt: skip
     if sorted(by_index) != list(range(len(declared))):
-        problem = f"id2label in config.json is numbered {listing(map(str, declared))}, not 0 to {len(declared) - 1}"
-        raise TaskMismatchError(backend.model_id, "labels", (problem,))
-    return tuple(by_index[index] for index in range(len(by_index)))
+        numbers = listing(key if len(key) <= digits else f"{key[:digits]}..." for key in keys)
+        raise _mislabelled(backend, f"is numbered {numbers}, not 0 to {len(declared) - 1}")
+    return tuple(_label(backend, by_index[index], index) for index in range(len(by_index)))
+
+
+def _label(backend: Backend, label: object, index: int) -> str:
+    """A label as text: a text or a number, as some models name their classes."""
+    if not isinstance(label, str | int | float):
+        raise _mislabelled(backend, f"has a {type(label).__name__} for the label {index}, not a text")
+    text = str(label)
+    if len(text) > MOST_LABEL_LETTERS:
+        reason = f"has {len(text):,} letters in the label {index}; {MOST_LABEL_LETTERS:,} are the most"
+        raise _mislabelled(backend, reason)
+    return text
+
+
+def _mislabelled(backend: Backend, reason: str) -> TaskMismatchError:
+    return TaskMismatchError(backend.model_id, "labels", (f"id2label in config.json {reason}",))
