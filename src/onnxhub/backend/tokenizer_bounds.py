@@ -52,10 +52,11 @@ def check_description(data: bytes, path: str) -> None:
     """
     if len(data) > MOST_BYTES:
         raise IntegrityError(path, f"it has {len(data):,} bytes; a tokenizer may have {MOST_BYTES:,}")
-    for tokens in _find(data, "added_tokens", path):
+    escaped = b"\\" in data and b"\\u00" in data and _ESCAPED.search(data) is not None
+    for tokens in _find(data, "added_tokens", path, escaped=escaped):
         entries = tokens if isinstance(tokens, list) else []
         check_tokens([entry.get("content") for entry in entries if isinstance(entry, Mapping)], path)
-    for normalizer in _find(data, "normalizer", path):
+    for normalizer in _find(data, "normalizer", path, escaped=escaped):
         check_steps(normalizer, path, "normalizer")
 
 
@@ -108,9 +109,9 @@ def check_work(backend: tokenizers.Tokenizer, path: str) -> None:
         raise IntegrityError(path, f"it adds {special:,} special tokens to each text; {MOST_SPECIAL:,} are the most")
 
 
-def _find(data: bytes, key: str, path: str) -> Iterator[object]:
+def _find(data: bytes, key: str, path: str, *, escaped: bool) -> Iterator[object]:
     """The object or list that the key has in a tokenizer.json; a word of the vocabulary may have the same name."""
-    places = [] if b"\\u00" in data and _ESCAPED.search(data) else list(_places(data, key))
+    places = [] if escaped else list(_places(data, key))
     if len(places) == 1:
         yield from _decode(data, places[0])
         return

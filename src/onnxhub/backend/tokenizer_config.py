@@ -192,7 +192,8 @@ def _contents(settings: Options, file: str) -> list[str]:
         if not key.isdecimal() or len(key) > MOST_DIGITS:
             raise IntegrityError(file, f"added_tokens_decoder has the key {key[:40]!r}, which is not the id of a token")
     contents: list[str] = []
-    for token in (*(settings.get(role) or "" for role in ROLES), *extra, *decoder.values()):
+    named = [settings[role] for role in ROLES if settings.get(role) is not None]
+    for token in (*named, *extra, *decoder.values()):
         content = token.get("content") if isinstance(token, Mapping) else token
         if not isinstance(content, str):
             raise IntegrityError(file, f"a special or added token in it is {_kind(content)}, not a text")
