@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tokenizers import Regex, normalizers, pre_tokenizers, processors
+from tokenizers import Regex, decoders, normalizers, pre_tokenizers, processors
 
 import onnxhub
 from onnxhub.backend import tokenizer_bounds
@@ -246,6 +246,10 @@ def test_other_work_without_bounds_is_refused(tmp_path: Path) -> None:
     whole = (folder / "tokenizer.json").read_bytes()
     edit(folder, lambda tree: tree["model"].update(max_input_chars_per_word=10**9))
     with pytest.raises(IntegrityError, match="max_input_chars_per_word is 1,000,000,000; 5,000 is the most"):
+        loaded(folder)
+    (folder / "tokenizer.json").write_bytes(whole)
+    edit(folder, lambda tree: tree.update(decoder=described(decoders.Replace("a", "b" * 1_000_000))))
+    with pytest.raises(IntegrityError, match="its decoder makes 1,000,000 letters of one; 10,000 are the most"):
         loaded(folder)
     (folder / "tokenizer.json").write_bytes(whole)
     many = processors.TemplateProcessing(single="[CLS] " * 10_001 + "$A", special_tokens=[("[CLS]", 2)])

@@ -104,6 +104,8 @@ def check_work(backend: tokenizers.Tokenizer, path: str) -> None:
     word = getattr(backend.model, "max_input_chars_per_word", 0)
     if word > MOST_WORD:
         raise IntegrityError(path, f"max_input_chars_per_word is {word:,}; {MOST_WORD:,} is the most")
+    if backend.decoder is not None:
+        check_steps(json.loads(backend.decoder.__getstate__()), path, "decoder")
     special = backend.num_special_tokens_to_add(is_pair=False)
     if special > MOST_SPECIAL:
         raise IntegrityError(path, f"it adds {special:,} special tokens to each text; {MOST_SPECIAL:,} are the most")
