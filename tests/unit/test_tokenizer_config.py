@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ from onnxhub.backend import tokenizer_config
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.tokenizer import TextTokenizer, load_tokenizer, usable_length
 from onnxhub.backend.tokenizer_config import Family, family_of
-from onnxhub.backend.tokenizer_limits import POSITIONS
 from onnxhub.errors import IntegrityError
 from tests import tiny
 
@@ -79,16 +77,6 @@ def tokens(tokenizer: TextTokenizer, text: str, pair: str | None = None) -> list
 def test_the_usable_length(sentence: dict, options: dict, config: dict, expected: int | None) -> None:
     """The first that says something: sentence-transformers, the tokenizer, the model's positions."""
     assert usable_length(sentence, options, config) == expected
-
-
-@pytest.mark.parametrize("kind", sorted(POSITIONS.keys() - {"nomic_bert"}))
-def test_positions_go_by_the_name_that_transformers_has(kind: str) -> None:
-    """The key is one of the model type's configuration, which has no `max_position_embeddings` of its own."""
-    configuration = pytest.importorskip("transformers.models.auto.configuration_auto").CONFIG_MAPPING[kind]
-    names = inspect.signature(configuration.__init__).parameters
-    assert POSITIONS[kind] in names
-    assert "max_position_embeddings" not in names
-    assert configuration.attribute_map.get("max_position_embeddings", POSITIONS[kind]) == POSITIONS[kind]
 
 
 @pytest.mark.parametrize(
