@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Inferred", "infer_from_files", "infer_from_graph", "pipeline_tag"]
+__all__ = ["FRONT_MATTER", "Inferred", "infer_from_files", "infer_from_graph", "pipeline_tag"]
 
 ARCHITECTURES: Final[Mapping[str, str]] = {
     "ForSequenceClassification": "text-classification",
@@ -43,6 +43,8 @@ ARCHITECTURES: Final[Mapping[str, str]] = {
     "Model": "feature-extraction",
 }
 """End of an architecture's name -> task; the first that fits."""
+FRONT_MATTER: Final = 65_536
+"""Characters of a model card that are looked at; the front matter of real ones has up to some thousand."""
 SOUND: Final = frozenset({
     "data2vec-audio", "hubert", "sew", "sew-d", "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-bert",
     "wav2vec2-conformer", "wavlm",
@@ -105,10 +107,17 @@ def infer_from_graph(shapes: Mapping[str, tuple[int | None, ...]], config: Mappi
 
 
 def pipeline_tag(card: str) -> str | None:
-    """The tag in the front matter of a model card."""
-    front = re.match(r"\ufeff?---\s*\n(.*?)\n---", card, re.DOTALL)
-    found = front and re.search(r"^pipeline_tag:\s*[\"']?([\w-]+)", front[1], re.MULTILINE)
-    return found[1] if found else None
+    """The tag in the front matter of a model card; looked for in its first 64 KiB, a line at a time."""
+    first, *lines = card[:FRONT_MATTER].removeprefix("\ufeff").split("\n")
+    if first.rstrip() != "---":
+        return None
+    tag = None
+    for line in lines:
+        if line.startswith("---"):
+            return tag
+        if tag is None and (found := re.match(r"pipeline_tag:\s*[\"']?([\w-]+)", line)):
+            tag = found[1]
+    return tag if len(card) >= FRONT_MATTER else None
 
 
 def _by_sentence_transformers(
@@ -119,8 +128,8 @@ def _by_sentence_transformers(
         return Inferred("sparse-feature-extraction", "modules.json has a SpladePooling")
     declared = sentence_transformers.get("model_type")
     named = {"SparseEncoder": "sparse-feature-extraction", "CrossEncoder": "text-ranking"}
-    if declared in named:
-        return Inferred(named[str(declared)], f"config_sentence_transformers.json says {declared}")
+    if isinstance(declared, str) and declared in named:
+        return Inferred(named[declared], f"config_sentence_transformers.json says {declared}")
     if kinds:
         return Inferred("feature-extraction", "modules.json has sentence-transformers' modules")
     for key in ("sentence_transformers", "sbert_ce_default_activation_function"):
@@ -135,8 +144,9 @@ def _by_architecture(config: Mapping[str, object], card_tag: Callable[[], str | 
         task = next((task for end, task in ARCHITECTURES.items() if name.endswith(end)), None)
         if task is None:
             continue
-        if task == "text-classification" and config.get("model_type") in SOUND:
-            return Inferred("audio-classification", f"config.json says {name}, of a {config['model_type']}")
+        kind = config.get("model_type")
+        if task == "text-classification" and isinstance(kind, str) and kind in SOUND:
+            return Inferred("audio-classification", f"config.json says {name}, of a {kind}")
         tag = card_tag() if task in REFINED else None
         if tag in REFINED.get(task, ()):
             return Inferred(str(tag), f"its card says {tag}, and config.json {name}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from onnxhub._inference import Inferred, infer_from_files, infer_from_graph, pipeline_tag
+from onnxhub._inference import FRONT_MATTER, Inferred, infer_from_files, infer_from_graph, pipeline_tag
 from onnxhub._model import Model, ModelInfo
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._protocols import width
@@ -180,7 +180,8 @@ def infer(repository: Repository) -> Inferred | None:
     def card_tag() -> str | None:
         if not repository.has("README.md"):
             return None
-        tag = pipeline_tag(repository.path("README.md").read_text(encoding="utf-8", errors="replace"))
+        with repository.path("README.md").open(encoding="utf-8", errors="replace") as card:
+            tag = pipeline_tag(card.read(FRONT_MATTER))
         try:
             return None if tag is None else get_task(tag).name
         except UnknownTaskError:

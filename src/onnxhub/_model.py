@@ -250,13 +250,12 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def encode(self, inputs: InputT | ListOf[InputT] | Column) -> list[Encoded[Any]]:
         """What the graph and the postprocessor get for inputs: always a list, also for one input."""
         many = as_many(inputs)
-        try:
-            found: list[Encoded[Any]] = self.encoder([inputs] if many is None else many)
-        except IndexedError as error:
-            if many is not None:
-                raise
-            raise error.at(None) from error.__cause__
-        return found
+        ready: list[Encoded[Any]] = []
+        for number, found in enumerate(encoded(self.encoder, [inputs] if many is None else many)):
+            if isinstance(found, IndexedError):
+                raise found.at(None if many is None else number) from found.__cause__
+            ready.append(found)
+        return ready
 
     def with_options(self) -> Self:
         """Another Model over the same session, with other defaults for its call options."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, Self, TypeVar, fi
 import numpy as np
 
 from onnxhub._plain_text import shorten
-from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, TaskMismatchError, listing
+from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from onnxhub._protocols import Backend, Outputs
 
-__all__ = ["Item", "Postprocessor", "labels_of", "misfit", "numbers", "of_shape", "same_shape"]
+__all__ = ["Item", "Postprocessor", "misfit", "numbers", "of_shape", "same_shape"]
 
 
 class Item(Protocol):
@@ -193,57 +193,3 @@ def numbers(made: ArrayLike, hook: str) -> NDArray[np.float32]:
 def misfit(hook: str, expected: str) -> InvalidOptionError:
     """The error about a hook that does not do what is expected of it."""
     return InvalidOptionError("postprocessor", hook.partition(".")[0], f"{hook} to {expected}")
-
-
-def labels_of(backend: Backend, output: str = "logits", *, inverted: bool = True) -> tuple[str, ...]:
-    """The model's labels in the order of its outputs: ``id2label``, else ``label2id``, else as many ``LABEL_i``.
-
-    Args:
-        backend: Its configuration, and what its graph says.
-        output: The output that has a logit for each label.
-        inverted: Read ``label2id``, which transformers does not, where ``id2label`` is missing.
-
-    Raises:
-        TaskMismatchError: the labels are not numbered 0..n-1, or their number is none.
-    """
-    declared = backend.config.get("id2label") or {}
-    if not isinstance(declared, Mapping):
-        problem = f"id2label in config.json is a {type(declared).__name__}, not an object of index and label"
-        raise TaskMismatchError(backend.model_id, "labels", (problem,))
-    if not declared:
-        names = _inverted_labels(backend) if inverted else ()
-        return names or tuple(f"LABEL_{index}" for index in range(_label_count(backend, output)))
-    numbers = [key for key in declared if str(key).isdecimal()]
-    by_index = {int(key): str(declared[key]) for key in numbers}
-    if sorted(by_index) != list(range(len(declared))):
-        problem = f"id2label in config.json is numbered {listing(map(str, declared))}, not 0 to {len(declared) - 1}"
-        raise TaskMismatchError(backend.model_id, "labels", (problem,))
-    return tuple(by_index[index] for index in range(len(by_index)))
-
-
-def _inverted_labels(backend: Backend) -> tuple[str, ...]:
-    """The names of ``label2id``; none if it is missing or empty."""
-    declared = backend.config.get("label2id") or {}
-    if not isinstance(declared, Mapping):
-        problem = f"label2id in config.json is a {type(declared).__name__}, not an object of label and index"
-        raise TaskMismatchError(backend.model_id, "labels", (problem,))
-    by_index = {str(index): str(name) for name, index in declared.items() if not isinstance(index, bool)}
-    wanted = [str(index) for index in range(len(declared))]
-    if sorted(by_index) != sorted(wanted):
-        found = listing(map(str, declared.values()))
-        problem = f"label2id in config.json has the numbers {found}, not 0 to {len(declared) - 1} once each"
-        raise TaskMismatchError(backend.model_id, "labels", (problem,))
-    return tuple(by_index[index] for index in wanted)
-
-
-def _label_count(backend: Backend, output: str) -> int:
-    """How many labels without names there are: ``num_labels``, else as many as the graph gives, else two."""
-    declared = backend.config.get("num_labels")
-    if declared is None:
-        size = backend.output_shapes.get(output, (None,))[-1]
-        # A logit for each word of the vocabulary is no label. Two is what transformers' PretrainedConfig assumes.
-        return 2 if size is None or size == backend.config.get("vocab_size") else size
-    if not isinstance(declared, int) or isinstance(declared, bool) or declared < 1:
-        problem = f"num_labels in config.json is {shorten(declared)}, not a whole number of at least 1"
-        raise TaskMismatchError(backend.model_id, "labels", (problem,))
-    return declared

@@ -96,6 +96,26 @@ def test_the_tag_of_a_card() -> None:
     assert pipeline_tag('---\nlicense: mit\npipeline_tag: "fill-mask"\n---\n# Card\n') == "fill-mask"
     assert pipeline_tag("# Card\npipeline_tag: fill-mask\n") is None
     assert pipeline_tag("---\nlicense: mit\n---\npipeline_tag: fill-mask\n") is None
+    assert pipeline_tag("---\npipeline_tag: fill-mask\n") is None
+    assert pipeline_tag("\ufeff--- \n\npipeline_tag:  'fill-mask'\npipeline_tag: other\n---") == "fill-mask"
+
+
+@pytest.mark.parametrize(
+    "card", ["---" + "\n" * 10**7, "---\n" + " " * 10**7, "---\npipeline_tag:" + " " * 10**7, "-" * 10**7]
+)
+def test_a_card_of_any_size_is_read_in_no_time(card: str) -> None:
+    """Only its beginning is looked at, a line at a time; ten million line ends would have taken days."""
+    assert pipeline_tag(card) is None
+    assert pipeline_tag("---\npipeline_tag: fill-mask\n" + card) in {"fill-mask", None}
+
+
+@pytest.mark.parametrize("odd", [[], {}, ["hubert"], 5, None, True, 0.5])
+def test_settings_of_other_types_tell_nothing(odd: object) -> None:
+    """What should be a text and is none is passed over."""
+    config = {"architectures": ["BertForSequenceClassification"], "model_type": odd}
+    found = infer_from_files(config, [], {"model_type": odd}, lambda: None)
+    assert found is not None
+    assert found.task == "text-classification"
 
 
 def test_a_folder_without_a_word_on_its_task(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tokenizers import Tokenizer
 
+from onnxhub.backend import tokenizer_config
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.tokenizer import TextTokenizer, load_tokenizer, usable_length
 from onnxhub.backend.tokenizer_config import Family, family_of
@@ -52,11 +53,113 @@ def tokens(tokenizer: TextTokenizer, text: str, pair: str | None = None) -> list
         ({}, {"model_max_length": 0}, {}, None),
         ({}, {"model_max_length": "512"}, {}, None),
         ({}, {}, {}, None),
+        ({}, {"model_max_length": True}, {"max_position_embeddings": 512}, 512),
+        ({}, {"model_max_length": 0.5}, {"max_position_embeddings": 512}, 512),
+        ({"max_seq_length": 128.0}, {"model_max_length": [512]}, {}, 128),
+        ({}, {}, {"max_position_embeddings": True}, None),
+        ({}, {}, {"max_position_embeddings": 10**30}, None),
+        ({}, {}, {"max_position_embeddings": 512, "model_type": ["roberta"]}, 512),
+        ({}, {}, {"max_position_embeddings": 514, "model_type": "roberta", "pad_token_id": True}, 514),
+        ({}, {}, {"model_type": "gpt2", "n_positions": 32, "n_ctx": 64}, 32),
+        ({}, {}, {"model_type": "gpt2", "max_position_embeddings": 32}, 32),
+        ({}, {"model_max_length": 16}, {"model_type": "gptj", "n_positions": 32}, 16),
+        ({}, {}, {"model_type": "nomic_bert", "n_positions": 2048}, 2048),
+        ({}, {}, {"model_type": "t5", "n_positions": 512}, None),
+        (
+            {},
+            {},
+            {"model_type": "led", "max_encoder_position_embeddings": 64, "max_decoder_position_embeddings": 32},
+            64,
+        ),
+        ({}, {}, {"model_type": "esm", "max_position_embeddings": 1026, "pad_token_id": 1}, 1024),
     ],
 )
 def test_the_usable_length(sentence: dict, options: dict, config: dict, expected: int | None) -> None:
     """The first that says something: sentence-transformers, the tokenizer, the model's positions."""
     assert usable_length(sentence, options, config) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "message"),
+    [
+        (
+            {"max_position_embeddings": 1},
+            {"model_max_length": None},
+            r"config.json: max_position_embeddings .* 1 tokens",
+        ),
+        ({"max_position_embeddings": 2}, {}, "config.json: max_position_embeddings leaves room for 2 tokens, and each"),
+        ({"max_position_embeddings": 1, "model_type": "roberta", "pad_token_id": 1}, {}, r"config.json: .* -1 tokens"),
+        ({"max_position_embeddings": 9, "model_type": "roberta", "pad_token_id": 7}, {}, r"config.json: .* 1 tokens"),
+        ({}, {"model_max_length": 1}, r"tokenizer_config.json: model_max_length .* 1 tokens"),
+        ({}, {"model_max_length": 2}, "text has 2 special tokens and at least one other"),
+        ({}, {"model_max_length": None, "max_len": 2.0}, "tokenizer_config.json: max_len leaves room for 2 tokens"),
+    ],
+)
+def test_a_limit_without_room_for_a_token_is_refused(config: dict, options: dict, message: str, tmp_path: Path) -> None:
+    """The answer would not depend on the text; the error names the key and its file."""
+    with pytest.raises(IntegrityError, match=message):
+        loaded(tmp_path, config=config, **options)
+
+
+@pytest.mark.parametrize(("config", "options"), [
+    ({}, {"model_max_length": 3}), ({"max_position_embeddings": 3}, {}), ({}, {"model_max_length": 10**30}),
+    ({}, {"model_max_length": True}), ({}, {"model_max_length": 0.5}),
+])  # fmt: skip
+def test_a_limit_with_room_or_none_at_all_is_none_of_these(config: dict, options: dict, tmp_path: Path) -> None:
+    """One token is enough; what is no number of tokens says nothing."""
+    tokenizer = loaded(tmp_path, config=config, **options)
+    assert tokenizer.max_length in {3, 64}
+
+
+@pytest.mark.parametrize(
+    ("options", "special"),
+    [
+        ({}, ["[CLS]", "good"]),
+        ({"add_eos_token": True}, ["[CLS]", "good", "[SEP]"]),
+        ({"add_bos_token": False}, ["good"]),
+        ({"backend": "tokenizers"}, ["[CLS]", "good", "[SEP]"]),
+        ({"backend": "tokenizers", "add_bos_token": False}, ["[CLS]", "good", "[SEP]"]),
+        ({"backend": "sentencepiece"}, ["[CLS]", "good"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["LlamaTokenizer", "GemmaTokenizer"])
+def test_what_transformers_5_wrote_keeps_its_own_special_tokens(
+    kind: str, options: dict, special: list[str], tmp_path: Path
+) -> None:
+    """It says so in `backend`, and keeps them in tokenizer.json alone; version 4 makes them anew from two switches."""
+    roles = {"bos_token": "[CLS]", "eos_token": "[SEP]"}
+    assert tokens(loaded(tmp_path, tokenizer_class=kind, **roles, **options), "good") == special
+
+
+@pytest.mark.parametrize("bos", ["a b", "$A", "é:"])
+def test_a_bos_token_that_is_odd(bos: str, tmp_path: Path) -> None:
+    """It is taken as it stands, or refused by an error about the file."""
+    try:
+        tokenizer = loaded(tmp_path, tokenizer_class="LlamaTokenizer", bos_token=bos)
+    except IntegrityError as error:
+        assert error.path.endswith("tokenizer.json")
+        return
+    assert tokens(tokenizer, "good")[-1] == "good"
+
+
+def test_many_added_tokens_are_added_in_linear_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is written down a constant number of times to be compared."""
+    calls: list[object] = []
+    monkeypatch.setattr(tokenizer_config, "repr", lambda token: calls.append(token) or repr(token), raising=False)
+    entries = {str(900 + number): {"content": f"<{number}>", "special": True} for number in range(2000)}
+    tokenizer = loaded(tmp_path, added_tokens_decoder=entries)
+    assert tokenizer.backend.token_to_id("<1999>") is not None
+    assert 2000 <= len(calls) <= 10_000
+
+
+@pytest.mark.parametrize(
+    ("default", "value"), [("do_lower_case", True), ("strip_accents", None), ("add_prefix_space", False)]
+)
+def test_switches_are_true_or_false(default: str, value: object, tmp_path: Path) -> None:
+    """Or nothing; a text would be taken for true."""
+    loaded(tmp_path / "right", **{default: value})
+    with pytest.raises(IntegrityError, match=f'tokenizer_config.json: {default} is "false", neither true nor false'):
+        loaded(tmp_path / "wrong", **{default: "false"})
 
 
 @pytest.mark.parametrize(

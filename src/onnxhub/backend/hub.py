@@ -6,7 +6,6 @@ what happens to be on disk. A model that is cached needs no network, and hugging
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -17,6 +16,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from onnxhub import builtin
+from onnxhub.backend import json_files
 from onnxhub.backend.assets import assets_dir
 from onnxhub.backend.digests import compute_sha256, digest_of, has_digest, matches
 from onnxhub.backend.hub_cache import CachedRepository, default_cache_dir, files_on_disk, offline_because, real_path
@@ -130,13 +130,7 @@ class Repository:
         return self._parsed(name, list) if self.has(name) else None
 
     def _parsed(self, name: str, kind: type[_Json]) -> _Json:
-        try:
-            value: object = json.loads(self.path(name).read_bytes())
-        except (ValueError, RecursionError) as exc:  # JSONDecodeError and UnicodeDecodeError tell the position
-            raise IntegrityError(name, f"{self.model_id}: not valid JSON: {exc}") from exc
-        if not isinstance(value, kind):
-            raise IntegrityError(name, f"{self.model_id}: it holds a {type(value).__name__}, not a {kind.__name__}")
-        return value
+        return json_files.parse(self.path(name), name, self.model_id, kind)
 
     @property
     def _cached(self) -> CachedRepository:

@@ -16,12 +16,14 @@ from onnxhub.backend.compiled import ModelFile, build_compiled
 from onnxhub.backend.entries import retry_if_cleared
 from onnxhub.backend.fixed import FixedSizes
 from onnxhub.backend.hub import fetch_model
+from onnxhub.backend.json_files import token_ids
 from onnxhub.backend.pace import choose_pace
 from onnxhub.backend.pair import Pair
 from onnxhub.backend.preparation import prepare, read_config
 from onnxhub.backend.safetensors import read_safetensors
 from onnxhub.backend.threads import usable_cores
 from onnxhub.backend.tokenizer import load_tokenizer
+from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,6 +111,10 @@ class OnnxBackend:
         most = None if self._fixed is None else self._fixed.tokens
         if most is None or (tokenizer.max_length is not None and tokenizer.max_length <= most):
             return tokenizer
+        special = getattr(tokenizer, "special", 0)
+        if most <= special:
+            problem = f"its graph takes {most} tokens of each text, and {special} special ones are added to it"
+            raise TaskMismatchError(self.model_id, "text", (problem,))
         return replace(tokenizer, max_length=most)
 
     @lazy
@@ -124,9 +130,12 @@ class OnnxBackend:
         look for the last token that is not padding, without a padding token.
         """
         ids = row["input_ids"] if "input_ids" in row else next(iter(row.values()))
-        ends = self.config.get("eos_token_id") if self.config.get("is_encoder_decoder") else None
-        number = 0 if ends is None else np.count_nonzero(np.isin(ids, np.asarray(ends)))
+        number = np.count_nonzero(np.isin(ids, self._ends)) if self._ends else 0
         return int(number), 0 if self._tells_padding else ids.shape[-1]
+
+    @lazy
+    def _ends(self) -> tuple[int, ...]:
+        return token_ids(self.config, "eos_token_id") if self.config.get("is_encoder_decoder") else ()
 
     @lazy
     def _tells_padding(self) -> bool:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from onnxhub.backend.tokenizer_config import adapt, added_tokens, family_of, special_tokens
-from onnxhub.errors import IntegrityError
+from onnxhub.backend.json_files import token_id, token_ids
+from onnxhub.backend.tokenizer_bounds import check_description, check_work
+from onnxhub.backend.tokenizer_config import adapt, added_tokens, check_settings, family_of, special_tokens
+from onnxhub.backend.tokenizer_limits import check_limit, find_limit, usable_length
+from onnxhub.errors import IntegrityError, InvalidInputError, OnnxHubError, OutOfMemoryError, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from types import TracebackType
 
     import tokenizers
     from numpy.typing import NDArray
 
-__all__ = ["FastTokens", "TextTokenizer", "load_tokenizer"]
-
-UNLIMITED = 1_000_000
-"""A ``model_max_length`` of this size or more is transformers' way to say that there is none."""
-OFFSET_POSITIONS = frozenset({
-    "camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta",
-    "xlm-roberta-xl", "xmod",
-})  # fmt: skip
-"""Model types whose first position is the padding id plus 1."""
+__all__ = ["FastTokens", "TextTokenizer", "load_tokenizer", "usable_length"]
 
 
 class Files(Protocol):
@@ -38,6 +34,55 @@ class Files(Protocol):
     def path(self, name: str) -> Path:
         """A file on disk."""
         ...
+
+
+class Calling:
+    """The door to the tokenizers library in a call: what fails or panics behind it is an error about the input.
+
+    A panic of Rust comes as pyo3's ``PanicException``, which derives from ``BaseException``, so that no ``except
+    Exception`` of a caller would stop it. An interrupt and the end of the process are let through.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or not _is_failure(error):
+            return
+        if isinstance(error, MemoryError):
+            raise OutOfMemoryError("the tokenizer has none left") from error
+        msg = f"the tokenizer failed on this input: {one_line(error)}"
+        raise InvalidInputError(msg) from error
+
+
+class Reading(Calling):
+    """The same while a tokenizer is loaded: what fails or panics is an error about its file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and _is_failure(error) and not isinstance(error, MemoryError):
+            raise explain_unreadable(self.path, error) from error
+
+
+_calling = Calling()
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Whether an error is the library's, and not ours, nor an interrupt."""
+    if isinstance(error, Exception):
+        return not isinstance(error, OnnxHubError)
+    return (type(error).__module__, type(error).__name__) == ("pyo3_runtime", "PanicException")
+
+
+def explain_unreadable(path: str, error: BaseException) -> OnnxHubError:
+    """The error about a ``tokenizer.json`` that the library cannot read, by what the library said."""
+    return IntegrityError(path, f"no tokenizer could be read from it: {one_line(error)}")
 
 
 @dataclass(frozen=True)
@@ -93,64 +138,81 @@ class TextTokenizer:
     pad_token_id: int | None = None
     has_type_ids: bool = True
     has_offsets: bool = True
+    special: int = 0
+    """Tokens that are added to each text."""
 
     def encode(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, offsets: bool = True
     ) -> list[FastTokens]:
-        """Tokenise texts, or pairs of texts, whole; without offsets and words, it takes a sixth less time."""
+        """Tokenise texts, or pairs of texts, whole; without offsets and words, it takes a sixth less time.
+
+        Raises:
+            InvalidInputError: the library fails on one of them; which, a call with less of them tells.
+        """
         if len(texts) == 1:
-            encoding = self.backend.encode(texts[0], None if pairs is None else pairs[0])
+            with _calling:
+                encoding = self.backend.encode(texts[0], None if pairs is None else pairs[0])
             return [FastTokens(encoding, self.has_type_ids)]
         inputs = texts if pairs is None else list(zip(texts, pairs, strict=True))
         encode = self.backend.encode_batch if offsets else self.backend.encode_batch_fast
-        return [FastTokens(encoding, self.has_type_ids) for encoding in encode(inputs)]
+        with _calling:
+            return [FastTokens(encoding, self.has_type_ids) for encoding in encode(inputs)]
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """The tokens of ids."""
-        return [self.backend.id_to_token(int(one)) or "" for one in ids]
+        with _calling:
+            return [self.backend.id_to_token(int(each)) or "" for each in ids]
 
     def ids(self, tokens: Sequence[str]) -> list[int | None]:
         """The ids of tokens."""
-        return [self.backend.token_to_id(token) for token in tokens]
+        with _calling:
+            return [self.backend.token_to_id(token) for token in tokens]
 
     def join(self, tokens: Sequence[str]) -> str:
         """Tokens back to text, as transformers' ``convert_tokens_to_string``."""
-        decoder = self.backend.decoder
-        return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
+        with _calling:
+            decoder = self.backend.decoder
+            return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
         """Ids back to text."""
-        return str(self.backend.decode(list(ids), skip_special_tokens=skip_special))
+        with _calling:
+            return str(self.backend.decode(list(ids), skip_special_tokens=skip_special))
 
 
 def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
     """The tokenizer of a repository that has a ``tokenizer.json``, as AutoTokenizer would configure it.
 
     Raises:
-        IntegrityError: ``tokenizer.json`` cannot be read.
+        IntegrityError: ``tokenizer.json`` cannot be read, or it or the settings beside it say what cannot be.
     """
-    from tokenizers import Tokenizer
-
     path = files.path("tokenizer.json")
-    try:
-        backend = Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises bare Exception, whatever is wrong with the file
-        raise IntegrityError(str(path), f"no tokenizer could be read from it: {error}") from error
     options = files.json("tokenizer_config.json") or {}
-    padding_side = options.get("padding_side") or (backend.padding or {}).get("direction")
-    truncation_side = options.get("truncation_side") or (backend.truncation or {}).get("direction")
-    backend.no_padding()
-    backend.no_truncation()
+    special_map = files.json("special_tokens_map.json") or {}
+    check_settings(options, "tokenizer_config.json")
+    check_settings(special_map, "special_tokens_map.json")
+    limit = find_limit(files.json("sentence_bert_config.json") or {}, options, config)
     family = family_of(options, config)
-    known = {token.content: token for token in (*backend.get_added_tokens_decoder().values(),
-                                                *added_tokens(options).values())}  # fmt: skip
-    special = special_tokens(family, options, files.json("special_tokens_map.json") or {}, known)
-    adapt(backend, family, options, special)
-    ids = {role: backend.token_to_id(str(getattr(token, "content", token))) for role, token in special.items()}
+    with Reading(str(path)):
+        backend = read_backend(path)
+        padding_side = options.get("padding_side") or (backend.padding or {}).get("direction")
+        truncation_side = options.get("truncation_side") or (backend.truncation or {}).get("direction")
+        backend.no_padding()
+        backend.no_truncation()
+        known = {token.content: token for token in backend.get_added_tokens_decoder().values()}
+        known |= {token.content: token for token in added_tokens(options).values()}
+        special = special_tokens(family, options, special_map, known)
+        adapt(backend, family, options, special)
+        ids = {role: backend.token_to_id(str(getattr(token, "content", token))) for role, token in special.items()}
+        check_work(backend, str(path))
+        added = backend.num_special_tokens_to_add(is_pair=False)
+        subwords = bool(getattr(backend.model, "continuing_subword_prefix", None))
+    check_limit(limit, added)
+    token_ids(config, "eos_token_id")  # here, so that no call is the first to read it
     names = options.get("model_input_names")
     return TextTokenizer(
         backend,
-        max_length=usable_length(files.json("sentence_bert_config.json") or {}, options, config),
+        max_length=None if limit is None else limit.tokens,
         padding_side=str(padding_side or family.padding_side),
         truncation_side=str(truncation_side or "right"),
         padding={"input_ids": padding_id(config, ids.get("pad_token"))},
@@ -158,33 +220,27 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
         unk_token_id=ids.get("unk_token"),
         mask_token_id=ids.get("mask_token"),
         pad_token_id=ids.get("pad_token"),
-        marks_subwords=bool(getattr(backend.model, "continuing_subword_prefix", None)),
-        has_type_ids="token_type_ids" in names if isinstance(names, Sequence) else family.type_ids,
+        marks_subwords=subwords,
+        has_type_ids="token_type_ids" in names if isinstance(names, list) else family.type_ids,
+        special=added,
     )
 
 
+def read_backend(path: Path) -> tokenizers.Tokenizer:
+    """The tokenizer in a file; within bounds, as far as they can be seen before it is built."""
+    from tokenizers import Tokenizer
+
+    data = path.read_bytes()
+    check_description(data, str(path))
+    backend: tokenizers.Tokenizer = Tokenizer.from_buffer(data)
+    return backend
+
+
 def padding_id(config: Mapping[str, object], token: int | None) -> int:
-    """What fills short rows: what the model takes for padding, if it says so, else the tokenizer's padding token."""
-    declared = config.get("pad_token_id")
-    return declared if isinstance(declared, int) and declared >= 0 else token or 0
+    """What fills short rows: what the model takes for padding, if it says so, else the tokenizer's padding token.
 
-
-def usable_length(
-    sentence: Mapping[str, object], options: Mapping[str, object], config: Mapping[str, object]
-) -> int | None:
-    """The most tokens that a model takes, special tokens included; None if nothing says so.
-
-    Sentence-transformers' own limit, else the tokenizer's; but no more than the positions that the model has (less
-    those that its family does not count from: the RoBERTa family starts after its padding id).
+    Raises:
+        IntegrityError: ``pad_token_id`` is no id.
     """
-    lengths = [sentence.get("max_seq_length"), options.get("model_max_length"), options.get("max_len")]
-    declared = next((int(one) for one in lengths if isinstance(one, int | float) and 0 < one < UNLIMITED), None)
-    positions = config.get("max_position_embeddings")
-    if not isinstance(positions, int) or positions <= 0:
-        return declared
-    padding = config.get("pad_token_id")
-    offset = padding + 1 if config.get("model_type") in OFFSET_POSITIONS and isinstance(padding, int) else 0
-    if declared is None:
-        return positions - offset
-    # DeBERTa without position embeddings goes on beyond the positions that it declares.
-    return declared if config.get("position_biased_input") is False else min(declared, positions - offset)
+    declared = token_id(config, "pad_token_id")
+    return token or 0 if declared is None else declared

@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from onnxhub.backend.tokenizer_bounds import check_tokens
+from onnxhub.errors import IntegrityError
+
 if TYPE_CHECKING:
     from typing import TypeAlias
 
@@ -20,9 +23,16 @@ if TYPE_CHECKING:
     Options: TypeAlias = Mapping[str, object]
     Special: TypeAlias = Mapping[str, str | tokenizers.AddedToken]
 
-__all__ = ["Family", "adapt", "family_of", "special_tokens"]
+__all__ = ["Family", "adapt", "added_tokens", "check_settings", "family_of", "special_tokens"]
 
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+FLAGS = (
+    "add_bos_token", "add_eos_token", "add_prefix_space", "do_lower_case", "strip_accents", "tokenize_chinese_chars",
+    "trim_offsets",
+)  # fmt: skip
+SIDES = ("padding_side", "truncation_side")
+MOST_DIGITS = 9
+"""Of the id of an added token."""
 
 
 def _roles(bos: str = "", eos: str = "", unk: str = "", sep: str = "", pad: str = "", cls: str = "", mask: str = "",
@@ -154,6 +164,48 @@ def special_tokens(family: Family, options: Options, special_map: Options, vocab
     return special
 
 
+def check_settings(settings: Options, file: str) -> None:
+    """Raise ``IntegrityError`` if a setting that is used has a value that it cannot have, as transformers would fail.
+
+    Args:
+        settings: ``tokenizer_config.json`` or ``special_tokens_map.json``.
+        file: Which of them, for the errors.
+    """
+    for name in FLAGS:
+        if settings.get(name) not in (None, False, True):
+            raise IntegrityError(file, f"{name} is {_kind(settings[name])}, neither true nor false")
+    for name in SIDES:
+        if settings.get(name) not in (None, "", "left", "right"):
+            raise IntegrityError(file, f"{name} is {_kind(settings[name])}, neither 'left' nor 'right'")
+    check_tokens(_contents(settings, file), file)
+
+
+def _contents(settings: Options, file: str) -> list[str]:
+    """The texts of all tokens in the settings."""
+    extra = settings.get("additional_special_tokens") or ()
+    if not isinstance(extra, Sequence) or isinstance(extra, str):
+        raise IntegrityError(file, f"additional_special_tokens is {_kind(extra)}, not a list of tokens")
+    decoder = settings.get("added_tokens_decoder") or {}
+    if not isinstance(decoder, Mapping):
+        raise IntegrityError(file, f"added_tokens_decoder is {_kind(decoder)}, not an object of ids and tokens")
+    for key in decoder:
+        if not key.isdecimal() or len(key) > MOST_DIGITS:
+            raise IntegrityError(file, f"added_tokens_decoder has the key {key[:40]!r}, which is not the id of a token")
+    contents: list[str] = []
+    named = [settings[role] for role in ROLES if settings.get(role) is not None]
+    for token in (*named, *extra, *decoder.values()):
+        content = token.get("content") if isinstance(token, Mapping) else token
+        if not isinstance(content, str):
+            raise IntegrityError(file, f"a special or added token in it is {_kind(content)}, not a text")
+        contents.append(content)
+    return contents
+
+
+def _kind(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"a {type(value).__name__} of {len(text):,} characters"
+
+
 def adapt(backend: tokenizers.Tokenizer, family: Family, options: Options, special: Special) -> None:
     """Configure a tokenizer as its class does, once, before anybody uses it."""
     _add_tokens(backend, added_tokens(options), special)
@@ -162,7 +214,8 @@ def adapt(backend: tokenizers.Tokenizer, family: Family, options: Options, speci
         _set_bert_normalizer(backend, options)
     if family.roberta_processor:
         _set_roberta_processor(backend, options)
-    if family.bos_eos_template:
+    # transformers 5 writes what a tokenizer adds into tokenizer.json alone, and this word beside it.
+    if family.bos_eos_template and options.get("backend") != "tokenizers":
         _set_template(backend, family.bos_eos_template, options, special)
 
 
@@ -170,7 +223,7 @@ def added_tokens(options: Options) -> dict[int, tokenizers.AddedToken]:
     """``added_tokens_decoder`` of a configuration: id -> token."""
     declared = options.get("added_tokens_decoder")
     entries = declared.items() if isinstance(declared, Mapping) else ()
-    tokens = {int(key): _token(value) for key, value in entries if str(key).isdecimal()}
+    tokens = {int(key): _token(value) for key, value in entries}
     return {index: token for index, token in tokens.items() if token is not None and not isinstance(token, str)}
 
 
@@ -190,18 +243,23 @@ def _added(content: str, flags: Mapping[str, bool]) -> tokenizers.AddedToken:
 
 def _add_tokens(backend: tokenizers.Tokenizer, decoder: Mapping[int, tokenizers.AddedToken], special: Special) -> None:
     """Add the configuration's tokens that ``tokenizer.json`` lacks, and then the special tokens that neither has."""
-    present = backend.get_added_tokens_decoder().values()
-    new = [token for _, token in sorted(decoder.items()) if repr(token) not in {repr(known) for known in present}]
-    known = {token.content for token in present} | {token.content for token in new}
+    present = list(backend.get_added_tokens_decoder().values())
+    # Tokens are equal if they are written alike; sets of that, since there may be a hundred thousand of them.
+    written = set(map(repr, present))
+    new = [token for _, token in sorted(decoder.items(), key=lambda entry: entry[0]) if repr(token) not in written]
+    known = {token.content for token in (*present, *new)}
     contents = {str(getattr(token, "content", token)) for token in special.values()}
     tokens = [_added(token.content, {**_flags(token), "special": token.special or token.content in contents})
               for token in new]  # fmt: skip
+    written.update(map(repr, tokens))
     for token in special.values():
         if isinstance(token, str):
-            if token not in known:
-                tokens.append(_added(token, {"special": True}))
-        elif repr(token) not in {repr(other) for other in (*present, *tokens)}:
-            tokens.append(_added(token.content, {**_flags(token), "special": True}))
+            more = None if token in known else _added(token, {"special": True})
+        else:
+            more = None if repr(token) in written else _added(token.content, {**_flags(token), "special": True})
+        if more is not None:
+            tokens.append(more)
+            written.add(repr(more))
     backend.add_tokens(tokens)
 
 

@@ -14,7 +14,7 @@ from onnxhub._model import Model
 from onnxhub._postprocessor import ItemT
 from onnxhub._text import positive, require_inputs
 from onnxhub._windows import truncate, truncate_one
-from onnxhub.backend.tokenizer import UNLIMITED
+from onnxhub.backend.tokenizer_limits import declared_tokens
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
 if TYPE_CHECKING:
@@ -166,10 +166,8 @@ def as_iterator(inputs: Json) -> Iterator[object] | None:
 
 def declared_length(backend: Backend) -> int | None:
     """Transformers' ``tokenizer.model_max_length``; where there is none, what the configuration says; else None."""
-    declared = (backend.json("tokenizer_config.json") or {}).get("model_max_length")
-    if isinstance(declared, int | float) and 0 < declared < UNLIMITED:
-        return int(declared)
-    return backend.tokenizer.max_length
+    declared = declared_tokens((backend.json("tokenizer_config.json") or {}).get("model_max_length"))
+    return backend.tokenizer.max_length if declared is None else declared
 
 
 def strategy(truncation: Truncation, max_length: int | None, padding: bool | str | None) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 import numpy as np
 
 from onnxhub._encoder import Encoded
+from onnxhub._label_names import labels_of
 from onnxhub._numeric import finite, sigmoid, softmax
-from onnxhub._postprocessor import Postprocessor, labels_of
+from onnxhub._postprocessor import Postprocessor
 from onnxhub._text import as_text, graph_rows
 from onnxhub.compat._pipeline import CutEncoder, Pipeline
 from onnxhub.errors import InvalidInputError, InvalidOptionError

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 import numpy as np
 
 from onnxhub._encoder import Encoded, Encoder
+from onnxhub._label_names import labels_of
 from onnxhub._labels import mixed_schemes
 from onnxhub._numeric import finite, softmax
-from onnxhub._postprocessor import Postprocessor, labels_of
+from onnxhub._postprocessor import Postprocessor
 from onnxhub._text import as_text, graph_rows, require_inputs, require_offsets
 from onnxhub._windows import truncate, windows
 from onnxhub.compat._pipeline import Pipeline, declared_length

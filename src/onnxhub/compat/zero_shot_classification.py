@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 import numpy as np
 
 from onnxhub._encoder import Encoded, Encoder
+from onnxhub._label_names import labels_of
 from onnxhub._numeric import finite, softmax
-from onnxhub._postprocessor import Postprocessor, labels_of
+from onnxhub._plain_text import shorten
+from onnxhub._postprocessor import Postprocessor
 from onnxhub._text import as_text, graph_rows, require_inputs
 from onnxhub._windows import truncate_one
+from onnxhub.backend.json_files import whole_number
 from onnxhub.compat._pipeline import Pipeline, declared_length
-from onnxhub.errors import InvalidInputError, InvalidOptionError
+from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.zero_shot_classification import TEMPLATE, ZeroShotPostprocessor
 
 if TYPE_CHECKING:
@@ -112,10 +115,21 @@ class SequencePostprocessor(Postprocessor[SequenceItem, "Json"]):
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
         """Takes ``label2id`` from ``config.json``, and not the labels themselves, as transformers does."""
-        declared = backend.config.get("label2id") if backend.config.get("id2label") else None
-        if not isinstance(declared, Mapping):
-            declared = {name: index for index, name in enumerate(labels_of(backend, inverted=False))}
-        return cls(next((int(declared[name]) for name in declared if _is_entailment(name)), -1))
+        labels = backend.config.get("id2label")
+        declared = backend.config.get("label2id") if labels else None
+        by_name = (
+            declared
+            if isinstance(declared, Mapping)
+            else {name: i for i, name in enumerate(labels_of(backend, inverted=False))}
+        )
+        name = next(filter(_is_entailment, by_name), None)
+        if name is None:
+            return cls(-1)
+        size, position = len(labels) if isinstance(labels, Mapping) else len(by_name), whole_number(by_name[name])
+        if position is None or not -size <= position < size:
+            problem = f"label2id in config.json has no position among its {size} labels for {shorten(name)}"
+            raise TaskMismatchError(backend.model_id, "labels", (problem,))
+        return cls(position)
 
     def decode(self, rows: Outputs, item: SequenceItem) -> Json:
         """Labels and scores, best first, the last of equals first."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 import numpy as np
 
 from onnxhub._encoder import Encoded, Encoder
+from onnxhub._label_names import labels_of
 from onnxhub._model import Model
 from onnxhub._numeric import best, finite, sigmoid, softmax, sound
-from onnxhub._postprocessor import Postprocessor, labels_of, same_shape
+from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
 from onnxhub._trial import Judgement, Trial

@@ -11,10 +11,11 @@ import numpy as np
 
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._graphemes import Graphemes
+from onnxhub._label_names import labels_of
 from onnxhub._labels import Ignored, group, mixed_schemes, stray_labels
 from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax, sound
-from onnxhub._postprocessor import Postprocessor, labels_of, same_shape
+from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task, register
 from onnxhub._spans import word_starts
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, overload
 
 from onnxhub._encoder import Encoded, Encoder
+from onnxhub._label_names import labels_of
 from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax, sound
 from onnxhub._plain_text import shorten
-from onnxhub._postprocessor import Postprocessor, labels_of, of_shape
+from onnxhub._postprocessor import Postprocessor, of_shape
 from onnxhub._registry import Task, register
 from onnxhub._text import (
     as_text,
