@@ -37,17 +37,14 @@ def labels_of(backend: Backend, output: str = "logits", *, inverted: bool = True
         return _order(backend, "id2label", [(str(index), label) for index, label in declared.items()])
     declared = _read(backend, "label2id") if inverted else {}
     if declared:
-        numbered = [("" if isinstance(index, bool) else str(index), label) for label, index in declared.items()]
-        return _order(backend, "label2id", numbered)
+        return _order(backend, "label2id", [(str(index), label) for label, index in declared.items()])
     return tuple(f"LABEL_{index}" for index in range(_count(backend, output)))
 
 
 def _read(backend: Backend, key: str) -> Mapping[str, object]:
     declared = backend.config.get(key) or {}
     if not isinstance(declared, Mapping):
-        raise _refuse(
-            backend, f"{key} in config.json is a {type(declared).__name__}, not an object of labels and numbers"
-        )
+        raise _refuse(backend, f"{key} in config.json is a {type(declared).__name__}, not an object of label and index")
     if len(declared) > MOST_LABELS:
         raise _refuse(backend, f"{key} in config.json has {len(declared):,} labels; {MOST_LABELS:,} are the most")
     return declared
@@ -57,7 +54,9 @@ def _order(backend: Backend, key: str, numbered: Sequence[tuple[str, object]]) -
     by_index = {int(index): label for index, label in numbered if index.isdecimal() and len(index) <= _DIGITS}
     if len(by_index) != len(numbered) or sorted(by_index) != list(range(len(numbered))):
         numbers = listing(index if len(index) <= _DIGITS else f"{index[:_DIGITS]}..." for index, _ in numbered)
-        raise _refuse(backend, f"{key} in config.json is numbered {numbers}, not 0 to {len(numbered) - 1}")
+        raise _refuse(
+            backend, f"{key} in config.json has the numbers {numbers}, not 0 to {len(numbered) - 1} once each"
+        )
     return tuple(_write(backend, key, by_index[index], index) for index in range(len(by_index)))
 
 
@@ -80,7 +79,7 @@ def _count(backend: Backend, output: str) -> int:
         # A logit for each word of the vocabulary is no label. Two is what transformers' PretrainedConfig assumes.
         return 2 if size is None or size == backend.config.get("vocab_size") else size
     if not isinstance(declared, int) or isinstance(declared, bool) or not 1 <= declared <= MOST_LABELS:
-        expected = f"a whole number from 1 to {MOST_LABELS:,}"
+        expected = f"a whole number of at least 1, and at most {MOST_LABELS:,}"
         raise _refuse(backend, f"num_labels in config.json is {shorten(declared)}, not {expected}")
     return declared
 

@@ -147,12 +147,14 @@ def test_what_cannot_be_converted_is_said_at_once(
         convertible(open_repository(folder), allow_pickle=True)
 
 
-def test_halves_of_letters_are_written_as_they_were_read(tmp_path: Path) -> None:
-    """JSON may hold a surrogate without its other half, in a label or a name; UTF-8 cannot."""
-    config = {"id2label": {"0": "\ud800", "1": "é"}, "\udfff": "x"}
-    folder = write(tmp_path / "model", **{"config.json": config, "model.safetensors": b"x"})
-    staged(folder, tmp_path / "staged")
-    assert json.loads((tmp_path / "staged" / "config.json").read_bytes()) == config
+def test_halves_of_letters_are_refused(tmp_path: Path) -> None:
+    """JSON may hold a surrogate without its other half, in a label or a name; no file in UTF-8 can."""
+    for config in ({"id2label": {"0": "\ud800"}}, {"\udfff": "x"}):
+        folder = write(
+            tmp_path / f"model{len(config)}{'id2label' in config}", **{"config.json": config, "model.safetensors": b"x"}
+        )
+        with pytest.raises(IntegrityError, match="lone surrogate"):
+            staged(folder, tmp_path / "staged")
 
 
 def test_links_of_a_local_folder_are_followed(tmp_path: Path) -> None:
