@@ -23,6 +23,9 @@ __all__ = ["Task", "get_task", "list_tasks", "register"]
 logger = logging.getLogger("onnxhub")
 
 ENTRY_POINTS = "onnxhub.tasks"
+ANY_NAME = "*"
+"""In ``Task.outputs``: the only output of a graph, whatever its name, unless the name or the architecture is one of
+another task's."""
 
 ModelT_co = TypeVar("ModelT_co", bound="Model[Any, Any, Any]", covariant=True)
 

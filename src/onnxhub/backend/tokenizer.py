@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from onnxhub._sentence_files import length_settings
 from onnxhub.backend.tokenizer_config import adapt, added_tokens, family_of, special_tokens
 from onnxhub.errors import IntegrityError
 
@@ -150,7 +151,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
     names = options.get("model_input_names")
     return TextTokenizer(
         backend,
-        max_length=usable_length(files.json("sentence_bert_config.json") or {}, options, config),
+        max_length=usable_length(length_settings(files), options, config),
         padding_side=str(padding_side or family.padding_side),
         truncation_side=str(truncation_side or "right"),
         padding={"input_ids": padding_id(config, ids.get("pad_token"))},

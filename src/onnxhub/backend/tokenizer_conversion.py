@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxhub._sentence_files import length_settings
 from onnxhub.backend.store import find, make
 from onnxhub.backend.tokenizer import load_tokenizer, usable_length
 from onnxhub.errors import MissingDependencyError, TaskMismatchError
@@ -48,7 +49,7 @@ def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> T
     if entry is None:
         tokenizer = _auto_tokenizer(repository)
         if not tokenizer.is_fast:
-            limit = usable_length({}, repository.json("tokenizer_config.json") or {}, config)
+            limit = usable_length(length_settings(repository), repository.json("tokenizer_config.json") or {}, config)
             return SlowTokenizer(tokenizer, limit)
         text = tokenizer.backend_tokenizer.to_str()
 

@@ -69,7 +69,7 @@ def embed(
         raise InvalidInputError(f"{output}: no file can be written there")  # said now, and not after all texts
     chunks, printer = read_lines(texts, file), Printer(json)
     loaded = onnxhub.load("feature-extraction", model, provider, dtype=dtype, revision=revision, file=onnx_file)
-    embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim)
+    embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim or ...)
     kept: list[NDArray[np.float32]] = []
     for chunk, vectors in answered(embedder.attempt, chunks):
         if output is not None:

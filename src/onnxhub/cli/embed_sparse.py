@@ -49,7 +49,7 @@ def embed_sparse(
     loaded = onnxhub.load(
         "sparse-feature-extraction", named(model), provider, dtype=dtype, revision=revision, file=onnx_file
     )
-    embedder = loaded.with_options(top_k=top_k)
+    embedder = loaded.with_options(top_k=... if top_k is None else top_k)
     number = 0
     for chunk, embeddings in answered(embedder.attempt, chunks):
         for text, embedding in zip(chunk, embeddings, strict=True):
