@@ -257,9 +257,12 @@ def _modules_behind(backend: Backend, task: str, entries: Sequence[tuple[str, st
     """The modules behind the transformer, each in its place and with its configuration."""
     kinds = [kind for kind, _ in entries]
     if unknown := [kind for kind in kinds if kind not in KNOWN[task]]:
+        names = [kind.rpartition(".")[2] for kind in unknown]
+        shown = [kind if name in KNOWN[task] else name for kind, name in zip(unknown, names, strict=True)]
         reasons = [f"{kind}: {REASONS[kind]}" for kind in unknown if kind in REASONS]
-        why = "; ".join(reasons or [f"known are {', '.join(KNOWN[task])}"])
-        refuse(backend, task, f"modules.json has {', '.join(unknown)}; {why}")
+        reasons = reasons or [f"known are {', '.join(KNOWN[task])}"]
+        reasons += [f"{kind} is of another library" for kind in unknown if "." in kind]
+        refuse(backend, task, f"modules.json has {'; '.join([', '.join(shown), *reasons])}")
     _check_order(backend, task, kinds)
     modules = [READERS[kind](backend, task, path) for kind, path in entries if kind in READERS]
     return tuple(module for module in modules if module is not None)
@@ -289,9 +292,10 @@ def _read_pooling(backend: Backend, task: str, folder: str) -> PoolingModule:
         modes = [_OLD_POOLING_KEYS.get(key, key) for key in (*_OLD_POOLING_KEYS, *switches) if switches.pop(key, False)]
         modes = modes or ["mean"]
     named = [modes] if isinstance(modes, str) else modes
-    if not named or any(mode not in POOLINGS for mode in named):
-        unknown = ", ".join(repr(mode) for mode in named if mode not in POOLINGS) or "nothing"
-        refuse(backend, task, f"its pooling ({folder}/config.json) is {unknown}; known are {', '.join(POOLINGS)}")
+    unknown = [mode for mode in named if str(mode) not in POOLINGS]
+    if unknown or not named:
+        said = ", ".join(map(repr, unknown)) or "no mode"
+        refuse(backend, task, f"its pooling is {said} (in {folder}/config.json); known are {', '.join(POOLINGS)}")
     include = settings.take("include_prompt", (bool,), True)
     settings.close()
     return PoolingModule(folder, cast("tuple[Pooling, ...]", tuple(named)), bool(include))

@@ -305,7 +305,7 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
         left, right = (np.asarray(self._call(texts, {}), np.float32) for texts in (first, second))
         compare = SIMILARITIES[self.encoder.similarity_fn_name]
         found = compare(np.atleast_2d(left), np.atleast_2d(right))
-        return np.asarray(found.reshape(*left.shape[:-1], *right.shape[:-1]))
+        return np.asarray(found.reshape(left.shape[:-1] + right.shape[:-1]))
 
     def _gather(self, results: list[Vectors]) -> Vectors:
         if results:

@@ -246,8 +246,8 @@ def activation_of(backend: Backend) -> Activation:
     package, _, kind = named.rpartition(".")
     if kind not in found or not f"{package}.".startswith("torch."):
         problem = (
-            f"it wants the activation {named}, and only Sigmoid and Identity are known, of torch.nn; to have the "
-            "logits as scores, pass postprocessor=onnxhub.TextRankingPostprocessor(activation='none')"
+            f"it wants the activation {named}, and only Sigmoid and Identity are known; to have the logits "
+            "as scores, pass postprocessor=onnxhub.TextRankingPostprocessor(activation='none')"
         )
         raise TaskMismatchError(backend.model_id, NAME, (problem,))
     return found[kind]
