@@ -56,6 +56,9 @@ HARMLESS_ARGUMENTS: Final = frozenset({
 NOTHING: Final[tuple[object, ...]] = (None, "", {}, [])
 """Values that say nothing, whatever their key is."""
 
+JSON_TYPES: Final[Mapping[type, str]] = {
+    bool: "true or false", int: "a number", str: "a text", list: "a list", dict: "an object",
+}  # fmt: skip
 LONGEST_VALUE: Final = 200
 """Characters of a value that an error shows."""
 
@@ -108,7 +111,7 @@ class Settings:
         if value is None:
             return default
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            self.refuse(key, value, f"where a {' or '.join(kind.__name__ for kind in kinds)} is expected")
+            self.refuse(key, value, f"where {' or '.join(map(JSON_TYPES.__getitem__, kinds))} is expected")
         return value
 
     def take_size(self, key: str) -> int | None:
