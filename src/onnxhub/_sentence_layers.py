@@ -62,7 +62,7 @@ number of those before them that are left out; shape ``(tokens, dim) -> (dim,)``
 def _gelu(values: Vectors) -> Vectors:
     # The error function itself, not its approximation by tanh, which is another activation (GELU's `approximate`).
     errors = np.array([math.erf(value) for value in (values.ravel() * math.sqrt(0.5)).tolist()], np.float32)
-    return np.asarray(values * (1 + errors.reshape(values.shape)) / 2)
+    return np.asarray(values * (1 + errors.reshape(values.shape)) / 2, np.float32)
 
 
 def _softplus(values: Vectors) -> Vectors:

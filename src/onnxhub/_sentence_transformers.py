@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from onnxhub._sentence_layers import Pooling
 
 __all__ = [
+    "SENTENCE",
     "DenseModule",
     "LayerNormModule",
     "NormalizeModule",
@@ -38,6 +39,7 @@ __all__ = [
     "SentenceSettings",
     "SpladeModule",
     "read_settings",
+    "vector_output",
 ]
 
 SENTENCE: Final = "sentence_embedding"
@@ -89,6 +91,8 @@ class PoolingModule:
     """Put one after another."""
     include_prompt: bool = True
     """Whether the tokens of a prompt are pooled with those of the text."""
+    stated: bool = True
+    """Whether its file is there; the mean is taken where it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +146,8 @@ class SentenceSettings:
     """Everything that sentence-transformers' files say of how a model is used, checked for one task."""
 
     modules: tuple[Module, ...] = ()
-    """Those behind the transformer, in order, without those that change nothing. Of a graph that gives
-    ``sentence_embedding``, they are in it."""
+    """Those behind the transformer, in order, without those that change nothing. Of a graph that gives a vector for a
+    text, they are in it."""
     listed: bool = False
     """Whether ``modules.json`` names them; where not, the pooling is that of ``1_Pooling``, if there is one."""
     model: ModelSettings
@@ -172,15 +176,15 @@ class SentenceSettings:
 def read_settings(backend: Backend, task: str) -> SentenceSettings:
     """Read all of sentence-transformers' files that a repository has, for one of its three tasks.
 
-    A graph that gives ``sentence_embedding`` has the modules in it, also those that are not known here: their
-    configuration is not read, except whether prompts are pooled.
+    A graph that gives a vector for a text has the modules in it, also those that are not known here: their configuration
+    is not read, except whether prompts are pooled.
 
     Raises:
         TaskMismatchError: a file has a key, a value or a module that changes results and is not known; names it.
     """
     entries = _read_modules(backend, task)
     model = read_model_settings(backend, task)
-    pooled = task == DENSE and SENTENCE in backend.output_shapes
+    pooled = task == DENSE and vector_output(backend.output_shapes) is not None
     if entries is None:
         modules = _guess_modules(backend, task)
     elif pooled:
@@ -195,6 +199,14 @@ def read_settings(backend: Backend, task: str) -> SentenceSettings:
     return SentenceSettings(
         modules=modules, listed=entries is not None, model=model, max_seq_length=length, lower_case=lower_case
     )
+
+
+def vector_output(shapes: Mapping[str, tuple[int | None, ...]]) -> str | None:
+    """The output with one vector for a text: of the name for it, or the only output, if it has 2 axes; else None."""
+    if SENTENCE in shapes:
+        return SENTENCE
+    name, shape = next(iter(shapes.items()), ("", ()))
+    return name if len(shapes) == 1 and len(shape) == 2 else None
 
 
 def _check_length(backend: Backend, task: str, file: str | None, length: int | None) -> None:
@@ -233,7 +245,7 @@ def _guess_modules(backend: Backend, task: str) -> tuple[Module, ...]:
         if backend.json("idf.json") is not None:
             refuse(backend, task, f"it has an idf.json, with weights for the words of queries: {_ASYMMETRIC}")
         return ()
-    if task != DENSE or SENTENCE in backend.output_shapes:
+    if task != DENSE or vector_output(backend.output_shapes) is not None:
         return ()
     for folder in ("1_Dense", "2_Dense", "3_Dense"):
         if backend.json(f"{folder}/config.json") is not None:
@@ -283,6 +295,7 @@ def _check_order(backend: Backend, task: str, kinds: Sequence[str]) -> None:
 
 def _read_pooling(backend: Backend, task: str, folder: str) -> PoolingModule:
     settings = Settings.of(backend, task, f"{folder}/config.json")
+    stated = bool(settings.left)
     # Their sizes are those of the graph, which is there to ask.
     settings.ignore("word_embedding_dimension", "embedding_dimension")
     modes = settings.take("pooling_mode", (str, list), None)
@@ -298,7 +311,7 @@ def _read_pooling(backend: Backend, task: str, folder: str) -> PoolingModule:
         refuse(backend, task, f"its pooling is {said} (in {folder}/config.json); known are {', '.join(POOLINGS)}")
     include = settings.take("include_prompt", (bool,), True)
     settings.close()
-    return PoolingModule(folder, cast("tuple[Pooling, ...]", tuple(named)), bool(include))
+    return PoolingModule(folder, cast("tuple[Pooling, ...]", tuple(named)), bool(include), stated)
 
 
 def _is_applied(settings: Settings) -> bool:
@@ -311,6 +324,8 @@ def _is_applied(settings: Settings) -> bool:
 
 
 def _read_dense(backend: Backend, task: str, folder: str) -> DenseModule | None:
+    if backend.json(f"{folder}/config.json") is None:
+        refuse(backend, task, f"it has no {folder}/config.json, which would say what its dense layer does")
     settings = Settings.of(backend, task, f"{folder}/config.json")
     activation = settings.take("activation_function", (str,), TANH)
     name = str(activation).rpartition(".")[2]

@@ -266,6 +266,20 @@ def test_a_graph_that_normalises() -> None:
     assert plain("a", normalize=False).tolist() == [3.0, 4.0]
 
 
+def test_an_only_output_gets_the_length_1() -> None:
+    """Under a name of its own, a graph may be without the last step that modules.json lists; twice does no harm."""
+    files = {"modules.json": _listed("Transformer", "Pooling", "LSTM", "Normalize")}
+    model = CannedBackend({"embeddings": [3.0, 4.0]}, files=files).load(EMBED)
+    assert model("a").tolist() == pytest.approx([0.6, 0.8])
+    assert model("a", normalize=False).tolist() == [3.0, 4.0]
+
+
+def test_a_dense_layer_without_its_file() -> None:
+    """Its activation would be a guess."""
+    with pytest.raises(TaskMismatchError, match=r"it has no 2_Dense/config\.json"):
+        _backend(EMBED, {"modules.json": _listed("Transformer", "Pooling", "Dense")}).load(EMBED)
+
+
 def test_a_graph_that_pools_the_prompt() -> None:
     """Where the prompt must be left out of the pooling, such a graph can be given none."""
     files = {**POOLED, POOLING: {"include_prompt": False}, MODEL: {"prompts": {"query": "find "}}}
@@ -309,10 +323,11 @@ def test_an_output_of_another_task_is_no_vector(outputs: Mapping[str, Any], arch
 def test_the_mean_is_said_where_nothing_says_it(caplog: pytest.LogCaptureFixture) -> None:
     """A repository without a pooling is mean-pooled, and the log tells so."""
     with caplog.at_level("INFO", "onnxhub"):
-        _backend(EMBED, POOLED).load(EMBED)
+        _backend(EMBED, {**POOLED, POOLING: {"pooling_mode": "mean"}}).load(EMBED)
         assert not caplog.messages
         _backend(EMBED, {}).load(EMBED)
-    assert caplog.messages == ["canned does not say how it pools: the mean of its token vectors is taken"]
+        _backend(EMBED, POOLED).load(EMBED)
+    assert caplog.messages == ["canned does not say how it pools: the mean of its token vectors is taken"] * 2
 
 
 @pytest.mark.parametrize(

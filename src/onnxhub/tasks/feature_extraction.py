@@ -16,7 +16,7 @@ from onnxhub._prompts import PromptEncoder
 from onnxhub._protocols import width
 from onnxhub._registry import ANY_NAME, Task, register
 from onnxhub._sentence_layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
-from onnxhub._sentence_transformers import read_settings
+from onnxhub._sentence_transformers import SENTENCE, read_settings, vector_output
 from onnxhub._sentence_weights import read_layers
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, warn_cut
 from onnxhub._trial import COSINE, Judgement, Trial
@@ -24,7 +24,7 @@ from onnxhub._windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import EllipsisType
     from typing import TypeAlias
 
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("onnxhub")
 
 NAME = "feature-extraction"
-SENTENCE = "sentence_embedding"
-"""The output of graphs that pool by themselves."""
 FLAT = 2
 """Axes of an output with one vector for each row."""
 TOKENS = ("last_hidden_state", "token_embeddings", "logits")
@@ -88,7 +86,7 @@ class EmbeddingEncoder(PromptEncoder[str, EmbeddingItem]):
             TaskMismatchError: they say something that is not known; or the graph pools a prompt that they leave out.
         """
         settings = read_settings(backend, NAME)
-        pooled = gives_vectors(backend.output_shapes)
+        pooled = vector_output(backend.output_shapes) is not None
         left_out = settings.pooling is not None and not settings.pooling.include_prompt
         model = settings.model
         if pooled and left_out and model.default_prompt_name and (model.prompts or {})[model.default_prompt_name]:
@@ -146,7 +144,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
     dim: int = 0
     """Dimensions of the model's token vectors; only for the shape of no result at all."""
     output: str | None = None
-    """The graph's only output, where its name is none of those that are known."""
+    """The graph's output that is taken before all others, such as an only one under a name of its own."""
     graph_normalizes: bool = False
     """The vectors that the graph gives have the length 1 already, and it is not known how long they were."""
 
@@ -169,15 +167,15 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
         """
         settings = read_settings(backend, NAME)
         shapes, dim, cut = backend.output_shapes, _dimensions(backend), settings.model.truncate_dim
-        output = None if any(name in shapes for name in (SENTENCE, *TOKENS)) else next(iter(shapes), None)
-        normalizes = settings.normalizes
-        if gives_vectors(shapes):
-            # Such a graph has the modules in it, also those that are not known here.
-            return cls(
-                None, normalizes, cut, dim=dim, output=output or _flat_output(shapes), graph_normalizes=normalizes
-            )
-        if settings.pooling is None:
+        normalizes, vectors = settings.normalizes, vector_output(shapes)
+        if vectors is not None:
+            # Such a graph has the modules in it, also those that are not known here. Under a name of its own, it may
+            # be without the last of them, and a second normalisation changes nothing.
+            own = normalizes and vectors == SENTENCE
+            return cls(None, normalizes, cut, dim=dim, output=vectors, graph_normalizes=own)
+        if settings.pooling is None or not settings.pooling.stated:
             _logger.info("%s does not say how it pools: the mean of its token vectors is taken", backend.model_id)
+        output = None if any(name in shapes for name in TOKENS) else next(iter(shapes), None)
         modes = settings.pooling.modes if settings.pooling else ("mean",)
         layers = read_layers(backend, NAME, settings, dim * len(modes))
         return cls(modes, normalizes, cut, layers, dim=dim, output=output)
@@ -209,8 +207,8 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
 
     def decode(self, rows: Outputs, item: EmbeddingItem) -> Vectors:
         """Pool the tokens that are neither padding nor a prompt to be skipped."""
-        known = (SENTENCE,) if self.pooling is None else TOKENS
-        output = next((name for name in (self.output, *known) if name in rows), None)
+        known = (self.output, SENTENCE) if self.pooling is None else (*TOKENS, self.output)
+        output = next((name for name in known if name in rows), None)
         if output is None or (self.pooling is not None and rows[output].ndim == FLAT):
             expected = f"another value, for the graph gives only {', '.join(rows)} (None takes {SENTENCE})"
             raise InvalidOptionError("pooling", self.pooling, expected)
@@ -320,17 +318,6 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             sizes = ", ".join(map(str, sorted({np.shape(one) for one in vectors})))
             expected = f"give vectors of one length; it gave {sizes}"
             raise misfit(type(self.postprocessor).__name__, expected) from error
-
-
-def gives_vectors(shapes: Mapping[str, tuple[int | None, ...]]) -> bool:
-    """Whether a graph gives one vector for a text: under the name for it, or as its only output, which has 2 axes."""
-    return SENTENCE in shapes or _flat_output(shapes) is not None
-
-
-def _flat_output(shapes: Mapping[str, tuple[int | None, ...]]) -> str | None:
-    """The only output, if it has 2 axes."""
-    name, shape = next(iter(shapes.items()), ("", ()))
-    return name if len(shapes) == 1 and len(shape) == FLAT and name != SENTENCE else None
 
 
 def _dimensions(backend: Backend) -> int:
