@@ -15,6 +15,8 @@ from onnxhub._model import Model, ModelInfo
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._protocols import width
 from onnxhub._registry import ANY_NAME, Task, get_task, list_tasks
+from onnxhub._sentence_files import TRANSFORMER_TASKS
+from onnxhub._sentence_transformers import read_settings
 from onnxhub._text import positive
 from onnxhub.backend.compiled import checked_compiled
 from onnxhub.backend.exporting import Conversion
@@ -280,15 +282,27 @@ class Unopened:
     model_id: str
     config: Mapping[str, object]
     output_shapes: Mapping[str, tuple[int | None, ...]]
+    repository: Repository
+
+    def json(self, name: str) -> Mapping[str, object] | None:
+        """The object of a JSON file; None if there is no such file."""
+        return self.repository.json(name)
+
+    def json_list(self, name: str) -> Sequence[object] | None:
+        """The list of a JSON file; None if there is no such file."""
+        return self.repository.json_list(name)
 
 
 def check_unopened(task: Task[Any], repository: Repository, graph: Graph) -> None:
-    """Raise ``TaskMismatchError`` where ``load`` would, as far as a graph tells it that is read from its file."""
+    """Raise ``TaskMismatchError`` where ``load`` would, as far as a graph's file and the settings beside it tell it."""
     shapes = {port.name: port.shape for port in graph.outputs if port.shape is not None}
     if len(shapes) < len(graph.outputs):
         return  # what the file leaves open, ONNX Runtime infers
     numbers = {name: tuple(size if isinstance(size, int) else None for size in shape) for name, shape in shapes.items()}
-    check_graph(task, Unopened(repository.model_id, repository.json("config.json") or {}, numbers))
+    known = Unopened(repository.model_id, repository.json("config.json") or {}, numbers, repository)
+    check_graph(task, known)
+    if task.name in TRANSFORMER_TASKS:
+        read_settings(known, task.name)
 
 
 def check_graph(task: Task[Any], backend: Backend | Unopened) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from onnxhub._encoder import Encoder
 from onnxhub._postprocessor import ItemT
 from onnxhub._text import require_inputs
-from onnxhub.errors import InvalidOptionError
+from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,15 @@ class PromptEncoder(Encoder[InputT, ItemT], Generic[InputT, ItemT]):
 
     @classmethod
     def _with_settings(cls, backend: Backend, task: str, settings: SentenceSettings, **more: Any) -> Self:
-        """The encoder for a model whose files say this."""
+        """The encoder for a model whose files say this.
+
+        Raises:
+            TaskMismatchError: they have a limit that the tokenizer does not, as one in the transformer's own folder.
+        """
+        limit, wanted = backend.tokenizer.max_length, settings.max_seq_length
+        if settings.length_file and "/" in settings.length_file and wanted and (limit is None or limit > wanted):
+            says = f"its {settings.length_file} says max_seq_length: {wanted}"
+            raise TaskMismatchError(backend.model_id, task, (f"{says}, and its tokenizer takes {limit or 'any'}",))
         return cls(
             backend.tokenizer,
             require_inputs(backend, task),

@@ -11,9 +11,11 @@ from onnxhub._sentence_layers import SIMILARITIES
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
-    from onnxhub._protocols import Backend
+    from collections.abc import Sequence
 
 __all__ = [
+    "TRANSFORMER_TASKS",
+    "ModelFiles",
     "ModelSettings",
     "Settings",
     "length_settings",
@@ -73,12 +75,35 @@ class Files(Protocol):
         ...
 
 
-def refuse(backend: Backend, task: str, problem: str) -> NoReturn:
+class ModelFiles(Files, Protocol):
+    """What these files are read of, and checked against: a model, or what is known of one that is not open yet."""
+
+    @property
+    def model_id(self) -> str:
+        """Hub id or folder."""
+        ...
+
+    @property
+    def config(self) -> Mapping[str, object]:
+        """``config.json``."""
+        ...
+
+    @property
+    def output_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        """The graph's outputs and their shapes; None where an axis is dynamic."""
+        ...
+
+    def json_list(self, name: str) -> Sequence[object] | None:
+        """The list of a JSON file; None if there is no such file."""
+        ...
+
+
+def refuse(backend: ModelFiles, task: str, problem: str) -> NoReturn:
     """Raise ``TaskMismatchError`` about the model."""
     raise TaskMismatchError(backend.model_id, task, (problem,))
 
 
-def refuse_multi_vector(backend: Backend, task: str, evidence: str) -> NoReturn:
+def refuse_multi_vector(backend: ModelFiles, task: str, evidence: str) -> NoReturn:
     """Raise ``TaskMismatchError`` about a model that gives more than one vector for a text."""
     problem = (
         f"it is a multi-vector model (late interaction), for {evidence}: it gives a vector for each token, not one for "
@@ -91,13 +116,13 @@ def refuse_multi_vector(backend: Backend, task: str, evidence: str) -> NoReturn:
 class Settings:
     """The keys of one JSON file, taken one by one; what is left over at the end is refused."""
 
-    backend: Backend
+    backend: ModelFiles
     task: str
     file: str
     left: dict[str, object] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, backend: Backend, task: str, file: str) -> Self:
+    def of(cls, backend: ModelFiles, task: str, file: str) -> Self:
         """Those of a file of the repository; none where it does not exist."""
         return cls(backend, task, file, dict(backend.json(file) or {}))
 
@@ -173,7 +198,7 @@ class ModelSettings:
     """What makes a score of a logit: a class by its full name; of ``config.json`` where this file says nothing."""
 
 
-def read_model_settings(backend: Backend, task: str) -> ModelSettings:
+def read_model_settings(backend: ModelFiles, task: str) -> ModelSettings:
     """Read ``config_sentence_transformers.json``, and what older repositories have in ``config.json`` instead.
 
     Raises:
@@ -202,7 +227,7 @@ def read_model_settings(backend: Backend, task: str) -> ModelSettings:
     return found
 
 
-def _check_kind(backend: Backend, task: str, settings: Settings) -> None:
+def _check_kind(backend: ModelFiles, task: str, settings: Settings) -> None:
     declared = settings.take("model_type", (str,), None)
     if declared in MULTI_VECTOR_TYPES:
         refuse_multi_vector(backend, task, f"{MODEL_FILE} says model_type: {declared}")
@@ -231,7 +256,7 @@ def _read_prompts(settings: Settings) -> Mapping[str, str] | None:
     return {name: text or "" for name, text in prompts.items()}
 
 
-def _old_activation(backend: Backend) -> str | None:
+def _old_activation(backend: ModelFiles) -> str | None:
     nested = backend.config.get("sentence_transformers")
     named = nested.get("activation_fn") if isinstance(nested, Mapping) else None
     named = named or backend.config.get("sbert_ce_default_activation_function")

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
-    from onnxhub._protocols import Backend
-    from onnxhub._sentence_files import ModelSettings
+    from onnxhub._sentence_files import ModelFiles, ModelSettings
     from onnxhub._sentence_layers import Pooling
 
 __all__ = [
@@ -154,6 +153,8 @@ class SentenceSettings:
     """What ``config_sentence_transformers.json`` says, and ``config.json`` in older repositories."""
     max_seq_length: int | None = None
     """The most tokens of a text; None: the tokenizer's limit."""
+    length_file: str | None = None
+    """The file that says so."""
     lower_case: bool = False
     """Whether texts are lowered before they are tokenised."""
 
@@ -173,7 +174,7 @@ class SentenceSettings:
         return bool(self.modules) and isinstance(self.modules[-1], NormalizeModule)
 
 
-def read_settings(backend: Backend, task: str) -> SentenceSettings:
+def read_settings(backend: ModelFiles, task: str) -> SentenceSettings:
     """Read all of sentence-transformers' files that a repository has, for one of its three tasks.
 
     A graph that gives a vector for a text has the modules in it, also those that are not known here: their configuration
@@ -195,9 +196,13 @@ def read_settings(backend: Backend, task: str) -> SentenceSettings:
     file = transformer_file(backend, path)
     lower_case = read_transformer_settings(Settings.of(backend, task, file), task) if file else False
     length = read_length((backend.json(file) if file else None) or {})
-    _check_length(backend, task, file, length)
     return SentenceSettings(
-        modules=modules, listed=entries is not None, model=model, max_seq_length=length, lower_case=lower_case
+        modules=modules,
+        listed=entries is not None,
+        model=model,
+        max_seq_length=length,
+        length_file=file if length is not None else None,
+        lower_case=lower_case,
     )
 
 
@@ -209,16 +214,7 @@ def vector_output(shapes: Mapping[str, tuple[int | None, ...]]) -> str | None:
     return name if len(shapes) == 1 and len(shape) == 2 else None
 
 
-def _check_length(backend: Backend, task: str, file: str | None, length: int | None) -> None:
-    """Refuse a limit in a file that the tokenizer does not look into, such as one in the transformer's own folder."""
-    if file is None or "/" not in file or length is None:
-        return
-    limit = backend.tokenizer.max_length
-    if limit is None or limit > length:
-        refuse(backend, task, f"its {file} says max_seq_length: {length}, and its tokenizer takes {limit or 'any'}")
-
-
-def _read_modules(backend: Backend, task: str) -> list[tuple[str, str]] | None:
+def _read_modules(backend: ModelFiles, task: str) -> list[tuple[str, str]] | None:
     """Class and folder of each module of ``modules.json``; None without the file.
 
     Classes of sentence-transformers are without their package, which has changed over the years.
@@ -239,7 +235,7 @@ def _read_modules(backend: Backend, task: str) -> list[tuple[str, str]] | None:
     return found
 
 
-def _guess_modules(backend: Backend, task: str) -> tuple[Module, ...]:
+def _guess_modules(backend: ModelFiles, task: str) -> tuple[Module, ...]:
     """What a repository without a list of modules has: some keep their pooling's configuration alone."""
     if task == SPARSE:
         if backend.json("idf.json") is not None:
@@ -254,7 +250,7 @@ def _guess_modules(backend: Backend, task: str) -> tuple[Module, ...]:
     return (_read_pooling(backend, task, "1_Pooling"),) if backend.json("1_Pooling/config.json") else ()
 
 
-def _modules_of_graph(backend: Backend, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
+def _modules_of_graph(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
     """The modules that a graph has in it; of what they do, only what its user can see."""
     for kind, _ in entries:
         if kind in ASYMMETRIC:
@@ -265,7 +261,7 @@ def _modules_of_graph(backend: Backend, task: str, entries: Sequence[tuple[str, 
     return (*seen, NormalizeModule("")) if last == "Normalize" else tuple(seen)
 
 
-def _modules_behind(backend: Backend, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
+def _modules_behind(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
     """The modules behind the transformer, each in its place and with its configuration."""
     kinds = [kind for kind, _ in entries]
     if unknown := [kind for kind in kinds if kind not in KNOWN[task]]:
@@ -280,7 +276,7 @@ def _modules_behind(backend: Backend, task: str, entries: Sequence[tuple[str, st
     return tuple(module for module in modules if module is not None)
 
 
-def _check_order(backend: Backend, task: str, kinds: Sequence[str]) -> None:
+def _check_order(backend: ModelFiles, task: str, kinds: Sequence[str]) -> None:
     wanted = {DENSE: "Pooling", SPARSE: "SpladePooling"}.get(task)
     said = f"modules.json has {', '.join(kinds) or 'no modules'}"
     if wanted is not None and wanted not in kinds:
@@ -293,7 +289,7 @@ def _check_order(backend: Backend, task: str, kinds: Sequence[str]) -> None:
         refuse(backend, task, f"{said} in this order; known is the order {', '.join(KNOWN[task])}")
 
 
-def _read_pooling(backend: Backend, task: str, folder: str) -> PoolingModule:
+def _read_pooling(backend: ModelFiles, task: str, folder: str) -> PoolingModule:
     settings = Settings.of(backend, task, f"{folder}/config.json")
     stated = bool(settings.left)
     # Their sizes are those of the graph, which is there to ask.
@@ -323,7 +319,7 @@ def _is_applied(settings: Settings) -> bool:
     return target == SENTENCE
 
 
-def _read_dense(backend: Backend, task: str, folder: str) -> DenseModule | None:
+def _read_dense(backend: ModelFiles, task: str, folder: str) -> DenseModule | None:
     if backend.json(f"{folder}/config.json") is None:
         refuse(backend, task, f"it has no {folder}/config.json, which would say what its dense layer does")
     settings = Settings.of(backend, task, f"{folder}/config.json")
@@ -345,21 +341,21 @@ def _read_dense(backend: Backend, task: str, folder: str) -> DenseModule | None:
     return found if applied else None
 
 
-def _read_layer_norm(backend: Backend, task: str, folder: str) -> LayerNormModule:
+def _read_layer_norm(backend: ModelFiles, task: str, folder: str) -> LayerNormModule:
     settings = Settings.of(backend, task, f"{folder}/config.json")
     found = LayerNormModule(folder, settings.take_size("dimension"))
     settings.close()
     return found
 
 
-def _read_normalize(backend: Backend, task: str, folder: str) -> NormalizeModule | None:
+def _read_normalize(backend: ModelFiles, task: str, folder: str) -> NormalizeModule | None:
     settings = Settings.of(backend, task, f"{folder}/config.json")
     applied = _is_applied(settings)
     settings.close()
     return NormalizeModule(folder) if applied else None
 
 
-def _read_splade(backend: Backend, task: str, folder: str) -> SpladeModule:
+def _read_splade(backend: ModelFiles, task: str, folder: str) -> SpladeModule:
     settings = Settings.of(backend, task, f"{folder}/config.json")
     # The chunks of a long text change how it is computed, not what comes out.
     settings.ignore("word_embedding_dimension", "embedding_dimension", "chunk_size")
@@ -372,7 +368,7 @@ def _read_splade(backend: Backend, task: str, folder: str) -> SpladeModule:
     return found
 
 
-READERS: Final[Mapping[str, Callable[[Backend, str, str], Module | None]]] = {
+READERS: Final[Mapping[str, Callable[[ModelFiles, str, str], Module | None]]] = {
     "Pooling": _read_pooling,
     "Dense": _read_dense,
     "LayerNorm": _read_layer_norm,
