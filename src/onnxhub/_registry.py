@@ -49,8 +49,8 @@ class Task(Generic[ModelT_co]):
     postprocessor: type[Postprocessor[Any, Any]]
     """Graph outputs and items to results."""
     outputs: tuple[Mapping[str, int], ...]
-    """Graph outputs that the task can work with, and their rank, the best first: ``({"logits": 2},)``. None at all: any
-    graph will do, and ``config.json`` is not needed."""
+    """Graph outputs that the task can work with, and their rank, the best first: ``({"logits": 2},)``; ``"*"`` is an only
+    output of any name. None at all: any graph will do, and ``config.json`` is not needed."""
     ort_class: str
     """The class of ``optimum.onnxruntime`` for the same task."""
     ort_classes: Mapping[str, str] = field(default_factory=dict)

@@ -270,8 +270,13 @@ def transformer_file(files: Files, folder: str = "") -> str | None:
     return next((name for name in names if files.json(name)), None)
 
 
-def read_transformer_settings(settings: Settings, task: str) -> bool:
+def read_transformer_settings(settings: Settings, task: str, *, pooled: bool) -> bool:
     """Check the transformer's settings, and tell whether texts are lowered before they are tokenised.
+
+    Args:
+        settings: The keys of its file.
+        task: The task whose output it must give.
+        pooled: Whether the graph gives a vector for a text: how torch's model came to it is in the graph then.
 
     Raises:
         TaskMismatchError: it wants something that changes what the graph gets or gives, and is not done here.
@@ -280,8 +285,8 @@ def read_transformer_settings(settings: Settings, task: str) -> bool:
     settings.ignore("unpad_inputs", "backend", "cache_dir")
     wanted, output, name = TRANSFORMER_TASKS[task]
     settings.choose("transformer_task", (wanted,), wanted)
-    settings.choose("module_output_name", (name,), name)
-    _check_modalities(settings, output)
+    settings.choose("module_output_name", (name, "sentence_embedding") if pooled else (name,), name)
+    _check_modalities(settings, None if pooled else output)
     _check_processing(settings)
     for key in ("query_length", "document_length", "query_expansion"):
         value = settings.left.pop(key, None)
@@ -297,7 +302,7 @@ def read_transformer_settings(settings: Settings, task: str) -> bool:
     return bool(lower)
 
 
-def _check_modalities(settings: Settings, output: str) -> None:
+def _check_modalities(settings: Settings, output: str | None) -> None:
     """Only the texts' own entry counts, unless they are made messages of a chat, as wherever there are messages."""
     modalities = settings.take("modality_config", (dict,), None)
     if modalities is None:
@@ -306,6 +311,8 @@ def _check_modalities(settings: Settings, output: str) -> None:
         problem = "which puts texts into the tokenizer's chat template, and that is not known"
         settings.refuse("modality_config", modalities, problem)
     text = modalities.get("text")
+    if output is None and text is not None:
+        return
     known = {"method": "forward", "method_output_name": output}
     if not isinstance(text, Mapping) or {key: text.get(key) for key in known} != known or text.keys() - known:
         settings.refuse("modality_config", modalities, f"and known for a text is {json.dumps(known)}")

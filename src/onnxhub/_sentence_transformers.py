@@ -194,7 +194,7 @@ def read_settings(backend: ModelFiles, task: str) -> SentenceSettings:
         modules = _modules_behind(backend, task, entries)
     path = next((path for kind, path in entries or () if kind in TRANSFORMERS), "")
     file = transformer_file(backend, path)
-    lower_case = read_transformer_settings(Settings.of(backend, task, file), task) if file else False
+    lower_case = file is not None and read_transformer_settings(Settings.of(backend, task, file), task, pooled=pooled)
     length = read_length((backend.json(file) if file else None) or {})
     return SentenceSettings(
         modules=modules,

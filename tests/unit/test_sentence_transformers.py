@@ -274,6 +274,19 @@ def test_an_only_output_gets_the_length_1() -> None:
     assert model("a", normalize=False).tolist() == [3.0, 4.0]
 
 
+def test_a_graph_of_a_text_tower() -> None:
+    """What torch's model calls the method that gives its vectors is no matter where the graph gives them."""
+    text = {"method": "get_text_features", "method_output_name": "pooler_output"}
+    settings = {"modality_config": {"text": text, "image": {}}, "module_output_name": "sentence_embedding"}
+    files: dict[str, Any] = {"modules.json": _listed("Transformer"), BERT: settings}
+    assert CannedBackend({"text_embeds": [3.0, 4.0]}, files=files).load(EMBED)("a").tolist() == [3.0, 4.0]
+    with pytest.raises(TaskMismatchError, match="says module_output_name"):
+        _backend(EMBED, {**POOLED, BERT: settings}).load(EMBED)
+    files[BERT] = {"modality_config": {"text": text, "message": text}}
+    with pytest.raises(TaskMismatchError, match="chat template"):
+        CannedBackend({"text_embeds": [3.0, 4.0]}, files=files).load(EMBED)
+
+
 def test_a_dense_layer_without_its_file() -> None:
     """Its activation would be a guess."""
     with pytest.raises(TaskMismatchError, match=r"it has no 2_Dense/config\.json"):
