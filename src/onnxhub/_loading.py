@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,7 +14,9 @@ from onnxhub._inference import FRONT_MATTER, Inferred, infer_from_files, infer_f
 from onnxhub._model import Model, ModelInfo
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._protocols import width
-from onnxhub._registry import Task, get_task, list_tasks
+from onnxhub._registry import ANY_NAME, Task, get_task, list_tasks
+from onnxhub._sentence_files import TRANSFORMER_TASKS
+from onnxhub._sentence_transformers import read_settings
 from onnxhub._text import positive
 from onnxhub.backend.compiled import checked_compiled
 from onnxhub.backend.exporting import Conversion
@@ -49,6 +52,8 @@ AUTO: Final = "auto"
 """The task of whoever leaves it to the model."""
 MOST_THREADS: Final = 1024
 """More than cores; ONNX Runtime starts as many as it is told to, and the system ends a process that has too many."""
+OTHER_OUTPUTS: Final = r"logit|score|prob|label|class"
+"""Names of outputs that are no vectors of texts or tokens."""
 _ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("task", (str, Task), "the name of a task, or a Task"),
     ("model_id", (str, os.PathLike, NoneType), "an id of the Hub such as 'org/name', or a local folder"),
@@ -278,15 +283,27 @@ class Unopened:
     model_id: str
     config: Mapping[str, object]
     output_shapes: Mapping[str, tuple[int | None, ...]]
+    repository: Repository
+
+    def json(self, name: str) -> Mapping[str, object] | None:
+        """The object of a JSON file; None if there is no such file."""
+        return self.repository.json(name)
+
+    def json_list(self, name: str) -> Sequence[object] | None:
+        """The list of a JSON file; None if there is no such file."""
+        return self.repository.json_list(name)
 
 
 def check_unopened(task: Task[Any], repository: Repository, graph: Graph) -> None:
-    """Raise ``TaskMismatchError`` where ``load`` would, as far as a graph tells it that is read from its file."""
+    """Raise ``TaskMismatchError`` where ``load`` would, as far as a graph's file and the settings beside it tell it."""
     shapes = {port.name: port.shape for port in graph.outputs if port.shape is not None}
     if len(shapes) < len(graph.outputs):
         return  # what the file leaves open, ONNX Runtime infers
     numbers = {name: tuple(size if isinstance(size, int) else None for size in shape) for name, shape in shapes.items()}
-    check_graph(task, Unopened(repository.model_id, repository.json("config.json") or {}, numbers))
+    known = Unopened(repository.model_id, repository.json("config.json") or {}, numbers, repository)
+    check_graph(task, known)
+    if task.name in TRANSFORMER_TASKS:
+        read_settings(known, task.name)
 
 
 def check_graph(task: Task[Any], backend: Backend | Unopened) -> None:
@@ -295,12 +312,32 @@ def check_graph(task: Task[Any], backend: Backend | Unopened) -> None:
     if task.raw or any(
         # No axes: the graph does not say, and its logits are checked when they come.
         all(name in shapes and len(shapes[name]) in (0, rank) for name, rank in wanted.items())
+        or (ANY_NAME in wanted and has_sole_output(task, wanted[ANY_NAME], backend))
         for wanted in task.outputs
     ):
         return
-    wanted = " or ".join(" and ".join(f"{name} of {rank} axes" for name, rank in one.items()) for one in task.outputs)
+    named = [one for one in task.outputs if ANY_NAME not in one]
+    wanted = " or ".join(" and ".join(f"{name} of {rank} axes" for name, rank in one.items()) for one in named)
     found = ", ".join(f"{name} of {len(shape)} axes" for name, shape in shapes.items())
     raise TaskMismatchError(backend.model_id, task.name, (f"its graph gives {found}, not {wanted}", *_says(backend)))
+
+
+def has_sole_output(task: Task[Any], rank: int, backend: Backend | Unopened) -> bool:
+    """Whether a graph has one output alone, of this rank, that neither its name nor the architecture gives to another task.
+
+    Classifiers too have an output of 2 axes, and language models one of 3: a name such as ``logits`` tells them apart,
+    and where the name tells nothing, the architecture does.
+    """
+    shapes = backend.output_shapes
+    if [len(shape) for shape in shapes.values()] != [rank] or re.search(
+        OTHER_OUTPUTS, next(iter(shapes)), re.IGNORECASE
+    ):
+        return False
+    other = infer_from_files({"architectures": backend.config.get("architectures")}, (), {}, lambda: None)
+    if other is None or other.task == task.name:
+        return True
+    # Vectors of tokens may be a language model's logits; a vector of a text is none, whatever model made it.
+    return rank == 2 and not any(rank in one.values() for one in get_task(other.task).outputs)
 
 
 def check_labels(task: Task[Any], backend: Backend, labels: tuple[str, ...]) -> None:

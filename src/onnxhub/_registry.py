@@ -24,6 +24,9 @@ __all__ = ["Task", "get_task", "list_tasks", "register"]
 logger = logging.getLogger("onnxhub")
 
 ENTRY_POINTS = "onnxhub.tasks"
+ANY_NAME = "*"
+"""In ``Task.outputs``: the only output of a graph, whatever its name, unless the name or the architecture is one of
+another task's."""
 
 ModelT_co = TypeVar("ModelT_co", bound="Model[Any, Any, Any]", covariant=True)
 
@@ -47,8 +50,8 @@ class Task(Generic[ModelT_co]):
     postprocessor: type[Postprocessor[Any, Any]]
     """Graph outputs and items to results."""
     outputs: tuple[Mapping[str, int], ...]
-    """Graph outputs that the task can work with, and their rank, the best first: ``({"logits": 2},)``. None at all: any
-    graph will do, and ``config.json`` is not needed."""
+    """Graph outputs that the task can work with, and their rank, the best first: ``({"logits": 2},)``; ``"*"`` is an only
+    output of any name. None at all: any graph will do, and ``config.json`` is not needed."""
     ort_class: str
     """The class of ``optimum.onnxruntime`` for the same task."""
     ort_classes: Mapping[str, str] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """``feature-extraction`` gives sentence-transformers' vectors: pooling, dense layers, normalisation, prompts, cutting."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 import onnxhub
+from onnxhub._sentence_layers import ACTIVATIONS as KNOWN
+from onnxhub._sentence_layers import SIMILARITIES
 from tests import tiny
 from tests.oracle.peers import COUNTS, zoo
 
@@ -85,10 +88,7 @@ def test_pooling(tmp_path: Path, modes: tuple[str, ...], legacy: bool) -> None:
 
 
 ACTIVATIONS: Mapping[str, str] = {
-    "Tanh": "torch.nn.modules.activation.Tanh",
-    "Identity": "torch.nn.modules.linear.Identity",
-    "ReLU": "torch.nn.modules.activation.ReLU",
-    "Sigmoid": "torch.nn.modules.activation.Sigmoid",
+    name: f"torch.nn.modules.{'linear' if name == 'Identity' else 'activation'}.{name}" for name in KNOWN
 }
 
 
@@ -109,6 +109,22 @@ def test_dense_and_normalize(tmp_path: Path, activation: str, normalize: bool) -
         features = Normalize()(features)
     expected = features["sentence_embedding"].detach().numpy()
     _same(expected, onnxhub.load("feature-extraction", folder)(SHORT), "dense")
+
+
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_similarity(tmp_path: Path, name: str) -> None:
+    """Texts are compared as sentence-transformers compares the same vectors by the measure that the model names."""
+    from sentence_transformers.util import SimilarityFunction
+
+    folder = tiny.make_model(tmp_path, "feature-extraction")
+    tiny.write_sentence_transformers(folder, normalize=False)
+    settings = folder / "config_sentence_transformers.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"similarity_fn_name": name}))
+    model = onnxhub.load("feature-extraction", folder)
+    vectors = model(SHORT)
+    expected = SimilarityFunction.to_similarity_fn(name)(vectors, vectors[:5]).numpy()
+    assert np.abs(model.similarity(SHORT, SHORT[:5]) - expected).max() < 2e-5
+    COUNTS["embeddings, similarities: equal"] += expected.size
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -91,6 +91,55 @@ def _row(encoding: Any) -> dict[str, Any]:
     return {name: values[None] for name, values in encoding.items()}
 
 
+@pytest.mark.parametrize("activation", ["Identity", "Sigmoid"])
+@pytest.mark.parametrize("prompt", [None, "film"], ids=["no-prompt", "prompt"])
+def test_a_saved_cross_encoder(zoo_root: Path, tmp_path: Path, activation: str, prompt: str | None) -> None:
+    """What save_pretrained writes, in its newest files, gives the scores of the same model, behind its default prompt."""
+    folder = zoo.build(zoo_root, "bert", "text-ranking", zoo.FLAVOURS[0])
+    theirs = sentence_transformers.CrossEncoder(
+        str(folder), device="cpu", local_files_only=True, activation_fn=getattr(torch.nn, activation)(),
+        prompts={"film": "good film "}, default_prompt_name=prompt,
+    )  # fmt: skip
+    theirs.save_pretrained(str(tmp_path / "saved"), create_model_card=False)
+    for path in folder.rglob("*.onnx*"):
+        shutil.copy(path, tmp_path / "saved" / path.name)
+    ours = onnxhub.load("text-ranking", tmp_path / "saved")
+    query, documents = "film and book", zoo.texts(75, 6)
+    for options in ({}, {"prompt_name": "film"}):
+        expected = theirs.predict([(query, document) for document in documents], **options)
+        found = sorted(ours(query, documents, **options), key=lambda one: one.index)
+        close(expected, [one.score for one in found], "typed, text-ranking")
+
+
+@pytest.mark.parametrize("strategy", ["max", "sum"])
+@pytest.mark.parametrize("activation", ["relu", "log1p_relu"])
+@pytest.mark.parametrize("most", [None, 7])
+def test_a_saved_sparse_encoder(
+    zoo_root: Path, tmp_path: Path, strategy: Any, activation: Any, most: int | None
+) -> None:
+    """Strategy, activation, prompt and the number of weights are those of the model that was saved."""
+    from sentence_transformers.sparse_encoder.models import MLMTransformer, SpladePooling
+
+    folder = zoo.build(zoo_root, "bert", "fill-mask", zoo.FLAVOURS[0])
+    theirs = sentence_transformers.SparseEncoder(
+        modules=[MLMTransformer(str(folder)), SpladePooling(strategy, activation)], device="cpu",
+        prompts={"film": "good film "}, default_prompt_name="film",
+    )  # fmt: skip
+    theirs.save_pretrained(str(tmp_path / "saved"), create_model_card=False)
+    if most is not None:  # as 6.2 writes it
+        settings = tmp_path / "saved" / "config_sentence_transformers.json"
+        settings.write_text(json.dumps(json.loads(settings.read_text()) | {"max_active_dims": most}))
+    for path in folder.rglob("*.onnx*"):
+        shutil.copy(path, tmp_path / "saved" / path.name)
+    texts = zoo.texts(76, 5)
+    expected = theirs.encode(
+        texts, convert_to_sparse_tensor=False, convert_to_tensor=True, batch_size=1, max_active_dims=most
+    ).numpy()
+    for row, one in zip(expected, onnxhub.load("sparse-feature-extraction", tmp_path / "saved")(texts), strict=True):
+        assert np.flatnonzero(row).tolist() == list(one.indices)
+        close(row[np.flatnonzero(row)], one.values, "typed, sparse-feature-extraction")
+
+
 @pytest.mark.parametrize("flavour", zoo.FLAVOURS)
 @pytest.mark.parametrize("architecture", SPARSE)
 def test_sparse_embeddings(zoo_root: Path, architecture: str, flavour: zoo.Flavour) -> None:

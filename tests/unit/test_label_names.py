@@ -43,11 +43,11 @@ def test_labels_without_names_are_as_many_as_the_model_gives() -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"label2id": {"a": 0, "b": 2}}, "label2id in config.json has the numbers 0, 2, not 0 to 1 once each"),
-        ({"label2id": {"a": 1, "b": 2}}, "label2id in config.json has the numbers 1, 2, not 0 to 1 once each"),
-        ({"label2id": {"a": 0, "b": 0}}, "label2id in config.json has the numbers 0, 0, not 0 to 1 once each"),
-        ({"label2id": {"a": False, "b": True}}, "label2id in config.json has the numbers False, True, not 0 to 1"),
-        ({"label2id": {"a": None, "b": 1}}, "label2id in config.json has the numbers None, 1, not 0 to 1"),
+        ({"label2id": {"a": 0, "b": 2}}, "label2id in config.json is numbered 0, 2, not 0 to 1"),
+        ({"label2id": {"a": 1, "b": 2}}, "label2id in config.json is numbered 1, 2, not 0 to 1"),
+        ({"label2id": {"a": 0, "b": 0}}, "label2id in config.json is numbered 0, 0, not 0 to 1"),
+        ({"label2id": {"a": False, "b": True}}, "label2id in config.json is numbered False, True, not 0 to 1"),
+        ({"label2id": {"a": None, "b": 1}}, "label2id in config.json is numbered None, 1, not 0 to 1"),
         ({"label2id": ["a", "b"]}, "label2id in config.json is a list, not an object of label and index"),
         ({"num_labels": 0}, "num_labels in config.json is 0, not a whole number of at least 1"),
         ({"num_labels": "3"}, "num_labels in config.json is '3', not a whole number of at least 1"),

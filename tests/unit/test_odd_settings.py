@@ -31,7 +31,7 @@ def test_labels_that_are_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ({"0": "a", "1": "b", "9" * 5000: "c"}, r"id2label in config.json has the numbers 0, 1, 9+\.\.\., not 0 to 2"),
+        ({"0": "a", "1": "b", "9" * 5000: "c"}, r"id2label in config.json is numbered 0, 1, 9+\.\.\., not 0 to 2"),
         ({"0": "a", "1": "b", "2": {}}, "id2label in config.json has a dict for the label 2, not a text"),
         ({"0": "a", "1": ["b"], "2": "c"}, "has a list for the label 1, not a text"),
         ({"0": {}, "1": "b", "2": "c"}, "has a dict for the label 0, not a text"),

@@ -31,7 +31,7 @@ from onnxhub import (
     TokenClassificationPostprocessor,
 )
 from onnxhub._labels import group
-from onnxhub._sentence_transformers import Dense
+from onnxhub._sentence_layers import Dense
 from onnxhub._spans import WordSpans, best_first, span_scores, split_at_spaces
 from onnxhub.errors import InvalidInputError, InvalidOptionError, NonFiniteOutputError, TaskMismatchError
 from onnxhub.tasks.text_classification import activation_of
@@ -865,7 +865,7 @@ def test_pool_gives_one_vector(pool, dense: tuple[Dense, ...], message: str) -> 
             return pool(tokens)
 
     with pytest.raises(InvalidOptionError, match=rf"postprocessor='Spoilt': expected Spoilt\.pool to {message}"):
-        Spoilt(dense=dense)(VECTORS, [EmbeddingItem(5)])
+        Spoilt(layers=dense)(VECTORS, [EmbeddingItem(5)])
 
 
 def test_outputs_are_names() -> None:

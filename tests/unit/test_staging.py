@@ -154,7 +154,7 @@ def test_halves_of_letters_are_refused(tmp_path: Path) -> None:
             tmp_path / f"model{len(config)}{'id2label' in config}", **{"config.json": config, "model.safetensors": b"x"}
         )
         with pytest.raises(IntegrityError, match="lone surrogate"):
-            staged(folder, tmp_path / "staged")
+            staged(folder, tmp_path / f"staged{folder.name}")
 
 
 def test_links_of_a_local_folder_are_followed(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def embed(
         dtype: As for ``load``.
         revision: As for ``load``.
         prompt_name: One of the model's named prompts, such as ``"query"``; None: the model's default.
-        truncate_dim: Keep only the first dimensions.
+        truncate_dim: Keep only the first dimensions; None: those that the model keeps.
 
     Returns:
         float32: ``(dim,)`` for a text, ``(n, dim)`` for a list.
@@ -43,7 +43,8 @@ def embed(
         (2, 384)
     """
     loaded = load_once("feature-extraction", model, provider, dtype, revision)
-    vectors: Vectors = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim)(text)
+    cut = ... if truncate_dim is None else truncate_dim
+    vectors: Vectors = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=cut)(text)
     return vectors
 
 
@@ -56,7 +57,7 @@ def similarity(
     dtype: str = "auto",
     revision: str | None = None,
 ) -> Vectors:
-    """Cosine similarity of texts, in ``[-1, 1]``.
+    """How alike texts are: the cosine of their vectors, or the measure that the model names.
 
     Args:
         first: A text, or a list of n texts.
@@ -67,12 +68,13 @@ def similarity(
         revision: As for ``load``.
 
     Returns:
-        float32: ``()`` for two texts, ``(m,)`` for a text and a list, ``(n, m)`` for two lists.
+        float32: ``()`` for two texts, ``(m,)`` for a text and a list, ``(n, m)`` for two lists. The cosine is in
+        ``[-1, 1]``; distances, which few models name, are negative.
 
     Examples:
         >>> near, far = onnxhub.similarity("a cat", ["a kitten", "tax law"], model="models/embedder")
         >>> bool(near > far)
         True
     """
-    cosines: Vectors = load_once("feature-extraction", model, provider, dtype, revision).similarity(first, second)
-    return cosines
+    found: Vectors = load_once("feature-extraction", model, provider, dtype, revision).similarity(first, second)
+    return found

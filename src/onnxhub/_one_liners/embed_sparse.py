@@ -22,6 +22,7 @@ def embed_sparse(
     provider: Provider = ...,
     dtype: str = ...,
     revision: str | None = ...,
+    prompt_name: str | None = ...,
     top_k: int | None = ...,
 ) -> SparseEmbedding: ...
 @overload
@@ -32,6 +33,7 @@ def embed_sparse(
     provider: Provider = ...,
     dtype: str = ...,
     revision: str | None = ...,
+    prompt_name: str | None = ...,
     top_k: int | None = ...,
 ) -> list[SparseEmbedding]: ...
 def embed_sparse(
@@ -41,6 +43,7 @@ def embed_sparse(
     provider: Provider = "cpu",
     dtype: str = "auto",
     revision: str | None = None,
+    prompt_name: str | None = None,
     top_k: int | None = None,
 ) -> object:
     """Turn a text, or each text of a list, into weights of words (SPLADE).
@@ -51,7 +54,8 @@ def embed_sparse(
         provider: As for ``load``.
         dtype: As for ``load``.
         revision: As for ``load``.
-        top_k: Only the heaviest words; None: all that are not zero.
+        prompt_name: One of the model's named prompts, such as ``"query"``; None: the model's default.
+        top_k: Only the heaviest words; None: as many as the model keeps, which for most is all that are not zero.
 
     Returns:
         A ``SparseEmbedding``; for a list, a list of them.
@@ -60,4 +64,5 @@ def embed_sparse(
         >>> len(onnxhub.embed_sparse("a cat", model="models/masked", top_k=3).indices)
         3
     """
-    return load_once("sparse-feature-extraction", model, provider, dtype, revision).with_options(top_k=top_k)(text)
+    loaded = load_once("sparse-feature-extraction", model, provider, dtype, revision)
+    return loaded.with_options(prompt_name=prompt_name or ..., top_k=... if top_k is None else top_k)(text)

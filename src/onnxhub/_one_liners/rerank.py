@@ -25,6 +25,7 @@ def rerank(
     provider: Provider = ...,
     dtype: str = ...,
     revision: str | None = ...,
+    prompt_name: str | None = ...,
     top_k: int | None = ...,
 ) -> list[Ranked]: ...
 @overload
@@ -36,6 +37,7 @@ def rerank(
     provider: Provider = ...,
     dtype: str = ...,
     revision: str | None = ...,
+    prompt_name: str | None = ...,
     top_k: int | None = ...,
 ) -> list[list[Ranked]]: ...
 def rerank(
@@ -46,6 +48,7 @@ def rerank(
     provider: Provider = "cpu",
     dtype: str = "auto",
     revision: str | None = None,
+    prompt_name: str | None = None,
     top_k: int | None = None,
 ) -> object:
     """Put documents in order by how well they answer a query, best first.
@@ -57,6 +60,7 @@ def rerank(
         provider: As for ``load``.
         dtype: As for ``load``.
         revision: As for ``load``.
+        prompt_name: One of the model's named prompts, for the query; None: the model's default.
         top_k: Only the best; None: all.
 
     Returns:
@@ -66,5 +70,6 @@ def rerank(
         >>> [one.index for one in onnxhub.rerank("a cat", ["tax law", "a kitten"], model="models/reranker")]
         [1, 0]
     """
-    loaded = load_once("text-ranking", model, provider, dtype, revision).with_options(top_k=top_k)
-    return loaded(query) if documents is None else loaded(query, documents)
+    loaded = load_once("text-ranking", model, provider, dtype, revision)
+    ranker = loaded.with_options(prompt_name=prompt_name or ..., top_k=top_k)
+    return ranker(query) if documents is None else ranker(query, documents)

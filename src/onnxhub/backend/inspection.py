@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from onnxhub._sentence_files import length_settings
 from onnxhub.backend import exporting, quantizing
 from onnxhub.backend.entries import retry_if_cleared
 from onnxhub.backend.graph import read_graph
@@ -89,9 +90,7 @@ def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto", f
         architecture=", ".join(map(str, _list(config.get("architectures")))),
         ort_class=ort_class,
         labels=_labels(config),
-        max_length=usable_length(
-            repository.json("sentence_bert_config.json") or {}, repository.json("tokenizer_config.json") or {}, config
-        ),
+        max_length=usable_length(length_settings(repository), repository.json("tokenizer_config.json") or {}, config),
         files=files,
         choice=reason,
         graphs=graphs,

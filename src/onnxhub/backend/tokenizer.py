@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from onnxhub._sentence_files import length_settings
 from onnxhub.backend.json_files import token_id, token_ids
 from onnxhub.backend.tokenizer_bounds import check_description, check_work
 from onnxhub.backend.tokenizer_config import adapt, added_tokens, check_settings, family_of, special_tokens
@@ -191,7 +192,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
     special_map = files.json("special_tokens_map.json") or {}
     check_settings(options, "tokenizer_config.json")
     check_settings(special_map, "special_tokens_map.json")
-    limit = find_limit(files.json("sentence_bert_config.json") or {}, options, config)
+    limit = find_limit(length_settings(files), options, config)
     family = family_of(options, config)
     with Reading(str(path)):
         backend = read_backend(path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from onnxhub._sentence_files import length_settings
 from onnxhub.backend.child import run_child
 from onnxhub.backend.digests import digest_of, sha256
 from onnxhub.backend.settings import RECIPE
@@ -56,7 +57,7 @@ def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> T
         entry = _convert(repository, files, key, anew=entry is not None)
     if FAST in entry.files:
         return load_tokenizer(_Converted(repository, entry.folder / FAST), config)
-    limit = usable_length({}, repository.json("tokenizer_config.json") or {}, config)
+    limit = usable_length(length_settings(repository), repository.json("tokenizer_config.json") or {}, config)
     return SlowTokenizer(_load_slow(repository, entry.folder), limit)
 
 

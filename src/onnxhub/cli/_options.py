@@ -17,6 +17,7 @@ __all__ = [
     "Model",
     "ModelArgument",
     "OnnxPath",
+    "PromptName",
     "Provider",
     "Revision",
     "TaskName",
@@ -77,6 +78,9 @@ OnnxPath = Annotated[
         help="An .onnx file by its path in the model, instead of --dtype: where several fit, or it has a name of its own.",
     ),
 ]  # fmt: skip
+PromptName = Annotated[
+    str | None, typer.Option(metavar="NAME", help="One of the model's prompts, such as query.", show_default=False)
+]
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Convert weights that are pickles (.bin), which can run code.")
 ]

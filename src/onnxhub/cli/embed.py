@@ -15,7 +15,7 @@ from rich.console import Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, Provider, Revision, Texts
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, PromptName, Provider, Revision, Texts
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import answered, read_lines
 from onnxhub.errors import InvalidInputError
@@ -45,9 +45,7 @@ def embed(
             help="Write the vectors to a file of numpy's, shape (texts, dim), instead; - is standard output.",
         ),
     ] = None,
-    prompt_name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="One of the model's prompts, such as query.", show_default=False)
-    ] = None,
+    prompt_name: PromptName = None,
     truncate_dim: Annotated[
         int | None, typer.Option(min=1, help="Keep only the first dimensions.", show_default=False)
     ] = None,
@@ -69,7 +67,7 @@ def embed(
         raise InvalidInputError(f"{output}: no file can be written there")  # said now, and not after all texts
     chunks, printer = read_lines(texts, file), Printer(json)
     loaded = onnxhub.load("feature-extraction", model, provider, dtype=dtype, revision=revision, file=onnx_file)
-    embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim)
+    embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim or ...)
     kept: list[NDArray[np.float32]] = []
     for chunk, vectors in answered(embedder.attempt, chunks):
         if output is not None:

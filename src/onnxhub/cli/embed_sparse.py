@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, Provider, Revision, Texts, named
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, PromptName, Provider, Revision, Texts, named
 from onnxhub.cli._printing import Printer, score
 from onnxhub.cli._reading import answered, read_lines
 
@@ -30,6 +30,7 @@ def embed_sparse(
     texts: Texts = None,
     file: File = None,
     *,
+    prompt_name: PromptName = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Only the heaviest words.", show_default="all")] = None,
     model: Model = None,
     provider: Provider = "cpu",
@@ -49,7 +50,7 @@ def embed_sparse(
     loaded = onnxhub.load(
         "sparse-feature-extraction", named(model), provider, dtype=dtype, revision=revision, file=onnx_file
     )
-    embedder = loaded.with_options(top_k=top_k)
+    embedder = loaded.with_options(prompt_name=prompt_name or ..., top_k=top_k or ...)
     number = 0
     for chunk, embeddings in answered(embedder.attempt, chunks):
         for text, embedding in zip(chunk, embeddings, strict=True):

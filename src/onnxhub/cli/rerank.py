@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, Provider, Revision
+from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, PromptName, Provider, Revision
 from onnxhub.cli._printing import Line, Printer, score
 from onnxhub.cli._reading import argument, read_lines
 
@@ -24,6 +24,7 @@ def rerank(
     ] = None,
     file: File = None,
     *,
+    prompt_name: PromptName = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Only the best.", show_default="all")] = None,
     model: Model = None,
     provider: Provider = "cpu",
@@ -41,7 +42,8 @@ def rerank(
     """
     asked, chunks, printer = argument(query), read_lines(documents, file), Printer(json)
     ranker = onnxhub.load("text-ranking", model, provider, dtype=dtype, revision=revision, file=onnx_file)
-    ranking = ranker(asked, [text for lines in chunks for text in lines.texts], top_k=top_k)
+    texts = [text for lines in chunks for text in lines.texts]
+    ranking = ranker(asked, texts, prompt_name=prompt_name or ..., top_k=top_k)
     digits = max(len(score(one.score)) for one in ranking)
     for one in ranking:
         # Of many models the score is the logit itself: what a bar can show is its place between 0 and 1.

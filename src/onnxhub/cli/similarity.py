@@ -35,7 +35,7 @@ def similarity(
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
-    """Say how near other texts are in meaning to a text: the cosine of their vectors, from -1 to 1.
+    """Say how near other texts are in meaning to a text: the cosine of their vectors, unless the model names another measure.
 
     Example: onnxhub similarity "a cat" "a kitten" "tax law"
 

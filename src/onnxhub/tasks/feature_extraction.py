@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
 
-from onnxhub._encoder import Encoded, Encoder
+from onnxhub._encoder import Encoded
 from onnxhub._model import Model
 from onnxhub._numeric import finite, l2_normalize
 from onnxhub._postprocessor import Postprocessor, misfit, numbers, of_shape
+from onnxhub._prompts import PromptEncoder
 from onnxhub._protocols import width
-from onnxhub._registry import Task, register
-from onnxhub._sentence_transformers import POOLINGS, Dense, Pooling, dense_layer, modules, pooling_modes
-from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._registry import ANY_NAME, Task, register
+from onnxhub._sentence_layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
+from onnxhub._sentence_transformers import SENTENCE, read_settings, vector_output
+from onnxhub._sentence_weights import read_layers
+from onnxhub._text import as_text, encode_prefix, graph_rows, positive, warn_cut
 from onnxhub._trial import COSINE, Judgement, Trial
 from onnxhub._windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import EllipsisType
     from typing import TypeAlias
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokens
 
 __all__ = ["EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"]
 
 if TYPE_CHECKING:
     Vectors: TypeAlias = NDArray[np.float32]
 
+_logger = logging.getLogger("onnxhub")
+
 NAME = "feature-extraction"
-SENTENCE = "sentence_embedding"
-"""The output of graphs that pool by themselves."""
+FLAT = 2
+"""Axes of an output with one vector for each row."""
 TOKENS = ("last_hidden_state", "token_embeddings", "logits")
 """Outputs of shape ``(batch, tokens, dim)``; the last is what a bare array is called."""
 
@@ -56,49 +62,46 @@ class EmbeddingItem:
 
 
 @dataclass(frozen=True)
-class EmbeddingEncoder(Encoder[str, EmbeddingItem]):
+class EmbeddingEncoder(PromptEncoder[str, EmbeddingItem]):
     """Texts, behind a prompt if there is one, to one row each."""
 
-    tokenizer: Tokenizer
-    inputs: tuple[str, ...]
-    lower_case: bool = False
-    prompts: Mapping[str, str] | None = None
-    """The model's named prompts."""
-    prompt_name: str | None = None
-    """The one that is put before each text."""
     skip_prompt: bool = False
+    """Leave the prompt's tokens out of the pooling."""
+    prompt_pooled: bool = False
+    """The graph pools the tokens of a prompt too, though the model's files leave them out: it can be given none."""
+    similarity_fn_name: str = "cosine"
+    """How vectors are compared; one of ``SIMILARITIES``."""
 
     def __post_init__(self) -> None:
-        known = tuple(self.prompts or ())
-        if self.prompt_name is not None and self.prompt_name not in known:
-            names = ", ".join(map(repr, known)) or "None, for the model has no prompts"
-            raise InvalidOptionError("prompt_name", self.prompt_name, names, known)
+        super().__post_init__()
+        if self.prompt_pooled and self.prompt:
+            expected = "None, for the graph pools a prompt with the text, and the model was trained to leave it out"
+            raise InvalidOptionError("prompt_name", self.prompt_name, expected)
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes case and prompts from sentence-transformers' files, where the repository has them."""
-        prompts = backend.json("config_sentence_transformers.json") or {}
-        named = prompts.get("prompts")
-        default = prompts.get("default_prompt_name")
-        if default is not None and not (isinstance(named, Mapping) and default in named):
-            problem = f"its default prompt {default!r} is none of its prompts"
+        """Takes case, prompts and similarity from sentence-transformers' files, where the repository has them.
+
+        Raises:
+            TaskMismatchError: they say something that is not known; or the graph pools a prompt that they leave out.
+        """
+        settings = read_settings(backend, NAME)
+        pooled = vector_output(backend.output_shapes) is not None
+        left_out = settings.pooling is not None and not settings.pooling.include_prompt
+        model = settings.model
+        if pooled and left_out and model.default_prompt_name and (model.prompts or {})[model.default_prompt_name]:
+            problem = "its graph pools its default prompt with the text, and its files say to leave it out"
             raise TaskMismatchError(backend.model_id, NAME, (problem,))
-        return cls(
-            backend.tokenizer,
-            require_inputs(backend, NAME),
-            lower_case=(backend.json("sentence_bert_config.json") or {}).get("do_lower_case") is True,
-            prompts={str(name): str(text) for name, text in named.items()} if isinstance(named, Mapping) else None,
-            prompt_name=default if isinstance(default, str) else None,
-            skip_prompt=SENTENCE not in backend.output_shapes
-            and any(config.get("include_prompt") is False for _, config in modules(backend, "Pooling")),
-        )
+        return cls._with_settings(
+            backend, NAME, settings,
+            skip_prompt=left_out and not pooled, prompt_pooled=left_out and pooled,
+            similarity_fn_name=model.similarity_fn_name,
+        )  # fmt: skip
 
     def __call__(self, inputs: Sequence[str]) -> list[Encoded[EmbeddingItem]]:
         """One item an input."""
-        prompt = "" if self.prompt_name is None else (self.prompts or {})[self.prompt_name]
-        texts = [prompt + as_text(value, index) for index, value in enumerate(inputs)]
-        if self.lower_case:
-            prompt, texts = prompt.lower(), [text.lower() for text in texts]
+        prompt = self.prompt
+        texts = [prompt + self.cased(as_text(value, index)) for index, value in enumerate(inputs)]
         skip = self._prompt_tokens(prompt) if self.skip_prompt and prompt else 0
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
         return [self._encoded(one, skip, index) for index, one in enumerate(tokens)]
@@ -131,15 +134,19 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
     pooling: Pooling | tuple[Pooling, ...] | None = "mean"
     """How token vectors become one, in sentence-transformers' terms; several are put one after another. None: the
     graph pools by itself, and its ``sentence_embedding`` is taken; with another value, its token vectors are pooled, and
-    neither its dense layers nor its normalisation apply."""
+    its dense layers do not apply."""
     normalize: bool = False
     """Make the vector's length 1."""
     truncate_dim: int | None = None
     """Keep only the first dimensions, for models trained that way (Matryoshka); before ``normalize``."""
-    dense: tuple[Dense, ...] = ()
-    """Linear layers after the pooling."""
+    layers: tuple[Layer, ...] = ()
+    """What follows the pooling, in order, but a last step to the length 1, which is ``normalize``."""
     dim: int = 0
     """Dimensions of the model's token vectors; only for the shape of no result at all."""
+    output: str | None = None
+    """The graph's output that is taken before all others, such as an only one under a name of its own."""
+    graph_normalizes: bool = False
+    """The vectors that the graph gives have the length 1 already, and it is not known how long they were."""
 
     def __post_init__(self) -> None:
         positive("truncate_dim", self.truncate_dim, optional=True)
@@ -147,20 +154,31 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
         given = self.modes if isinstance(self.pooling, str | tuple | None) else (self.pooling,)
         if self.pooling == () or not all(isinstance(mode, str) and mode in POOLINGS for mode in given):
             raise InvalidOptionError("pooling", self.pooling, f"one of {known}, or several in a tuple", tuple(POOLINGS))
+        if self.pooling is None and self.graph_normalizes and not self.normalize:
+            expected = "True, for the graph itself makes the length 1, as modules.json says"
+            raise InvalidOptionError("normalize", self.normalize, expected)
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes sentence-transformers' modules, where the repository has them; else the mean, not normalised."""
-        if SENTENCE in backend.output_shapes:
-            # Such a graph has the modules in it, also those that are not known here.
-            return cls(pooling=None, dim=_dimensions(backend))
-        poolings = modules(backend, "Pooling")
-        return cls(
-            pooling=pooling_modes(backend, poolings[0][1]) if poolings else "mean",
-            normalize=bool(modules(backend, "Normalize")),
-            dense=tuple(dense_layer(backend, folder, config) for folder, config in modules(backend, "Dense")),
-            dim=_dimensions(backend),
-        )
+        """Takes sentence-transformers' modules, where the repository has them; else the mean, not normalised.
+
+        Raises:
+            TaskMismatchError: they do something that is not known, or their weights are missing or do not fit.
+        """
+        settings = read_settings(backend, NAME)
+        shapes, dim, cut = backend.output_shapes, _dimensions(backend), settings.model.truncate_dim
+        normalizes, vectors = settings.normalizes, vector_output(shapes)
+        if vectors is not None:
+            # Such a graph has the modules in it, also those that are not known here. Under a name of its own, it may
+            # be without the last of them, and a second normalisation changes nothing.
+            own = normalizes and vectors == SENTENCE
+            return cls(None, normalizes, cut, dim=dim, output=vectors, graph_normalizes=own)
+        if settings.pooling is None or not settings.pooling.stated:
+            _logger.info("%s does not say how it pools: the mean of its token vectors is taken", backend.model_id)
+        output = None if any(name in shapes for name in TOKENS) else next(iter(shapes), None)
+        modes = settings.pooling.modes if settings.pooling else ("mean",)
+        layers = read_layers(backend, NAME, settings, dim * len(modes))
+        return cls(modes, normalizes, cut, layers, dim=dim, output=output)
 
     @property
     def modes(self) -> tuple[Pooling, ...]:
@@ -179,8 +197,9 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
         own = type(self).pool is EmbeddingPostprocessor.pool
         made = self._by_modes(tokens, skipped) if own else self.pool(tokens)
         hook = f"{type(self).__name__}.pool"
-        if self.dense:
-            return of_shape(made, self.dense[0].weight.shape[1:], hook)
+        first = next((layer for layer in self.layers if isinstance(layer, Dense)), None)
+        if first is not None:
+            return of_shape(made, first.weight.shape[1:], hook)
         vector = numbers(made, hook)
         if vector.ndim != 1:
             raise misfit(hook, f"give one vector, (dim,); it gave {vector.shape}")
@@ -188,22 +207,24 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
 
     def decode(self, rows: Outputs, item: EmbeddingItem) -> Vectors:
         """Pool the tokens that are neither padding nor a prompt to be skipped."""
-        wanted = (SENTENCE,) if self.pooling is None else TOKENS
-        output = next((name for name in wanted if name in rows), None)
-        if output is None:
+        known = (self.output, SENTENCE) if self.pooling is None else (*TOKENS, self.output)
+        output = next((name for name in known if name in rows), None)
+        if output is None or (self.pooling is not None and rows[output].ndim == FLAT):
             expected = f"another value, for the graph gives only {', '.join(rows)} (None takes {SENTENCE})"
             raise InvalidOptionError("pooling", self.pooling, expected)
         vector = rows[output][0]
         if self.pooling is not None:
             vector = self._pooled(vector[item.skip : item.length], item.skip)
-            for layer in self.dense:
+            for layer in self.layers:
                 vector = layer(vector)
+        elif self.graph_normalizes and self.truncate_dim is None:
+            return finite(vector, "embeddings")
         vector = finite(vector[: self.truncate_dim], "embeddings")
         return l2_normalize(vector) if self.normalize else vector
 
     def none(self) -> Vectors:
         """No vectors, shape ``(0, dim)``."""
-        size = len(self.dense[-1].weight) if self.dense else self.dim * max(len(self.modes), 1)
+        size = width_after(self.layers, self.dim * max(len(self.modes), 1))
         return np.empty((0, min(size, self.truncate_dim or size)), np.float32)
 
 
@@ -246,8 +267,8 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             prompt_name: One of the model's named prompts, such as ``"query"``; None: no prompt.
             pooling: Instead of what the model says: ``"mean"``, ``"cls"``, ``"max"``, ``"lasttoken"``,
                 ``"mean_sqrt_len_tokens"``, ``"weightedmean"``, or a tuple of them.
-            normalize: Make the vectors' length 1, or not.
-            truncate_dim: Keep only the first dimensions.
+            normalize: Make the vectors' length 1, or not; not for a graph that does it itself.
+            truncate_dim: Keep only the first dimensions; None: all of them.
 
         Returns:
             float32: ``(dim,)`` for a text, ``(n, dim)`` for a list, ``(0, dim)`` for an empty list.
@@ -273,14 +294,16 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
         })  # fmt: skip
 
     def similarity(self, first: str | ListOf[str] | Column, second: str | ListOf[str] | Column) -> Vectors:
-        """Cosine similarity of texts, in ``[-1, 1]``.
+        """How alike texts are, by the measure that the model names: most name none, which is the cosine.
 
         Returns:
-            float32: ``()`` for two texts, ``(m,)`` for a text and a list, ``(n, m)`` for two lists.
+            float32: ``()`` for two texts, ``(m,)`` for a text and a list, ``(n, m)`` for two lists. The cosine is in
+            ``[-1, 1]``; other measures are the dot product, and the Euclidean and the Manhattan distance, negative.
         """
-        left, right = (l2_normalize(np.asarray(self._call(texts, {}), np.float32)) for texts in (first, second))
-        # Rounding may carry the product of a vector with itself beyond 1.
-        return np.asarray((left @ right.T).clip(-1, 1), np.float32)
+        left, right = (np.asarray(self._call(texts, {}), np.float32) for texts in (first, second))
+        compare = SIMILARITIES[self.encoder.similarity_fn_name]
+        found = compare(np.atleast_2d(left), np.atleast_2d(right))
+        return np.asarray(found.reshape(left.shape[:-1] + right.shape[:-1]))
 
     def _gather(self, results: list[Vectors]) -> Vectors:
         if results:
@@ -298,7 +321,8 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
 
 
 def _dimensions(backend: Backend) -> int:
-    sizes = [width(backend, name) for name in (SENTENCE, *TOKENS)]
+    shapes = backend.output_shapes
+    sizes = [width(backend, name) for name in (SENTENCE, *TOKENS, *(shapes if len(shapes) == 1 else ()))]
     declared = [backend.config.get(key) for key in ("hidden_size", "dim", "d_model", "n_embd")]
     return next((size for size in (*sizes, *declared) if isinstance(size, int)), 0)
 
@@ -317,6 +341,8 @@ TASK = register(
             {SENTENCE: 2},
             {"last_hidden_state": 3},
             {"token_embeddings": 3},
+            {ANY_NAME: 2},
+            {ANY_NAME: 3},
         ),
         ort_class="ORTModelForFeatureExtraction",
         default_model="Xenova/all-MiniLM-L6-v2",

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Literal, Self, cast, overload
 
 import numpy as np
 
-from onnxhub._encoder import Encoded, Encoder
+from onnxhub._encoder import Encoded
 from onnxhub._model import Model
 from onnxhub._numeric import best, finite
 from onnxhub._postprocessor import Postprocessor, of_shape
+from onnxhub._prompts import PromptEncoder
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, require_vocabulary, warn_cut
+from onnxhub._sentence_transformers import read_settings
+from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_vocabulary, warn_cut
 from onnxhub._trial import COSINE, Judgement, Trial
 from onnxhub._windows import truncate
-from onnxhub.errors import InvalidInputError, TaskMismatchError
+from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokens
 
 __all__ = [
     "SparseEmbedding",
@@ -33,6 +35,10 @@ __all__ = [
 ]
 
 NAME = "sparse-feature-extraction"
+Strategy = Literal["max", "sum"]
+STRATEGIES: tuple[Strategy, ...] = ("max", "sum")
+Activation = Literal["relu", "log1p_relu"]
+ACTIVATIONS: tuple[Activation, ...] = ("relu", "log1p_relu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +81,24 @@ class SparseEmbeddingItem:
 
 
 @dataclass(frozen=True)
-class SparseEmbeddingEncoder(Encoder[str, SparseEmbeddingItem]):
-    """Texts to one row each."""
-
-    tokenizer: Tokenizer
-    inputs: tuple[str, ...]
+class SparseEmbeddingEncoder(PromptEncoder[str, SparseEmbeddingItem]):
+    """Texts, behind a prompt if there is one, to one row each."""
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names.
+        """Takes the model's tokenizer and its graph's input names, and case and prompts from its files.
 
         Raises:
-            TaskMismatchError: the graph does not give logits for the vocabulary.
+            TaskMismatchError: the graph does not give logits for the vocabulary, or sentence-transformers' files say
+                something that is not known.
         """
         require_vocabulary(backend, NAME)
-        return cls(backend.tokenizer, require_inputs(backend, NAME))
+        return cls._with_settings(backend, NAME, read_settings(backend, NAME))
 
     def __call__(self, inputs: Sequence[str]) -> list[Encoded[SparseEmbeddingItem]]:
         """One item an input."""
-        texts = [as_text(value, index) for index, value in enumerate(inputs)]
+        prompt = self.prompt
+        texts = [prompt + self.cased(as_text(value, index)) for index, value in enumerate(inputs)]
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
         return [self._encoded(one, index) for index, one in enumerate(tokens)]
 
@@ -121,18 +126,46 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
 
     top_k: int | None = None
     """Only the heaviest; None keeps all that are not zero."""
+    strategy: Strategy = "max"
+    """What a word's weight is of those that it has at the tokens: the largest, or their sum."""
+    activation: Activation = "relu"
+    """What a token's logit becomes: log(1 + relu(logit)), or, with ``"log1p_relu"``, the logarithm of 1 + this."""
 
     def __post_init__(self) -> None:
         positive("top_k", self.top_k, optional=True)
+        if self.strategy not in STRATEGIES:
+            raise InvalidOptionError("strategy", self.strategy, " or ".join(map(repr, STRATEGIES)), STRATEGIES)
+        if self.activation not in ACTIVATIONS:
+            raise InvalidOptionError("activation", self.activation, " or ".join(map(repr, ACTIVATIONS)), ACTIVATIONS)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Takes strategy and activation from ``1_SpladePooling``, and how many weights are kept.
+
+        Raises:
+            TaskMismatchError: sentence-transformers' files say something that is not known.
+        """
+        settings = read_settings(backend, NAME)
+        splade = settings.splade
+        return cls(
+            settings.model.max_active_dims, cast("Strategy", splade.strategy), cast("Activation", splade.activation)
+        )
 
     def weights(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """The weight of each word; the hook. Shape: ``(tokens, vocabulary) -> (vocabulary,)``.
 
-        SPLADE, Formal et al., 2021, https://arxiv.org/abs/2109.10086: the largest log(1 + relu(logit)).
+        SPLADE, Formal et al., 2021, https://arxiv.org/abs/2109.10086: the largest log(1 + relu(logit)). Before, it was
+        their sum; and models of 2025 for the inverted index take the logarithm twice, https://arxiv.org/abs/2504.14839.
         """
-        # The logarithm grows with its argument, so that the largest logit can be taken first.
-        largest: NDArray[np.float32] = np.log1p(np.maximum(logits.max(axis=0), 0.0))
-        return largest
+        if self.strategy == "sum":
+            total: NDArray[np.float32] = self._activated(logits).sum(axis=0)
+            return total
+        # Each logarithm grows with its argument, so that the largest logit can be taken first.
+        return self._activated(logits.max(axis=0))
+
+    def _activated(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        once: NDArray[np.float32] = np.log1p(np.maximum(logits, 0.0))
+        return np.log1p(once) if self.activation == "log1p_relu" else once
 
     def decode(self, rows: Outputs, item: SparseEmbeddingItem) -> SparseEmbedding:
         """The weights that are not zero, by ascending index."""
@@ -151,28 +184,41 @@ class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbed
     """A sparse embedder: ``model("text")`` gives the words that a text is about, with weights."""
 
     @overload
-    def __call__(self, inputs: str, *, top_k: int | EllipsisType | None = ...) -> SparseEmbedding: ...
+    def __call__(
+        self, inputs: str, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
+    ) -> SparseEmbedding: ...
     @overload
     def __call__(
-        self, inputs: ListOf[str] | Column, *, top_k: int | EllipsisType | None = ...
+        self,
+        inputs: ListOf[str] | Column,
+        *,
+        prompt_name: str | EllipsisType | None = ...,
+        top_k: int | EllipsisType | None = ...,
     ) -> list[SparseEmbedding]: ...
-    def __call__(self, inputs: object, *, top_k: int | EllipsisType | None = ...) -> object:
+    def __call__(
+        self, inputs: object, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
+    ) -> object:
         """Embed a text or a list of texts.
 
         Args:
             inputs: A text, or a list of texts; one that is longer than the model takes is cut, with a
                 ``TruncationWarning``.
-            top_k: Only the heaviest words; default None, all that are not zero.
+            prompt_name: One of the model's named prompts, such as ``"query"``; None: no prompt. The default is the
+                model's own.
+            top_k: Only the heaviest words; None: all that are not zero. The default is the model's own, which most
+                do not have.
 
         Raises:
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self._call(inputs, {"top_k": top_k})
+        return self._call(inputs, {"prompt_name": prompt_name, "top_k": top_k})
 
-    def with_options(self, *, top_k: int | EllipsisType | None = ...) -> Self:
+    def with_options(
+        self, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
+    ) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"top_k": top_k})
+        return self._with({"prompt_name": prompt_name, "top_k": top_k})
 
     def words(self, embedding: SparseEmbedding) -> dict[str, float]:
         """The tokens of an embedding with their weights, the heaviest first: what the model takes the text to be about."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Literal, Self, overload
 
 import numpy as np
 
-from onnxhub._encoder import Encoded, Encoder
+from onnxhub._encoder import Encoded
 from onnxhub._model import Model
 from onnxhub._numeric import finite, sigmoid
 from onnxhub._postprocessor import Postprocessor, same_shape
+from onnxhub._prompts import PromptEncoder
 from onnxhub._protocols import width
 from onnxhub._registry import Task, register
-from onnxhub._text import as_text_and_list, encode_prefix, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._sentence_transformers import read_settings
+from onnxhub._text import as_text_and_list, encode_prefix, graph_rows, positive, warn_cut
 from onnxhub._trial import QUESTION, Judgement, Trial
 from onnxhub._windows import truncate
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs, Tokens
 
     QueryDocuments: TypeAlias = tuple[str, Sequence[str]]
 
@@ -33,6 +35,8 @@ __all__ = ["Ranked", "TextRankingItem", "TextRankingModel", "TextRankingPostproc
 
 Activation = Literal["sigmoid", "none"]
 ACTIVATIONS: tuple[Activation, ...] = ("sigmoid", "none")
+
+SIGMOID = "torch.nn.modules.activation.Sigmoid"
 
 NAME = "text-ranking"
 
@@ -77,26 +81,28 @@ class TextRankingItem:
 
 
 @dataclass(frozen=True)
-class TextRankingEncoder(Encoder["QueryDocuments", TextRankingItem]):
-    """Each query with its documents to a row a document: a pair of texts."""
-
-    tokenizer: Tokenizer
-    inputs: tuple[str, ...]
+class TextRankingEncoder(PromptEncoder["QueryDocuments", TextRankingItem]):
+    """Each query, behind a prompt if there is one, with its documents to a row a document: a pair of texts."""
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
-        return cls(backend.tokenizer, require_inputs(backend, NAME))
+        """Takes the model's tokenizer and its graph's input names, and case and prompts from its files.
+
+        Raises:
+            TaskMismatchError: sentence-transformers' files say something that is not known.
+        """
+        return cls._with_settings(backend, NAME, read_settings(backend, NAME))
 
     def __call__(self, inputs: Sequence[QueryDocuments]) -> list[Encoded[TextRankingItem]]:
         """One item an input."""
         checked = [as_text_and_list(value, index, "query", "document", least=1) for index, value in enumerate(inputs)]
+        prompt = self.prompt
         tokens = iter(
             encode_prefix(
                 self.tokenizer,
-                [query for query, documents in checked for _ in documents],
+                [prompt + self.cased(query) for query, documents in checked for _ in documents],
                 self.tokenizer.max_length,
-                [document for _, documents in checked for document in documents],
+                [self.cased(document) for _, documents in checked for document in documents],
             )
         )
         return [
@@ -138,10 +144,11 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the activation from ``config.json``.
+        """Takes the activation from ``config_sentence_transformers.json``, or from ``config.json``.
 
         Raises:
-            TaskMismatchError: the model gives more than one logit, so that there is no order.
+            TaskMismatchError: the model gives more than one logit, so that there is no order; or it names an
+                activation that is not known.
         """
         size = width(backend)
         labels = backend.config.get("id2label")
@@ -172,17 +179,37 @@ class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked
     """A cross-encoder: ``model("query", ["a document", "another"])``."""
 
     @overload
-    def __call__(self, inputs: QueryDocuments, *, top_k: int | EllipsisType | None = ...) -> list[Ranked]: ...
+    def __call__(
+        self,
+        inputs: QueryDocuments,
+        *,
+        prompt_name: str | EllipsisType | None = ...,
+        top_k: int | EllipsisType | None = ...,
+    ) -> list[Ranked]: ...
     @overload
     def __call__(
-        self, inputs: ListOf[QueryDocuments] | Column, *, top_k: int | EllipsisType | None = ...
+        self,
+        inputs: ListOf[QueryDocuments] | Column,
+        *,
+        prompt_name: str | EllipsisType | None = ...,
+        top_k: int | EllipsisType | None = ...,
     ) -> list[list[Ranked]]: ...
     @overload
     def __call__(
-        self, inputs: str, documents: Sequence[str] | Column, *, top_k: int | EllipsisType | None = ...
+        self,
+        inputs: str,
+        documents: Sequence[str] | Column,
+        *,
+        prompt_name: str | EllipsisType | None = ...,
+        top_k: int | EllipsisType | None = ...,
     ) -> list[Ranked]: ...
     def __call__(
-        self, inputs: object, documents: Sequence[str] | Column | None = None, *, top_k: int | EllipsisType | None = ...
+        self,
+        inputs: object,
+        documents: Sequence[str] | Column | None = None,
+        *,
+        prompt_name: str | EllipsisType | None = ...,
+        top_k: int | EllipsisType | None = ...,
     ) -> object:
         """Rank documents for a query, or for each ``(query, documents)`` of a list.
 
@@ -190,34 +217,37 @@ class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked
             inputs: The query; or a tuple ``(query, documents)``, or a list of such tuples.
             documents: The documents, where ``inputs`` is the query. A pair that is longer than the model takes is
                 cut, with a ``TruncationWarning``.
+            prompt_name: One of the model's named prompts, which is put before the query; None: no prompt. The default
+                is the model's own.
             top_k: Only the best; default None, all.
 
         Raises:
             InvalidInputError: there is no document, or something is no text; with the index of the query.
             NonFiniteOutputError: the model gave NaN; with the index of the query.
         """
-        return self._call(inputs if documents is None else (inputs, documents), {"top_k": top_k})
+        options = {"prompt_name": prompt_name, "top_k": top_k}
+        return self._call(inputs if documents is None else (inputs, documents), options)
 
-    def with_options(self, *, top_k: int | EllipsisType | None = ...) -> Self:
+    def with_options(
+        self, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
+    ) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"top_k": top_k})
+        return self._with({"prompt_name": prompt_name, "top_k": top_k})
 
 
 def activation_of(backend: Backend) -> Activation:
-    """The rule of sentence-transformers' CrossEncoder: what the configuration names, else the sigmoid.
+    """The rule of sentence-transformers' CrossEncoder: what the files name, else the sigmoid.
 
     Raises:
-        TaskMismatchError: it names another function than a sigmoid or none.
+        TaskMismatchError: they name another function than those that are known.
     """
-    nested = backend.config.get("sentence_transformers")
-    named: Any = nested.get("activation_fn") if isinstance(nested, Mapping) else None
-    named = named or backend.config.get("sbert_ce_default_activation_function") or "Sigmoid"
+    named = read_settings(backend, NAME).model.activation_fn or SIGMOID
     found: dict[str, Activation] = {"Sigmoid": "sigmoid", "Identity": "none"}
-    kind = str(named).rpartition(".")[2]
-    if kind not in found:
+    package, _, kind = named.rpartition(".")
+    if kind not in found or not f"{package}.".startswith("torch."):
         problem = (
-            f"its config.json wants the activation {named}, and only Sigmoid and Identity are known; to have the "
-            "logits as scores, pass postprocessor=onnxhub.TextRankingPostprocessor(activation='none')"
+            f"it wants the activation {named}, and only Sigmoid and Identity are known; to have the logits "
+            "as scores, pass postprocessor=onnxhub.TextRankingPostprocessor(activation='none')"
         )
         raise TaskMismatchError(backend.model_id, NAME, (problem,))
     return found[kind]
