@@ -54,9 +54,7 @@ def _order(backend: Backend, key: str, numbered: Sequence[tuple[str, object]]) -
     by_index = {int(index): label for index, label in numbered if index.isdecimal() and len(index) <= _DIGITS}
     if len(by_index) != len(numbered) or sorted(by_index) != list(range(len(numbered))):
         numbers = listing(index if len(index) <= _DIGITS else f"{index[:_DIGITS]}..." for index, _ in numbered)
-        raise _refuse(
-            backend, f"{key} in config.json has the numbers {numbers}, not 0 to {len(numbered) - 1} once each"
-        )
+        raise _refuse(backend, f"{key} in config.json is numbered {numbers}, not 0 to {len(numbered) - 1}")
     return tuple(_write(backend, key, by_index[index], index) for index in range(len(by_index)))
 
 

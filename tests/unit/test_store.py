@@ -195,13 +195,16 @@ def test_a_lock_that_holds_nobody_does_no_harm(
 def test_a_forked_child_does_not_hold_its_parents_locks() -> None:
     """One that lives on, as a server's worker does, is in nobody's way when its parent has made what it was making."""
     children: list[int] = []
+    heard, said = os.pipe()
 
     def forking(folder: Path) -> None:
         build(folder)
         children.append(os.fork())
         if not children[0]:
+            os.write(said, b"here")
             signal.pause()
             os._exit(0)
+        os.read(heard, 4)  # its own code has begun: what it did first is done
 
     make("things", "key", {}, forking)
     try:
@@ -209,6 +212,8 @@ def test_a_forked_child_does_not_hold_its_parents_locks() -> None:
     finally:
         os.kill(children[0], signal.SIGKILL)
         os.waitpid(children[0], 0)
+        os.close(heard)
+        os.close(said)
 
 
 def test_who_does_not_wait_gets_nothing_while_another_is_at_it(tmp_path: Path) -> None:
