@@ -75,13 +75,7 @@ class CachedRepository:
         these have names of another kind.
         """
         try:
-            target = Path(os.path.normpath(path.parent / path.readlink()))
-        except OSError:  # it is no link
-            return None
-        if target.parent != Path(os.path.normpath(self.folder / "blobs")):
-            return None
-        try:
-            return parse_digest(target.name)
+            return parse_digest(self._blob_of(path).name)
         except ValueError:
             return None
 
@@ -93,6 +87,9 @@ class CachedRepository:
             named: Whether its digest is known, and tells what it is: then it may lie anywhere in the cache, as it does
                 where repositories share bytes; else it lies in this repository, or in the cache's store of shared bytes.
         """
+        blob = self._blob_of(path)
+        if blob.name and not os.path.islink(blob) and not os.path.islink(blob.parent):  # noqa: PTH114  # on every load
+            return True
         real, cache = real_path(path), real_path(self.folder.parent)
         if real.is_relative_to(cache if named else real_path(self.folder)):
             return True
@@ -100,6 +97,15 @@ class CachedRepository:
         if not real.is_relative_to(shared) or not (shared / _SHARED_MARKER).is_file():
             return False
         return _SHARED.fullmatch(real.relative_to(shared).as_posix()) is not None
+
+    def _blob_of(self, path: Path) -> Path:
+        """Return the blob of this repository that a file is a link to; an empty path if it is no such link."""
+        try:
+            target = os.path.normpath(os.path.join(path.parent, os.readlink(path)))  # noqa: PTH115
+        except OSError:
+            return Path()
+        blob = Path(target)
+        return blob if blob.parent == Path(os.path.normpath(self.folder / "blobs")) else Path()
 
     def begin(self, digest: str | None) -> Path:
         """Make an empty file for bytes that are to come, under a name that nobody else has.
@@ -199,9 +205,11 @@ class CachedRepository:
 
     def _check_real(self, path: Path) -> None:
         """Refuse a path that leads somewhere else: through a link, files anywhere would be read and written."""
-        real, root = real_path(path), real_path(self.folder)
-        if real != root / path.relative_to(self.folder):
-            raise UnsafeModelError(str(path), f"it is, or lies behind, a link that leads to {real}")
+        place = self.folder
+        for part in path.relative_to(self.folder).parts:
+            place /= part
+            if os.path.islink(place):  # noqa: PTH114  # on every load
+                raise UnsafeModelError(str(path), f"{place} is a link, which leads to {real_path(place)}")
 
 
 def real_path(path: Path) -> Path:

@@ -13,11 +13,8 @@ import io
 import json
 import time
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
-from urllib.request import getproxies
 
 from onnxhub._plain_text import printable, without_secrets
 from onnxhub.backend.hub_answers import MOST_JSON, Limits, call_within
@@ -43,6 +40,7 @@ __all__ = ["HubModel", "checked_token"]
 
 _RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
 """What a Hub answers that may be better in a moment."""
+_RANGE_NOT_SATISFIABLE: Final = 416
 _PAUSES: Final = (0.5, 1.5)
 """Seconds between the attempts at a listing."""
 _SLACK: Final = 2**20
@@ -173,7 +171,7 @@ class HubModel:
         if status in {401, 403}:
             reason = f"the Hub refuses {what} (HTTP {status}); does the token give access to it?"
             return GatedModelError(self.model_id, reason, self._page)
-        if "Consistency check failed" in str(exc) or status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if "Consistency check failed" in str(exc) or status == _RANGE_NOT_SATISFIABLE:
             return IntegrityError(what, f"{self.model_id}: the download was cut, or the file has changed; try again")
         if isinstance(exc, RecursionError):
             return IntegrityError(what, f"{self.model_id}: the answer of {_endpoint()} is nested too deeply")
@@ -252,6 +250,8 @@ def _fetch_by_xet(data: Any, headers: dict[str, str], place: Path, size: int, na
 
 def _is_xet(data: Any) -> bool:
     """Tell whether Xet has the file, can be used, and gets its permission from the Hub that was asked."""
+    from importlib.util import find_spec
+
     from huggingface_hub import constants
 
     if data is None or constants.HF_HUB_DISABLE_XET or find_spec("hf_xet") is None:
@@ -285,6 +285,8 @@ def _status(exc: BaseException) -> int | None:
 
 def _root_cause(exc: BaseException) -> str:
     """The innermost error: "Connection refused" at the bottom of what the HTTP library wraps around it."""
+    from urllib.request import getproxies  # which takes longer to import than all of this package
+
     root = exc
     while (inner := root.__cause__ or root.__context__) is not None:
         root = inner
