@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
-from onnxhub import tasks as _built_in  # noqa: F401  # importing them registers them
 from onnxhub._loading import Recipe
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from onnxhub import _logs  # noqa: F401  # so that whatever is logged is printable
 from onnxhub._trial import Trial
 from onnxhub.errors import InvalidOptionError, UnknownTaskError, one_line
+from onnxhub.tasks import BUILT_IN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from importlib.metadata import EntryPoint, EntryPoints
 
     from onnxhub._encoder import Encoder
@@ -96,8 +97,8 @@ def register(task: Task[ModelT_co]) -> Task[ModelT_co]:
     Raises:
         InvalidOptionError: a name or alias belongs to another task.
     """
-    _register_built_in()
     for name in (task.name, *task.aliases):
+        _register_built_in(name)
         if _TASKS.get(name, task) != task:
             raise InvalidOptionError("task", name, f"a name that is not taken (by {_TASKS[name].name})")
     _TASKS.update(dict.fromkeys((task.name, *task.aliases), task))
@@ -110,27 +111,34 @@ def get_task(name: str) -> Task[Any]:
     Raises:
         UnknownTaskError: there is none; the message has the nearest name.
     """
-    _register_built_in()
+    _register_built_in(name)
     if name not in _TASKS:
         for point in _entry_points().select(name=name):
             register(point.load())
     if name not in _TASKS:
         _register_installed()  # it may be an alias
     if name not in _TASKS:
-        raise UnknownTaskError(name, tuple(sorted({*_TASKS, *(point.name for point in _entry_points())})))
+        known = {*_TASKS, *BUILT_IN, *(point.name for point in _entry_points())}
+        raise UnknownTaskError(name, tuple(sorted(known)))
     return _TASKS[name]
 
 
 def list_tasks() -> list[Task[Any]]:
     """All tasks, those of installed packages too, by name; one that cannot be imported is left out, with a log warning."""
-    _register_built_in()
+    for name in BUILT_IN:
+        _register_built_in(name)
     _register_installed()
     return sorted({task.name: task for task in _TASKS.values()}.values(), key=lambda task: task.name)
 
 
-def _register_built_in() -> None:
-    # Whoever comes here first, with a pickled model or a task of their own, finds the built-in tasks in their places.
-    import_module("onnxhub.tasks")
+def _register_built_in(name: str) -> None:
+    """Import the module of a built-in task, if it is one that nobody has asked for yet."""
+    if name in _TASKS or name not in BUILT_IN:
+        return
+    module = import_module(f"onnxhub.tasks.{BUILT_IN[name]}")
+    rows: Iterable[Task[Any]] = getattr(module, "TASKS", None) or (module.TASK,)
+    for task in rows:
+        _TASKS.update(dict.fromkeys((task.name, *task.aliases), task))
 
 
 def _register_installed() -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, overload
 
 import numpy as np
 
-from onnxhub import tasks as _built_in  # noqa: F401  # importing them registers them
 from onnxhub._execution import Lanes
 from onnxhub._loading import Source, build_model, check_postprocessor
 from onnxhub._protocols import GraphInput

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from onnxhub import tasks as _built_in  # noqa: F401  # importing them registers them
 from onnxhub._api import load
 from onnxhub._registry import get_task
 from onnxhub.compat._pipeline import Pipeline

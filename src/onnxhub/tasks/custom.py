@@ -15,7 +15,7 @@ import numpy as np
 from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._postprocessor import Postprocessor
-from onnxhub._registry import Task, register
+from onnxhub._registry import Task
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing, nearest
 
 if TYPE_CHECKING:
@@ -193,19 +193,17 @@ def _shape_problem(array: NDArray[np.generic], wanted: GraphInput) -> str:
 
 
 def _raw(name: str, summary: str, ort_class: str, *aliases: str, **by_architecture: str) -> Task[ArraysModel]:
-    return register(
-        Task(
-            name=name,
-            aliases=aliases,
-            summary=summary,
-            result="arrays by name",
-            model=ArraysModel,
-            encoder=ArraysEncoder,
-            postprocessor=ArraysPostprocessor,
-            outputs=(),
-            ort_class=ort_class,
-            ort_classes=by_architecture,
-        )
+    return Task(
+        name=name,
+        aliases=aliases,
+        summary=summary,
+        result="arrays by name",
+        model=ArraysModel,
+        encoder=ArraysEncoder,
+        postprocessor=ArraysPostprocessor,
+        outputs=(),
+        ort_class=ort_class,
+        ort_classes=by_architecture,
     )
 
 

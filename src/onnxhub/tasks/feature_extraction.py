@@ -14,7 +14,7 @@ from onnxhub._numeric import finite, l2_normalize
 from onnxhub._postprocessor import Postprocessor, misfit, numbers, of_shape
 from onnxhub._prompts import PromptEncoder
 from onnxhub._protocols import width
-from onnxhub._registry import ANY_NAME, Task, register
+from onnxhub._registry import ANY_NAME, Task
 from onnxhub._sentence_layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
 from onnxhub._sentence_transformers import SENTENCE, read_settings, vector_output
 from onnxhub._sentence_weights import read_layers
@@ -327,27 +327,25 @@ def _dimensions(backend: Backend) -> int:
     return next((size for size in (*sizes, *declared) if isinstance(size, int)), 0)
 
 
-TASK = register(
-    Task(
-        name=NAME,
-        aliases=("embeddings", "sentence-similarity"),
-        summary="one vector for a text, to compare texts by",
-        result="float32 array (dim,)",
-        model=FeatureExtractionModel,
-        encoder=EmbeddingEncoder,
-        postprocessor=EmbeddingPostprocessor,
-        outputs=(
-            {SENTENCE: 2, "token_embeddings": 3},
-            {SENTENCE: 2},
-            {"last_hidden_state": 3},
-            {"token_embeddings": 3},
-            {ANY_NAME: 2},
-            {ANY_NAME: 3},
-        ),
-        ort_class="ORTModelForFeatureExtraction",
-        default_model="Xenova/all-MiniLM-L6-v2",
-        one_liners=("onnxhub.embed", "onnxhub.similarity"),
-        commands=("onnxhub.cli.embed:embed", "onnxhub.cli.similarity:similarity"),
-        trial=Trial(measure=COSINE, judgement=Judgement),
-    )
+TASK = Task(
+    name=NAME,
+    aliases=("embeddings", "sentence-similarity"),
+    summary="one vector for a text, to compare texts by",
+    result="float32 array (dim,)",
+    model=FeatureExtractionModel,
+    encoder=EmbeddingEncoder,
+    postprocessor=EmbeddingPostprocessor,
+    outputs=(
+        {SENTENCE: 2, "token_embeddings": 3},
+        {SENTENCE: 2},
+        {"last_hidden_state": 3},
+        {"token_embeddings": 3},
+        {ANY_NAME: 2},
+        {ANY_NAME: 3},
+    ),
+    ort_class="ORTModelForFeatureExtraction",
+    default_model="Xenova/all-MiniLM-L6-v2",
+    one_liners=("onnxhub.embed", "onnxhub.similarity"),
+    commands=("onnxhub.cli.embed:embed", "onnxhub.cli.similarity:similarity"),
+    trial=Trial(measure=COSINE, judgement=Judgement),
 )

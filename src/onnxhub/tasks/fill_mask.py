@@ -14,7 +14,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import best, finite, softmax, sound
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._protocols import width
-from onnxhub._registry import Task, register
+from onnxhub._registry import Task
 from onnxhub._spans import UNSPACED
 from onnxhub._text import (
     as_text,
@@ -340,20 +340,18 @@ def _judgement(result: Sequence[Sequence[MaskFill]]) -> Judgement:
     return Judgement(scores, frozenset((mask, found[0].text) for mask, found in enumerate(result)))
 
 
-TASK = register(
-    Task(
-        name=NAME,
-        aliases=("masked-lm",),
-        summary="the tokens that fit where a text has a mask",
-        result="list[list[MaskFill]]",
-        model=FillMaskModel,
-        encoder=FillMaskEncoder,
-        postprocessor=FillMaskPostprocessor,
-        outputs=({"logits": 3},),
-        ort_class="ORTModelForMaskedLM",
-        default_model="Xenova/distilbert-base-uncased",
-        one_liners=("onnxhub.fill_mask",),
-        commands=("onnxhub.cli.fill_mask:fill_mask",),
-        trial=Trial(input=_input, measure="same word", judgement=_judgement),
-    )
+TASK = Task(
+    name=NAME,
+    aliases=("masked-lm",),
+    summary="the tokens that fit where a text has a mask",
+    result="list[list[MaskFill]]",
+    model=FillMaskModel,
+    encoder=FillMaskEncoder,
+    postprocessor=FillMaskPostprocessor,
+    outputs=({"logits": 3},),
+    ort_class="ORTModelForMaskedLM",
+    default_model="Xenova/distilbert-base-uncased",
+    one_liners=("onnxhub.fill_mask",),
+    commands=("onnxhub.cli.fill_mask:fill_mask",),
+    trial=Trial(input=_input, measure="same word", judgement=_judgement),
 )

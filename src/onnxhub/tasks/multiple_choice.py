@@ -10,7 +10,7 @@ from onnxhub._encoder import Encoded, Encoder
 from onnxhub._model import Model
 from onnxhub._numeric import best, finite, softmax, sound
 from onnxhub._postprocessor import Postprocessor, same_shape
-from onnxhub._registry import Task, register
+from onnxhub._registry import Task
 from onnxhub._text import as_text_and_list, encode_prefix, paired_row, positive, require_inputs
 from onnxhub._trial import Judgement, Trial
 from onnxhub.errors import TaskMismatchError
@@ -212,18 +212,16 @@ def _judgement(result: Choice) -> Judgement:
     return Judgement({one.index: one.score for one in result.ranking}, frozenset({result.index}))
 
 
-TASK = register(
-    Task(
-        name=NAME,
-        summary="which of several continuations fits a text best",
-        result="Choice",
-        model=MultipleChoiceModel,
-        encoder=MultipleChoiceEncoder,
-        postprocessor=MultipleChoicePostprocessor,
-        outputs=({"logits": 2},),
-        ort_class="ORTModelForMultipleChoice",
-        one_liners=("onnxhub.choose",),
-        commands=("onnxhub.cli.choose:choose",),
-        trial=Trial(input=_input, measure="same choice", judgement=_judgement),
-    )
+TASK = Task(
+    name=NAME,
+    summary="which of several continuations fits a text best",
+    result="Choice",
+    model=MultipleChoiceModel,
+    encoder=MultipleChoiceEncoder,
+    postprocessor=MultipleChoicePostprocessor,
+    outputs=({"logits": 2},),
+    ort_class="ORTModelForMultipleChoice",
+    one_liners=("onnxhub.choose",),
+    commands=("onnxhub.cli.choose:choose",),
+    trial=Trial(input=_input, measure="same choice", judgement=_judgement),
 )

@@ -13,7 +13,7 @@ from onnxhub._graphemes import Graphemes
 from onnxhub._model import Model
 from onnxhub._numeric import finite, log_sum_exp
 from onnxhub._postprocessor import Postprocessor, same_shape
-from onnxhub._registry import Task, register
+from onnxhub._registry import Task
 from onnxhub._spans import WordSpans, best_first, span_scores
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._trial import QUESTION, Judgement, Trial
@@ -373,20 +373,18 @@ def _judgement(result: Answer) -> Judgement:
     return Judgement({span: result.score}, frozenset({span}))
 
 
-TASK = register(
-    Task(
-        name=NAME,
-        summary="the span of a context that answers a question",
-        result="Answer",
-        model=QuestionAnsweringModel,
-        encoder=QuestionAnsweringEncoder,
-        postprocessor=QuestionAnsweringPostprocessor,
-        outputs=({"start_logits": 2, "end_logits": 2},),
-        ort_class="ORTModelForQuestionAnswering",
-        default_model="Xenova/distilbert-base-cased-distilled-squad",
-        bundled_model="builtin:qa",
-        one_liners=("onnxhub.answer",),
-        commands=("onnxhub.cli.answer:answer",),
-        trial=Trial(input=_input, measure="same answer", judgement=_judgement),
-    )
+TASK = Task(
+    name=NAME,
+    summary="the span of a context that answers a question",
+    result="Answer",
+    model=QuestionAnsweringModel,
+    encoder=QuestionAnsweringEncoder,
+    postprocessor=QuestionAnsweringPostprocessor,
+    outputs=({"start_logits": 2, "end_logits": 2},),
+    ort_class="ORTModelForQuestionAnswering",
+    default_model="Xenova/distilbert-base-cased-distilled-squad",
+    bundled_model="builtin:qa",
+    one_liners=("onnxhub.answer",),
+    commands=("onnxhub.cli.answer:answer",),
+    trial=Trial(input=_input, measure="same answer", judgement=_judgement),
 )

@@ -12,7 +12,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import best, finite
 from onnxhub._postprocessor import Postprocessor, of_shape
 from onnxhub._prompts import PromptEncoder
-from onnxhub._registry import Task, register
+from onnxhub._registry import Task
 from onnxhub._sentence_transformers import read_settings
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_vocabulary, warn_cut
 from onnxhub._trial import COSINE, Judgement, Trial
@@ -231,19 +231,17 @@ def _judgement(result: SparseEmbedding) -> Judgement:
     return Judgement(dict(zip(result.indices, result.values, strict=True)))
 
 
-TASK = register(
-    Task(
-        name=NAME,
-        aliases=("sparse-embeddings", "splade"),
-        summary="weights of words, to search with an inverted index",
-        result="SparseEmbedding",
-        model=SparseFeatureExtractionModel,
-        encoder=SparseEmbeddingEncoder,
-        postprocessor=SparseEmbeddingPostprocessor,
-        outputs=({"logits": 3},),
-        ort_class="ORTModelForMaskedLM",
-        one_liners=("onnxhub.embed_sparse",),
-        commands=("onnxhub.cli.embed_sparse:embed_sparse",),
-        trial=Trial(measure=COSINE, judgement=_judgement),
-    )
+TASK = Task(
+    name=NAME,
+    aliases=("sparse-embeddings", "splade"),
+    summary="weights of words, to search with an inverted index",
+    result="SparseEmbedding",
+    model=SparseFeatureExtractionModel,
+    encoder=SparseEmbeddingEncoder,
+    postprocessor=SparseEmbeddingPostprocessor,
+    outputs=({"logits": 3},),
+    ort_class="ORTModelForMaskedLM",
+    one_liners=("onnxhub.embed_sparse",),
+    commands=("onnxhub.cli.embed_sparse:embed_sparse",),
+    trial=Trial(measure=COSINE, judgement=_judgement),
 )

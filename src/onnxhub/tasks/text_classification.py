@@ -12,7 +12,7 @@ from onnxhub._label_names import labels_of
 from onnxhub._model import Model
 from onnxhub._numeric import best, finite, sigmoid, softmax, sound
 from onnxhub._postprocessor import Postprocessor, same_shape
-from onnxhub._registry import Task, register
+from onnxhub._registry import Task
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
 from onnxhub._trial import Judgement, Trial
 from onnxhub._windows import truncate, windows
@@ -287,21 +287,19 @@ def judgement(result: Classification) -> Judgement:
     return Judgement({one.label: one.score for one in result.ranking}, frozenset({result.label}))
 
 
-TASK = register(
-    Task(
-        name=NAME,
-        aliases=("sentiment-analysis", "sequence-classification"),
-        summary="one label with a score, for a text or a pair of texts",
-        result="Classification",
-        model=TextClassificationModel,
-        encoder=TextClassificationEncoder,
-        postprocessor=ClassificationPostprocessor,
-        outputs=({"logits": 2},),
-        ort_class="ORTModelForSequenceClassification",
-        default_model="Xenova/distilbert-base-uncased-finetuned-sst-2-english",
-        bundled_model="builtin:sentiment",
-        one_liners=("onnxhub.classify",),
-        commands=("onnxhub.cli.classify:classify",),
-        trial=Trial(measure="same label", judgement=judgement),
-    )
+TASK = Task(
+    name=NAME,
+    aliases=("sentiment-analysis", "sequence-classification"),
+    summary="one label with a score, for a text or a pair of texts",
+    result="Classification",
+    model=TextClassificationModel,
+    encoder=TextClassificationEncoder,
+    postprocessor=ClassificationPostprocessor,
+    outputs=({"logits": 2},),
+    ort_class="ORTModelForSequenceClassification",
+    default_model="Xenova/distilbert-base-uncased-finetuned-sst-2-english",
+    bundled_model="builtin:sentiment",
+    one_liners=("onnxhub.classify",),
+    commands=("onnxhub.cli.classify:classify",),
+    trial=Trial(measure="same label", judgement=judgement),
 )

@@ -14,7 +14,7 @@ from onnxhub._numeric import finite, sigmoid
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._prompts import PromptEncoder
 from onnxhub._protocols import width
-from onnxhub._registry import Task, register
+from onnxhub._registry import Task
 from onnxhub._sentence_transformers import read_settings
 from onnxhub._text import as_text_and_list, encode_prefix, graph_rows, positive, warn_cut
 from onnxhub._trial import QUESTION, Judgement, Trial
@@ -261,20 +261,18 @@ def _judgement(result: Sequence[Ranked]) -> Judgement:
     return Judgement({one.index: one.score for one in result}, frozenset({result[0].index}))
 
 
-TASK = register(
-    Task(
-        name=NAME,
-        aliases=("rerank", "reranking"),
-        summary="documents by how well they answer a query, best first",
-        result="list[Ranked]",
-        model=TextRankingModel,
-        encoder=TextRankingEncoder,
-        postprocessor=TextRankingPostprocessor,
-        outputs=({"logits": 2},),
-        ort_class="ORTModelForSequenceClassification",
-        default_model="Xenova/ms-marco-MiniLM-L-6-v2",
-        one_liners=("onnxhub.rerank",),
-        commands=("onnxhub.cli.rerank:rerank",),
-        trial=Trial(input=_input, competing=8, measure="same best text", judgement=_judgement),
-    )
+TASK = Task(
+    name=NAME,
+    aliases=("rerank", "reranking"),
+    summary="documents by how well they answer a query, best first",
+    result="list[Ranked]",
+    model=TextRankingModel,
+    encoder=TextRankingEncoder,
+    postprocessor=TextRankingPostprocessor,
+    outputs=({"logits": 2},),
+    ort_class="ORTModelForSequenceClassification",
+    default_model="Xenova/ms-marco-MiniLM-L-6-v2",
+    one_liners=("onnxhub.rerank",),
+    commands=("onnxhub.cli.rerank:rerank",),
+    trial=Trial(input=_input, competing=8, measure="same best text", judgement=_judgement),
 )

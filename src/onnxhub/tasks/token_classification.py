@@ -16,7 +16,7 @@ from onnxhub._labels import Ignored, group, mixed_schemes, stray_labels
 from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax, sound
 from onnxhub._postprocessor import Postprocessor, same_shape
-from onnxhub._registry import Task, register
+from onnxhub._registry import Task
 from onnxhub._spans import word_starts
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._trial import Judgement, Trial
@@ -351,21 +351,19 @@ def _judgement(result: Sequence[Entity]) -> Judgement:
     return Judgement(found, frozenset(found))
 
 
-TASK = register(
-    Task(
-        name=NAME,
-        aliases=("ner",),
-        summary="the entities of a text, as spans with a type and a score",
-        result="list[Entity]",
-        model=TokenClassificationModel,
-        encoder=TokenClassificationEncoder,
-        postprocessor=TokenClassificationPostprocessor,
-        outputs=({"logits": 3},),
-        ort_class="ORTModelForTokenClassification",
-        default_model="Xenova/bert-base-multilingual-cased-ner-hrl",
-        bundled_model="builtin:ner",
-        one_liners=("onnxhub.tag",),
-        commands=("onnxhub.cli.tag:tag",),
-        trial=Trial(measure="same entities", judgement=_judgement),
-    )
+TASK = Task(
+    name=NAME,
+    aliases=("ner",),
+    summary="the entities of a text, as spans with a type and a score",
+    result="list[Entity]",
+    model=TokenClassificationModel,
+    encoder=TokenClassificationEncoder,
+    postprocessor=TokenClassificationPostprocessor,
+    outputs=({"logits": 3},),
+    ort_class="ORTModelForTokenClassification",
+    default_model="Xenova/bert-base-multilingual-cased-ner-hrl",
+    bundled_model="builtin:ner",
+    one_liners=("onnxhub.tag",),
+    commands=("onnxhub.cli.tag:tag",),
+    trial=Trial(measure="same entities", judgement=_judgement),
 )

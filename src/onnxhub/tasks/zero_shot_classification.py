@@ -11,7 +11,7 @@ from onnxhub._model import Model
 from onnxhub._numeric import finite, softmax, sound
 from onnxhub._plain_text import shorten
 from onnxhub._postprocessor import Postprocessor, of_shape
-from onnxhub._registry import Task, register
+from onnxhub._registry import Task
 from onnxhub._text import (
     as_text,
     encode_prefix,
@@ -258,20 +258,18 @@ def _checked_labels(given: object) -> tuple[str, ...]:
     return tuple(labels)
 
 
-TASK = register(
-    Task(
-        name=NAME,
-        aliases=("zero-shot",),
-        summary="one of the labels that are named at the call, with a score",
-        result="Classification",
-        model=ZeroShotClassificationModel,
-        encoder=ZeroShotEncoder,
-        postprocessor=ZeroShotPostprocessor,
-        outputs=({"logits": 2},),
-        ort_class="ORTModelForSequenceClassification",
-        default_model="Xenova/nli-deberta-v3-xsmall",
-        one_liners=("onnxhub.classify_zero_shot",),
-        commands=("onnxhub.cli.classify_zero_shot:classify_zero_shot",),
-        trial=Trial(measure="same label", judgement=judgement, options={"labels": ("sport", "politics", "science")}),
-    )
+TASK = Task(
+    name=NAME,
+    aliases=("zero-shot",),
+    summary="one of the labels that are named at the call, with a score",
+    result="Classification",
+    model=ZeroShotClassificationModel,
+    encoder=ZeroShotEncoder,
+    postprocessor=ZeroShotPostprocessor,
+    outputs=({"logits": 2},),
+    ort_class="ORTModelForSequenceClassification",
+    default_model="Xenova/nli-deberta-v3-xsmall",
+    one_liners=("onnxhub.classify_zero_shot",),
+    commands=("onnxhub.cli.classify_zero_shot:classify_zero_shot",),
+    trial=Trial(measure="same label", judgement=judgement, options={"labels": ("sport", "politics", "science")}),
 )
