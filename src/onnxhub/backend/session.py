@@ -23,7 +23,6 @@ from onnxhub.errors import (
     InvalidOptionError,
     OutOfMemoryError,
     ProviderUnavailableError,
-    UnsafeModelError,
 )
 
 if TYPE_CHECKING:
@@ -45,9 +44,6 @@ NUMPY_TYPES = {
     "tensor(bool)": np.bool_, "tensor(double)": np.float64, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8,
     "tensor(uint16)": np.uint16, "tensor(int16)": np.int16, "tensor(uint32)": np.uint32, "tensor(uint64)": np.uint64,
 }  # fmt: skip
-
-UNKNOWN_OPERATOR = ("is not a registered function/op", "No Op registered", "No opset import for domain")
-"""What ONNX Runtime says of operators that are not its own."""
 
 NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
 """What it says when a batch does not fit."""
@@ -263,6 +259,7 @@ def build_session(
         ProviderUnavailableError: none does; with a single provider, ONNX Runtime's own fall-back to the CPU is an
             error.
         IntegrityError: the file is no valid ONNX model.
+        TooNewError: it is one that this ONNX Runtime is too old for.
         UnsafeModelError: the model wants operators of a library that would have to be loaded.
     """
     for index, provider in enumerate(providers):
@@ -305,12 +302,9 @@ def _build(path: Path, provider: Provider, options: SessionOptions) -> Inference
         # A provider that fails later must not be replaced either: ONNX Runtime would print so to stdout, and go on.
         session.disable_fallback()
     except _runtime_errors() as error:
-        reason = _first_line(error)
-        if any(sign in str(error) for sign in UNKNOWN_OPERATOR):
-            raise UnsafeModelError(
-                str(path), f"it needs operators that ONNX Runtime does not have: {reason}"
-            ) from error
-        raise IntegrityError(str(path), f"ONNX Runtime cannot load it: {reason}") from error
+        from onnxhub.backend.support import explain_failure  # which loads that work do without
+
+        raise explain_failure(path, error) from error
     return session
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from onnxhub.backend.tokenizer_config import adapt, added_tokens, family_of, special_tokens
-from onnxhub.errors import IntegrityError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,6 +127,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
 
     Raises:
         IntegrityError: ``tokenizer.json`` cannot be read.
+        TooNewError: It has what the installed tokenizers does not know.
     """
     from tokenizers import Tokenizer
 
@@ -135,7 +135,9 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
     try:
         backend = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception, whatever is wrong with the file
-        raise IntegrityError(str(path), f"no tokenizer could be read from it: {error}") from error
+        from onnxhub.backend.tokenizer_support import explain_refusal  # which loads that work do without
+
+        raise explain_refusal(path, error) from error
     options = files.json("tokenizer_config.json") or {}
     padding_side = options.get("padding_side") or (backend.padding or {}).get("direction")
     truncation_side = options.get("truncation_side") or (backend.truncation or {}).get("direction")
