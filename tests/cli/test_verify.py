@@ -128,3 +128,12 @@ def test_a_person_gets_a_table(width: int, variants: Path, environment: dict[str
     assert "same label:" in text
     assert "worst: 0.0000" in text
     assert "times as fast" in text
+
+
+def test_an_8_bit_file_is_not_taken_for_the_truth(run: Run, tmp_path: Path) -> None:
+    """Whatever its name: the error says what it is, before anything is measured."""
+    folder = tiny.make_model(tmp_path / "model", dtype="int8")
+    done = run("verify", str(folder), "--dtype", "int8", *SOON)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert "no ONNX file for dtype='fp32'" in done.stderr.decode()
+    assert "its graph is 8-bit, dynamic (int8)" in " ".join(done.stderr.decode().split())

@@ -50,6 +50,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"QLinearConv"}, {UINT8: 100, FLOAT: 3}, "uint8", "8-bit, static"),
         ({"DynamicQuantizeLinear", "MatMulInteger"}, {INT8: 10, UINT8: 90, FLOAT: 2}, "int8", "8-bit, dynamic"),
         ({"DynamicQuantizeLinear", "MatMulInteger"}, {UINT8: 100, FLOAT: 2}, "uint8", "8-bit, dynamic"),
+        ({"DynamicQuantizeLinear", "MatMulInteger"}, {INT8: 9, UINT8: 9_000_000}, "int8", "8-bit, dynamic"),
         ({"MatMulInteger"}, {INT8: 100}, "int8", "8-bit"),
         ({"DequantizeLinear"}, {INT8: 100, FLOAT: 2}, "int8", "8-bit, weights alone"),
         ({"Cast", "Mul"}, {INT8: 100, FLOAT: 20}, "int8", "8-bit, weights alone"),
@@ -244,6 +245,26 @@ def test_inspect_foretells_it(dtype: str, tmp_path: Path) -> None:
         info = onnxhub.load(TASK, folder, dtype=dtype).info
         assert [(each.file, each.dtype) for each in found.files if each.chosen] == [(info.file, info.dtype)]
         assert found.choice == info.reason
+
+
+def test_a_file_of_any_folder_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """Its folder's name tells no precision, and its graph does."""
+    folder = tiny.make_model(tmp_path / "model", file="onnx/fp16/model.onnx", dtype="fp16")
+    assert onnxhub.load(TASK, folder, file="onnx/fp16/model.onnx").info.dtype == "fp16"
+    assert "file='onnx/fp16/model.onnx' loads one from elsewhere" in refused(folder)
+
+
+def test_what_is_made_here_is_as_the_tools_make_it(tmp_path: Path) -> None:
+    """Where there are tables of vectors alone, ONNX Runtime's tools make them unsigned, whatever was asked for."""
+    x = helper.make_tensor_value_info("x", TensorProto.INT64, ["n"])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 64])
+    table = numpy_helper.from_array(np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32), "w")
+    graph = helper.make_graph([helper.make_node("Gather", ["w", "x"], ["y"])], "g", [x], [y], initializer=[table])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, tmp_path / "model.onnx")
+    info = onnxhub.load("custom", tmp_path, dtype="int8").info
+    assert (info.file, info.dtype) == ("model_int8.onnx", "uint8")
+    assert info.reason.endswith("its graph is 8-bit, weights alone (uint8)")
 
 
 FROM_THE_HUB = """

@@ -208,8 +208,9 @@ def test_the_parts_of_a_larger_model_are_not_one_model() -> None:
 
 
 def test_models_in_other_folders_need_file() -> None:
-    """Only the root and ``onnx/`` are looked through."""
-    with pytest.raises(errors.VariantNotFoundError, match=r"its root or onnx/.*unet/model.onnx \(fp32\)"):
+    """Only the root and ``onnx/`` are looked through; the error has the option that takes another."""
+    told = r"its root or onnx/.*unet/model.onnx \(fp32\); file='unet/model.onnx' loads one from elsewhere"
+    with pytest.raises(errors.VariantNotFoundError, match=told):
         chosen("unet/model.onnx")
 
 

@@ -38,13 +38,14 @@ def settle(repository: Repository, choice: Choice, facts: GraphFacts, *, dtype: 
         role: Of the file, among those of the model.
 
     Raises:
-        VariantNotFoundError: The file has another precision than was asked for, whatever its name says.
+        VariantNotFoundError: The file has another precision than was asked for, whatever its name says. One that was made
+            here is as the tools make it, which may leave most of a graph as it was.
     """
     found = find_precision(facts)
     told = f"its graph is {found.described}"
     if agrees(choice.dtype, found):
         return choice if found.dtype != "mixed" else replace(choice, reason=f"{choice.reason}; {told}")
-    if dtype != "auto" and claims(choice.dtype):
+    if dtype != "auto" and claims(choice.dtype) and choice.file not in repository.made:
         instead = f"; file={choice.file!r} runs it as it is" if role == MODEL else ""
         hint = f"{choice.file} is {choice.dtype} by its name alone: {told}{instead}"
         variants = describe(repository.files, {choice.file: found.dtype})

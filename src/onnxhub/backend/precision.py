@@ -36,9 +36,6 @@ QUANTISED: Final = 0.05
 """The share of all weights from which on those of few bits are more than constants beside the weights."""
 CAST: Final = 0.25
 """The same for whole numbers that no operator of quantisation reads, but a Cast may."""
-SIGNED: Final = 0.01
-"""The share of signed numbers among those of 8 bits from which on a graph is int8: ONNX Runtime's tools write the tables of
-vectors unsigned in any case, so that the products tell."""
 PURE: Final = 0.75
 """The share of the bytes of all floats that a float type must have to be the graph's."""
 PRESENT: Final = 0.1
@@ -116,8 +113,8 @@ def _eight_bit_kind(operators: AbstractSet[str], share: float) -> str:
 
 
 def _signed(weights: Mapping[int, int]) -> str:
-    signed = weights.get(_INT8, 0)
-    return "int8" if signed >= SIGNED * (signed + weights.get(_UINT8, 0)) else "uint8"
+    """By any signed number: ONNX Runtime's tools write tables of vectors, and ranges, unsigned in int8 graphs as well."""
+    return "int8" if weights.get(_INT8) else "uint8"
 
 
 def _float_precision(weights: Mapping[int, int]) -> Precision:

@@ -209,7 +209,8 @@ def _variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_V
     if not found:
         elsewhere = "a model in one file (these are the parts of a larger one)" if parts else "its root or onnx/"
         wanted = elsewhere if base == "model" else f"{base} in its root or onnx/"
-        raise VariantNotFoundError(model_id, wanted, _described(map(_read_name, onnx_files)))
+        hint = f"file={onnx_files[0]!r} loads one from elsewhere" if base == "model" and not near else ""
+        raise VariantNotFoundError(model_id, wanted, _described(map(_read_name, onnx_files)), hint)
     return found
 
 
