@@ -61,7 +61,7 @@ class ModelInfo:
     reason: str
     """Why this file."""
     dtype: str
-    """The file's variant: ``"fp32"``, ``"q8"``, ..."""
+    """The precision of its graph: ``"fp32"``, ``"q8"``, ...; ``"mixed"`` where no type has most of the weights."""
     provider: str
     """The execution provider that really runs, by its short name."""
     compiled: bool

@@ -10,6 +10,7 @@
     ├── GatedModelError             (PermissionError)    the Hub wants a licence accepted, or a token
     ├── OfflineError                (ConnectionError)    not cached, and the Hub cannot be asked
     ├── IntegrityError              (OSError)            a file is damaged or incomplete
+    ├── TooNewError                 (RuntimeError)       an installed package is too old for a file, which is whole
     ├── UnsafeModelError            (ValueError)         loading it could run code or read foreign files
     ├── ExportError                 (RuntimeError)       the conversion to ONNX failed
     ├── MissingDependencyError      (ImportError)        a package that this needs is not installed
@@ -56,6 +57,7 @@ __all__ = [
     "OutOfMemoryError",
     "ProviderUnavailableError",
     "TaskMismatchError",
+    "TooNewError",
     "UnclearTaskError",
     "UnknownTaskError",
     "UnsafeModelError",
@@ -119,14 +121,10 @@ class UnknownTaskError(OnnxHubError, LookupError):
     _written: ClassVar = ("task",)
 
     def _message(self) -> str:
+        asked = shorten(self.task, 200)
         like_a_model = isinstance(self.task, str) and (":" in self.task or "/" in self.task)
-        hint = (
-            f"; if it is a model, load('auto', {shorten(self.task, 200)}) asks it for its task" if like_a_model else ""
-        )
-        return (
-            f"unknown task {shorten(self.task, 200)}{nearest(self.task, self.known)}{hint}; "
-            f"the tasks are: {', '.join(self.known)}"
-        )
+        hint = f"; if it is a model, load('auto', {asked}) asks it for its task" if like_a_model else ""
+        return f"unknown task {asked}{nearest(self.task, self.known)}{hint}; the tasks are: {', '.join(self.known)}"
 
 
 @dataclass(eq=False, repr=False)
@@ -229,6 +227,20 @@ class IntegrityError(OnnxHubError, OSError):
 
     def _message(self) -> str:
         return f"{self.path}: {self.reason}"
+
+
+@dataclass(eq=False, repr=False)
+class TooNewError(OnnxHubError, RuntimeError):
+    """A file is whole, but has what the installed version of a package does not know: a newer one may."""
+
+    path: str
+    package: str
+    installed: str
+    wanted: str
+    install: str
+
+    def _message(self) -> str:
+        return f"{self.path}: {self.package} {self.installed} is too old for it: {self.wanted}; {self.install}"
 
 
 @dataclass(eq=False, repr=False)

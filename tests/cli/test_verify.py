@@ -21,11 +21,11 @@ SOON = ("--seconds", "0.2")
 
 @pytest.fixture(scope="module")
 def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an fp32 file, the same in fp16, and a q4 file that has nothing to do with them."""
+    """A folder with an fp32 file, the same in fp16, and an int8 file that has nothing to do with them."""
     folder = tmp_path_factory.mktemp("variants")
     tiny.make_model(folder, hidden=64)
     tiny.make_model(folder, hidden=64, file="model_fp16.onnx", dtype="fp16", external_data="single")
-    tiny.make_model(folder, hidden=64, file="model_q4.onnx", seed=1)
+    tiny.make_model(folder, hidden=64, file="model_int8.onnx", dtype="int8", seed=1)
     return folder
 
 
@@ -54,7 +54,7 @@ def test_a_pipe_gets_facts(run: Run, variants: Path) -> None:
 
 def test_below_its_threshold_it_fails(run: Run, variants: Path) -> None:
     """The exit code is 1, for scripts; the result is printed all the same, and nothing else."""
-    asked = ("verify", str(variants), "--dtype", "q4", *SOON, "--json")
+    asked = ("verify", str(variants), "--dtype", "int8", *SOON, "--json")
     done = run(*asked)
     found = json.loads(done.stdout)
     assert (done.returncode, done.stderr, found["passed"]) == (1, b"", False)
@@ -119,7 +119,7 @@ def test_wrong_usage(arguments: tuple[str, ...], run: Run) -> None:
 @pytest.mark.parametrize("width", [40, 80, 250])
 def test_a_person_gets_a_table(width: int, variants: Path, environment: dict[str, str]) -> None:
     """And a line each for agreement, scores and gains; nothing is wider than the terminal."""
-    asked = ["verify", str(variants), "--dtype", "q4", "--threshold", "0", *SOON]
+    asked = ["verify", str(variants), "--dtype", "int8", "--threshold", "0", *SOON]
     code, seen = on_a_terminal(asked, variants, environment, width)
     assert code == 0
     lines = plain(seen).splitlines()
@@ -128,3 +128,12 @@ def test_a_person_gets_a_table(width: int, variants: Path, environment: dict[str
     assert "same label:" in text
     assert "worst: 0.0000" in text
     assert "times as fast" in text
+
+
+def test_an_8_bit_file_is_not_taken_for_the_truth(run: Run, tmp_path: Path) -> None:
+    """Whatever its name: the error says what it is, before anything is measured."""
+    folder = tiny.make_model(tmp_path / "model", dtype="int8")
+    done = run("verify", str(folder), "--dtype", "int8", *SOON)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert "no ONNX file for dtype='fp32'" in done.stderr.decode()
+    assert "its graph is 8-bit, dynamic (int8)" in " ".join(done.stderr.decode().split())

@@ -283,8 +283,9 @@ def test_each_part_of_a_larger_model_is_made(tmp_path: Path, cache: Path) -> Non
     graph = tiny.make_model(tmp_path / "whole") / "model.onnx"
     folder = tmp_path / "model" / "onnx"
     folder.mkdir(parents=True)
-    for name in ("encoder_model", "encoder_model_int8", "decoder_model_merged", "decoder_with_past_model"):
+    for name in ("encoder_model", "decoder_model_merged", "decoder_with_past_model"):
         shutil.copy(graph, folder / f"{name}.onnx")
+    shutil.copy(tiny.make_model(tmp_path / "int8", dtype="int8") / "model.onnx", folder / "encoder_model_int8.onnx")
     ready = prepare(
         open_repository(folder.parent),
         "ORTModelForSeq2SeqLM",

@@ -58,12 +58,12 @@ def test_every_dtype_of_transformers_js_finds_its_file(dtype: str, file: str) ->
         ("FP16", "onnx/model_fp16.onnx"),
         ("o3", "onnx/model_O3.onnx"),
         ("qint8_avx512", "onnx/model_qint8_avx512.onnx"),
-        ("custom", "onnx/model_custom.onnx"),
+        ("int8_dynamic", "onnx/model_INT8_dynamic.onnx"),
     ],
 )
 def test_other_spellings_and_dtypes_that_only_this_repository_has(spelling: str, file: str) -> None:
     """Aliases and any case are understood, and so is the name of an unusual variant."""
-    files = {*TRANSFORMERS_JS.values(), *SENTENCE_TRANSFORMERS, "onnx/model_custom.onnx"}
+    files = {*TRANSFORMERS_JS.values(), *SENTENCE_TRANSFORMERS, "onnx/model_INT8_dynamic.onnx"}
     assert chosen(*files, dtype=spelling) == file
 
 
@@ -78,7 +78,14 @@ def test_other_spellings_and_dtypes_that_only_this_repository_has(spelling: str,
         (("model_optimized.onnx", "config.json"), False, "model_optimized.onnx", "the repository's only ONNX model"),
         (("onnx/model_quantized.onnx",), False, "onnx/model_quantized.onnx", "the repository's only ONNX model"),
         (("my-model.onnx", "tokenizer.json"), False, "my-model.onnx", "the repository's only ONNX model"),
-        (("onnx/model.onnx", "unet/model.onnx"), False, "onnx/model.onnx", "the repository's only ONNX model"),
+        (
+            ("onnx/model.onnx", "unet/model.onnx"),
+            False,
+            "onnx/model.onnx",
+            "the only ONNX file of 'model' in the root and onnx/",
+        ),
+        (("model.onnx", "other.onnx"), False, "model.onnx", "the only ONNX file of 'model' in the root and onnx/"),
+        (("tag.onnx", "tag.int8.onnx", "tag-q4.onnx"), False, "tag.onnx", "the repository's full-precision file"),
     ],
 )
 def test_auto(files: tuple[str, ...], gpu: bool, expected: str, reason: str) -> None:
@@ -95,6 +102,10 @@ def test_auto(files: tuple[str, ...], gpu: bool, expected: str, reason: str) -> 
         (("model_q4.onnx", "model_bnb4.onnx"), "auto", ("model_bnb4.onnx", "model_q4.onnx")),
         (("model_O1.onnx", "model_O2.onnx"), "auto", ("model_O1.onnx", "model_O2.onnx")),
         (("a.onnx", "b.onnx"), "auto", ("a.onnx", "b.onnx")),
+        (("a_int8.onnx", "b.onnx"), "auto", ("a_int8.onnx", "b.onnx")),
+        (("a.int8.onnx", "a.onnx", "b.int8.onnx", "b.onnx"), "auto", ("a.onnx", "b.onnx")),
+        (("a.int8.onnx", "a.onnx", "b.int8.onnx", "b.onnx"), "int8", ("a.int8.onnx", "b.int8.onnx")),
+        (("model_v8.onnx", "other.onnx", "third.onnx"), "auto", ("model_v8.onnx", "other.onnx", "third.onnx")),
         (
             SENTENCE_TRANSFORMERS,
             "int8",
@@ -107,6 +118,26 @@ def test_several_that_fit_are_an_error(files: tuple[str, ...], dtype: str, candi
     with pytest.raises(errors.AmbiguousFileError) as raised:
         chosen(*files, dtype=dtype)
     assert raised.value.candidates == candidates
+
+
+@pytest.mark.parametrize("separator", "._-")
+@pytest.mark.parametrize("base", ["model", "rawi", "onnx/my-model.v2", "model_v8"])
+def test_a_variant_of_a_model_of_any_name(base: str, separator: str) -> None:
+    """The precision may stand behind a dot, an underscore or a hyphen, and the model may have any name."""
+    files = (f"{base}.onnx", f"{base}{separator}int8.onnx", f"{base}{separator}fp16.onnx")
+    assert chosen(*files) == f"{base}.onnx"
+    for dtype in ("int8", "fp16"):
+        assert choose_file("org/name", files, dtype=dtype) == Choice(
+            f"{base}{separator}{dtype}.onnx", dtype, f"dtype={dtype!r} was asked for"
+        )
+
+
+@pytest.mark.parametrize("name", ["model_v8", "tagger_final", "my-q8-model", "bert-base-2024", "model_v2.1"])
+def test_a_suffix_that_tells_no_precision_is_no_dtype(name: str) -> None:
+    """It belongs to the model's name: a single file of that name is taken for full precision until its graph is read."""
+    assert choose_file("org/name", [f"{name}.onnx"]).dtype == "fp32"
+    with pytest.raises(errors.InvalidOptionError, match="org/name has fp32"):
+        chosen(f"{name}.onnx", dtype="v8")
 
 
 def test_file_settles_what_is_ambiguous() -> None:
@@ -177,8 +208,9 @@ def test_the_parts_of_a_larger_model_are_not_one_model() -> None:
 
 
 def test_models_in_other_folders_need_file() -> None:
-    """Only the root and ``onnx/`` are looked through."""
-    with pytest.raises(errors.VariantNotFoundError, match=r"its root or onnx/.*unet/model.onnx \(fp32\)"):
+    """Only the root and ``onnx/`` are looked through; the error has the option that takes another."""
+    told = r"its root or onnx/.*unet/model.onnx \(fp32\); file='unet/model.onnx' loads one from elsewhere"
+    with pytest.raises(errors.VariantNotFoundError, match=told):
         chosen("unet/model.onnx")
 
 

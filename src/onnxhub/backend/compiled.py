@@ -23,7 +23,7 @@ from onnxhub.backend.digests import digest_of, sha256
 from onnxhub.backend.providers import onnxruntime
 from onnxhub.backend.session import build_session
 from onnxhub.backend.store import discard, find, make, make_unless_busy
-from onnxhub.errors import IntegrityError, InvalidOptionError, OnnxHubError
+from onnxhub.errors import IntegrityError, InvalidOptionError, OnnxHubError, TooNewError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -216,7 +216,7 @@ def _compile(
         return None
     try:
         return make_unless_busy(COMPILED, key, made_of, build)
-    except (OSError, IntegrityError) as error:
+    except (OSError, IntegrityError, TooNewError) as error:
         _log.warning("%s is not compiled: %s", file.path, error)
         return None
 

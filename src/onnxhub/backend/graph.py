@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from onnxhub.backend.onnx_schema import MESSAGES
-from onnxhub.backend.pace import DYNAMIC_QUANTIZATION
+from onnxhub.backend.precision import precision_of
 from onnxhub.backend.protobuf import Reader
 from onnxhub.backend.safety import read_facts
 
@@ -28,10 +28,6 @@ _TYPES: Final[dict[int, tuple[str, int]]] = {
     18: ("float8e4m3fnuz", 8), 19: ("float8e5m2", 8), 20: ("float8e5m2fnuz", 8), 21: ("uint4", 4), 22: ("int4", 4),
     23: ("float4e2m1", 4), 24: ("float8e8m0", 8), 25: ("uint2", 2), 26: ("int2", 2),
 }  # fmt: skip
-_BLOCKS: Final = {"MatMulNBits", "GatherBlockQuantized", "MatMulBnb4", "MatMulFpQ4"}
-_STATIC: Final = {"QLinearMatMul", "QLinearConv", "QGemm", "QAttention"}
-_DEFAULT_BITS: Final = 4
-"""Of an operator over blocks that does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +79,9 @@ def read_graph(path: Path) -> Graph:
         outputs=tuple(reading.outputs),
         opsets=reading.opsets,
         producer=" ".join(filter(None, (reading.producer, reading.version))),
-        quantization=_quantization(facts.operators, weights, reading.bits or _DEFAULT_BITS),
+        quantization=precision_of(facts.operators, facts.weights, facts.bits).kind,
         weights=weights,
     )
-
-
-def _quantization(operators: frozenset[str], weights: Mapping[str, int], bits: int) -> str:
-    if operators & _BLOCKS:
-        return f"{bits}-bit blocks"
-    if operators & DYNAMIC_QUANTIZATION:
-        return "8-bit, dynamic"
-    if operators & _STATIC or {"QuantizeLinear", "DequantizeLinear"} <= operators:
-        return "8-bit, static"
-    if "DequantizeLinear" in operators:
-        return "8-bit, weights alone"
-    return {"float16": "fp16", "bfloat16": "bf16"}.get(next(iter(weights), ""), "none")
 
 
 class _Reading(Reader):
@@ -110,7 +94,6 @@ class _Reading(Reader):
         self.inputs: list[Port] = []
         self.outputs: list[Port] = []
         self.initializers: set[str] = set()
-        self.bits: int | None = None
 
     def model(self) -> None:
         for name, _, begin, stop in self.named("model", 0, len(self.data)):
@@ -129,21 +112,12 @@ class _Reading(Reader):
 
     def graph(self, start: int, end: int) -> None:
         for name, _, begin, stop in self.named("graph", start, end):
-            if name == "node" and self.bits is None:
-                self.node(begin, stop)
-            elif name == "initializer":
+            if name == "initializer":
                 self.initializers.add(self.text_of("tensor", "name", begin, stop))
             elif name == "input":
                 self.inputs.append(self.value(begin, stop))
             elif name == "output":
                 self.outputs.append(self.value(begin, stop))
-
-    def node(self, start: int, end: int) -> None:
-        """Of operators over blocks, how many bits an element has."""
-        if self.text_of("node", "op_type", start, end) in _BLOCKS:
-            for name, _, begin, stop in self.named("node", start, end):
-                if name == "attribute" and self.text_of("attribute", "name", begin, stop) == "bits":
-                    self.bits = self.number_of("attribute", "i", begin, stop)
 
     def value(self, start: int, end: int) -> Port:
         kind, shape = "?", None

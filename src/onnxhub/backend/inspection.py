@@ -14,10 +14,11 @@ from onnxhub.backend import exporting, quantizing
 from onnxhub.backend.entries import retry_if_cleared
 from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import fetch_model
-from onnxhub.backend.parts import choose_parts
+from onnxhub.backend.naming import choose_by_graphs, settle, take_as_they_are
 from onnxhub.backend.preparation import read_config
-from onnxhub.backend.tokenizer import usable_length
-from onnxhub.backend.variants import dtype_of
+from onnxhub.backend.support import check_support
+from onnxhub.backend.tokenizer import load_tokenizer, usable_length
+from onnxhub.backend.variants import Choice, dtype_of
 from onnxhub.errors import NoOnnxFileError, OnnxHubError, VariantNotFoundError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class OnnxFile:
     file: str
     """Its path."""
     dtype: str
-    """Its precision, as far as its name tells it."""
+    """Its precision: by its graph, where that is on disk, else by its name."""
     size: int | None
     """Bytes, with the external data that is named after it; None: the Hub did not say."""
     chosen: bool
@@ -73,14 +74,18 @@ def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto", f
     ort_class = task.ort_class_of(config)
     choices, reason, error = _chosen(repository, task, ort_class, dtype, file)
     graphs: dict[str, Graph] = {}
-    for name in filter(repository.is_here, choices):
-        try:
-            fetch_model(repository, name, missing=False)
-            graphs[name] = read_graph(repository.path(name))
-        except OnnxHubError as refused:
-            error = error or refused
+    for choice in choices:
+        if repository.is_here(choice.file):
+            try:
+                fetch_model(repository, choice.file, missing=False)
+                graphs[choice.file] = read_graph(repository.path(choice.file))
+                check_support(repository.path(choice.file))
+            except OnnxHubError as refused:
+                error = error or refused
+    error = error or _refused_tokenizer(repository, task, config)
+    chosen = {choice.file: choice.dtype for choice in choices}
     files = tuple(
-        OnnxFile(name, dtype_of(name), _size(repository, name), name in choices)
+        OnnxFile(name, chosen.get(name) or _dtype(repository, name), _size(repository, name), name in chosen)
         for name in sorted(repository.files)
         if name.endswith(".onnx")
     )
@@ -100,19 +105,56 @@ def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto", f
 
 def _chosen(
     repository: Repository, task: Task[Any], ort_class: str, dtype: str, file: str | None
-) -> tuple[tuple[str, ...], str, OnnxHubError | None]:
+) -> tuple[tuple[Choice, ...], str, OnnxHubError | None]:
     """The files that ``load`` would take (none where it would make them), why, and what it would raise in their place."""
     try:
         read_config(repository, task)
-        choices = choose_parts(repository, ort_class, dtype=dtype, file=file, gpu=False)
+        choices = choose_by_graphs(repository, ort_class, dtype=dtype, file=file, gpu=False)
     except OnnxHubError as missing:
         if file is not None:
             return (), str(missing), missing
         try:
             return (), _made(repository, ort_class, dtype, missing), None
         except OnnxHubError as error:
-            return (), str(error), error
-    return tuple(choice.file for choice in choices.values()), next(iter(choices.values())).reason, None
+            choices = take_as_they_are(repository, ort_class, dtype) if isinstance(error, VariantNotFoundError) else {}
+            if not choices:
+                return (), str(error), error
+    try:
+        settled = tuple(
+            _settled(repository, role, choice, "auto" if file else dtype) for role, choice in choices.items()
+        )
+    except VariantNotFoundError as untrue:
+        return (), str(untrue), untrue
+    return settled, settled[0].reason, None
+
+
+def _settled(repository: Repository, role: str, choice: Choice, dtype: str) -> Choice:
+    """The choice by what its graph says, if that is here and can be read."""
+    if not repository.is_here(choice.file):
+        return choice
+    try:
+        facts = fetch_model(repository, choice.file, missing=False)
+    except OnnxHubError:  # which is told when the graph is looked at
+        return choice
+    return settle(repository, choice, facts, dtype=dtype, role=role)
+
+
+def _dtype(repository: Repository, name: str) -> str:
+    """The precision of a file: by its graph, if that is here and can be read, else by its name."""
+    return _settled(repository, "", Choice(name, dtype_of(name), ""), "auto").dtype
+
+
+def _refused_tokenizer(
+    repository: Repository, task: Task[Any], config: Mapping[str, object]
+) -> OnnxHubError | None:  # fmt: skip
+    """What ``load`` would raise of a tokenizer.json that is here."""
+    if task.raw or not repository.has("tokenizer.json") or not repository.is_here("tokenizer.json"):
+        return None
+    try:
+        load_tokenizer(repository, config)
+    except OnnxHubError as refused:
+        return refused
+    return None
 
 
 def _made(repository: Repository, ort_class: str, dtype: str, missing: OnnxHubError) -> str:

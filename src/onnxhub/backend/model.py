@@ -15,7 +15,6 @@ from onnxhub._execution import Lanes
 from onnxhub.backend.compiled import ModelFile, build_compiled
 from onnxhub.backend.entries import retry_if_cleared
 from onnxhub.backend.fixed import FixedSizes
-from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.json_files import token_ids
 from onnxhub.backend.pace import choose_pace
 from onnxhub.backend.pair import Pair
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from onnxhub._registry import Task
     from onnxhub.backend.exporting import Conversion
     from onnxhub.backend.hub import Repository
+    from onnxhub.backend.preparation import Prepared
     from onnxhub.backend.providers import Provider
     from onnxhub.backend.session import Session, SessionOptions
     from onnxhub.backend.tokenizer import TextTokenizer
@@ -214,7 +214,7 @@ def open_model(
     config = read_config(repository, task)
     kind = task.ort_class_of(config)
     ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
-    files = {part: _fetched(ready.repository, choice.file) for part, choice in ready.choices.items()}
+    files = {part: _model_file(ready, choice.file) for part, choice in ready.choices.items()}
     size = sum(one.size for one in files.values())
     parts: dict[str, Session] = {}
     with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go
@@ -238,8 +238,8 @@ def open_model(
     return OnnxBackend(ready.repository, ready.choices, config, parts, size, pace.batch_tokens, Lanes(pace.lanes), pair)
 
 
-def _fetched(repository: Repository, file: str) -> ModelFile:
-    """The file and all that it refers to, fetched."""
-    facts = fetch_model(repository, file)
+def _model_file(ready: Prepared, file: str) -> ModelFile:
+    """The file and all that it refers to."""
+    repository, facts = ready.repository, ready.facts[file]
     weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)
     return ModelFile(repository.model_id, repository.path(file), tuple(weights), facts.operators, facts.weights)

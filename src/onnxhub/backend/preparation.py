@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from onnxhub.backend.exporting import with_onnx
+from onnxhub.backend.hub import fetch_model
+from onnxhub.backend.naming import choose_by_graphs, settle, take_as_they_are
 from onnxhub.backend.parts import choose_parts
 from onnxhub.errors import TaskMismatchError, VariantNotFoundError
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from onnxhub._registry import Task
     from onnxhub.backend.exporting import Conversion
     from onnxhub.backend.hub import Repository
+    from onnxhub.backend.safety import GraphFacts
     from onnxhub.backend.variants import Choice
 
 __all__ = ["Prepared", "prepare", "read_config"]
@@ -28,6 +32,8 @@ class Prepared:
     """With the files that were made, if any were."""
     choices: Mapping[str, Choice]
     """The file of each part, by the names of ``choose_parts``."""
+    facts: Mapping[str, GraphFacts]
+    """What each of these files says of itself; they and the files of their weights are on disk."""
 
 
 def read_config(repository: Repository, task: Task[Any]) -> Mapping[str, object]:
@@ -46,27 +52,55 @@ def read_config(repository: Repository, task: Task[Any]) -> Mapping[str, object]
 def prepare(
     repository: Repository, ort_class: str, *, dtype: str, file: str | None, gpu: bool, conversion: Conversion
 ) -> Prepared:
-    """Choose the ONNX file of each part, after those that are missing have been made.
+    """Choose the ONNX file of each part, after those that are missing have been made, and fetch it.
 
     Raises:
         ExportError, MissingDependencyError, UnsafeModelError: see ``with_onnx``.
         NoOnnxFileError, AmbiguousFileError, InvalidOptionError: see ``choose_parts``.
-        VariantNotFoundError: see ``with_variant``.
+        VariantNotFoundError: see ``with_variant`` and ``settle``.
+        IntegrityError: see ``fetch_model``.
     """
     repository, maker = with_onnx(repository, ort_class, conversion)
     makers: Mapping[str, str] = {}
     try:
-        choices = choose_parts(repository, ort_class, dtype=dtype, file=file, gpu=gpu)
+        choices = choose_by_graphs(repository, ort_class, dtype=dtype, file=file, gpu=gpu)
     except VariantNotFoundError as missing:
         if file is not None:
             raise
-        from onnxhub.backend.quantizing import with_variant  # which most loads do without
-
-        allowed = conversion.export is not False
-        repository, makers = with_variant(repository, ort_class, dtype, missing, allowed=allowed)
-        choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
+        repository, makers, choices = _make_or_take(repository, ort_class, dtype, gpu, missing, conversion)
     told = {choice.file: _told(choice, maker, makers.get(choice.file)) for choice in choices.values()}
-    return Prepared(repository, {part: replace(one, reason=told[one.file]) for part, one in choices.items()})
+    chosen = {part: replace(choice, reason=told[choice.file]) for part, choice in choices.items()}
+    facts: dict[str, GraphFacts] = {}
+    for part, choice in chosen.items():
+        # Of what is fetched already, the one look is enough; weights are not fetched for a graph that will not do.
+        facts[choice.file] = found = fetch_model(repository, choice.file, missing=False)
+        chosen[part] = settle(repository, choice, found, dtype="auto" if file is not None else dtype, role=part)
+    for name, found in facts.items():
+        folder = PurePosixPath(name).parent
+        if not all(repository.is_here((folder / location).as_posix()) for location in found.external_data):
+            fetch_model(repository, name)
+    return Prepared(repository, chosen, facts)
+
+
+def _make_or_take(
+    repository: Repository, ort_class: str, dtype: str, gpu: bool, missing: VariantNotFoundError, conversion: Conversion
+) -> tuple[Repository, Mapping[str, str], Mapping[str, Choice]]:
+    """Have the missing variant made, or take files that are of its precision by their graphs alone.
+
+    Raises:
+        VariantNotFoundError, ExportError: see ``with_variant``.
+    """
+    from onnxhub.backend.quantizing import with_variant  # which most loads do without
+
+    try:
+        repository, makers = with_variant(
+            repository, ort_class, dtype, missing, allowed=conversion.export is not False
+        )  # fmt: skip
+    except VariantNotFoundError:
+        if taken := take_as_they_are(repository, ort_class, dtype):
+            return repository, {}, taken
+        raise
+    return repository, makers, choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
 
 
 def _told(choice: Choice, converter: str, quantizer: str | None) -> str:

@@ -23,11 +23,12 @@ from onnxhub.backend.child import run_child
 from onnxhub.backend.digests import sha256
 from onnxhub.backend.gathering import gathered
 from onnxhub.backend.hub import fetch_model
+from onnxhub.backend.naming import find_precision
 from onnxhub.backend.parts import choose_parts
 from onnxhub.backend.providers import onnxruntime
 from onnxhub.backend.store import Origin, make
-from onnxhub.backend.variants import canonical, sibling
-from onnxhub.errors import ExportError, VariantNotFoundError
+from onnxhub.backend.variants import canonical, describe, sibling
+from onnxhub.errors import AmbiguousFileError, ExportError, VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +79,7 @@ def with_variant(
         entry = origin.found()
         if entry is None:
             _check_installed(origin, source, missing)
+            _check_precision(repository, source, missing)
             entry = _made(repository, source, canonical(dtype), target, origin)
         folder = PurePosixPath(target).parent
         made |= {(folder / name).as_posix(): entry.folder / name for name in entry.files}
@@ -93,6 +95,8 @@ def foretold(repository: Repository, ort_class: str, dtype: str, missing: Varian
         entry = origin.found()
         if entry is None:
             _check_installed(origin, source, missing)
+            if repository.is_here(source):
+                _check_precision(repository, source, missing)
         maker = f"the package {TOOLS}" if entry is None else f"onnxruntime {_maker(entry)}"
         told.append(f"{target} {'would be' if entry is None else 'was'} made of {source} (by {maker})")
     return ", ".join(told)
@@ -115,6 +119,8 @@ def lacking(repository: Repository, ort_class: str, dtype: str, missing: Variant
 def _sources(repository: Repository, ort_class: str, missing: VariantNotFoundError) -> Mapping[str, Choice]:
     try:
         return choose_parts(repository, ort_class, dtype="fp32", file=None, gpu=False)
+    except AmbiguousFileError as several:
+        raise replace(several, wanted=f"{missing.wanted}, which would be made of one of them") from several
     except VariantNotFoundError as error:
         raise replace(missing, hint="int8, uint8, q8 and fp16 are made of an fp32 file, which it lacks too") from error
 
@@ -127,6 +133,15 @@ def _check_installed(origin: Origin, source: str, missing: VariantNotFoundError)
     if origin.versions is None:
         hint = f"pip install {TOOLS} (or 'onnxhub[optimum]') lets the first load make it of {source}"
         raise replace(missing, hint=hint)
+
+
+def _check_precision(repository: Repository, source: str, missing: VariantNotFoundError) -> None:
+    """Whether it is a full-precision file, as its name says: of another, the tools make nothing, or something else."""
+    found = find_precision(fetch_model(repository, source, missing=False))
+    if found.is_quantised or found.dtype in {"fp16", "bf16"}:
+        reason = f"int8, uint8, q8 and fp16 are made of an fp32 file, and the graph of {source} is {found.described}"
+        variants = describe(repository.files, {source: found.dtype})
+        raise replace(missing, variants=variants, hint=reason)
 
 
 def _made(repository: Repository, file: str, dtype: str, target: str, origin: Origin) -> Entry:

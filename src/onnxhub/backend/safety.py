@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Final
 
 from onnxhub.backend.onnx_schema import MESSAGES
+from onnxhub.backend.precision import BLOCKS
 from onnxhub.backend.protobuf import Reader
 from onnxhub.errors import IntegrityError, UnsafeModelError
 
@@ -52,6 +53,8 @@ class GraphFacts:
     """The types of its operators, those of subgraphs and functions included."""
     weights: Mapping[int, int]
     """Type of the elements, by its number in onnx.proto -> how many there are in all tensors together."""
+    bits: int | None = None
+    """Of an element of the first operator over blocks of weights that says it."""
 
 
 def read_facts(path: Path) -> GraphFacts:
@@ -81,7 +84,7 @@ def find_facts(path: Path, data: mmap.mmap | bytes) -> GraphFacts:
     if _COMPILED in walk.operators:
         reason = f"it has {_COMPILED} operators, which stand for files that its execution provider opens unseen"
         raise UnsafeModelError(str(path), reason)
-    return GraphFacts(walk.needs, frozenset(walk.operators), walk.weights)
+    return GraphFacts(walk.needs, frozenset(walk.operators), walk.weights, walk.bits)
 
 
 def relative_location(location: str, path: str | Path) -> str:
@@ -140,6 +143,7 @@ class _Walk(Reader):
         self.operators: set[str] = set()
         self.needs: dict[str, int] = {}
         self.weights: dict[int, int] = {}
+        self.bits: int | None = None
         self.graphs = 0
 
     def model(self) -> None:
@@ -152,12 +156,23 @@ class _Walk(Reader):
             raise UnsafeModelError(str(self.path), f"its graphs are nested more than {_MAX_DEPTH} messages deep")
         for field, _, begin, stop in self.fields(message, start, end):
             if field.name == "op_type":
-                self.operators.add(self.text(begin, stop))
+                self.operators.add(operator := self.text(begin, stop))
+                if operator in BLOCKS and self.bits is None:
+                    self.bits = self.bits_of(start, end)
             elif field.type == "tensor":
                 self.tensor(begin, stop)
             elif field.type in _WALKED:
                 self.graphs += field.type == "graph" and not depth
                 self.message(MESSAGES[field.type], begin, stop, depth + 1)
+
+    def bits_of(self, start: int, end: int) -> int | None:
+        """What the attribute of that name says in an operator over blocks."""
+        for field, _, begin, stop in self.fields(MESSAGES["node"], start, end):
+            if field.name == "attribute":
+                found = {each.name: extent for each, *extent in self.fields(MESSAGES["attribute"], begin, stop)}
+                if "name" in found and "i" in found and self.text(*found["name"][1:]) == "bits":
+                    return next(self.numbers(*found["i"]), None)
+        return None
 
     def tensor(self, start: int, end: int) -> None:
         """Its size, and where its bytes are if they are elsewhere.

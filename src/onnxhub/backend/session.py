@@ -24,7 +24,6 @@ from onnxhub.errors import (
     InvalidOptionError,
     OutOfMemoryError,
     ProviderUnavailableError,
-    UnsafeModelError,
 )
 
 if TYPE_CHECKING:
@@ -46,9 +45,6 @@ NUMPY_TYPES = {
     "tensor(bool)": np.bool_, "tensor(double)": np.float64, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8,
     "tensor(uint16)": np.uint16, "tensor(int16)": np.int16, "tensor(uint32)": np.uint32, "tensor(uint64)": np.uint64,
 }  # fmt: skip
-
-UNKNOWN_OPERATOR = ("is not a registered function/op", "No Op registered", "No opset import for domain")
-"""What ONNX Runtime says of operators that are not its own."""
 
 UNREAD_NUMBERS = ("Please load external data into raw data",)
 """What it says where it needs the numbers of a tensor, which are in another file, while it reads the graph."""
@@ -267,6 +263,7 @@ def build_session(
         ProviderUnavailableError: none does; with a single provider, ONNX Runtime's own fall-back to the CPU is an
             error.
         IntegrityError: the file is no valid ONNX model.
+        TooNewError: it is one that this ONNX Runtime is too old for.
         UnsafeModelError: the model wants operators of a library that would have to be loaded.
     """
     for index, provider in enumerate(providers):
@@ -304,12 +301,9 @@ def _build(files: Sequence[Path], provider: Provider, options: SessionOptions) -
                 raise
             return _new_session(files, provider, built, inlined=True)
     except _runtime_errors() as error:
-        reason = _first_line(error)
-        if any(sign in str(error) for sign in UNKNOWN_OPERATOR):
-            raise UnsafeModelError(
-                str(path), f"it needs operators that ONNX Runtime does not have: {reason}"
-            ) from error
-        raise IntegrityError(str(path), f"ONNX Runtime cannot load it: {reason}") from error
+        from onnxhub.backend.support import explain_failure  # which loads that work do without
+
+        raise explain_failure(path, error) from error
 
 
 def _new_session(files: Sequence[Path], provider: Provider, options: Any, *, inlined: bool = False) -> InferenceSession:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from onnxhub.backend.providers import FULL_NAMES, Provider, needs, onnxruntime
 from onnxhub.backend.session import SessionOptions, build_session
-from onnxhub.errors import IntegrityError, ProviderUnavailableError
+from onnxhub.errors import IntegrityError, ProviderUnavailableError, TooNewError
 
 __all__ = ["ProviderState", "survey"]
 
@@ -59,4 +59,6 @@ def _tried(provider: Provider) -> ProviderState:
             return ProviderState(provider.name, provider.full_name, "fails", error.hint)
         except IntegrityError as error:
             return ProviderState(provider.name, provider.full_name, "fails", error.reason)
+        except TooNewError as error:  # it has no implementation of the operator
+            return ProviderState(provider.name, provider.full_name, "fails", error.wanted)
     return ProviderState(provider.name, provider.full_name, "runs", "")

@@ -12,7 +12,7 @@ from onnxhub.backend.json_files import token_id, token_ids
 from onnxhub.backend.tokenizer_bounds import check_description, check_work
 from onnxhub.backend.tokenizer_config import adapt, added_tokens, check_settings, family_of, special_tokens
 from onnxhub.backend.tokenizer_limits import check_limit, find_limit, usable_length
-from onnxhub.errors import IntegrityError, InvalidInputError, OnnxHubError, OutOfMemoryError, one_line
+from onnxhub.errors import InvalidInputError, OnnxHubError, OutOfMemoryError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +68,9 @@ class Reading(Calling):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and _is_failure(error) and not isinstance(error, MemoryError):
-            raise explain_unreadable(self.path, error) from error
+            from onnxhub.backend.tokenizer_support import explain_refusal  # which loads that work do without
+
+            raise explain_refusal(self.path, error) from error
 
 
 _calling = Calling()
@@ -79,11 +81,6 @@ def _is_failure(error: BaseException) -> bool:
     if isinstance(error, Exception):
         return not isinstance(error, OnnxHubError)
     return (type(error).__module__, type(error).__name__) == ("pyo3_runtime", "PanicException")
-
-
-def explain_unreadable(path: str, error: BaseException) -> OnnxHubError:
-    """The error about a ``tokenizer.json`` that the library cannot read, by what the library said."""
-    return IntegrityError(path, f"no tokenizer could be read from it: {one_line(error)}")
 
 
 @dataclass(frozen=True)
@@ -186,6 +183,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
 
     Raises:
         IntegrityError: ``tokenizer.json`` cannot be read, or it or the settings beside it say what cannot be.
+        TooNewError: It has what the installed tokenizers does not know.
     """
     path = files.path("tokenizer.json")
     options = files.json("tokenizer_config.json") or {}

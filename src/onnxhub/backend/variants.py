@@ -1,13 +1,16 @@
 """Which ONNX file of a repository runs: a pure function of the listing and of what was asked.
 
 Models lie in the root or in ``onnx/``, and their names carry the precision, as transformers.js, optimum and
-sentence-transformers write them:
+sentence-transformers write them, behind the model's own name and one of ``.``, ``_`` and ``-``:
 
     model.onnx                       fp32          model_O1.onnx ... model_O4.onnx      O1 ... O4
     model_fp16.onnx                  fp16          model_optimized.onnx                 optimized
     model_quantized.onnx             q8            model_qint8_avx512.onnx              qint8_avx512
     model_int8.onnx, _uint8          int8, uint8   model_quint8_avx2.onnx               quint8_avx2
-    model_q4.onnx, _q4f16, _bnb4     q4, ...       model_anything.onnx                  anything
+    model_q4.onnx, _q4f16, _bnb4     q4, ...       tagger.int8.onnx                     int8, of the model tagger
+
+A suffix that names no precision belongs to the model's name: ``model_v8.onnx`` is another model than ``model.onnx``.
+What a name tells is a hint, for listings alone: ``naming`` compares it with the graph where that is at hand.
 
 Files that an optimiser has rewritten (O1 ... O4, optimized) are variants of their own and not the fp32 file: O3 and O4
 approximate, O4 is fp16. They run when asked for, or when there is nothing else. Nothing depends on the machine, so that
@@ -17,7 +20,7 @@ answers are the same everywhere.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -31,21 +34,39 @@ from onnxhub.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["Choice", "canonical", "choose_file", "dtype_of", "is_of", "sibling"]
+__all__ = [
+    "FULL_PRECISION", "Choice", "base_of", "canonical", "choose_file", "describe", "dtype_of", "is_of", "sibling",
+]  # fmt: skip
 
 _FOLDERS: Final = (".", "onnx")
 # Suffix of the file's name -> dtype, where the two differ.
-_SUFFIXES: Final = {"": "fp32", "quantized": "q8", "float32": "fp32", "float16": "fp16"}
-_ALIASES: Final = {"quantized": "q8", "float32": "fp32", "float16": "fp16"}
+_SUFFIXES: Final = {
+    "quantized": "q8", "quant": "q8", "float32": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16",
+}  # fmt: skip
+_ALIASES: Final = {"quantized": "q8", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _DTYPES: Final = (
-    *("fp32", "fp16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4", "q2", "q2f16", "q1", "q1f16"),
+    *("fp32", "fp16", "bf16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4", "q2", "q2f16", "q1", "q1f16"),
     *("O1", "O2", "O3", "O4", "optimized"),
     *("qint8_avx512", "qint8_avx512_vnni", "qint8_arm64", "quint8_avx2"),
 )
+# What only graphs tell: no tool has a name for files of it.
+_TOLD_BY_GRAPHS: Final = ("mixed", "fp64", "fp8", "q3", "q5", "q6")
+FULL_PRECISION: Final = "the repository's full-precision file"
+"""The reason for it."""
 # sentence-transformers quantises for a processor: these stand in for the plain dtype where it is missing.
 _FOR_PROCESSORS: Final = {"int8": "qint8_", "uint8": "quint8_"}
+_PRECISION: Final = (
+    r"(?:(?:fp|float)(?:8|16|32|64)|half|bf16|bfloat16|q?u?int(?:2|4|8)|q[1-8](?:f16|f32)?|bnb4|quantized|quant|[1248]bit"
+    r"|optimized|o[1-4])"
+)
+"""What a suffix begins with that tells a precision."""
+_DETAIL: Final = (
+    rf"(?:{_PRECISION}|avx2|avx512|vnni|arm64|amd64|ppc64le|tensorrt|dynamic|static|per|channel|tensor|block|\d+)"
+)
+_NAME: Final = re.compile(rf"(.+?)[._-]({_PRECISION}(?:[._-]{_DETAIL})*)", re.IGNORECASE)
+"""A model's name, and the suffix that tells its precision."""
 _PARTS: Final = re.compile(
     r"(encoder_model|decoder_model|decoder_with_past_model|vision_encoder|audio_encoder|text_encoder|embed_tokens"
     r"|prompt_encoder_mask_decoder|encodec_decode)(_\w+)?"
@@ -59,7 +80,7 @@ class Choice:
     file: str
     """Its path in the repository."""
     dtype: str
-    """Its precision, as far as its name tells it: ``fp32``, ``q8``, ..."""
+    """Its precision: ``fp32``, ``q8``, ...; as its name tells it, until its graph is read."""
     reason: str
     """Why this one, in one sentence."""
 
@@ -68,6 +89,8 @@ class Choice:
 class _Variant:
     file: str
     dtype: str
+    base: str
+    """The model's name, as far as the file's tells it."""
 
     def __str__(self) -> str:
         return f"{self.file} ({self.dtype})"
@@ -107,7 +130,7 @@ def choose_file(
         raise NoOnnxFileError(model_id, files, hint)
     variants = _variants(model_id, onnx_files, base)
     if dtype == "auto":
-        return _automatic(model_id, variants, gpu=gpu)
+        return _automatic(model_id, variants, len(onnx_files), gpu=gpu)
     return _of_dtype(model_id, variants, dtype)
 
 
@@ -116,13 +139,17 @@ def _named(model_id: str, onnx_files: tuple[str, ...], file: str) -> Choice:
     if path.suffix == ".ort":
         raise UnsafeModelError(file, "only .onnx files are loaded, not ONNX Runtime's own .ort format")
     if path.as_posix() not in onnx_files:
-        raise VariantNotFoundError(model_id, f"file={file!r}", _described(map(_any_variant, onnx_files)))
-    chosen = _any_variant(path.as_posix())
+        raise VariantNotFoundError(model_id, f"file={file!r}", _described(map(_read_name, onnx_files)))
+    chosen = _read_name(path.as_posix())
     return Choice(chosen.file, chosen.dtype, f"file={file!r} was asked for")
 
 
-def _automatic(model_id: str, variants: tuple[_Variant, ...], *, gpu: bool) -> Choice:
-    preferred = {"fp32": "the repository's full-precision file"}
+def _automatic(model_id: str, variants: tuple[_Variant, ...], present: int, *, gpu: bool) -> Choice:
+    bases = dict.fromkeys(variant.base for variant in variants)
+    if len(bases) > 1:
+        fitting = tuple(each for base in bases for each in _best(variants, base))
+        return _only(model_id, "dtype='auto'", fitting, "")
+    preferred = {"fp32": FULL_PRECISION}
     if gpu:
         preferred = {"fp16": "half precision, since the provider is a GPU", **preferred}
     if len(variants) > 1:
@@ -130,7 +157,15 @@ def _automatic(model_id: str, variants: tuple[_Variant, ...], *, gpu: bool) -> C
             fitting = tuple(variant for variant in variants if variant.dtype == dtype)
             if fitting:
                 return _only(model_id, "dtype='auto'", fitting, reason)
-    return _only(model_id, "dtype='auto'", variants, "the repository's only ONNX model")
+    alone = "the repository's only ONNX model"
+    reason = alone if present == 1 else f"the only ONNX file of {next(iter(bases))!r} in the root and onnx/"
+    return _only(model_id, "dtype='auto'", variants, reason)
+
+
+def _best(variants: tuple[_Variant, ...], base: str) -> tuple[_Variant, ...]:
+    """The full-precision files of one of several models, or all that it has."""
+    own = tuple(variant for variant in variants if variant.base == base)
+    return tuple(variant for variant in own if variant.dtype == "fp32") or own
 
 
 def _of_dtype(model_id: str, variants: tuple[_Variant, ...], dtype: str) -> Choice:
@@ -146,7 +181,7 @@ def _of_dtype(model_id: str, variants: tuple[_Variant, ...], dtype: str) -> Choi
 def _canonical(model_id: str, dtype: str, variants: tuple[_Variant, ...]) -> str:
     """The dtype's one spelling; a dtype that only this repository has counts as well."""
     known = dict.fromkeys((*_DTYPES, *(variant.dtype for variant in variants)))
-    spellings = {name.lower(): name for name in known} | _ALIASES
+    spellings = {name.lower(): name for name in (*known, *_TOLD_BY_GRAPHS)} | _ALIASES
     found = spellings.get(dtype.lower()) if isinstance(dtype, str) else None
     if found is None:
         names = ("auto", *known)
@@ -166,36 +201,32 @@ def _only(model_id: str, wanted: str, fitting: tuple[_Variant, ...], reason: str
 def _variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_Variant, ...]:
     """The variants of one model, in the root and in ``onnx/``; whatever lies elsewhere is for ``file=`` alone."""
     near = tuple(name for name in onnx_files if str(PurePosixPath(name).parent) in _FOLDERS)
-    found = tuple(_Variant(name, dtype) for name in near if (dtype := _dtype(name, base)) is not None)
-    parts = any(_PARTS.fullmatch(PurePosixPath(name).stem) for name in near)
+    every = tuple(map(_read_name, near))
+    found = tuple(variant for variant in every if variant.base == base)
+    parts = any(_PARTS.fullmatch(variant.base) for variant in every)
     if not found and base == "model" and not parts:
-        found = tuple(map(_any_variant, near))  # models under a name of their own
+        found = every  # models under names of their own
     if not found:
         elsewhere = "a model in one file (these are the parts of a larger one)" if parts else "its root or onnx/"
         wanted = elsewhere if base == "model" else f"{base} in its root or onnx/"
-        raise VariantNotFoundError(model_id, wanted, _described(map(_any_variant, onnx_files)))
+        hint = f"file={onnx_files[0]!r} loads one from elsewhere" if base == "model" and not near else ""
+        raise VariantNotFoundError(model_id, wanted, _described(map(_read_name, onnx_files)), hint)
     return found
 
 
-def _any_variant(file: str) -> _Variant:
-    """Any ONNX file with the dtype that its name tells: no matter which model of the repository it is."""
-    dtype = _dtype(file, "model")
-    if dtype is None:
-        stem = PurePosixPath(file).stem
-        suffix = next((name for name in (*_ALIASES, *_DTYPES) if stem.endswith(f"_{name}")), "")
-        dtype = _SUFFIXES.get(suffix, suffix)
-    return _Variant(file, dtype)
-
-
-def _dtype(file: str, base: str) -> str | None:
-    """``onnx/model_quantized.onnx`` -> ``q8``; None for a file of another base, as a merged decoder is."""
-    match = re.fullmatch(rf"{re.escape(base)}(?:[._-](?!merged)(.+))?", PurePosixPath(file).stem)
-    return None if match is None else _SUFFIXES.get(match[1] or "", match[1] or "")
+def _read_name(file: str) -> _Variant:
+    """Any ONNX file, with the model's name and the dtype that its own name tells: ``onnx/model_quantized.onnx`` is ``q8``."""
+    stem = PurePosixPath(file).stem
+    match = _NAME.fullmatch(stem)
+    if match is None:
+        return _Variant(file, "fp32", stem)
+    suffix = re.sub(r"^o(?=[1-4])", "O", match[2].lower())
+    return _Variant(file, _SUFFIXES.get(suffix, suffix), match[1])
 
 
 def dtype_of(file: str) -> str:
     """The dtype that the name of any ONNX file tells."""
-    return _any_variant(file).dtype
+    return _read_name(file).dtype
 
 
 def canonical(dtype: str) -> str:
@@ -212,7 +243,18 @@ def sibling(file: str, dtype: str) -> str:
 
 def is_of(file: str, base: str) -> bool:
     """Whether an ONNX file is a variant of this base."""
-    return file.endswith(".onnx") and _dtype(file, base) is not None
+    return file.endswith(".onnx") and _read_name(file).base == base
+
+
+def base_of(file: str) -> str:
+    """The name of the model that an ONNX file is a variant of, by its own name."""
+    return _read_name(file).base
+
+
+def describe(files: Iterable[str], known: Mapping[str, str]) -> tuple[str, ...]:
+    """Each ONNX file with its dtype: the one that is known of its graph, else the one that its name tells."""
+    every = (_read_name(name) for name in sorted(files) if name.endswith(".onnx"))
+    return tuple(str(replace(variant, dtype=known.get(variant.file, variant.dtype))) for variant in every)
 
 
 def _described(variants: Iterable[_Variant]) -> tuple[str, ...]:
