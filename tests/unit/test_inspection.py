@@ -10,7 +10,7 @@ from onnxhub._registry import get_task
 from onnxhub.backend.hub import Repository, open_repository
 from onnxhub.backend.inspection import look_into
 from onnxhub.backend.parts import choose_parts
-from onnxhub.errors import InvalidOptionError, TaskMismatchError
+from onnxhub.errors import InvalidOptionError
 from tests.tiny import make_model
 
 if TYPE_CHECKING:
@@ -48,16 +48,6 @@ def test_what_load_would_raise(tmp_path: Path) -> None:
     found = look_into(open_repository(make_model(tmp_path / "model")), get_task("text-classification"), dtype="q4")
     assert "has no ONNX file for dtype='q4'" in found.choice
     assert not any(one.chosen for one in found.files)
-
-
-def test_a_task_that_reads_config_json_wants_one(tmp_path: Path) -> None:
-    """As load does; a task over arrays does without."""
-    (make_model(tmp_path / "model") / "config.json").unlink()
-    repository = open_repository(tmp_path / "model")
-    found = look_into(repository, get_task("text-classification"))
-    assert isinstance(found.error, TaskMismatchError)
-    assert "it has no config.json" in found.choice
-    assert look_into(repository, get_task("custom")).error is None
 
 
 def holding(*names: str, folder: Path) -> Repository:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from onnxhub.backend import exporting, quantizing
 from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import fetch_model
+from onnxhub.backend.layout import describe_beside
 from onnxhub.backend.parts import choose_parts
-from onnxhub.backend.preparation import read_config
 from onnxhub.backend.tokenizer import usable_length
 from onnxhub.backend.variants import dtype_of
 from onnxhub.errors import NoOnnxFileError, OnnxHubError, VariantNotFoundError
@@ -64,11 +64,13 @@ class Inspection:
     """What ``load`` would raise, as far as it can be told."""
 
 
-def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto", file: str | None = None) -> Inspection:
+def look_into(
+    repository: Repository, task: Task[Any], *, dtype: str = "auto", file: str | Mapping[str, str] | None = None
+) -> Inspection:
     """Look at a repository without fetching weights, as ``load`` would for this task on the CPU."""
     config = repository.json("config.json") or {}
     ort_class = task.ort_class_of(config)
-    choices, reason, error = _chosen(repository, task, ort_class, dtype, file)
+    choices, reason, error = _chosen(repository, ort_class, dtype, file)
     graphs: dict[str, Graph] = {}
     for name in filter(repository.is_here, choices):
         try:
@@ -98,11 +100,10 @@ def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto", f
 
 
 def _chosen(
-    repository: Repository, task: Task[Any], ort_class: str, dtype: str, file: str | None
+    repository: Repository, ort_class: str, dtype: str, file: str | Mapping[str, str] | None
 ) -> tuple[tuple[str, ...], str, OnnxHubError | None]:
     """The files that ``load`` would take (none where it would make them), why, and what it would raise in their place."""
     try:
-        read_config(repository, task)
         choices = choose_parts(repository, ort_class, dtype=dtype, file=file, gpu=False)
     except OnnxHubError as missing:
         if file is not None:
@@ -111,7 +112,9 @@ def _chosen(
             return (), _made(repository, ort_class, dtype, missing), None
         except OnnxHubError as error:
             return (), str(error), error
-    return tuple(choice.file for choice in choices.values()), next(iter(choices.values())).reason, None
+    beside = describe_beside(repository)
+    reason = ", ".join(filter(None, (next(iter(choices.values())).reason, beside and f"with {beside}")))
+    return tuple(choice.file for choice in choices.values()), reason, None
 
 
 def _made(repository: Repository, ort_class: str, dtype: str, missing: OnnxHubError) -> str:

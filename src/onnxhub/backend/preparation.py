@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxhub.backend.exporting import with_onnx
+from onnxhub.backend.layout import describe_beside
 from onnxhub.backend.parts import choose_parts
-from onnxhub.errors import TaskMismatchError, VariantNotFoundError
+from onnxhub.errors import VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onnxhub._registry import Task
     from onnxhub.backend.exporting import Conversion
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.variants import Choice
 
-__all__ = ["Prepared", "prepare", "read_config"]
+__all__ = ["Prepared", "prepare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +30,14 @@ class Prepared:
     """The file of each part, by the names of ``choose_parts``."""
 
 
-def read_config(repository: Repository, task: Task[Any]) -> Mapping[str, object]:
-    """``config.json``, for a task that may do without one: empty where there is none.
-
-    Raises:
-        TaskMismatchError: there is none, and the task may not.
-    """
-    config = repository.json("config.json")
-    if config is None and not task.raw:
-        problem = "it has no config.json, which holds its labels and says what it is"
-        raise TaskMismatchError(repository.model_id, task.name, (problem,))
-    return config or {}
-
-
 def prepare(
-    repository: Repository, ort_class: str, *, dtype: str, file: str | None, gpu: bool, conversion: Conversion
+    repository: Repository,
+    ort_class: str,
+    *,
+    dtype: str,
+    file: str | Mapping[str, str] | None,
+    gpu: bool,
+    conversion: Conversion,
 ) -> Prepared:
     """Choose the ONNX file of each part, after those that are missing have been made.
 
@@ -65,12 +58,14 @@ def prepare(
         allowed = conversion.export is not False
         repository, makers = with_variant(repository, ort_class, dtype, missing, allowed=allowed)
         choices = choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
-    told = {choice.file: _told(choice, maker, makers.get(choice.file)) for choice in choices.values()}
+    beside = describe_beside(repository)
+    told = {choice.file: _told(choice, maker, makers.get(choice.file), beside) for choice in choices.values()}
     return Prepared(repository, {part: replace(one, reason=told[one.file]) for part, one in choices.items()})
 
 
-def _told(choice: Choice, converter: str, quantizer: str | None) -> str:
-    """Why this file, and who made it, if it was made here."""
+def _told(choice: Choice, converter: str, quantizer: str | None, beside: str) -> str:
+    """Why this file, who made it, if it was made here, and what was read beside it instead of in the root."""
+    with_beside = beside and f"with {beside}"
     if quantizer is None:
-        return converter or choice.reason
-    return ", ".join(one for one in (choice.reason, quantizer, converter) if one)
+        return ", ".join(filter(None, (converter or choice.reason, with_beside)))
+    return ", ".join(filter(None, (choice.reason, quantizer, converter, with_beside)))

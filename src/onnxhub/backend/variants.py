@@ -164,8 +164,10 @@ def _only(model_id: str, wanted: str, fitting: tuple[_Variant, ...], reason: str
 
 
 def _variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_Variant, ...]:
-    """The variants of one model, in the root and in ``onnx/``; whatever lies elsewhere is for ``file=`` alone."""
+    """The variants of one model, in the root and in ``onnx/``; with none there, in the only folder that has any."""
     near = tuple(name for name in onnx_files if str(PurePosixPath(name).parent) in _FOLDERS)
+    if len({PurePosixPath(name).parent for name in onnx_files}) == 1:
+        near = onnx_files
     found = tuple(_Variant(name, dtype) for name in near if (dtype := _dtype(name, base)) is not None)
     parts = any(_PARTS.fullmatch(PurePosixPath(name).stem) for name in near)
     if not found and base == "model" and not parts:
@@ -173,7 +175,8 @@ def _variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_V
     if not found:
         elsewhere = "a model in one file (these are the parts of a larger one)" if parts else "its root or onnx/"
         wanted = elsewhere if base == "model" else f"{base} in its root or onnx/"
-        raise VariantNotFoundError(model_id, wanted, _described(map(_any_variant, onnx_files)))
+        hint = "" if parts or near else f"choose one with file={onnx_files[0]!r}"
+        raise VariantNotFoundError(model_id, wanted, _described(map(_any_variant, onnx_files)), hint)
     return found
 
 

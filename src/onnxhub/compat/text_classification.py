@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from onnxhub._encoder import Encoded
 from onnxhub._numeric import finite, sigmoid, softmax
 from onnxhub._postprocessor import Postprocessor, labels_of
 from onnxhub._text import as_text, graph_rows
-from onnxhub.compat._pipeline import CutEncoder, Pipeline
+from onnxhub.compat._pipeline import CallOptions, CutEncoder, Pipeline
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.text_classification import ClassificationItem, activation_of
 
@@ -27,7 +27,7 @@ __all__ = ["TextClassificationOptions", "TextClassificationPipeline"]
 ACTIVATIONS = ("sigmoid", "softmax", "none")
 
 
-class TextClassificationOptions(TypedDict, total=False):
+class TextClassificationOptions(CallOptions, total=False):
     """The options, of the constructor and of the call."""
 
     top_k: int | Literal[""] | None
