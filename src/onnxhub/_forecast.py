@@ -156,8 +156,9 @@ def _problem(
         return found.error
     try:
         check_convertible(repository, task)
-        for graph in found.graphs.values():
-            check_files(task, repository, graph, outputs)
+        if found.graphs and len(found.graphs) == sum(file.chosen for file in found.files):
+            # Of several parts, the first is the one that takes the inputs.
+            check_files(task, repository, next(iter(found.graphs.values())), outputs)
     except OnnxHubError as error:
         return error
     return None

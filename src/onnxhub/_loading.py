@@ -53,6 +53,10 @@ INPUTS: Final[Mapping[str, frozenset[str]]] = {
     "audio": frozenset({"input_values", "input_features"}),
 }
 """Modality -> the names that transformers' models have for such inputs."""
+KNOWN: Final = frozenset({
+    "end_logits", "last_hidden_state", "logits", "sentence_embedding", "start_logits", "token_embeddings",
+})  # fmt: skip
+"""Names of outputs that say what they are."""
 MOST_THREADS: Final = 1024
 """More than cores; ONNX Runtime starts as many as it is told to, and the system ends a process that has too many."""
 _ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
@@ -291,7 +295,12 @@ def check_graph(task: Task[Any], backend: Backend) -> None:
         return
     wanted = " or ".join(" and ".join(f"{name} of {rank} axes" for name, rank in one.items()) for one in task.outputs)
     found = ", ".join(f"{name} of {len(shape)} axes" for name, shape in shapes.items())
-    raise TaskMismatchError(backend.model_id, task.name, (f"its graph gives {found}, not {wanted}", *_says(backend)))
+    first = next(iter(task.outputs[-1]))
+    # Names that no task knows may be of the right thing; others are of another task.
+    hint = "" if shapes.keys() & KNOWN else f"; load(..., outputs={{{first!r}: ...}}) tells which is which"
+    raise TaskMismatchError(
+        backend.model_id, task.name, (f"its graph gives {found}, not {wanted}{hint}", *_says(backend))
+    )
 
 
 def _check_modality(task: Task[Any], backend: Backend) -> None:

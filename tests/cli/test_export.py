@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
+import pytest
 
 import onnxhub
 from tests import tiny
@@ -152,3 +157,45 @@ def test_a_model_that_does_not_say_what_it_is_for(run: Run, tmp_path: Path) -> N
     assert b"its task cannot be told" in done.stderr
     done = run("export", str(source), "-o", str(tmp_path / "made"), "--task", "token-classification")
     assert done.returncode == 0
+
+
+@pytest.mark.skipif(find_spec("transformers") is None, reason="tokenizers are made by transformers")
+def test_a_folder_with_a_vocabulary_alone_loads_without_transformers(run: Run, tmp_path: Path) -> None:
+    """The tokenizer is converted, and written along: where transformers cannot be imported, the answers are the same."""
+    source = tiny.make_model(tmp_path / "source")
+    words = json.loads((source / "tokenizer.json").read_bytes())["model"]["vocab"]
+    (source / "vocab.txt").write_text("\n".join(sorted(words, key=words.__getitem__)), encoding="utf-8")
+    (source / "tokenizer.json").unlink()
+    done = run("export", str(source), "-o", str(tmp_path / "made"))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "tokenizer.json" in names(tmp_path / "made")
+    expected = onnxhub.load("text-classification", source)(["a good one", "Ada lived in London."])
+    code = """if True:
+        import sys
+        sys.modules.update(transformers=None, optimum=None, torch=None)
+        import onnxhub
+        model = onnxhub.load("text-classification", sys.argv[1])
+        print([(one.label, one.score) for one in model(["a good one", "Ada lived in London."])])
+    """
+    asked = [sys.executable, "-c", code, str(tmp_path / "made")]
+    light = subprocess.run(
+        asked, capture_output=True, text=True, check=True, env={**os.environ, "HF_HOME": str(tmp_path)}
+    )
+    assert light.stdout.strip() == str([(one.label, one.score) for one in expected])
+
+
+def test_parts_and_outputs_are_named(run: Run, tmp_path: Path) -> None:
+    """Roles with paths; names of outputs, which the last line tells how to load; what is neither is a usage error."""
+    source = tiny.make_model(tmp_path / "parts", file="one.onnx", config_extra={"architectures": ["MarianMTModel"]})
+    shutil.copy(source / "one.onnx", source / "two.onnx")
+    roles = ("--onnx-file", "encoder=one.onnx", "--onnx-file", "decoder=two.onnx")
+    done = run("export", str(source), "-o", str(tmp_path / "made"), *roles)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert {"one.onnx", "two.onnx"} <= names(tmp_path / "made")
+    done = run("inspect", str(source), "--onnx-file", "encoder=one.onnx", "--onnx-file", "two.onnx")
+    assert (done.returncode, b"--onnx-file encoder=PATH" in done.stderr) == (2, True)
+    source = tiny.make_model(tmp_path / "named")
+    done = run("inspect", str(source), "--output-name", "logits=463")
+    assert (done.returncode, b"expected outputs of the graph: logits" in done.stderr) == (2, True)
+    done = run("inspect", str(source), "--output-name", "logits")
+    assert (done.returncode, b"--output-name takes NAME=VALUE" in done.stderr) == (2, True)

@@ -81,9 +81,8 @@ def export(
     ort_class = known.ort_class_of(repository.json("config.json") or {})
     conversion = Conversion(export=True if anew else "auto", anew=anew, allow_pickle=allow_pickle)
     ready = prepare(repository, ort_class, dtype=dtype, file=file, gpu=False, conversion=conversion)
-    for choice in ready.choices.values():
-        check_files(known, ready.repository, read_graph(ready.repository.path(choice.file)), outputs)
     first = next(iter(ready.choices.values()))
+    check_files(known, ready.repository, read_graph(ready.repository.path(first.file)), outputs)
     facts = {
         "model": repository.model_id,
         "revision": repository.commit or "",
