@@ -11,7 +11,7 @@ import pytest
 import onnxhub
 from onnxhub.backend.hub import Repository, open_repository
 from onnxhub.backend.layout import describe_beside, with_files_beside
-from onnxhub.errors import ModelNotFoundError, NoOnnxFileError
+from onnxhub.errors import InvalidInputError, ModelNotFoundError, NoOnnxFileError
 from tests.tiny import make_model
 
 if TYPE_CHECKING:
@@ -99,3 +99,16 @@ def test_the_folder_around_a_model_names_it(tmp_path: Path) -> None:
         shutil.move(make_model(tmp_path / name) / "model.onnx", tmp_path / name / "model.safetensors")
     with pytest.raises(NoOnnxFileError, match=r"pass '.*/a', '.*/b'"):
         onnxhub.load("auto", tmp_path)
+
+
+def test_a_text_that_may_be_too_long(tmp_path: Path) -> None:
+    """Where no file tells how long one may be, and the graph fails, the error says so; a short text runs."""
+    unlimited = {"config_extra": {"max_position_embeddings": None}, "tokenizer_extra": {"model_max_length": None}}
+    model = onnxhub.load("text-classification", make_model(tmp_path / "model", **unlimited))
+    assert model.info.max_length is None
+    assert model("a good one").label
+    with pytest.raises(
+        InvalidInputError, match=r"^item 1: .*no most number of tokens, and 102 may be too many"
+    ) as raised:
+        model(["a", "good " * 100])
+    assert raised.value.index == 1
