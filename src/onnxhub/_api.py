@@ -42,7 +42,8 @@ class LoadOptions(TypedDict, Generic[ResultT], total=False):
 
     postprocessor: PostprocessorOf[ResultT] | None
     dtype: str
-    file: str | None
+    file: str | Mapping[str, str] | None
+    outputs: Mapping[str, str] | None
     revision: str | None
     compiled: bool | Literal["auto"]
     threads: int | None
@@ -137,7 +138,8 @@ def load(
     *,
     postprocessor: type[Postprocessor[Any, Any]] | Postprocessor[Any, Any] | None = None,
     dtype: str = "auto",
-    file: str | None = None,
+    file: str | Mapping[str, str] | None = None,
+    outputs: Mapping[str, str] | None = None,
     revision: str | None = None,
     compiled: bool | Literal["auto"] = "auto",
     threads: int | None = None,
@@ -166,7 +168,10 @@ def load(
         dtype: The precision of the file: ``"fp32"``, ``"fp16"``, ``"q8"``, ``"int8"``, ``"q4"``, ... ``"auto"`` is
             fp32 where the repository has it (fp16 on a GPU), else its only variant. int8, uint8, q8 and fp16 are made of the
             fp32 file, once, where the repository lacks them and the tools (the package onnx) are installed.
-        file: An exact ``.onnx`` file of the repository, instead of ``dtype``.
+        file: An exact ``.onnx`` file of the repository, instead of ``dtype``; of an encoder with its decoders, one for
+            each part: ``{"encoder": "encoder.onnx", "decoder": "decoder.onnx"}``.
+        outputs: What the graph calls the outputs of the task, where it has other names for them:
+            ``{"sentence_embedding": "463"}``.
         revision: Branch, tag or commit hash; default ``main``.
         compiled: Whether to run a compiled graph, which starts up to ten times as fast and whose weights processes
             share. ``"auto"`` compiles on the first load where the disk has room, for models of 1 MiB and more on the
@@ -211,6 +216,7 @@ def load(
         postprocessor=postprocessor,
         dtype=dtype,
         file=file,
+        outputs=outputs,
         revision=revision,
         compiled=compiled,
         threads=threads,

@@ -6,21 +6,22 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from onnxhub._inference import FRONT_MATTER, Inferred, infer_from_files, infer_from_graph, pipeline_tag
+from onnxhub._inference import infer_from_files, infer_from_graph
 from onnxhub._model import Model, ModelInfo
+from onnxhub._outputs import rename
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._protocols import width
-from onnxhub._registry import ANY_NAME, Task, get_task, list_tasks
-from onnxhub._sentence_files import TRANSFORMER_TASKS
-from onnxhub._sentence_transformers import read_settings
+from onnxhub._registry import ANY_NAME, Task, get_task
+from onnxhub._resolution import check_convertible, make_unclear, task_of_files, task_of_graph
 from onnxhub._text import positive
 from onnxhub.backend.compiled import checked_compiled
 from onnxhub.backend.exporting import Conversion
 from onnxhub.backend.hub import open_repository
+from onnxhub.backend.layout import with_files_beside
 from onnxhub.backend.model import open_model
 from onnxhub.backend.providers import candidates
 from onnxhub.backend.session import SessionOptions
@@ -28,8 +29,6 @@ from onnxhub.errors import (
     InvalidOptionError,
     OfflineError,
     TaskMismatchError,
-    UnclearTaskError,
-    UnknownTaskError,
     listing,
 )
 
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     from onnxhub._protocols import Backend
-    from onnxhub.backend.graph import Graph
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.model import OnnxBackend
     from onnxhub.backend.providers import Provider
@@ -46,10 +44,20 @@ if TYPE_CHECKING:
     PostprocessorOf: TypeAlias = type[Postprocessor[Any, ResultT]] | Postprocessor[Any, ResultT]
     AnyPostprocessor: TypeAlias = PostprocessorOf[Any]
 
-__all__ = ["Recipe", "Source", "build_model", "check_postprocessor", "check_unopened"]
+__all__ = ["Recipe", "Source", "build_model", "check_graph", "check_labels", "check_postprocessor"]
 
 AUTO: Final = "auto"
 """The task of whoever leaves it to the model."""
+INPUTS: Final[Mapping[str, frozenset[str]]] = {
+    "text": frozenset({"input_ids", "inputs_embeds", "decoder_input_ids"}),
+    "image": frozenset({"pixel_values", "flattened_patches"}),
+    "audio": frozenset({"input_values", "input_features"}),
+}
+"""Modality -> the names that transformers' models have for such inputs."""
+KNOWN: Final = frozenset({
+    "end_logits", "last_hidden_state", "logits", "sentence_embedding", "start_logits", "token_embeddings",
+})  # fmt: skip
+"""Names of outputs that say what they are."""
 MOST_THREADS: Final = 1024
 """More than cores; ONNX Runtime starts as many as it is told to, and the system ends a process that has too many."""
 OTHER_OUTPUTS: Final = r"logit|score|prob|label|class"
@@ -58,7 +66,8 @@ _ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("task", (str, Task), "the name of a task, or a Task"),
     ("model_id", (str, os.PathLike, NoneType), "an id of the Hub such as 'org/name', or a local folder"),
     ("provider", (str, Sequence), "a provider's name, or several in order of preference"),
-    ("file", (str, NoneType), "the path of an ONNX file in the repository"),
+    ("file", (str, Mapping, NoneType), "the path of an ONNX file in the repository, or a mapping of parts to paths"),
+    ("outputs", (Mapping, NoneType), "a mapping of the task's names of outputs to the graph's"),
     ("revision", (str, NoneType), "a branch, a tag or a commit hash"),
     ("provider_options", (Mapping, NoneType), "a mapping of the provider's options"),
     ("session_options", (Mapping, NoneType), "a mapping of attributes of onnxruntime.SessionOptions"),
@@ -76,7 +85,8 @@ class Recipe:
     provider: str | Sequence[str]
     postprocessor: AnyPostprocessor | None
     dtype: str
-    file: str | None
+    file: str | Mapping[str, str] | None
+    outputs: Mapping[str, str] | None
     revision: str | None
     compiled: bool | str
     threads: int | None
@@ -101,8 +111,9 @@ class Recipe:
             check_postprocessor(task, self.postprocessor)
         providers = candidates(self.provider, self.provider_options)  # before anything is fetched
         try:
-            repository = self._repository(task, token=token, refresh=refresh)
-            task, reason, backend = self._opened(task, repository, providers, anew=anew)
+            repository = self._repository(task, providers, token=token, refresh=refresh)
+            task, reason = self._found(task, repository, providers)
+            backend = self._opened(task, repository, providers, anew=anew)
         except OfflineError as error:
             if self.model_id is not None or task is None or task.bundled_model is None:
                 raise
@@ -121,38 +132,51 @@ class Recipe:
         source = Source(
             task_reason=reason, revision=commit, reason=first.reason, dtype=first.dtype,
             file=", ".join(choice.file for choice in backend.choices.values()), provider=backend.session.provider,
-            compiled=backend.compiled,
+            compiled=backend.compiled, outputs=backend.renamed,
         )  # fmt: skip
         again = self.task if isinstance(self.task, Task) else task.name
         recipe = replace(self, task=again, model_id=absolute(self.model_id), revision=commit)
         return build_model(task, backend, source, postprocessor=self.postprocessor, reload=recipe)
 
-    def _repository(self, task: Task[Any] | None, *, token: str | bool | None, refresh: bool) -> Repository:
-        return open_repository(
+    def _repository(
+        self, task: Task[Any] | None, providers: Sequence[Provider], *, token: str | bool | None, refresh: bool
+    ) -> Repository:
+        repository = open_repository(
             self._model_id(task), revision=self.revision, token=token, cache_dir=self.cache_dir,
             local_files_only=self.local_files_only, refresh=refresh,
         )  # fmt: skip
+        return with_files_beside(repository, dtype=self.dtype, file=self.file, gpu=providers[0].is_gpu)
+
+    def _found(
+        self, task: Task[Any] | None, repository: Repository, providers: Sequence[Provider]
+    ) -> tuple[Task[Any], str]:
+        """The task, and how it is known; the graph is asked only where no file tells the task."""
+        if task is not None:
+            return task, "it was asked for"
+        found = task_of_files(repository) or task_of_graph(
+            repository, dtype=self.dtype, file=self.file, outputs=self.outputs, gpu=providers[0].is_gpu
+        )
+        if found is None:  # the file leaves open what ONNX Runtime infers
+            with ExitStack() as opened:
+                asked = replace(self, outputs=None)
+                backend = asked._opened(get_task("custom"), repository, providers, anew=False)  # noqa: SLF001  # its own
+                opened.callback(backend.close)
+                shapes = rename(backend.output_shapes, self.outputs or {})
+                found = infer_from_graph(shapes, backend.config)
+            if found is None:
+                raise make_unclear(repository, shapes)
+        return get_task(found.task), found.reason
 
     def _opened(
-        self, task: Task[Any] | None, repository: Repository, providers: Sequence[Provider], *, anew: bool
-    ) -> tuple[Task[Any], str, OnnxBackend]:
-        """The task, how it is known, and the open sessions; the graph is asked only where no file tells the task."""
-        inferred = infer(repository) if task is None else Inferred(task.name, "it was asked for")
-        backend = open_model(
-            repository, task or get_task(inferred.task if inferred else "custom"),
-            providers=providers, dtype=self.dtype, file=self.file, compiled=checked_compiled(self.compiled),
+        self, task: Task[Any], repository: Repository, providers: Sequence[Provider], *, anew: bool
+    ) -> OnnxBackend:
+        check_convertible(repository, task)
+        return open_model(
+            repository, task, providers=providers, dtype=self.dtype, file=self.file, outputs=self.outputs,
+            compiled=checked_compiled(self.compiled),
             conversion=Conversion(export=self.export, anew=anew, allow_pickle=self.allow_pickle),
             options=SessionOptions(self.threads, self.session_options), batch_tokens=self.batch_tokens,
         )  # fmt: skip
-        inferred = inferred or infer_from_graph(backend.output_shapes, backend.config)
-        if inferred is None:
-            looked_at = ("config.json", "modules.json", "the card's pipeline_tag", "the graph's outputs")
-            outputs = f"{looked_at[-1]} ({', '.join(backend.output_shapes)})"
-            backend.close()
-            raise UnclearTaskError(
-                repository.model_id, (*looked_at[:-1], outputs), tuple(one.name for one in list_tasks())
-            )
-        return task or get_task(inferred.task), inferred.reason, backend
 
     def _check(self) -> None:
         """Raise ``InvalidOptionError`` for an argument of a type that ``load`` does not take."""
@@ -160,8 +184,11 @@ class Recipe:
             value = getattr(self, name)
             if not isinstance(value, kinds):
                 raise InvalidOptionError(name, value, expected)
-            if isinstance(value, Mapping) and not all(isinstance(one, str) for one in value):
+            if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
                 raise InvalidOptionError(name, value, f"{expected}, by their names")
+        for name, value in (("file", self.file), ("outputs", self.outputs)):
+            if isinstance(value, Mapping) and not all(isinstance(part, str) for part in value.values()):
+                raise InvalidOptionError(name, value, "text for each name")
         positive("threads", self.threads, optional=True)
         if self.threads is not None and self.threads > MOST_THREADS:
             raise InvalidOptionError("threads", self.threads, f"at most {MOST_THREADS:,}, or None for all cores")
@@ -177,27 +204,6 @@ class Recipe:
             which = "the model tells the task" if task is None else f"{task.name} has no default model"
             raise InvalidOptionError("model_id", None, f"a Hub id or folder, for {which}")
         return task.default_model
-
-
-def infer(repository: Repository) -> Inferred | None:
-    """The task by a repository's files, if they tell it."""
-
-    def card_tag() -> str | None:
-        if not repository.has("README.md"):
-            return None
-        with repository.path("README.md").open(encoding="utf-8", errors="replace") as card:
-            tag = pipeline_tag(card.read(FRONT_MATTER))
-        try:
-            return None if tag is None else get_task(tag).name
-        except UnknownTaskError:
-            return None
-
-    return infer_from_files(
-        repository.json("config.json") or {},
-        repository.json_list("modules.json") or (),
-        repository.json("config_sentence_transformers.json") or {},
-        card_tag,
-    )
 
 
 def absolute(model_id: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
@@ -218,6 +224,7 @@ class Source:
     dtype: str
     provider: str
     compiled: bool
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_model(
@@ -244,6 +251,7 @@ def build_model(
         dtype=source.dtype,
         provider=source.provider,
         compiled=source.compiled,
+        outputs=source.outputs,
         labels=labels,
         max_length=getattr(getattr(encoder, "tokenizer", None), "max_length", None),
     )
@@ -276,40 +284,13 @@ def _made(given: AnyPostprocessor, backend: Backend) -> Postprocessor[Any, Any]:
         raise InvalidOptionError("postprocessor", given.__name__, expected) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Unopened:
-    """What is known of a model before a session is made of its graph."""
-
-    model_id: str
-    config: Mapping[str, object]
-    output_shapes: Mapping[str, tuple[int | None, ...]]
-    repository: Repository
-
-    def json(self, name: str) -> Mapping[str, object] | None:
-        """The object of a JSON file; None if there is no such file."""
-        return self.repository.json(name)
-
-    def json_list(self, name: str) -> Sequence[object] | None:
-        """The list of a JSON file; None if there is no such file."""
-        return self.repository.json_list(name)
-
-
-def check_unopened(task: Task[Any], repository: Repository, graph: Graph) -> None:
-    """Raise ``TaskMismatchError`` where ``load`` would, as far as a graph's file and the settings beside it tell it."""
-    shapes = {port.name: port.shape for port in graph.outputs if port.shape is not None}
-    if len(shapes) < len(graph.outputs):
-        return  # what the file leaves open, ONNX Runtime infers
-    numbers = {name: tuple(size if isinstance(size, int) else None for size in shape) for name, shape in shapes.items()}
-    known = Unopened(repository.model_id, repository.json("config.json") or {}, numbers, repository)
-    check_graph(task, known)
-    if task.name in TRANSFORMER_TASKS:
-        read_settings(known, task.name)
-
-
-def check_graph(task: Task[Any], backend: Backend | Unopened) -> None:
+def check_graph(task: Task[Any], backend: Backend) -> None:
     """Raise ``TaskMismatchError`` unless the graph has outputs that the task can work with, of the right rank."""
     shapes = backend.output_shapes
-    if task.raw or any(
+    if task.raw:
+        _check_modality(task, backend)
+        return
+    if any(
         # No axes: the graph does not say, and its logits are checked when they come.
         all(name in shapes and len(shapes[name]) in (0, rank) for name, rank in wanted.items())
         or (ANY_NAME in wanted and has_sole_output(task, wanted[ANY_NAME], backend))
@@ -319,10 +300,26 @@ def check_graph(task: Task[Any], backend: Backend | Unopened) -> None:
     named = [one for one in task.outputs if ANY_NAME not in one]
     wanted = " or ".join(" and ".join(f"{name} of {rank} axes" for name, rank in one.items()) for one in named)
     found = ", ".join(f"{name} of {len(shape)} axes" for name, shape in shapes.items())
-    raise TaskMismatchError(backend.model_id, task.name, (f"its graph gives {found}, not {wanted}", *_says(backend)))
+    first = next(iter(task.outputs[-1]))
+    # Names that no task knows may be of the right thing; others are of another task.
+    hint = "" if shapes.keys() & KNOWN else f"; load(..., outputs={{{first!r}: ...}}) tells which is which"
+    raise TaskMismatchError(
+        backend.model_id, task.name, (f"its graph gives {found}, not {wanted}{hint}", *_says(backend))
+    )
 
 
-def has_sole_output(task: Task[Any], rank: int, backend: Backend | Unopened) -> bool:
+def _check_modality(task: Task[Any], backend: Backend) -> None:
+    """Raise ``TaskMismatchError`` where a graph's inputs have the names of another kind alone; others say nothing."""
+    said = {kind: [name for name in backend.input_names if name in names] for kind, names in INPUTS.items()}
+    others = [name for names in said.values() for name in names]
+    if task.modality in said and others and not said[task.modality]:
+        problem = (
+            f"its graph takes {', '.join(others)}, and not {task.modality} ({', '.join(sorted(INPUTS[task.modality]))})"
+        )
+        raise TaskMismatchError(backend.model_id, task.name, (problem, *_says(backend)))
+
+
+def has_sole_output(task: Task[Any], rank: int, backend: Backend) -> bool:
     """Whether a graph has one output alone, of this rank, that neither its name nor the architecture gives to another task.
 
     Classifiers too have an output of 2 axes, and language models one of 3: a name such as ``logits`` tells them apart,
@@ -348,7 +345,7 @@ def check_labels(task: Task[Any], backend: Backend, labels: tuple[str, ...]) -> 
         raise TaskMismatchError(backend.model_id, task.name, (problem, *_says(backend)))
 
 
-def _says(backend: Backend | Unopened) -> tuple[str, ...]:
+def _says(backend: Backend) -> tuple[str, ...]:
     architectures = backend.config.get("architectures")
     if not isinstance(architectures, list) or not architectures:
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from onnxhub._attempts import without_failures
@@ -11,6 +11,7 @@ from onnxhub._batching import collate
 from onnxhub._cache import lazy
 from onnxhub._decoding import decoded, encoded, located, stacked
 from onnxhub._execution import run
+from onnxhub._info import Config, ModelInfo
 from onnxhub._plain_text import plain
 from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, is_table, streamed, tokens
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
@@ -42,34 +43,6 @@ InputT = TypeVar("InputT")
 ResultT = TypeVar("ResultT")
 ManyT = TypeVar("ManyT")
 PartT = TypeVar("PartT")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelInfo:
-    """What was loaded, and why."""
-
-    task: str
-    """Canonical task name."""
-    task_reason: str
-    """Why this task: it was asked for, or what says so."""
-    model_id: str
-    """Hub id or folder."""
-    revision: str | None
-    """The commit hash; None for a local folder."""
-    file: str
-    """The ONNX file that runs."""
-    reason: str
-    """Why this file."""
-    dtype: str
-    """The precision of its graph: ``"fp32"``, ``"q8"``, ...; ``"mixed"`` where no type has most of the weights."""
-    provider: str
-    """The execution provider that really runs, by its short name."""
-    compiled: bool
-    """Whether the session is of a compiled graph: optimised before, its weights mapped from a file."""
-    labels: tuple[str, ...]
-    """The model's labels, in the order of its outputs; empty where the task has none."""
-    max_length: int | None
-    """Tokens that the model takes, special tokens included; None: no limit is known."""
 
 
 class Model(Generic[InputT, ResultT, ManyT]):
@@ -121,6 +94,11 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def sessions(self) -> Mapping[str, InferenceSession]:
         """ONNX Runtime's sessions, by the role of their file (``"model"``, ``"encoder"``, ...)."""
         return self.backend.sessions
+
+    @property
+    def config(self) -> Config:
+        """``config.json``, a mapping whose keys are attributes too, as those of transformers' configurations are."""
+        return Config(self.backend.config, self.info.labels)
 
     @property
     def session(self) -> InferenceSession:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from onnxhub import _logs  # noqa: F401  # so that whatever is logged is printable
 from onnxhub._trial import Trial
@@ -52,13 +52,15 @@ class Task(Generic[ModelT_co]):
     """Graph outputs and items to results."""
     outputs: tuple[Mapping[str, int], ...]
     """Graph outputs that the task can work with, and their rank, the best first: ``({"logits": 2},)``; ``"*"`` is an only
-    output of any name. None at all: any graph will do, and ``config.json`` is not needed."""
+    output of any name. None at all: any graph of the task's modality will do."""
     ort_class: str
     """The class of ``optimum.onnxruntime`` for the same task."""
     ort_classes: Mapping[str, str] = field(default_factory=dict)
     """Where that depends on the model: end of an architecture's name -> its class."""
     aliases: tuple[str, ...] = ()
     """Other names."""
+    modality: Literal["text", "image", "audio", "arrays"] = "text"
+    """What the model is given; ``"arrays"``: anything."""
     result: str = ""
     """What one result is, for lists of tasks: ``"Classification"``."""
     default_model: str | None = None

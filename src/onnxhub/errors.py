@@ -134,11 +134,12 @@ class UnclearTaskError(OnnxHubError, LookupError):
     model_id: str
     looked_at: tuple[str, ...]
     known: tuple[str, ...]
+    hint: str = ""
 
     def _message(self) -> str:
         return (
             f"{self.model_id}: its task cannot be told from {', '.join(self.looked_at)}; "
-            f"name it: one of {', '.join(self.known)}"
+            f"{self.hint and self.hint + '; '}name it: one of {', '.join(self.known)}"
         )
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
+import pytest
 
 import onnxhub
 from tests import tiny
@@ -88,14 +93,12 @@ def test_a_folder_of_an_earlier_export_is_written_anew(run: Run, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_model_without_its_config_is_refused_as_by_load(run: Run, tmp_path: Path) -> None:
-    """Nothing would load what was written."""
+def test_a_model_without_its_config_is_written_as_load_takes_it(run: Run, tmp_path: Path) -> None:
+    """Its graph tells the task; the folder gives the same answers."""
     source = tiny.make_model(tmp_path / "source")
     (source / "config.json").unlink()
-    done = run("export", str(source), "--task", "text-classification", "-o", str(tmp_path / "made"))
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert b"it has no config.json, which holds its labels and says what it is" in done.stderr
-    assert not (tmp_path / "made").exists()
+    assert run("export", str(source), "-o", str(tmp_path / "made")).returncode == 0
+    assert onnxhub.load("auto", tmp_path / "made")("a good one") == onnxhub.load("auto", source)("a good one")
 
 
 def test_a_graph_that_does_not_fit_the_task_is_refused_as_by_load(run: Run, tmp_path: Path) -> None:
@@ -145,10 +148,54 @@ def test_what_fails_leaves_nothing(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_model_that_does_not_say_what_it_is_for(run: Run, tmp_path: Path) -> None:
-    """Is exported once its task is named."""
-    source = tiny.make_model(tmp_path / "source", config_extra={"architectures": None})
+    """Nor its graph: is exported once its task is named."""
+    source = tiny.make_model(
+        tmp_path / "source", "token-classification", config_extra={"architectures": None, "id2label": None}
+    )
     done = run("export", str(source), "-o", str(tmp_path / "made"))
     assert done.returncode == 1
     assert b"its task cannot be told" in done.stderr
-    done = run("export", str(source), "-o", str(tmp_path / "made"), "--task", "text-classification")
+    done = run("export", str(source), "-o", str(tmp_path / "made"), "--task", "token-classification")
     assert done.returncode == 0
+
+
+@pytest.mark.skipif(find_spec("transformers") is None, reason="tokenizers are made by transformers")
+def test_a_folder_with_a_vocabulary_alone_loads_without_transformers(run: Run, tmp_path: Path) -> None:
+    """The tokenizer is converted, and written along: where transformers cannot be imported, the answers are the same."""
+    source = tiny.make_model(tmp_path / "source")
+    words = json.loads((source / "tokenizer.json").read_bytes())["model"]["vocab"]
+    (source / "vocab.txt").write_text("\n".join(sorted(words, key=words.__getitem__)), encoding="utf-8")
+    (source / "tokenizer.json").unlink()
+    done = run("export", str(source), "-o", str(tmp_path / "made"))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "tokenizer.json" in names(tmp_path / "made")
+    expected = onnxhub.load("text-classification", source)(["a good one", "Ada lived in London."])
+    code = """if True:
+        import sys
+        sys.modules.update(transformers=None, optimum=None, torch=None)
+        import onnxhub
+        model = onnxhub.load("text-classification", sys.argv[1])
+        print([(one.label, one.score) for one in model(["a good one", "Ada lived in London."])])
+    """
+    asked = [sys.executable, "-c", code, str(tmp_path / "made")]
+    light = subprocess.run(
+        asked, capture_output=True, text=True, check=True, env={**os.environ, "HF_HOME": str(tmp_path)}
+    )
+    assert light.stdout.strip() == str([(one.label, one.score) for one in expected])
+
+
+def test_parts_and_outputs_are_named(run: Run, tmp_path: Path) -> None:
+    """Roles with paths; names of outputs, which the last line tells how to load; what is neither is a usage error."""
+    source = tiny.make_model(tmp_path / "parts", file="one.onnx", config_extra={"architectures": ["MarianMTModel"]})
+    shutil.copy(source / "one.onnx", source / "two.onnx")
+    roles = ("--onnx-file", "encoder=one.onnx", "--onnx-file", "decoder=two.onnx")
+    done = run("export", str(source), "-o", str(tmp_path / "made"), *roles)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert {"one.onnx", "two.onnx"} <= names(tmp_path / "made")
+    done = run("inspect", str(source), "--onnx-file", "encoder=one.onnx", "--onnx-file", "two.onnx")
+    assert (done.returncode, b"--onnx-file encoder=PATH" in done.stderr) == (2, True)
+    source = tiny.make_model(tmp_path / "named")
+    done = run("inspect", str(source), "--output-name", "logits=463")
+    assert (done.returncode, b"expected outputs of the graph: logits" in done.stderr) == (2, True)
+    done = run("inspect", str(source), "--output-name", "logits")
+    assert (done.returncode, b"--output-name takes NAME=VALUE" in done.stderr) == (2, True)

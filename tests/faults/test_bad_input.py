@@ -441,7 +441,6 @@ FOLDERS = [
     *(not_loaded(f"pickled weights: {name}", lambda world, name=name: world.with_other_weights(name), UnsafeModelError,
                  f"{name} is refused: to unpickle weights can run code; .*allow_pickle=True allows it")
       for name in ("pytorch_model.bin", "pytorch_model.bin.index.json")),
-    not_loaded("no config", lambda world: world.without("config.json"), TaskMismatchError, "it has no config.json"),
     not_loaded("no tokenizer", lambda world: world.without("tokenizer.json"), TaskMismatchError, "it has no tokenizer"),
     *(not_loaded(f"broken {name}", lambda world, name=name: world.with_file(name, b'{"a": '), IntegrityError,
                  rf"{name}: .*not valid JSON: .*char 6") for name in ("config.json", "tokenizer_config.json", "special_tokens_map.json")),

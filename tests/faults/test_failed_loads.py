@@ -6,6 +6,7 @@ import gc
 import weakref
 from typing import TYPE_CHECKING, Any
 
+import onnx
 import pytest
 
 import onnxhub
@@ -41,8 +42,12 @@ def broken(folder: Path) -> Path:
 
 
 def unclear(folder: Path) -> Path:
-    """Logits that could be anything."""
-    return make_model(folder, "fill-mask", config_extra={"architectures": None, "vocab_size": 7})
+    """Logits that could be anything, and of which the file itself says no shape, so that a session is asked."""
+    make_model(folder, "fill-mask", config_extra={"architectures": None, "vocab_size": 7})
+    graph = onnx.load(folder / "model.onnx")
+    graph.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save(graph, folder / "model.onnx")
+    return folder
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """``model.ort_model``: optimum's class over our session, for whatever else is written for such objects."""
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 import onnxhub
 from tests import tiny
 from tests.oracle.peers import ORT_CLASSES, difference, optimum, reference, transformers, zoo
+
+torch: Any = pytest.importorskip("torch")
 
 TASKS = tuple(ORT_CLASSES)
 
@@ -56,10 +59,24 @@ def test_saves_a_folder_that_loads(zoo_root: Path, task: str, tmp_path: Path) ->
 
 
 def test_refuses_to_move(zoo_root: Path) -> None:
-    """It cannot be moved to a device, for the session is shared."""
+    """It cannot be moved to another device, or made of another dtype, for the session is shared."""
     _, model = _load(zoo_root, "text-classification")
-    with pytest.raises(TypeError, match="provider"):
-        model.ort_model.to("cuda")
+    for asked in ("cuda", torch.device("cuda", 1), 0, torch.float16, "nonesuch"):
+        with pytest.raises(TypeError, match="provider"):
+            model.ort_model.to(asked)
+
+
+def test_stays_where_it_is(zoo_root: Path) -> None:
+    """Whoever asks for what it is already gets the model, as from optimum; and it is freed like any object."""
+    _, model = _load(zoo_root, "text-classification")
+    ort_model = model.ort_model
+    for asked in ((), ("cpu",), (torch.device("cpu"),), (torch.float32,), ("cpu", torch.float32), (None,)):
+        assert ort_model.to(*asked) is ort_model
+    assert ort_model.to(device="cpu", dtype=torch.float32) is ort_model
+    alone = weakref.ref(ort_model)
+    model.close()
+    del ort_model, model
+    assert alone() is None
 
 
 def test_code_of_the_repository_is_not_asked_for(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import onnxhub
-from onnxhub.errors import ClosedModelError, InvalidInputError, OutOfMemoryError
+from onnxhub.errors import ClosedModelError, InvalidInputError, OutOfMemoryError, TaskMismatchError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,3 +101,32 @@ def test_what_does_not_fit_into_memory_is_no_invalid_input(tmp_path: Path) -> No
     ):
         model([{"sizes": [3]}, {"sizes": [2**60]}])
     assert model({"sizes": [3]})["made"].shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "fits"),
+    [
+        ("text-generation", "pixel_values", False),
+        ("image-classification", "input_ids", False),
+        ("audio-classification", "pixel_values", False),
+        ("image-classification", "pixel_values", True),
+        ("image-classification", "images", True),
+        ("text-generation", "input_ids", True),
+        ("custom", "pixel_values", True),
+    ],
+)
+def test_a_task_takes_graphs_of_its_own_kind_of_inputs(task: str, name: str, fits: bool, tmp_path: Path) -> None:
+    """Known names of another kind are refused; names that say nothing, and any name for custom, are not."""
+    shape = ["batch", "size"]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", [name], ["logits"])], "g",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "model.onnx")
+    if fits:
+        assert onnxhub.load(task, tmp_path).info.task == task
+    else:
+        with pytest.raises(TaskMismatchError, match=f"its graph takes {name}, and not"):
+            onnxhub.load(task, tmp_path)

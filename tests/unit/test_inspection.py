@@ -10,7 +10,7 @@ from onnxhub._registry import get_task
 from onnxhub.backend.hub import Repository, open_repository
 from onnxhub.backend.inspection import look_into
 from onnxhub.backend.parts import choose_parts
-from onnxhub.errors import InvalidOptionError, TaskMismatchError
+from onnxhub.errors import InvalidOptionError, VariantNotFoundError
 from tests.tiny import make_model
 
 if TYPE_CHECKING:
@@ -50,16 +50,6 @@ def test_what_load_would_raise(tmp_path: Path) -> None:
     assert not any(one.chosen for one in found.files)
 
 
-def test_a_task_that_reads_config_json_wants_one(tmp_path: Path) -> None:
-    """As load does; a task over arrays does without."""
-    (make_model(tmp_path / "model") / "config.json").unlink()
-    repository = open_repository(tmp_path / "model")
-    found = look_into(repository, get_task("text-classification"))
-    assert isinstance(found.error, TaskMismatchError)
-    assert "it has no config.json" in found.choice
-    assert look_into(repository, get_task("custom")).error is None
-
-
 def holding(*names: str, folder: Path) -> Repository:
     """A repository with these files."""
     return Repository("org/name", folder, dict.fromkeys(names), "folder")
@@ -77,6 +67,10 @@ def holding(*names: str, folder: Path) -> Repository:
             ("encoder_model", "decoder_model", "decoder_with_past_model", "decoder_model_merged"),
             ("encoder_model", "decoder_model_merged"),
         ),
+        (("encoder", "decoder"), ("encoder", "decoder")),
+        (("encoder", "decoder", "decoder_with_past"), ("encoder", "decoder", "decoder_with_past")),
+        (("encoder", "decoder", "decoder_merged"), ("encoder", "decoder_merged")),
+        (("encoder", "encoder_model", "decoder_model"), ("encoder_model", "decoder_model")),
     ],
 )
 def test_the_parts_of_an_encoder_with_decoders(files: tuple[str, ...], chosen: tuple[str, ...], tmp_path: Path) -> None:
@@ -92,6 +86,31 @@ def test_one_file_is_no_encoder_with_decoders(tmp_path: Path) -> None:
     repository = holding("encoder_model.onnx", "decoder_model.onnx", folder=tmp_path)
     with pytest.raises(InvalidOptionError, match="the model is an encoder with its decoders"):
         choose_parts(repository, SEQ2SEQ, dtype="auto", file="encoder_model.onnx", gpu=False)
+
+
+def test_parts_that_are_named(tmp_path: Path) -> None:
+    """Each by its role, whatever its name; the encoder is opened first."""
+    repository = holding("a.onnx", "b.onnx", "c.onnx", folder=tmp_path)
+    named = {"decoder_with_past": "c.onnx", "decoder": "b.onnx", "encoder": "a.onnx"}
+    parts = choose_parts(repository, SEQ2SEQ, dtype="auto", file=named, gpu=False)
+    assert [(part, choice.file) for part, choice in parts.items()] == [
+        ("encoder", "a.onnx"), ("decoder", "b.onnx"), ("decoder_with_past", "c.onnx"),
+    ]  # fmt: skip
+    for wrong in ({"encoder": "a.onnx"}, {**named, "vision": "a.onnx"}):
+        with pytest.raises(InvalidOptionError, match=r"'encoder': ..., 'decoder': ..."):
+            choose_parts(repository, SEQ2SEQ, dtype="auto", file=wrong, gpu=False)
+    with pytest.raises(InvalidOptionError, match="the model is one file"):
+        choose_parts(repository, "ORTModelForCausalLM", dtype="auto", file=named, gpu=False)
+
+
+def test_a_part_of_one_name_is_not_a_variant_of_another(tmp_path: Path) -> None:
+    """`decoder_with_past.onnx` is no decoder in the precision "with_past"."""
+    repository = holding("encoder.onnx", "decoder.onnx", "decoder_int8.onnx", "encoder_int8.onnx", folder=tmp_path)
+    parts = choose_parts(repository, SEQ2SEQ, dtype="int8", file=None, gpu=False)
+    assert [choice.file for choice in parts.values()] == ["encoder_int8.onnx", "decoder_int8.onnx"]
+    repository = holding("encoder.onnx", "decoder_with_past.onnx", folder=tmp_path)
+    with pytest.raises(VariantNotFoundError, match="for decoder_model in"):
+        choose_parts(repository, SEQ2SEQ, dtype="auto", file=None, gpu=False)
 
 
 def test_a_variant_that_would_be_made_is_told(tmp_path: Path) -> None:

@@ -207,11 +207,15 @@ def test_the_parts_of_a_larger_model_are_not_one_model() -> None:
         chosen(*files, base="vision_encoder")
 
 
-def test_models_in_other_folders_need_file() -> None:
-    """Only the root and ``onnx/`` are looked through; the error has the option that takes another."""
-    told = r"its root or onnx/.*unet/model.onnx \(fp32\); file='unet/model.onnx' loads one from elsewhere"
-    with pytest.raises(errors.VariantNotFoundError, match=told):
-        chosen("unet/model.onnx")
+def test_models_in_several_other_folders_need_file() -> None:
+    """Beside the root and ``onnx/``, only the one folder that has any ONNX file; the error says what to pass."""
+    with pytest.raises(
+        errors.VariantNotFoundError, match=r"its root or onnx/.*file='vae/model.onnx' loads one from elsewhere"
+    ):
+        chosen("vae/model.onnx", "unet/model.onnx")
+    assert chosen("unet/model.onnx") == "unet/model.onnx"
+    assert chosen("unet/model.onnx", "unet/model_int8.onnx", dtype="int8") == "unet/model_int8.onnx"
+    assert chosen("model.onnx", "unet/model_int8.onnx") == "model.onnx"
 
 
 @given(st.permutations([*TRANSFORMERS_JS.values(), "config.json"]), st.sampled_from(["auto", *TRANSFORMERS_JS]))

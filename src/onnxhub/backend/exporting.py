@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from onnxhub.backend.digests import sha256
 from onnxhub.backend.settings import RECIPE as RULES
 from onnxhub.backend.store import Origin, make
-from onnxhub.errors import MissingDependencyError
+from onnxhub.errors import ExportError, MissingDependencyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,8 @@ __all__ = ["Conversion", "foretold", "with_onnx"]
 _log = logging.getLogger("onnxhub")
 
 KIND: Final = "exported"
+STATIC: Final = frozenset({"model2vec", "static"})
+"""Model types whose weights are a table of vectors."""
 PACKAGES: Final = ("optimum", "optimum-onnx", "transformers", "torch")
 """Whose versions decide what a conversion gives."""
 RECIPE: Final = 2
@@ -73,6 +75,7 @@ def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
     entry = None if asked.anew else origin.found()
     if entry is not None:
         return entry
+    check_model_type(repository)
     _check_installed(repository)
     return _converted(repository, files, ort_class, origin, anew=asked.anew)
 
@@ -84,8 +87,45 @@ def foretold(repository: Repository, ort_class: str) -> str:
     entry = _origin(repository, convertible(repository, allow_pickle=False), ort_class).found()
     if entry is not None:
         return _told(entry.made_of)
+    check_model_type(repository)
     _check_installed(repository)
     return "it has no ONNX file: it would be converted, once (by the package optimum)"
+
+
+def check_model_type(repository: Repository) -> None:
+    """Raise ``ExportError`` where transformers has no class for the model, as far as that is told without importing it."""
+    from onnxhub.backend.settings import names_code
+
+    config = repository.json("config.json")
+    if config is None:
+        raise ExportError(repository.model_id, "it has no config.json, which says what its weights are")
+    kind = config.get("model_type")
+    if kind in STATIC:
+        reason = f"it is of static embeddings ({kind}), one fixed vector for each token, and no transformer to convert"
+        raise ExportError(repository.model_id, reason)
+    if isinstance(kind, str) and _is_known(kind):
+        return
+    if names_code(config):
+        reason = "its model is code of the repository (auto_map in config.json), and such code is never run here"
+    elif kind is None:
+        reason = "its config.json does not say of which model_type it is"
+    else:
+        reason = f"transformers {_version('transformers')} knows no models of type {kind!r}"
+    raise ExportError(repository.model_id, reason)
+
+
+def _is_known(kind: str) -> bool:
+    """Whether the installed transformers lists the model type; whether any does, is not known where it is not installed."""
+    from importlib.util import find_spec
+
+    spec = find_spec("transformers")
+    if spec is None or spec.origin is None:
+        return True
+    lists = [*Path(spec.origin).parent.glob("models/auto/configuration_auto.py"),
+             *Path(spec.origin).parent.glob("models/auto/auto_mappings.py")]  # fmt: skip
+    quoted = (f'"{kind}"', f"'{kind}'")
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in lists]
+    return not texts or any(name in text for text in texts for name in quoted)
 
 
 def _origin(repository: Repository, files: tuple[str, ...], ort_class: str) -> Origin:

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import json
-import re
+import logging
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from onnxhub.backend.hub import fetch_model
-from onnxhub.errors import InvalidOptionError
+from onnxhub.backend.layout import is_of_model
+from onnxhub.backend.staging import VOCABULARIES
+from onnxhub.backend.tokenizer_conversion import FAST, fast_form
+from onnxhub.errors import InvalidOptionError, MissingDependencyError, TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from onnxhub.backend.hub import Repository
     from onnxhub.backend.preparation import Prepared
 
 __all__ = ["check_folder", "write_folder"]
 
+_log = logging.getLogger("onnxhub")
+
 RECORD: Final = "onnxhub-export.json"
 """What the folder was made of, and its files: a folder that holds nothing else may be written anew."""
-_KEPT: Final = (".json", ".txt", ".model", ".md", ".jinja", ".codes", ".bpe", ".vocab")
-_MODULE: Final = re.compile(r"\d+_\w+/[^/]+(\.json|\.safetensors|\.txt)")
-"""Files of what sentence-transformers puts behind the model, such as ``1_Pooling/config.json``."""
 
 
 def check_folder(folder: Path, *, force: bool) -> None:
@@ -68,18 +70,29 @@ def _files(ready: Prepared) -> dict[str, Path]:
     repository = ready.repository
     small = [name for name in repository.files if _belongs(name)]
     found = {name: repository.path(name) for name in small}
+    if not repository.has(FAST) and (tokenizer := _fast_tokenizer(repository)) is not None:
+        found[FAST] = tokenizer
     for choice in ready.choices.values():
-        facts, folder = fetch_model(repository, choice.file), PurePosixPath(choice.file).parent
+        facts, folder = ready.facts[choice.file], PurePosixPath(choice.file).parent
         found[PurePosixPath(choice.file).name] = repository.path(choice.file)
         found |= {location: repository.path((folder / location).as_posix()) for location in facts.external_data}
     return found
 
 
+def _fast_tokenizer(repository: Repository) -> Path | None:
+    """The ``tokenizer.json`` that is made of the vocabulary, so that the folder loads where transformers is not installed."""
+    if not any(repository.has(name) for name in VOCABULARIES):
+        return None
+    try:
+        return fast_form(repository)
+    except (TaskMismatchError, MissingDependencyError) as error:  # of graphs that take arrays, it is not needed
+        _log.warning("%s is written without a tokenizer.json: %s", repository.model_id, error)
+        return None
+
+
 def _belongs(name: str) -> bool:
-    if "/" in name:
-        return _MODULE.fullmatch(name) is not None
-    index = name.endswith(".index.json") or name == RECORD
-    return (name.endswith(_KEPT) and not index) or name.startswith("LICENSE")
+    about = "/" not in name and (name.endswith(".md") or name.startswith("LICENSE"))
+    return name != RECORD and (about or is_of_model(name))
 
 
 def _replaceable(folder: Path) -> bool:

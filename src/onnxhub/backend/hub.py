@@ -22,6 +22,7 @@ from onnxhub.backend.digests import compute_sha256, digest_of, has_digest, match
 from onnxhub.backend.hub_cache import CachedRepository, default_cache_dir, files_on_disk, offline_because, real_path
 from onnxhub.backend.hub_client import HubModel, checked_token
 from onnxhub.backend.hub_listing import Blob
+from onnxhub.backend.layout import advise_of_file
 from onnxhub.backend.locking import lock_file, take
 from onnxhub.backend.safety import check_links, check_place, read_facts
 from onnxhub.errors import (
@@ -74,6 +75,8 @@ class Repository:
     token: str | bool | None = field(default=None, repr=False)
     made: Mapping[str, Path] = field(default_factory=dict, repr=False)
     """Path -> a file that was made here and lies elsewhere; whoever found it has checked it."""
+    beside: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Path -> where the file is that stands for it: beside the graph, as ``layout`` finds it."""
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "token": None}  # a pickle travels to places where a token must not
@@ -84,7 +87,7 @@ class Repository:
 
     def is_here(self, name: str) -> bool:
         """Whether the file is on disk."""
-        return name in self.made or (self.has(name) and (self.folder / name).is_file())
+        return name in self.made or (self.has(name) and (self.folder / self.beside.get(name, name)).is_file())
 
     def with_made(self, made: Mapping[str, Path]) -> Repository:
         """The same, with files that were made here: beside its own, or in their place."""
@@ -106,6 +109,7 @@ class Repository:
             return self.made[name]
         if name not in self.files:
             raise ModelNotFoundError(self.model_id, self._no_such_file(name))
+        name = self.beside.get(name, name)
         if self.commit is not None:
             return self._cached_file(name, self.commit)
         path = self.folder / name
@@ -130,7 +134,7 @@ class Repository:
         return self._parsed(name, list) if self.has(name) else None
 
     def _parsed(self, name: str, kind: type[_Json]) -> _Json:
-        return json_files.parse(self.path(name), name, self.model_id, kind)
+        return json_files.parse(self.path(name), self.beside.get(name, name), self.model_id, kind)
 
     @property
     def _cached(self) -> CachedRepository:
@@ -343,7 +347,7 @@ def _local_folder(model_id: str | os.PathLike[str]) -> Path | None:
     if name and os.path.isdir(path):  # where Path.is_dir would raise for a name that is too long
         return path.absolute()  # a session may be built again when this process works in another folder
     if os.path.isfile(path):
-        raise ModelNotFoundError(name, f"a file, not a folder; pass its folder, and file={path.name!r}")
+        raise ModelNotFoundError(name, advise_of_file(path))
     if name.startswith(builtin.PREFIX):
         return builtin.folder(name)
     if isinstance(model_id, os.PathLike) or _like_a_path(name):

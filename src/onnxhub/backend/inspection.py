@@ -14,8 +14,8 @@ from onnxhub.backend import exporting, quantizing
 from onnxhub.backend.entries import retry_if_cleared
 from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import fetch_model
+from onnxhub.backend.layout import describe_beside
 from onnxhub.backend.naming import choose_by_graphs, settle, take_as_they_are
-from onnxhub.backend.preparation import read_config
 from onnxhub.backend.support import check_support
 from onnxhub.backend.tokenizer import load_tokenizer, usable_length
 from onnxhub.backend.variants import Choice, dtype_of
@@ -68,11 +68,13 @@ class Inspection:
 
 
 @retry_if_cleared
-def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto", file: str | None = None) -> Inspection:
+def look_into(
+    repository: Repository, task: Task[Any], *, dtype: str = "auto", file: str | Mapping[str, str] | None = None
+) -> Inspection:
     """Look at a repository without fetching weights, as ``load`` would for this task on the CPU."""
     config = repository.json("config.json") or {}
     ort_class = task.ort_class_of(config)
-    choices, reason, error = _chosen(repository, task, ort_class, dtype, file)
+    choices, reason, error = _chosen(repository, ort_class, dtype, file)
     graphs: dict[str, Graph] = {}
     for choice in choices:
         if repository.is_here(choice.file):
@@ -104,11 +106,10 @@ def look_into(repository: Repository, task: Task[Any], *, dtype: str = "auto", f
 
 
 def _chosen(
-    repository: Repository, task: Task[Any], ort_class: str, dtype: str, file: str | None
+    repository: Repository, ort_class: str, dtype: str, file: str | Mapping[str, str] | None
 ) -> tuple[tuple[Choice, ...], str, OnnxHubError | None]:
     """The files that ``load`` would take (none where it would make them), why, and what it would raise in their place."""
     try:
-        read_config(repository, task)
         choices = choose_by_graphs(repository, ort_class, dtype=dtype, file=file, gpu=False)
     except OnnxHubError as missing:
         if file is not None:
@@ -125,7 +126,9 @@ def _chosen(
         )
     except VariantNotFoundError as untrue:
         return (), str(untrue), untrue
-    return settled, settled[0].reason, None
+    beside = describe_beside(repository)
+    reason = ", ".join(filter(None, (settled[0].reason, beside and f"with {beside}")))
+    return settled, reason, None
 
 
 def _settled(repository: Repository, role: str, choice: Choice, dtype: str) -> Choice:

@@ -5,26 +5,28 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnxhub._cache import lazy
 from onnxhub._execution import Lanes
+from onnxhub._outputs import match_outputs, rename
 from onnxhub.backend.compiled import ModelFile, build_compiled
 from onnxhub.backend.entries import retry_if_cleared
 from onnxhub.backend.fixed import FixedSizes
 from onnxhub.backend.json_files import token_ids
 from onnxhub.backend.pace import choose_pace
 from onnxhub.backend.pair import Pair
-from onnxhub.backend.preparation import prepare, read_config
+from onnxhub.backend.preparation import Prepared, prepare
 from onnxhub.backend.safetensors import read_safetensors
 from onnxhub.backend.threads import usable_cores
 from onnxhub.backend.tokenizer import load_tokenizer
-from onnxhub.errors import TaskMismatchError
+from onnxhub.errors import InvalidInputError, TaskMismatchError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from onnxhub._registry import Task
     from onnxhub.backend.exporting import Conversion
     from onnxhub.backend.hub import Repository
-    from onnxhub.backend.preparation import Prepared
     from onnxhub.backend.providers import Provider
     from onnxhub.backend.session import Session, SessionOptions
     from onnxhub.backend.tokenizer import TextTokenizer
@@ -67,6 +68,8 @@ class OnnxBackend:
     lanes: Lanes = field(repr=False)
     pair: Pair | None = field(repr=False)
     """The session with another beside it, for batches that run at once; None: one session runs them all."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """The task's name of an output -> the graph's, where they differ."""
 
     @property
     def model_id(self) -> str:
@@ -85,8 +88,8 @@ class OnnxBackend:
 
     @property
     def output_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
-        """The graph's outputs."""
-        return self.session.output_shapes
+        """The graph's outputs, under the names that the task has for them."""
+        return rename(self.session.output_shapes, self.renamed)
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -150,9 +153,26 @@ class OnnxBackend:
         return self._fixed.run(run, features, self.tokenizer.padding)
 
     def _run(self, features: Features, outputs: Sequence[str], *, beside: bool) -> Outputs:
-        if self.pair is None:
-            return self.session.run(features, outputs)
-        return self.pair.run(features, outputs, beside=beside)
+        if self.renamed:
+            theirs = [self.renamed.get(name, name) for name in outputs]
+            return rename(self._run_graph(features, theirs, beside=beside), self.renamed)
+        return self._run_graph(features, outputs, beside=beside)
+
+    def _run_graph(self, features: Features, outputs: Sequence[str], *, beside: bool) -> Outputs:
+        try:
+            if self.pair is None:
+                return self.session.run(features, outputs)
+            return self.pair.run(features, outputs, beside=beside)
+        except InvalidInputError as error:
+            raise self._explain(error, features) from error.__cause__
+
+    def _explain(self, error: InvalidInputError, features: Features) -> InvalidInputError:
+        """The error of a graph that failed, with what may be the cause where no length is known to be too long."""
+        ids = features.get("input_ids")
+        if ids is None or not self.repository.has("tokenizer.json") or self._tokenizer.max_length is not None:
+            return error
+        hint = f"its files tell no most number of tokens, and {ids.shape[-1]:,} may be too many; give it shorter texts"
+        return replace(error, reason=f"{error.reason}; {hint}")
 
     def inputs(self, part: str) -> Mapping[str, GraphInput]:
         """What the graph of a part wants."""
@@ -190,6 +210,15 @@ class OnnxBackend:
 
         return build_ort_model(self, class_name)
 
+    def write(self, folder: str | os.PathLike[str]) -> None:
+        """Write the model into a folder that ``load`` takes; other files in it stay."""
+        from onnxhub.backend.folder import write_folder
+        from onnxhub.backend.hub import fetch_model
+
+        made_of = {"model": self.model_id, "revision": self.repository.commit}
+        facts = {choice.file: fetch_model(self.repository, choice.file) for choice in self.choices.values()}
+        write_folder(Prepared(self.repository, self.choices, facts), Path(folder), made_of, force=True)
+
     def close(self) -> None:
         """Free the sessions."""
         for session in (*self.parts.values(), self.pair):
@@ -204,14 +233,15 @@ def open_model(
     *,
     providers: Sequence[Provider],
     dtype: str,
-    file: str | None,
+    file: str | Mapping[str, str] | None,
+    outputs: Mapping[str, str] | None,
     compiled: bool | str,
     conversion: Conversion,
     options: SessionOptions,
     batch_tokens: int | None,
 ) -> OnnxBackend:
     """Choose the ONNX file of each part, or have it made, fetch what they need, and build the sessions."""
-    config = read_config(repository, task)
+    config = repository.json("config.json") or {}
     kind = task.ort_class_of(config)
     ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
     files = {part: _model_file(ready, choice.file) for part, choice in ready.choices.items()}
@@ -223,6 +253,7 @@ def open_model(
             wanted = [asked for asked in providers if not parts or asked.name == next(iter(parts.values())).provider]
             parts[part] = build_compiled(one, wanted, options, compiled=compiled)
             failing.callback(parts[part].close)
+        renamed = match_outputs(task, next(iter(parts.values())).output_shapes, outputs)
         failing.pop_all()
     role, first = next(iter(parts.items()))
     pace = choose_pace(
@@ -235,7 +266,8 @@ def open_model(
         batch_tokens=batch_tokens,
     )
     pair = Pair(first, after=pace.patience) if pace.lanes > 1 else None
-    return OnnxBackend(ready.repository, ready.choices, config, parts, size, pace.batch_tokens, Lanes(pace.lanes), pair)
+    lanes = Lanes(pace.lanes)
+    return OnnxBackend(ready.repository, ready.choices, config, parts, size, pace.batch_tokens, lanes, pair, renamed)
 
 
 def _model_file(ready: Prepared, file: str) -> ModelFile:

@@ -55,7 +55,7 @@ def settle(repository: Repository, choice: Choice, facts: GraphFacts, *, dtype: 
 
 
 def choose_by_graphs(
-    repository: Repository, ort_class: str, *, dtype: str, file: str | None, gpu: bool
+    repository: Repository, ort_class: str, *, dtype: str, file: str | Mapping[str, str] | None, gpu: bool
 ) -> Mapping[str, Choice]:
     """Choose the file of each part by their names, and, where several fit by these, by their graphs.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from onnxhub.backend.parts import MODEL
 from onnxhub.backend.staging import stage
@@ -63,7 +65,7 @@ def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
     build: Any = kind  # with what its class takes, which type checkers do not know of any subclass
     model: ORTModel = build(config=config, use_io_binding=False, **sessions, **generating)
     # An instance attribute, so that the class stays exactly optimum's.
-    model.to = _refuse_to
+    model.to = partial(_stay_or_refuse, weakref.ref(model))  # else nothing would free the model at once
     return model
 
 
@@ -99,6 +101,35 @@ def _generation(backend: OnnxBackend, config: Any, saved: Any, *, several: bool)
     return generation
 
 
-def _refuse_to(*_args: object, **_options: object) -> NoReturn:
-    msg = "this ORTModel shares its session with an onnxhub model; choose the device with load(..., provider=...)"
-    raise TypeError(msg)
+def _stay_or_refuse(reference: weakref.ref[Any], *asked: object, **options: object) -> ORTModel:
+    """The model itself, where ``to`` asks for the device and the dtype that it has.
+
+    Raises:
+        TypeError: it asks for others.
+    """
+    import torch
+
+    model: ORTModel = reference()  # whoever calls its method has it
+    wanted = [*asked, options.get("device"), options.get("dtype")]
+    for one in wanted:
+        if isinstance(one, torch.dtype):
+            if one == model.dtype:
+                continue
+        elif one is None or isinstance(one, bool) or _is_device(model.device, one):
+            continue
+        msg = (
+            f"this ORTModel shares its session, on {model.device} in {model.dtype}, with an onnxhub model, and does not "
+            "change; load(..., provider=..., dtype=...) chooses"
+        )
+        raise TypeError(msg)
+    return model
+
+
+def _is_device(device: Any, asked: Any) -> bool:
+    import torch
+
+    try:
+        wanted = torch.device(asked)
+    except (RuntimeError, TypeError, ValueError):
+        return False
+    return bool(wanted.type == device.type and (wanted.index or 0) == (device.index or 0))

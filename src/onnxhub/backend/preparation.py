@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxhub.backend.exporting import with_onnx
 from onnxhub.backend.hub import fetch_model
+from onnxhub.backend.layout import describe_beside
 from onnxhub.backend.naming import choose_by_graphs, settle, take_as_they_are
 from onnxhub.backend.parts import choose_parts
-from onnxhub.errors import TaskMismatchError, VariantNotFoundError
+from onnxhub.errors import VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onnxhub._registry import Task
     from onnxhub.backend.exporting import Conversion
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.safety import GraphFacts
     from onnxhub.backend.variants import Choice
 
-__all__ = ["Prepared", "prepare", "read_config"]
+__all__ = ["Prepared", "prepare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +36,14 @@ class Prepared:
     """What each of these files says of itself; they and the files of their weights are on disk."""
 
 
-def read_config(repository: Repository, task: Task[Any]) -> Mapping[str, object]:
-    """``config.json``, for a task that may do without one: empty where there is none.
-
-    Raises:
-        TaskMismatchError: there is none, and the task may not.
-    """
-    config = repository.json("config.json")
-    if config is None and not task.raw:
-        problem = "it has no config.json, which holds its labels and says what it is"
-        raise TaskMismatchError(repository.model_id, task.name, (problem,))
-    return config or {}
-
-
 def prepare(
-    repository: Repository, ort_class: str, *, dtype: str, file: str | None, gpu: bool, conversion: Conversion
+    repository: Repository,
+    ort_class: str,
+    *,
+    dtype: str,
+    file: str | Mapping[str, str] | None,
+    gpu: bool,
+    conversion: Conversion,
 ) -> Prepared:
     """Choose the ONNX file of each part, after those that are missing have been made, and fetch it.
 
@@ -68,7 +61,8 @@ def prepare(
         if file is not None:
             raise
         repository, makers, choices = _make_or_take(repository, ort_class, dtype, gpu, missing, conversion)
-    told = {choice.file: _told(choice, maker, makers.get(choice.file)) for choice in choices.values()}
+    beside = describe_beside(repository)
+    told = {choice.file: _told(choice, maker, makers.get(choice.file), beside) for choice in choices.values()}
     chosen = {part: replace(choice, reason=told[choice.file]) for part, choice in choices.items()}
     facts: dict[str, GraphFacts] = {}
     for part, choice in chosen.items():
@@ -103,8 +97,9 @@ def _make_or_take(
     return repository, makers, choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
 
 
-def _told(choice: Choice, converter: str, quantizer: str | None) -> str:
-    """Why this file, and who made it, if it was made here."""
+def _told(choice: Choice, converter: str, quantizer: str | None, beside: str) -> str:
+    """Why this file, who made it, if it was made here, and what was read beside it instead of in the root."""
+    with_beside = beside and f"with {beside}"
     if quantizer is None:
-        return converter or choice.reason
-    return ", ".join(one for one in (choice.reason, quantizer, converter) if one)
+        return ", ".join(filter(None, (converter or choice.reason, with_beside)))
+    return ", ".join(filter(None, (choice.reason, quantizer, converter, with_beside)))

@@ -11,8 +11,9 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from onnxhub._plain_text import shorten
 from onnxhub.backend.settings import PICKLED, SAFE, SETTINGS, prepare_settings
-from onnxhub.errors import ExportError, IntegrityError, NoOnnxFileError, UnsafeModelError
+from onnxhub.errors import ExportError, IntegrityError, NoOnnxFileError, UnsafeModelError, listing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -60,13 +61,30 @@ def convertible(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...
             reason = f"it has ONNX files, which export='auto' takes, and no weights of PyTorch: neither {SAFE[0]} nor {PICKLED[0]}"
             raise ExportError(repository.model_id, reason)
         hint = f"and no weights of PyTorch to convert: neither {SAFE[0]} nor {PICKLED[0]}"
-        raise NoOnnxFileError(repository.model_id, tuple(repository.files), hint)
+        raise NoOnnxFileError(repository.model_id, tuple(repository.files), _advise(repository) or hint)
     if suffix == ".bin" and not allow_pickle:
         pickles = next(name for name in PICKLED if name in files)
         reason = f"to unpickle weights can run code; if you trust {repository.model_id}, allow_pickle=True allows it (`onnxhub export --allow-pickle`)"
         raise UnsafeModelError(pickles, reason)
     wanted = {*SETTINGS, "tokenizer.json", *VOCABULARIES, *BESIDE, *kinds[suffix]}
     return tuple(sorted(name for name in files if name in wanted or name.endswith(suffix)))
+
+
+def _advise(repository: Repository) -> str:
+    """What to load in the place of a repository that is no model of its own; empty where nothing tells."""
+    adapter = repository.json("adapter_config.json")
+    if adapter is not None:
+        base = adapter.get("base_model_name_or_path")
+        named = f"its base model is {shorten(base)}; " if isinstance(base, str) else ""
+        return f"it is an adapter of another model's weights: {named}merge the two (peft's merge_and_unload), and save that"
+    inside = sorted({path.rpartition("/")[0] for path in repository.files if path.endswith("/config.json")})
+    models = [folder for folder in inside if any(f"{folder}/{name}" in repository.files for name in (*SAFE, *PICKLED))]
+    if not models:
+        return ""
+    named = listing(repr(str(PurePosixPath(repository.model_id, folder))) for folder in models)
+    if repository.source != "folder":
+        return f"a model in a folder of a repository is loaded from a copy on disk: of {listing(models)}"
+    return f"a model lies in a folder of it: pass {named}"
 
 
 def stage(repository: Repository, files: Collection[str], folder: Path) -> None:

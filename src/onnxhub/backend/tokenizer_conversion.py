@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from onnxhub._sentence_files import length_settings
 from onnxhub.backend.child import run_child
 from onnxhub.backend.digests import digest_of, sha256
 from onnxhub.backend.settings import RECIPE
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from onnxhub.backend.store import Entry
     from onnxhub.backend.tokenizer import TextTokenizer
 
-__all__ = ["SlowTokenizer", "convert_tokenizer"]
+__all__ = ["SlowTokenizer", "check_vocabulary", "convert_tokenizer", "fast_form"]
 
 KIND: Final = "tokenizers"
 FAST: Final = "tokenizer.json"
@@ -47,18 +46,57 @@ def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> T
         MissingDependencyError: transformers, or what it needs for this tokenizer, is not installed.
         UnsafeModelError: the tokenizer would be made of files elsewhere.
     """
-    files = [name for name in NAMES if repository.has(name)]
-    if not any(name in VOCABULARIES for name in files):
-        problem = f"it has no tokenizer: none of tokenizer.json, {', '.join(VOCABULARIES)}"
-        raise TaskMismatchError(repository.model_id, "text", (problem,))
+    entry = _converted(repository)
+    if FAST in entry.files:
+        return load_tokenizer(_WithFastForm(repository, entry.folder / FAST), config)
+    limit = usable_length({}, repository.json("tokenizer_config.json") or {}, config)
+    return SlowTokenizer(_load_slow(repository, entry.folder), limit)
+
+
+def check_vocabulary(repository: Repository) -> bool:
+    """Whether a tokenizer would be made of a vocabulary, since there is no ``tokenizer.json``; makes none.
+
+    Raises:
+        TaskMismatchError: the repository has no vocabulary either.
+        MissingDependencyError: it was not converted before, and transformers is not installed.
+    """
+    if repository.has(FAST):
+        return False
+    files = _vocabulary_files(repository)
+    entry = find(KIND, _digest(repository, files))
+    if entry is None or not _is_current(entry):
+        _check_installed(repository)
+    return True
+
+
+def fast_form(repository: Repository) -> Path | None:
+    """The ``tokenizer.json`` that is made of a vocabulary; None where transformers has none for its class.
+
+    Raises:
+        TaskMismatchError, MissingDependencyError, UnsafeModelError: see ``convert_tokenizer``.
+    """
+    entry = _converted(repository)
+    return entry.folder / FAST if FAST in entry.files else None
+
+
+def _converted(repository: Repository) -> Entry:
+    files = _vocabulary_files(repository)
     key = _digest(repository, files)
     entry = find(KIND, key)
     if entry is None or not _is_current(entry):
         entry = _convert(repository, files, key, anew=entry is not None)
-    if FAST in entry.files:
-        return load_tokenizer(_Converted(repository, entry.folder / FAST), config)
-    limit = usable_length(length_settings(repository), repository.json("tokenizer_config.json") or {}, config)
-    return SlowTokenizer(_load_slow(repository, entry.folder), limit)
+    return entry
+
+
+def _vocabulary_files(repository: Repository) -> list[str]:
+    files = [name for name in NAMES if repository.has(name)]
+    if not any(name in VOCABULARIES for name in files):
+        problem = (
+            f"it has no tokenizer: none of tokenizer.json, {', '.join(VOCABULARIES)}; load('custom', ...) runs its graph on "
+            "arrays of token ids"
+        )
+        raise TaskMismatchError(repository.model_id, "text", (problem,))
+    return files
 
 
 def _is_current(entry: Entry) -> bool:
@@ -67,8 +105,7 @@ def _is_current(entry: Entry) -> bool:
 
 
 def _convert(repository: Repository, files: Sequence[str], key: str, *, anew: bool) -> Entry:
-    if _version() is None:
-        raise MissingDependencyError("transformers", _purpose(repository), f"{INSTALL} converts it on the first load")
+    _check_installed(repository)
     made_of = {"model": repository.model_id, "transformers": _version()}
 
     def build(folder: Path) -> None:
@@ -85,6 +122,11 @@ def _convert(repository: Repository, files: Sequence[str], key: str, *, anew: bo
                 shutil.copyfile(path, folder / path.name)
 
     return make(KIND, key, made_of, build, anew=anew)
+
+
+def _check_installed(repository: Repository) -> None:
+    if _version() is None:
+        raise MissingDependencyError("transformers", _purpose(repository), f"{INSTALL} converts it on the first load")
 
 
 def _run(repository: Repository, work: Path) -> dict[str, Any]:
@@ -155,7 +197,7 @@ def _digest(repository: Repository, files: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class _Converted:
+class _WithFastForm:
     """The files of a repository, with a ``tokenizer.json`` that it lacks."""
 
     repository: Repository

@@ -199,8 +199,10 @@ def _only(model_id: str, wanted: str, fitting: tuple[_Variant, ...], reason: str
 
 
 def _variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_Variant, ...]:
-    """The variants of one model, in the root and in ``onnx/``; whatever lies elsewhere is for ``file=`` alone."""
+    """The variants of one model, in the root and in ``onnx/``; with none there, in the only folder that has any."""
     near = tuple(name for name in onnx_files if str(PurePosixPath(name).parent) in _FOLDERS)
+    if len({PurePosixPath(name).parent for name in onnx_files}) == 1:
+        near = onnx_files
     every = tuple(map(_read_name, near))
     found = tuple(variant for variant in every if variant.base == base)
     parts = any(_PARTS.fullmatch(variant.base) for variant in every)
@@ -209,7 +211,7 @@ def _variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_V
     if not found:
         elsewhere = "a model in one file (these are the parts of a larger one)" if parts else "its root or onnx/"
         wanted = elsewhere if base == "model" else f"{base} in its root or onnx/"
-        hint = f"file={onnx_files[0]!r} loads one from elsewhere" if base == "model" and not near else ""
+        hint = "" if parts or near else f"file={onnx_files[0]!r} loads one from elsewhere"
         raise VariantNotFoundError(model_id, wanted, _described(map(_read_name, onnx_files)), hint)
     return found
 

@@ -32,7 +32,7 @@ from onnxhub.cli.inspect import inspect
 from onnxhub.cli.providers import providers
 from onnxhub.cli.tasks import tasks
 from onnxhub.cli.verify import verify
-from onnxhub.errors import AmbiguousFileError, InvalidOptionError, OnnxHubError, one_line
+from onnxhub.errors import AmbiguousFileError, InvalidOptionError, OnnxHubError, VariantNotFoundError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,7 +43,7 @@ __all__ = ["build", "run"]
 
 logger = logging.getLogger("onnxhub")
 
-WRITTEN = {"model_id": "model", "file": "onnx_file"}
+WRITTEN = {"model_id": "model", "file": "onnx_file", "outputs": "output_name"}
 """Argument of the library -> name of the command line's, where that is another one."""
 MOST_OF_A_TRACEBACK = 200_000
 """Characters: all of it, unless something is quoted whole."""
@@ -169,7 +169,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except InvalidOptionError as error:
             usage = _as_written(error, command)
             raise _failed(str(usage), debug=debug, code=1 if usage is error else 2) from error
-        except AmbiguousFileError as error:
+        except (AmbiguousFileError, VariantNotFoundError) as error:
             raise _failed(_undecided(error, command), debug=debug) from error
         except (OnnxHubError, OSError) as error:
             raise _failed(str(error), debug=debug) from error
@@ -201,12 +201,15 @@ def _as_written(error: InvalidOptionError, command: Callable[..., None]) -> Inva
     return error
 
 
-def _undecided(error: AmbiguousFileError, command: Callable[..., None]) -> str:
+def _undecided(error: AmbiguousFileError | VariantNotFoundError, command: Callable[..., None]) -> str:
     """What the error says, with what to do on the command line in the place of what to do in Python."""
-    said, _, _ = str(error).rpartition("; ")
+    said, advice, _ = str(error).rpartition("; choose one with file=")
+    if not advice:
+        return str(error)
     if "onnx_file" not in get_type_hints(command):
         return f"{said}; this command cannot choose one of them"
-    return f"{said}; choose one with --onnx-file {shlex.quote(error.candidates[0])}"
+    path = error.candidates[0] if isinstance(error, AmbiguousFileError) else error.variants[0].rpartition(" (")[0]
+    return f"{said}; choose one with --onnx-file {shlex.quote(path)}"
 
 
 def _failed(message: str, *, debug: bool, code: int = 1) -> typer.Exit:

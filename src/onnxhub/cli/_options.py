@@ -17,15 +17,20 @@ __all__ = [
     "Model",
     "ModelArgument",
     "OnnxPath",
+    "OnnxPaths",
+    "OutputNames",
     "PromptName",
     "Provider",
     "Revision",
     "TaskName",
     "Texts",
     "named",
+    "one_or_parts",
+    "output_names",
 ]
 
 _MODEL = "The model"
+_ROLES = ("encoder=", "decoder=", "decoder_with_past=")
 
 Texts = Annotated[
     list[str] | None,
@@ -81,11 +86,59 @@ OnnxPath = Annotated[
 PromptName = Annotated[
     str | None, typer.Option(metavar="NAME", help="One of the model's prompts, such as query.", show_default=False)
 ]
+OnnxPaths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--onnx-file", metavar="PATH", rich_help_panel=_MODEL, show_default=False,
+        help="An .onnx file by its path in the model, instead of --dtype: where several fit, or it has a name of its own. Of "
+        "a model in parts, ROLE=PATH, once for each: encoder=..., decoder=..., decoder_with_past=...",
+    ),
+]  # fmt: skip
+OutputNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output-name", metavar="NAME=OUTPUT", rich_help_panel=_MODEL, show_default=False,
+        help="What the graph calls an output of the task, such as logits=463; once for each.",
+    ),
+]  # fmt: skip
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Convert weights that are pickles (.bin), which can run code.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.", rich_help_panel="Output")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")]
+
+
+def one_or_parts(given: list[str] | None) -> str | dict[str, str] | None:
+    """The path of a model in one file, or the paths of parts by their roles.
+
+    Raises:
+        typer.BadParameter: they are several without roles, or a role is there twice.
+    """
+    paths = given or []
+    if len(paths) < 2 and not any(path.startswith(_ROLES) for path in paths):
+        return paths[0] if paths else None
+    if not all(path.startswith(_ROLES) for path in paths):
+        raise typer.BadParameter(
+            "several files are parts of one model: --onnx-file encoder=PATH --onnx-file decoder=PATH."
+        )
+    return _pairs("--onnx-file", paths)
+
+
+def output_names(given: list[str] | None) -> dict[str, str] | None:
+    """The task's name of an output -> the graph's.
+
+    Raises:
+        typer.BadParameter: one is no NAME=OUTPUT, or a name is there twice.
+    """
+    return _pairs("--output-name", given) if given else None
+
+
+def _pairs(option: str, given: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    found = {name: value for name, _, value in pairs}
+    if not all(name and value for name, value in found.items()) or len(found) < len(given):
+        raise typer.BadParameter(f"{option} takes NAME=VALUE, each name once.")
+    return found
 
 
 def named(model: str | None) -> str:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, Json, Model, OnnxPath, Provider, Revision
+from onnxhub.cli._options import Debug, Dtype, Json, Model, OnnxPath, OutputNames, Provider, Revision, output_names
 from onnxhub.cli._printing import Line, Printer, highlighted, score
 from onnxhub.cli._reading import argument, read_whole
 
@@ -53,6 +53,7 @@ def answer(
     dtype: Dtype = "auto",
     revision: Revision = None,
     onnx_file: OnnxPath = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -66,7 +67,15 @@ def answer(
         raise typer.BadParameter("the context comes as an argument or from --file, not both.")
     text = read_whole(file) if context is None else argument(context)
     printer = Printer(json)
-    loaded = onnxhub.load("question-answering", model, provider, dtype=dtype, revision=revision, file=onnx_file)
+    loaded = onnxhub.load(
+        "question-answering",
+        model,
+        provider,
+        dtype=dtype,
+        revision=revision,
+        file=onnx_file,
+        outputs=output_names(output_name),
+    )
     reader = loaded.with_options(top_k=top_k, max_answer_tokens=max_answer_tokens, allow_no_answer=allow_no_answer)
     asked = argument(question)
     best = reader(asked, text)

@@ -12,14 +12,25 @@ from rich.text import Text
 
 import onnxhub
 from onnxhub._bench import fitting, measure, open_each, recommend, sample_texts, settings
-from onnxhub._loading import infer
-from onnxhub._registry import get_task
+from onnxhub._forecast import forecast
 from onnxhub._trial import inputs_for
 from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
-from onnxhub.backend.inspection import look_into
+from onnxhub.backend.layout import with_files_beside
 from onnxhub.backend.threads import usable_cores
-from onnxhub.cli._options import Debug, File, Json, ModelArgument, OnnxPath, Provider, Revision, TaskName
+from onnxhub.cli._options import (
+    Debug,
+    File,
+    Json,
+    ModelArgument,
+    OnnxPaths,
+    OutputNames,
+    Provider,
+    Revision,
+    TaskName,
+    one_or_parts,
+    output_names,
+)
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
 from onnxhub.errors import one_line
@@ -30,7 +41,6 @@ if TYPE_CHECKING:
     from onnxhub._bench import Measured, Recommended, Setting
     from onnxhub._trial import AnyModel
     from onnxhub.backend.hub import Repository
-    from onnxhub.backend.inspection import Inspection
     from onnxhub.backend.model import OnnxBackend
 
 __all__ = ["bench"]
@@ -77,7 +87,8 @@ def bench(
     task: TaskName = "auto",
     provider: Provider = "cpu",
     revision: Revision = None,
-    onnx_file: OnnxPath = None,
+    onnx_file: OnnxPaths = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -94,13 +105,13 @@ def bench(
     texts = [text for lines in read_lines(None, file) for text in lines.texts] if file else None
     if dtype and onnx_file:
         raise typer.BadParameter("--onnx-file is one precision: it goes without --dtype.")
-    repository = open_repository(model, revision=revision)
-    name = _task(repository, task)
-    usual = _look(repository, name, onnx_file)
+    one_file, outputs = one_or_parts(onnx_file), output_names(output_name)
+    told = forecast(_open(model, revision, one_file), task, file=one_file, outputs=outputs)
+    name, usual = told.task.name if told.task else task, told.found
     tried = [one for one in usual.files if one.chosen or not onnx_file]
     dtypes = dtype or list(dict.fromkeys(one.dtype for one in tried)) or ["auto"]
     asked = settings(dtypes, threads or _threads(), batch_tokens or (None,))
-    load = partial(onnxhub.load, name, model, provider, revision=revision, file=onnx_file)
+    load = partial(onnxhub.load, name, model, provider, revision=revision, file=one_file, outputs=outputs)
     with ExitStack() as opened, _progress(seconds) as (loading, measuring):
         models, failed = open_each(asked, _told(load, loading), opened)
         first = next(iter(models.values()))
@@ -112,19 +123,15 @@ def bench(
         *(_record(one.setting, sizes, one) for one in found),
         *(_record(setting, sizes, None, why) for setting, why in failed.items()),
     ]
-    advice = [(one, _code(name, model, provider, onnx_file, one)) for one in recommend(found, chosen)]
+    advice = [
+        (one, _code(name, model, provider, {"file": one_file, "outputs": outputs}, one))
+        for one in recommend(found, chosen)
+    ]
     _show(Printer(json), {"model": model, "task": name, "texts": number, "rounds": rounds}, records, advice)
 
 
-def _task(repository: Repository, task: str) -> str:
-    if task != "auto":
-        return get_task(task).name
-    inferred = infer(repository)
-    return "auto" if inferred is None else inferred.task
-
-
-def _look(repository: Repository, task: str, file: str | None) -> Inspection:
-    return look_into(repository, get_task("custom" if task == "auto" else task), file=file)
+def _open(model: str, revision: str | None, file: str | Mapping[str, str] | None) -> Repository:
+    return with_files_beside(open_repository(model, revision=revision), file=file)
 
 
 def _threads() -> list[int | None]:
@@ -171,9 +178,9 @@ def _record(
     }
 
 
-def _code(task: str, model: str, provider: str, file: str | None, advice: Recommended) -> str:
+def _code(task: str, model: str, provider: str, chosen: Mapping[str, object], advice: Recommended) -> str:
     given = [repr(task), repr(model), *([repr(provider)] if provider != "cpu" else [])]
-    options = {"file": file, **advice.options} if file else advice.options
+    options = {**{name: value for name, value in chosen.items() if value}, **advice.options}
     return f"onnxhub.load({', '.join([*given, *(f'{name}={value!r}' for name, value in options.items())])})"
 
 

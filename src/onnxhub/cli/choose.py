@@ -9,7 +9,18 @@ from rich.console import Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, Json, Model, OnnxPath, Provider, Revision, named
+from onnxhub.cli._options import (
+    Debug,
+    Dtype,
+    Json,
+    Model,
+    OnnxPath,
+    OutputNames,
+    Provider,
+    Revision,
+    named,
+    output_names,
+)
 from onnxhub.cli._printing import Line, Printer, score
 from onnxhub.cli._reading import argument
 
@@ -26,6 +37,7 @@ def choose(
     dtype: Dtype = "auto",
     revision: Revision = None,
     onnx_file: OnnxPath = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -38,7 +50,15 @@ def choose(
     asked, among = argument(prompt), [argument(choice) for choice in choices]
     if len(among) < 2:
         raise typer.BadParameter("there must be at least two choices.")
-    chooser = onnxhub.load("multiple-choice", named(model), provider, dtype=dtype, revision=revision, file=onnx_file)
+    chooser = onnxhub.load(
+        "multiple-choice",
+        named(model),
+        provider,
+        dtype=dtype,
+        revision=revision,
+        file=onnx_file,
+        outputs=output_names(output_name),
+    )
     result = chooser(asked, among, top_k=top_k)
     Printer(json).show(
         {"prompt": asked, **result.to_dict()},

@@ -9,7 +9,19 @@ import typer
 from rich.cells import cell_len
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, Provider, Revision, Texts
+from onnxhub.cli._options import (
+    Debug,
+    Dtype,
+    File,
+    Json,
+    Model,
+    OnnxPath,
+    OutputNames,
+    Provider,
+    Revision,
+    Texts,
+    output_names,
+)
 from onnxhub.cli._printing import Printer, ranked, score
 from onnxhub.cli._reading import answered, read_lines
 
@@ -32,6 +44,7 @@ def classify(
     dtype: Dtype = "auto",
     revision: Revision = None,
     onnx_file: OnnxPath = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -42,7 +55,15 @@ def classify(
     In a pipe, a row is: label, score, text.
     """
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load("text-classification", model, provider, dtype=dtype, revision=revision, file=onnx_file)
+    loaded = onnxhub.load(
+        "text-classification",
+        model,
+        provider,
+        dtype=dtype,
+        revision=revision,
+        file=onnx_file,
+        outputs=output_names(output_name),
+    )
     classifier = loaded.with_options(top_k=top_k, long_text=long_text)
     width = max(map(cell_len, classifier.info.labels))
     for chunk, results in answered(classifier.attempt, chunks):

@@ -9,7 +9,19 @@ import typer
 from rich.cells import cell_len
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, Provider, Revision, Texts
+from onnxhub.cli._options import (
+    Debug,
+    Dtype,
+    File,
+    Json,
+    Model,
+    OnnxPath,
+    OutputNames,
+    Provider,
+    Revision,
+    Texts,
+    output_names,
+)
 from onnxhub.cli._printing import Printer, ranked, score
 from onnxhub.cli._reading import answered, argument, read_lines
 
@@ -38,6 +50,7 @@ def classify_zero_shot(
     dtype: Dtype = "auto",
     revision: Revision = None,
     onnx_file: OnnxPath = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -49,7 +62,15 @@ def classify_zero_shot(
     """
     labels = [argument(one) for one in label]
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load("zero-shot-classification", model, provider, dtype=dtype, revision=revision, file=onnx_file)
+    loaded = onnxhub.load(
+        "zero-shot-classification",
+        model,
+        provider,
+        dtype=dtype,
+        revision=revision,
+        file=onnx_file,
+        outputs=output_names(output_name),
+    )
     classifier = loaded.with_options(
         labels=labels, template=argument(template), multi_label=multi_label, top_k=top_k
     )  # fmt: skip

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, cast
 import onnxhub
 from onnxhub._units import sized
 from onnxhub.backend.assets import assets_dir
-from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, ModelArgument, OnnxPath, Revision, TaskName
+from onnxhub.cli._options import (
+    AllowPickle,
+    Debug,
+    Dtype,
+    Json,
+    ModelArgument,
+    OnnxPaths,
+    OutputNames,
+    Revision,
+    TaskName,
+    one_or_parts,
+    output_names,
+)
 from onnxhub.cli._printing import Printer
 
 if TYPE_CHECKING:
@@ -25,7 +37,8 @@ def compile(  # noqa: A001  # the command's name
     task: TaskName = "auto",
     dtype: Dtype = "auto",
     revision: Revision = None,
-    onnx_file: OnnxPath = None,
+    onnx_file: OnnxPaths = None,
+    output_name: OutputNames = None,
     allow_pickle: AllowPickle = False,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
@@ -39,7 +52,14 @@ def compile(  # noqa: A001  # the command's name
     In a pipe, a row is: file, bytes of the compiled graph, its folder.
     """
     with onnxhub.load(
-        task, model, dtype=dtype, revision=revision, file=onnx_file, compiled=True, allow_pickle=allow_pickle
+        task,
+        model,
+        dtype=dtype,
+        revision=revision,
+        file=one_or_parts(onnx_file),
+        outputs=output_names(output_name),
+        compiled=True,
+        allow_pickle=allow_pickle,
     ) as loaded:
         backend = cast("OnnxBackend", loaded.backend)
         folders = {choice.file: backend.parts[part].path.parent for part, choice in backend.choices.items()}

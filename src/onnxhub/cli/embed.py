@@ -15,7 +15,20 @@ from rich.console import Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, PromptName, Provider, Revision, Texts
+from onnxhub.cli._options import (
+    Debug,
+    Dtype,
+    File,
+    Json,
+    Model,
+    OnnxPath,
+    OutputNames,
+    PromptName,
+    Provider,
+    Revision,
+    Texts,
+    output_names,
+)
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import answered, read_lines
 from onnxhub.errors import InvalidInputError
@@ -54,6 +67,7 @@ def embed(
     dtype: Dtype = "auto",
     revision: Revision = None,
     onnx_file: OnnxPath = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -66,7 +80,15 @@ def embed(
     if output is not None and (Path(output).is_dir() or not Path(output).parent.is_dir()):
         raise InvalidInputError(f"{output}: no file can be written there")  # said now, and not after all texts
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load("feature-extraction", model, provider, dtype=dtype, revision=revision, file=onnx_file)
+    loaded = onnxhub.load(
+        "feature-extraction",
+        model,
+        provider,
+        dtype=dtype,
+        revision=revision,
+        file=onnx_file,
+        outputs=output_names(output_name),
+    )
     embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim or ...)
     kept: list[NDArray[np.float32]] = []
     for chunk, vectors in answered(embedder.attempt, chunks):

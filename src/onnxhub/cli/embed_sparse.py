@@ -13,7 +13,21 @@ from rich.padding import Padding
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, PromptName, Provider, Revision, Texts, named
+from onnxhub.cli._options import (
+    Debug,
+    Dtype,
+    File,
+    Json,
+    Model,
+    OnnxPath,
+    OutputNames,
+    PromptName,
+    Provider,
+    Revision,
+    Texts,
+    named,
+    output_names,
+)
 from onnxhub.cli._printing import Printer, score
 from onnxhub.cli._reading import answered, read_lines
 
@@ -37,6 +51,7 @@ def embed_sparse(
     dtype: Dtype = "auto",
     revision: Revision = None,
     onnx_file: OnnxPath = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -48,7 +63,13 @@ def embed_sparse(
     """
     chunks, printer = read_lines(texts, file), Printer(json)
     loaded = onnxhub.load(
-        "sparse-feature-extraction", named(model), provider, dtype=dtype, revision=revision, file=onnx_file
+        "sparse-feature-extraction",
+        named(model),
+        provider,
+        dtype=dtype,
+        revision=revision,
+        file=onnx_file,
+        outputs=output_names(output_name),
     )
     embedder = loaded.with_options(prompt_name=prompt_name or ..., top_k=top_k or ...)
     number = 0

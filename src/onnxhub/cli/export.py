@@ -9,18 +9,32 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
+import onnxhub
 from onnxhub import __version__
-from onnxhub._loading import check_unopened, infer
-from onnxhub._registry import get_task, list_tasks
+from onnxhub._forecast import check_files
+from onnxhub._registry import get_task
+from onnxhub._resolution import check_convertible, task_of_files, task_of_graph
 from onnxhub._units import sized
 from onnxhub.backend.exporting import Conversion
 from onnxhub.backend.folder import check_folder, write_folder
 from onnxhub.backend.graph import read_graph
 from onnxhub.backend.hub import open_repository
-from onnxhub.backend.preparation import prepare, read_config
-from onnxhub.cli._options import AllowPickle, Debug, Dtype, Json, ModelArgument, OnnxPath, Revision, TaskName
+from onnxhub.backend.layout import with_files_beside
+from onnxhub.backend.preparation import prepare
+from onnxhub.cli._options import (
+    AllowPickle,
+    Debug,
+    Dtype,
+    Json,
+    ModelArgument,
+    OnnxPaths,
+    OutputNames,
+    Revision,
+    TaskName,
+    one_or_parts,
+    output_names,
+)
 from onnxhub.cli._printing import Printer
-from onnxhub.errors import UnclearTaskError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +55,8 @@ def export(
     task: TaskName = "auto",
     dtype: Dtype = "auto",
     revision: Revision = None,
-    onnx_file: OnnxPath = None,
+    onnx_file: OnnxPaths = None,
+    output_name: OutputNames = None,
     anew: Annotated[
         bool, typer.Option("--anew", help="Convert it even if it has an ONNX file, or was converted before.")
     ] = False,
@@ -59,14 +74,15 @@ def export(
     In a pipe, a row is: fact, value; then, for each file: file, path, bytes.
     """
     check_folder(output, force=force)
-    repository = open_repository(model, revision=revision)
-    known = _task(repository, task)
-    ort_class = known.ort_class_of(read_config(repository, known))
+    file, outputs = one_or_parts(onnx_file), output_names(output_name)
+    repository = with_files_beside(open_repository(model, revision=revision), dtype=dtype, file=file)
+    known = _find_task(repository, task, dtype, file, outputs)
+    check_convertible(repository, known)
+    ort_class = known.ort_class_of(repository.json("config.json") or {})
     conversion = Conversion(export=True if anew else "auto", anew=anew, allow_pickle=allow_pickle)
-    ready = prepare(repository, ort_class, dtype=dtype, file=onnx_file, gpu=False, conversion=conversion)
-    for choice in ready.choices.values():
-        check_unopened(known, ready.repository, read_graph(ready.repository.path(choice.file)))
+    ready = prepare(repository, ort_class, dtype=dtype, file=file, gpu=False, conversion=conversion)
     first = next(iter(ready.choices.values()))
+    check_files(known, ready.repository, read_graph(ready.repository.path(first.file)), outputs)
     facts = {
         "model": repository.model_id,
         "revision": repository.commit or "",
@@ -82,23 +98,30 @@ def export(
         {**{name.replace(" ", "_"): value for name, value in facts.items()},
          "files": [{"file": name, "size": size} for name, size in files.items()]},
         [*facts.items(), *(("file", name, size) for name, size in files.items())],
-        lambda: _drawn(facts, files),
+        lambda: _drawn(facts, files, outputs),
     )  # fmt: skip
 
 
-def _task(repository: Repository, name: str) -> Task[Any]:
+def _find_task(
+    repository: Repository,
+    name: str,
+    dtype: str,
+    file: str | Mapping[str, str] | None,
+    outputs: Mapping[str, str] | None,
+) -> Task[Any]:
     if name != "auto":
         return get_task(name)
-    inferred = infer(repository)
-    if inferred is None:
-        looked_at = ("config.json", "modules.json", "the card's pipeline_tag")
-        raise UnclearTaskError(repository.model_id, looked_at, tuple(one.name for one in list_tasks()))
-    return get_task(inferred.task)
+    found = task_of_files(repository) or task_of_graph(repository, dtype=dtype, file=file, outputs=outputs)
+    if found is None:  # what the file leaves open, ONNX Runtime infers
+        with onnxhub.load(name, repository.model_id, dtype=dtype, file=file, outputs=outputs) as loaded:
+            return get_task(loaded.info.task)
+    return get_task(found.task)
 
 
-def _drawn(facts: Mapping[str, str], files: Mapping[str, int]) -> Group:
+def _drawn(facts: Mapping[str, str], files: Mapping[str, int], outputs: Mapping[str, str] | None) -> Group:
     width = max(map(len, facts))
     lines = [Text.assemble((name.ljust(width + 2), "bold"), value) for name, value in facts.items() if value]
     lines += [Text(f"  {name}, {sized(size)}" if size >= 1e5 else f"  {name}") for name, size in files.items()]
-    how = Text(f"onnxhub.load({facts['task']!r}, {facts['folder']!r})", "green")
+    named = f", outputs={outputs!r}" if outputs else ""
+    how = Text(f"onnxhub.load({facts['task']!r}, {facts['folder']!r}{named})", "green")
     return Group(*lines, how)

@@ -11,7 +11,19 @@ from rich.console import Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, Provider, Revision, Texts
+from onnxhub.cli._options import (
+    Debug,
+    Dtype,
+    File,
+    Json,
+    Model,
+    OnnxPath,
+    OutputNames,
+    Provider,
+    Revision,
+    Texts,
+    output_names,
+)
 from onnxhub.cli._printing import Line, Printer, score
 from onnxhub.cli._reading import answered, argument, read_lines
 
@@ -45,6 +57,7 @@ def fill_mask(
     dtype: Dtype = "auto",
     revision: Revision = None,
     onnx_file: OnnxPath = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -56,7 +69,9 @@ def fill_mask(
     """
     words = [argument(one) for one in targets or ()] or None
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load("fill-mask", model, provider, dtype=dtype, revision=revision, file=onnx_file)
+    loaded = onnxhub.load(
+        "fill-mask", model, provider, dtype=dtype, revision=revision, file=onnx_file, outputs=output_names(output_name)
+    )
     filler = loaded.with_options(top_k=top_k, targets=words)
     number = 0
     for chunk, filled in answered(filler.attempt, chunks):

@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from onnxhub._loading import check_unopened, infer
-from onnxhub._registry import get_task
+from onnxhub._forecast import forecast
 from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
-from onnxhub.backend.inspection import look_into
-from onnxhub.cli._options import Debug, Dtype, Json, ModelArgument, OnnxPath, Revision, TaskName
+from onnxhub.backend.layout import with_files_beside
+from onnxhub.cli._options import (
+    Debug,
+    Dtype,
+    Json,
+    ModelArgument,
+    OnnxPaths,
+    OutputNames,
+    Revision,
+    TaskName,
+    one_or_parts,
+    output_names,
+)
 from onnxhub.cli._printing import Printer, joined
-from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any
 
-    from onnxhub._registry import Task
     from onnxhub.backend.graph import Graph
-    from onnxhub.backend.hub import Repository
     from onnxhub.backend.inspection import Inspection, OnnxFile
 
 __all__ = ["inspect"]
@@ -35,7 +41,8 @@ def inspect(
     task: TaskName = "auto",
     dtype: Dtype = "auto",
     revision: Revision = None,
-    onnx_file: OnnxPath = None,
+    onnx_file: OnnxPaths = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -49,17 +56,15 @@ def inspect(
     In a pipe, a row is: fact, value; then, for each ONNX file: file, path, dtype, bytes, chosen or not; then, for each
     chosen file that is here: graph, path, fact, value.
     """
-    repository = open_repository(model, revision=revision)
-    inferred = infer(repository) if task == "auto" else None
-    known = get_task(inferred.task) if inferred else None if task == "auto" else get_task(task)
-    looked_for = known or get_task("custom")
-    found = look_into(repository, looked_for, dtype=dtype, file=onnx_file)
-    error = found.error or _misfit(looked_for, repository, found)
+    file = one_or_parts(onnx_file)
+    repository = with_files_beside(open_repository(model, revision=revision), dtype=dtype, file=file)
+    told = forecast(repository, task, dtype=dtype, file=file, outputs=output_names(output_name))
+    found, error = told.found, told.error
     facts = {
         "model": found.model_id,
         "revision": found.revision or "",
-        "task": known.name if known else "",
-        "known from": inferred.reason if inferred else "it was named" if known else "nothing; load would ask the graph",
+        "task": told.task.name if told.task else "",
+        "known from": told.task_reason,
         "architecture": found.architecture,
         "ORTModelForXXX": found.ort_class,
         "labels": found.labels,
@@ -79,16 +84,6 @@ def inspect(
     )
     if error is not None:
         raise error
-
-
-def _misfit(task: Task[Any], repository: Repository, found: Inspection) -> TaskMismatchError | None:
-    """What ``load`` would raise of the graphs that are here."""
-    try:
-        for graph in found.graphs.values():
-            check_unopened(task, repository, graph)
-    except TaskMismatchError as error:
-        return error
-    return None
 
 
 def _row(file: OnnxFile) -> tuple[object, ...]:

@@ -9,7 +9,19 @@ import typer
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, PromptName, Provider, Revision
+from onnxhub.cli._options import (
+    Debug,
+    Dtype,
+    File,
+    Json,
+    Model,
+    OnnxPath,
+    OutputNames,
+    PromptName,
+    Provider,
+    Revision,
+    output_names,
+)
 from onnxhub.cli._printing import Line, Printer, score
 from onnxhub.cli._reading import argument, read_lines
 
@@ -31,6 +43,7 @@ def rerank(
     dtype: Dtype = "auto",
     revision: Revision = None,
     onnx_file: OnnxPath = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -41,7 +54,15 @@ def rerank(
     In a pipe, a row is: score, index of the document (from 0), document.
     """
     asked, chunks, printer = argument(query), read_lines(documents, file), Printer(json)
-    ranker = onnxhub.load("text-ranking", model, provider, dtype=dtype, revision=revision, file=onnx_file)
+    ranker = onnxhub.load(
+        "text-ranking",
+        model,
+        provider,
+        dtype=dtype,
+        revision=revision,
+        file=onnx_file,
+        outputs=output_names(output_name),
+    )
     texts = [text for lines in chunks for text in lines.texts]
     ranking = ranker(asked, texts, prompt_name=prompt_name or ..., top_k=top_k)
     digits = max(len(score(one.score)) for one in ranking)

@@ -9,7 +9,18 @@ import typer
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, Provider, Revision
+from onnxhub.cli._options import (
+    Debug,
+    Dtype,
+    File,
+    Json,
+    Model,
+    OnnxPath,
+    OutputNames,
+    Provider,
+    Revision,
+    output_names,
+)
 from onnxhub.cli._printing import Line, Printer, score
 from onnxhub.cli._reading import argument, read_lines
 
@@ -32,6 +43,7 @@ def similarity(
     dtype: Dtype = "auto",
     revision: Revision = None,
     onnx_file: OnnxPath = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -42,7 +54,15 @@ def similarity(
     In a pipe, a row is: similarity, text.
     """
     asked, chunks, printer = argument(text), read_lines(others, file), Printer(json)
-    embedder = onnxhub.load("feature-extraction", model, provider, dtype=dtype, revision=revision, file=onnx_file)
+    embedder = onnxhub.load(
+        "feature-extraction",
+        model,
+        provider,
+        dtype=dtype,
+        revision=revision,
+        file=onnx_file,
+        outputs=output_names(output_name),
+    )
     best: list[tuple[float, str]] = []
     for lines in chunks:
         found = [*zip(embedder.similarity(asked, lines.texts).tolist(), lines.texts, strict=True)]

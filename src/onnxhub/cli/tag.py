@@ -8,7 +8,19 @@ from typing import Annotated, Literal
 import typer
 
 import onnxhub
-from onnxhub.cli._options import Debug, Dtype, File, Json, Model, OnnxPath, Provider, Revision, Texts
+from onnxhub.cli._options import (
+    Debug,
+    Dtype,
+    File,
+    Json,
+    Model,
+    OnnxPath,
+    OutputNames,
+    Provider,
+    Revision,
+    Texts,
+    output_names,
+)
 from onnxhub.cli._printing import Printer, highlighted, score
 from onnxhub.cli._reading import answered, read_lines
 
@@ -27,6 +39,7 @@ def tag(
     dtype: Dtype = "auto",
     revision: Revision = None,
     onnx_file: OnnxPath = None,
+    output_name: OutputNames = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
@@ -37,7 +50,15 @@ def tag(
     In a pipe, a row is: number of the text, label, score, start, end, entity.
     """
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load("token-classification", model, provider, dtype=dtype, revision=revision, file=onnx_file)
+    loaded = onnxhub.load(
+        "token-classification",
+        model,
+        provider,
+        dtype=dtype,
+        revision=revision,
+        file=onnx_file,
+        outputs=output_names(output_name),
+    )
     tagger = loaded.with_options(aggregation=aggregation)
     number = 0
     for chunk, found in answered(tagger.attempt, chunks):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from onnxhub._api import load
 from onnxhub._registry import get_task
+from onnxhub.compat._loading import check_repositories, dtype_of, provider_of, without_neutral
 from onnxhub.compat._pipeline import Pipeline
 from onnxhub.compat.feature_extraction import FeatureExtractionOptions, FeatureExtractionPipeline
 from onnxhub.compat.fill_mask import FillMaskOptions, FillMaskPipeline
@@ -38,7 +39,14 @@ if TYPE_CHECKING:
         provider: str | Sequence[str] | None
         dtype: object
         file: str | None
-        batch_size: int | None
+        outputs: Mapping[str, str] | None
+        torch_dtype: object
+        config: None
+        device_map: None
+        framework: Literal["pt"] | None
+        model_kwargs: Mapping[str, object] | None
+        trust_remote_code: Literal[False] | None
+        use_fast: Literal[True] | None
 
     class TextClassification(Loading, TextClassificationOptions, total=False):
         """For the overload."""
@@ -78,8 +86,6 @@ PIPELINES: Mapping[str, type[Pipeline]] = {
     "token-classification": TokenClassificationPipeline,
     "zero-shot-classification": ZeroShotClassificationPipeline,
 }
-DTYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
-"""torch's names."""
 
 
 @overload
@@ -117,6 +123,7 @@ def pipeline(
     provider: str | Sequence[str] | None = None,
     dtype: object = "auto",
     file: str | None = None,
+    outputs: Mapping[str, str] | None = None,
     batch_size: int | None = None,
     **options: object,
 ) -> Pipeline:
@@ -133,9 +140,12 @@ def pipeline(
         provider: Instead of ``device``: an execution provider, or several, as for ``onnxhub.load``.
         dtype: The precision of the file, as for ``onnxhub.load``, or torch's name for it.
         file: An exact ``.onnx`` file of the repository, instead of ``dtype``.
+        outputs: What the graph calls the outputs of the task, as for ``onnxhub.load``.
         batch_size: Inputs of a generator that are read at once. Batches are planned by tokens, and results do not
             depend on them.
-        **options: The task's own options, as defaults for the call; see the ``__call__`` of its class.
+        **options: The task's own options, as defaults for the call; see the ``__call__`` of its class. Those of
+            transformers' constructor are taken where they ask for nothing: ``torch_dtype`` (the older name of ``dtype``),
+            ``device_map=None``, ``framework="pt"``, ``trust_remote_code=False``, ``use_fast=True``, ``model_kwargs={}``.
 
     Returns:
         The task's pipeline.
@@ -154,42 +164,19 @@ def pipeline(
     if name not in PIPELINES:
         raise InvalidOptionError("task", task, f"one of {', '.join(PIPELINES)}", tuple(PIPELINES))
     kind = PIPELINES[name]
+    options = without_neutral(options)
+    precision = dtype_of(dtype, options)
     kind.check(options)
-    _check_repository("model", model)
-    if tokenizer is not None and tokenizer != model:
-        _check_repository("tokenizer", tokenizer)
-        expected = "the model's own (put the other's tokenizer.json and tokenizer_config.json into the model's folder)"
-        raise InvalidOptionError("tokenizer", tokenizer, expected)
+    check_repositories(get_task(name), model, tokenizer)
     loaded: Model[Any, Any, Any] = load(
         name,
         model,
-        _provider(device, provider),
+        provider_of(device, provider),
         postprocessor=kind.loaded_with,
         revision=revision,
         token=token,
-        dtype=DTYPES.get(str(dtype).removeprefix("torch."), str(dtype)),
+        dtype=precision,
         file=file,
+        outputs=outputs,
     )
     return kind(loaded, options, batch_size)
-
-
-def _check_repository(option: str, value: object) -> None:
-    if value is not None and not isinstance(value, str) and not hasattr(value, "__fspath__"):
-        expected = f"a Hub id or a folder, not a {type(value).__name__}; save_pretrained writes such a folder"
-        raise InvalidOptionError(option, value, expected)
-
-
-def _provider(device: object, provider: str | Sequence[str] | None) -> str | Sequence[str]:
-    """The execution provider for transformers' ``device``."""
-    if provider is not None and device is not None:
-        raise InvalidOptionError("device", device, f"None beside provider={provider!r}: they say the same")
-    if provider is not None:
-        return provider
-    if device is None or device in (-1, "cpu"):
-        return "cpu"
-    if isinstance(device, int) and device >= 0:
-        return f"cuda:{device}"
-    name = str(device)
-    if name.partition(":")[0] not in {"cpu", "cuda"}:
-        raise InvalidOptionError("device", device, "-1, 'cpu', a number, 'cuda' or 'cuda:1'; or use provider=")
-    return "cpu" if name.startswith("cpu") else name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
@@ -15,10 +15,10 @@ from onnxhub._postprocessor import ItemT
 from onnxhub._text import positive, require_inputs
 from onnxhub._windows import truncate, truncate_one
 from onnxhub.backend.tokenizer_limits import declared_tokens
-from onnxhub.errors import InvalidInputError, InvalidOptionError
+from onnxhub.errors import InvalidInputError, InvalidOptionError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
     from typing import Self, TypeAlias
 
     from numpy.typing import NDArray
@@ -31,9 +31,30 @@ if TYPE_CHECKING:
     transformers' does, so that no narrower type would be true."""
     Truncation: TypeAlias = bool | str | None
 
-__all__ = ["CutEncoder", "Pipeline", "TokenizerKwargs", "declared_length", "kept", "strategy", "tokenizer_fields"]
+__all__ = [
+    "CallOptions",
+    "CutEncoder",
+    "Pipeline",
+    "TokenizerKwargs",
+    "declared_length",
+    "kept",
+    "strategy",
+    "tokenizer_fields",
+]
 
+LOADING = frozenset({
+    "config", "device", "device_map", "dtype", "file", "framework", "model_kwargs", "outputs", "provider", "revision",
+    "token", "tokenizer", "torch_dtype", "trust_remote_code", "use_fast",
+})  # fmt: skip
+"""What decides how the model is loaded."""
 STRATEGIES = ("longest_first", "only_first", "only_second", "do_not_truncate")
+
+
+class CallOptions(TypedDict, total=False):
+    """What every pipeline takes at the call, too."""
+
+    batch_size: int | None
+    num_workers: int | None
 
 
 class TokenizerKwargs(TypedDict, total=False):
@@ -42,6 +63,46 @@ class TokenizerKwargs(TypedDict, total=False):
     truncation: Truncation
     max_length: int | None
     padding: bool | str | None
+
+
+@dataclass(frozen=True)
+class NamedTokens:
+    """A tokenizer, and its special tokens as they are written."""
+
+    tokenizer: Tokenizer
+
+    @property
+    def cls_token(self) -> str | None:
+        """The classification token."""
+        return self._written(self.tokenizer.cls_token_id)
+
+    @property
+    def mask_token(self) -> str | None:
+        """The mask token."""
+        return self._written(self.tokenizer.mask_token_id)
+
+    @property
+    def pad_token(self) -> str | None:
+        """The padding token."""
+        return self._written(self.tokenizer.pad_token_id)
+
+    @property
+    def unk_token(self) -> str | None:
+        """The unknown token."""
+        return self._written(self.tokenizer.unk_token_id)
+
+    @property
+    def model_max_length(self) -> int | None:
+        """Tokens that the model takes, special tokens included; None: no limit is known."""
+        return self.tokenizer.max_length
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "tokenizer":  # of a copy that is being made
+            raise AttributeError(name)
+        return getattr(self.tokenizer, name)
+
+    def _written(self, number: int | None) -> str | None:
+        return None if number is None else self.tokenizer.tokens([number])[0]
 
 
 class Pipeline:
@@ -80,6 +141,46 @@ class Pipeline:
         )
         self._runner = self._bound(plain, self._options)
 
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.model.task.name
+
+    @property
+    def tokenizer(self) -> NamedTokens:
+        """The model's tokenizer: onnxhub's, and its special tokens by transformers' names for them."""
+        return NamedTokens(self.model.backend.tokenizer)
+
+    @property
+    def device(self) -> str:
+        """What runs it: ``"cpu"``, ``"cuda"``, or another provider's name."""
+        return self.model.info.provider
+
+    @property
+    def dtype(self) -> str:
+        """The precision of the file, as ``onnxhub.load`` names it: ``"fp32"``, ``"q8"``, ..."""
+        return self.model.info.dtype
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
+        """Write the model's files into a folder, which ``pipeline`` and ``load`` take; other files in it stay."""
+        write: Any = getattr(self.model.backend, "write", None)
+        if write is None:
+            raise InvalidOptionError("save_directory", save_directory, "a model of files; this one has none")
+        write(save_directory)
+
+    def predict(self, inputs: Json) -> Json:
+        """The same as a call, by scikit-learn's name for it."""
+        run: Any = self
+        return run(inputs)
+
+    def transform(self, inputs: Json) -> Json:
+        """The same as a call, by scikit-learn's name for it."""
+        return self.predict(inputs)
+
+    def __call__(self, *inputs: Json, **options: Any) -> Json:
+        """One result for one input, a list for a list; each task's pipeline says what it takes."""
+        raise NotImplementedError
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} over {self.model!r}>"
 
@@ -94,22 +195,31 @@ class Pipeline:
     def check(cls, options: Mapping[str, object]) -> None:
         """Raise ``InvalidOptionError`` for an option that the pipeline does not have."""
         for name in sorted(options.keys() - cls.options):
-            expected = f"an option of {cls.__name__}: {', '.join(sorted(cls.options))}"
-            raise InvalidOptionError(name, options[name], expected, tuple(cls.options))
+            meant = nearest(name, cls.options)
+            expected = f"an option of {cls.__name__}{meant}: {', '.join(sorted(cls.options))}"
+            if name in LOADING:
+                expected = f"it at the constructor, onnxhub.pipeline(..., {name}=...), not at the call"
+            raise InvalidOptionError(name, options[name], expected)
 
-    def _bound(self, model: Model[Any, Any, Any], options: Mapping[str, object]) -> Model[Any, Any, Any]:
+    def _bound(self, model: Model[Any, Any, Any], options: Mapping[str, Any]) -> Model[Any, Any, Any]:
         self.check(options)
-        return model._with(self._fields(options))  # noqa: SLF001  # compat has no options of a Model to name
+        positive("batch_size", options.get("batch_size"), optional=True)
+        workers = options.get("num_workers")
+        if workers is not None and (not isinstance(workers, int) or workers < 0):
+            raise InvalidOptionError("num_workers", workers, "a whole number, which does nothing here, or None")
+        own = {name: value for name, value in options.items() if name not in CallOptions.__annotations__}
+        return model._with(self._fields(own))  # noqa: SLF001  # compat has no options of a Model to name
 
-    def _run(self, inputs: Json, options: Mapping[str, object]) -> Json:
+    def _run(self, inputs: Json, options: Mapping[str, Any]) -> Json:
         """One result for one input, a list for a list, an iterator for a generator or a data set."""
         model = self._bound(self._runner, options)
         lazy = as_iterator(inputs)
-        return model(inputs) if lazy is None else self._stream(model, lazy)
+        size = options.get("batch_size") or self._batch_size or 1
+        return model(inputs) if lazy is None else self._stream(model, lazy, size)
 
-    def _stream(self, model: Model[Any, Any, Any], inputs: Iterator[object]) -> Iterator[Json]:
+    def _stream(self, model: Model[Any, Any, Any], inputs: Iterator[object], size: int) -> Iterator[Json]:
         # Not Model.stream: a generator that waits for the last result must not be read ahead.
-        while chunk := list(islice(inputs, self._batch_size or 1)):
+        while chunk := list(islice(inputs, size)):
             yield from model(chunk)
 
 
@@ -148,8 +258,11 @@ def tokenizer_fields(option: str, given: Mapping[str, Any] | None) -> dict[str, 
         InvalidOptionError: it has others.
     """
     known = TokenizerKwargs.__annotations__
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidOptionError(option, given, f"a dict with keys of {', '.join(known)}")
     for name in (given or {}).keys() - known.keys():
-        raise InvalidOptionError(option, name, f"keys {', '.join(known)}", tuple(known))
+        expected = f"no key {name!r}{nearest(name, known)}; the keys are {', '.join(known)}"
+        raise InvalidOptionError(option, given, expected)
     return dict(given or {})
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from onnxhub._encoder import Encoded
 from onnxhub._numeric import finite
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._text import as_text, graph_rows
-from onnxhub.compat._pipeline import CutEncoder, Pipeline, TokenizerKwargs, tokenizer_fields
+from onnxhub.compat._pipeline import CallOptions, CutEncoder, Pipeline, TokenizerKwargs, tokenizer_fields
 from onnxhub.errors import InvalidOptionError
 from onnxhub.tasks.feature_extraction import TOKENS, EmbeddingItem
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FeatureExtractionOptions", "FeatureExtractionPipeline"]
 
 
-class FeatureExtractionOptions(TypedDict, total=False):
+class FeatureExtractionOptions(CallOptions, total=False):
     """The options, of the constructor and of the call."""
 
     truncation: Truncation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from onnxhub._encoder import Encoded
 from onnxhub._numeric import best, finite, softmax
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._text import as_text, graph_rows, option_texts
-from onnxhub.compat._pipeline import CutEncoder, Pipeline, TokenizerKwargs, tokenizer_fields
+from onnxhub.compat._pipeline import CallOptions, CutEncoder, Pipeline, TokenizerKwargs, tokenizer_fields
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ CLEANED = ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" 
 """What a tokenizer with ``clean_up_tokenization_spaces`` makes of its text, in this order."""
 
 
-class FillMaskOptions(TypedDict, total=False):
+class FillMaskOptions(CallOptions, total=False):
     """The options, of the constructor and of the call."""
 
     top_k: int | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from onnxhub._numeric import finite, softmax
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._windows import windows
-from onnxhub.compat._pipeline import Pipeline, as_iterator, declared_length
+from onnxhub.compat._pipeline import CallOptions, Pipeline, as_iterator, declared_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.question_answering import NAME
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["QuestionAnsweringOptions", "QuestionAnsweringPipeline"]
 
 
-class QuestionAnsweringOptions(TypedDict, total=False):
+class QuestionAnsweringOptions(CallOptions, total=False):
     """The options, of the constructor and of the call."""
 
     top_k: int | None
@@ -89,7 +89,7 @@ class SpanEncoder(Encoder["tuple[str, str]", SpanItem]):
     def __post_init__(self) -> None:
         positive("max_seq_len", self.max_seq_len, optional=True)
         if not 0 <= self.overlap <= self.size:
-            raise InvalidOptionError("doc_stride", self.overlap, f"at most max_seq_len, {self.size}")
+            raise InvalidOptionError("doc_stride", self.overlap, f"0 to max_seq_len, {self.size}")
 
     @property
     def size(self) -> int:
@@ -133,8 +133,11 @@ def question_and_context(value: object, index: int | None) -> tuple[str, str]:
     Raises:
         InvalidInputError: one of them is missing or empty.
     """
-    if not isinstance(value, dict) or not value.keys() >= {"question", "context"}:
+    if not isinstance(value, dict):
         msg = f"expected a dict {{'question': ..., 'context': ...}}, got {type(value).__name__}"
+        raise InvalidInputError(msg, index)
+    if missing := [key for key in ("question", "context") if key not in value]:
+        msg = f"expected a dict {{'question': ..., 'context': ...}}, got one without {' and '.join(missing)}"
         raise InvalidInputError(msg, index)
     texts = [as_text(value[key], index, key) for key in ("question", "context")]
     if not all(texts):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from onnxhub._label_names import labels_of
 from onnxhub._numeric import finite, sigmoid, softmax
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._text import as_text, graph_rows
-from onnxhub.compat._pipeline import CutEncoder, Pipeline
+from onnxhub.compat._pipeline import CallOptions, CutEncoder, Pipeline
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.text_classification import ClassificationItem, activation_of
 
@@ -28,7 +28,7 @@ __all__ = ["TextClassificationOptions", "TextClassificationPipeline"]
 ACTIVATIONS = ("sigmoid", "softmax", "none")
 
 
-class TextClassificationOptions(TypedDict, total=False):
+class TextClassificationOptions(CallOptions, total=False):
     """The options, of the constructor and of the call."""
 
     top_k: int | Literal[""] | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from onnxhub._numeric import finite, softmax
 from onnxhub._postprocessor import Postprocessor
 from onnxhub._text import as_text, graph_rows, require_inputs, require_offsets
 from onnxhub._windows import truncate, windows
-from onnxhub.compat._pipeline import Pipeline, declared_length
+from onnxhub.compat._pipeline import CallOptions, Pipeline, declared_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.token_classification import AGGREGATIONS, NAME, TokenClassificationPostprocessor
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["TokenClassificationOptions", "TokenClassificationPipeline"]
 
 
-class TokenClassificationOptions(TypedDict, total=False):
+class TokenClassificationOptions(CallOptions, total=False):
     """The options, of the constructor and of the call."""
 
     aggregation_strategy: str | None
@@ -296,6 +296,8 @@ class TokenClassificationPipeline(Pipeline):
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
         given = {name: options.get(name) for name in ("ignore_labels", "stride")}
+        if isinstance(given["ignore_labels"], str):  # whose letters would be taken for labels
+            raise InvalidOptionError("ignore_labels", given["ignore_labels"], "a list of labels, such as ['O']")
         aggregation = _aggregation(options)
         if given["stride"] is not None and aggregation == "none":
             raise InvalidOptionError("stride", given["stride"], "None with aggregation_strategy='none'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from onnxhub._postprocessor import Postprocessor
 from onnxhub._text import as_text, graph_rows, require_inputs
 from onnxhub._windows import truncate_one
 from onnxhub.backend.json_files import whole_number
-from onnxhub.compat._pipeline import Pipeline, declared_length
+from onnxhub.compat._pipeline import CallOptions, Pipeline, declared_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.zero_shot_classification import TEMPLATE, ZeroShotPostprocessor
 
@@ -32,7 +32,7 @@ __all__ = ["ZeroShotClassificationOptions", "ZeroShotClassificationPipeline"]
 logger = logging.getLogger("onnxhub")
 
 
-class ZeroShotClassificationOptions(TypedDict, total=False):
+class ZeroShotClassificationOptions(CallOptions, total=False):
     """The options, of the constructor and of the call."""
 
     candidate_labels: str | Sequence[object]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias, overload
 
 import numpy as np
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ArraysItem", "ArraysModel", "ArraysPostprocessor"]
 
 if TYPE_CHECKING:
+    Modality: TypeAlias = Literal["text", "image", "audio", "arrays"]
     Given: TypeAlias = Mapping[str, ArrayLike]
     Arrays: TypeAlias = Mapping[str, NDArray[np.generic]]
 
@@ -192,10 +193,13 @@ def _shape_problem(array: NDArray[np.generic], wanted: GraphInput) -> str:
     return f"has shape {array.shape}" if any(isinstance(want, int) and want != size for size, want in fixed) else ""
 
 
-def _raw(name: str, summary: str, ort_class: str, *aliases: str, **by_architecture: str) -> Task[ArraysModel]:
+def _raw(
+    name: str, modality: Modality, summary: str, ort_class: str, *aliases: str, **by_architecture: str
+) -> Task[ArraysModel]:
     return Task(
         name=name,
         aliases=aliases,
+        modality=modality,
         summary=summary,
         result="arrays by name",
         model=ArraysModel,
@@ -207,29 +211,29 @@ def _raw(name: str, summary: str, ort_class: str, *aliases: str, **by_architectu
     )
 
 
-TASK = _raw("custom", "any graph: arrays in and out", "ORTModelForCustomTasks")
+TASK = _raw("custom", "arrays", "any graph: arrays in and out", "ORTModelForCustomTasks")
 TASKS = (
     TASK,
-    _raw("text-generation", "logits of the next token (arrays)", "ORTModelForCausalLM", "causal-lm"),
+    _raw("text-generation", "text", "logits of the next token (arrays)", "ORTModelForCausalLM", "causal-lm"),
     _raw(
-        "text2text-generation", "encoder and decoder of texts (arrays)", "ORTModelForSeq2SeqLM",
+        "text2text-generation", "text", "encoder and decoder of texts (arrays)", "ORTModelForSeq2SeqLM",
         "seq2seq-lm", "summarization", "translation",
     ),
     _raw(
-        "automatic-speech-recognition", "speech to tokens (arrays)", "ORTModelForSpeechSeq2Seq",
+        "automatic-speech-recognition", "audio", "speech to tokens (arrays)", "ORTModelForSpeechSeq2Seq",
         "asr", "speech2seq-lm", "audio-ctc", ForCTC="ORTModelForCTC",
     ),
-    _raw("audio-classification", "logits of labels for sound (arrays)", "ORTModelForAudioClassification"),
-    _raw("audio-frame-classification", "logits for each frame of sound (arrays)", "ORTModelForAudioFrameClassification"),
-    _raw("audio-xvector", "a vector for a speaker (arrays)", "ORTModelForAudioXVector"),
-    _raw("image-classification", "logits of labels for an image (arrays)", "ORTModelForImageClassification"),
-    _raw("image-segmentation", "a map of labels (arrays)", "ORTModelForSemanticSegmentation", "semantic-segmentation"),
-    _raw("image-to-image", "an image from an image (arrays)", "ORTModelForImageToImage"),
+    _raw("audio-classification", "audio", "logits of labels for sound (arrays)", "ORTModelForAudioClassification"),
+    _raw("audio-frame-classification", "audio", "logits for each frame of sound (arrays)", "ORTModelForAudioFrameClassification"),
+    _raw("audio-xvector", "audio", "a vector for a speaker (arrays)", "ORTModelForAudioXVector"),
+    _raw("image-classification", "image", "logits of labels for an image (arrays)", "ORTModelForImageClassification"),
+    _raw("image-segmentation", "image", "a map of labels (arrays)", "ORTModelForSemanticSegmentation", "semantic-segmentation"),
+    _raw("image-to-image", "image", "an image from an image (arrays)", "ORTModelForImageToImage"),
     _raw(
-        "image-to-text", "encoder and decoder from image to text (arrays)", "ORTModelForVision2Seq",
+        "image-to-text", "image", "encoder and decoder from image to text (arrays)", "ORTModelForVision2Seq",
         "vision2seq-lm", Pix2StructForConditionalGeneration="ORTModelForPix2Struct",
     ),
     _raw(
-        "zero-shot-image-classification", "an image against texts (arrays)", "ORTModelForZeroShotImageClassification"
+        "zero-shot-image-classification", "image", "an image against texts (arrays)", "ORTModelForZeroShotImageClassification"
     ),
 )  # fmt: skip

@@ -1,0 +1,113 @@
+"""What transformers takes when a pipeline is made, read as ``onnxhub.load`` has it, or refused with what to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from onnxhub.errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from onnxhub._registry import Task
+
+__all__ = ["check_repositories", "dtype_of", "provider_of", "without_neutral"]
+
+DTYPES: Final = {"float32": "fp32", "float16": "fp16"}
+"""torch's names."""
+NEUTRAL: Final[Mapping[str, tuple[tuple[object, ...], str]]] = {
+    "binary_output": ((None, False), "False: results are Python's own types"),
+    "config": ((None,), "None: the configuration is that of the model's repository"),
+    "device_map": ((None,), "None: device= or provider= say where it runs"),
+    "feature_extractor": ((None,), "None: nothing here reads sound"),
+    "framework": ((None, "pt"), "'pt' or None: ONNX Runtime runs it, and there is no framework"),
+    "image_processor": ((None,), "None: nothing here reads images"),
+    "model_kwargs": ((None, {}), "{}: what decides how a model is loaded are the options of onnxhub.load"),
+    "pipeline_class": ((None,), "None: the classes of onnxhub.compat"),
+    "processor": ((None,), "None: the tokenizer is that of the model's repository"),
+    "trust_remote_code": ((None, False), "False: code of a repository is never run"),
+    "use_auth_token": ((None,), "None: token= takes it"),
+    "use_fast": ((None, True), "True: tokenizers are those of the tokenizers library wherever there is one"),
+}
+"""Options of transformers' constructor -> the values that ask for nothing here, and what is said of others."""
+
+
+def without_neutral(options: Mapping[str, object]) -> dict[str, object]:
+    """The options without those of transformers' constructor that ask for nothing.
+
+    Raises:
+        InvalidOptionError: one of them asks for something.
+    """
+    rest = dict(options)
+    for name in NEUTRAL.keys() & options.keys():
+        allowed, expected = NEUTRAL[name]
+        value = rest.pop(name)
+        if not any(type(value) is type(one) and value == one for one in allowed):
+            raise InvalidOptionError(name, value, expected)
+    return rest
+
+
+def dtype_of(dtype: object, options: dict[str, Any]) -> str:
+    """The precision for transformers' ``dtype``, or for its older name ``torch_dtype``, which is taken out of the options.
+
+    Raises:
+        InvalidOptionError: both are given, or no file is of such a precision.
+    """
+    older = options.pop("torch_dtype", None)
+    if older is not None and dtype not in (None, "auto"):
+        raise InvalidOptionError("torch_dtype", older, f"None beside dtype={dtype!r}: they say the same")
+    given = dtype if older is None else older
+    if given is None:
+        return "auto"
+    name = str(given).removeprefix("torch.")
+    if name in DTYPES:
+        return DTYPES[name]
+    if not isinstance(given, str) or given.startswith("torch.") or name in {"bfloat16", "float64"}:
+        expected = (
+            "torch.float32, torch.float16, or the precision of an ONNX file: 'fp32', 'fp16', 'q8', 'int8', 'q4', ..."
+        )
+        raise InvalidOptionError("dtype" if older is None else "torch_dtype", given, expected)
+    return given
+
+
+def check_repositories(task: Task[Any], model: object, tokenizer: object) -> None:
+    """Raise ``InvalidOptionError`` unless both name one repository, or the tokenizer none."""
+    _check_name("model", model)
+    if tokenizer is None:
+        return
+    _check_name("tokenizer", tokenizer)
+    if not _is_same(tokenizer, task.default_model if model is None else model):
+        expected = "the model's own (put the other's tokenizer.json and tokenizer_config.json into the model's folder)"
+        raise InvalidOptionError("tokenizer", tokenizer, expected)
+
+
+def provider_of(device: object, provider: str | Sequence[str] | None) -> str | Sequence[str]:
+    """The execution provider for transformers' ``device``."""
+    if provider is not None and device is not None:
+        raise InvalidOptionError("device", device, f"None beside provider={provider!r}: they say the same")
+    if provider is not None:
+        return provider
+    if device is None or device in (-1, "cpu"):
+        return "cpu"
+    if isinstance(device, int) and device >= 0:
+        return f"cuda:{device}"
+    name = str(device)
+    if name.partition(":")[0] not in {"cpu", "cuda"}:
+        raise InvalidOptionError("device", device, "-1, 'cpu', a number, 'cuda' or 'cuda:1'; or use provider=")
+    return "cpu" if name.startswith("cpu") else name
+
+
+def _check_name(option: str, value: object) -> None:
+    if value is not None and not isinstance(value, str) and not hasattr(value, "__fspath__"):
+        expected = f"a Hub id or a folder, not a {type(value).__name__}; save_pretrained writes such a folder"
+        raise InvalidOptionError(option, value, expected)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two names are of one folder, or one id."""
+    if other is None:
+        return False
+    first, second = (os.path.expanduser(os.fspath(name)) for name in (one, other))
+    return first == second or (os.path.isdir(first) and os.path.isdir(second) and Path(first).samefile(second))
