@@ -109,13 +109,13 @@ def _stay_or_refuse(reference: weakref.ref[Any], *asked: object, **options: obje
     """
     import torch
 
-    model: ORTModel = reference()  # whoever calls its method has it
+    model: Any = reference()  # whoever calls its method has it
     wanted = [*asked, options.get("device"), options.get("dtype")]
-    for one in wanted:
-        if isinstance(one, torch.dtype):
-            if one == model.dtype:
+    for value in wanted:
+        if isinstance(value, torch.dtype):
+            if value == model.dtype:
                 continue
-        elif one is None or isinstance(one, bool) or _is_device(model.device, one):
+        elif value is None or isinstance(value, bool) or _is_device(model.device, value):
             continue
         msg = (
             f"this ORTModel shares its session, on {model.device} in {model.dtype}, with an onnxhub model, and does not "

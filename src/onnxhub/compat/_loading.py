@@ -44,7 +44,7 @@ def without_neutral(options: Mapping[str, object]) -> dict[str, object]:
     for name in NEUTRAL.keys() & options.keys():
         allowed, expected = NEUTRAL[name]
         value = rest.pop(name)
-        if not any(type(value) is type(one) and value == one for one in allowed):
+        if not any(type(value) is type(neutral) and value == neutral for neutral in allowed):
             raise InvalidOptionError(name, value, expected)
     return rest
 
@@ -105,9 +105,9 @@ def _check_name(option: str, value: object) -> None:
         raise InvalidOptionError(option, value, expected)
 
 
-def _is_same(one: Any, other: Any) -> bool:
+def _is_same(name: Any, other: Any) -> bool:
     """Whether two names are of one folder, or one id."""
     if other is None:
         return False
-    first, second = (os.path.expanduser(os.fspath(name)) for name in (one, other))
+    first, second = (os.path.expanduser(os.fspath(path)) for path in (name, other))
     return first == second or (os.path.isdir(first) and os.path.isdir(second) and Path(first).samefile(second))
