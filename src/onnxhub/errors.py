@@ -137,10 +137,8 @@ class UnclearTaskError(OnnxHubError, LookupError):
     hint: str = ""
 
     def _message(self) -> str:
-        return (
-            f"{self.model_id}: its task cannot be told from {', '.join(self.looked_at)}; "
-            f"{self.hint and self.hint + '; '}name it: one of {', '.join(self.known)}"
-        )
+        places, known, hint = ", ".join(self.looked_at), ", ".join(self.known), self.hint and f"{self.hint}; "
+        return f"{self.model_id}: its task cannot be told from {places}; {hint}name it: one of {known}"
 
 
 @dataclass(eq=False, repr=False)

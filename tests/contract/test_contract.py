@@ -699,7 +699,8 @@ def test_optimums_class_over_the_same_session(case: Case, load) -> None:
         for found, row in zip(outputs[name], order, strict=True):
             np.testing.assert_array_equal(found, values[row][: len(found)])
     with pytest.raises(TypeError, match=r"load\(..., provider=...\)"):
-        ort_model.to("cpu")
+        ort_model.to("cuda")
+    assert ort_model.to("cpu") is ort_model
 
 
 # --- long texts ------------------------------------------------------------------------------------------------------

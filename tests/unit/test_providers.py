@@ -87,7 +87,7 @@ def test_after_a_fall_back_a_model_is_run_as_on_the_provider_alone(
     with pytest.warns(UserWarning, match="is not in available provider"):
         backend = open_model(
             open_repository(tiny_model()), get_task("text-classification"), providers=[Provider("cuda", {}), Provider("cpu", {})],
-            dtype="auto", file=None, compiled=False, conversion=Conversion(), options=SessionOptions(), batch_tokens=None,
+            dtype="auto", file=None, compiled=False, conversion=Conversion(), options=SessionOptions(), batch_tokens=None, outputs=None,
         )  # fmt: skip
     assert (backend.session.provider, backend.lanes.number) == ("cpu", usable_cores())
     assert (backend.lanes.number, backend.batch_tokens) == (asked.lanes.number, asked.batch_tokens)

@@ -131,7 +131,6 @@ def test_what_else_the_library_raises_in_a_call(tmp_path: Path) -> None:
                             "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
                             "special_tokens": {}}},
         {"model": {"type": "Unigram", "unk_id": 7, "vocab": [["a", 0.0]]}},
-        {"pre_tokenizer": {"type": "OfALaterVersion"}},
         {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": False}},
     ],
     ids=lambda change: next(iter(change)),

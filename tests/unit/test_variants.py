@@ -210,7 +210,7 @@ def test_the_parts_of_a_larger_model_are_not_one_model() -> None:
 def test_models_in_several_other_folders_need_file() -> None:
     """Beside the root and ``onnx/``, only the one folder that has any ONNX file; the error says what to pass."""
     with pytest.raises(
-        errors.VariantNotFoundError, match=r"its root or onnx/.*file='vae/model.onnx' loads one from elsewhere"
+        errors.VariantNotFoundError, match=r"its root or onnx/.*file='unet/model.onnx' loads one from elsewhere"
     ):
         chosen("vae/model.onnx", "unet/model.onnx")
     assert chosen("unet/model.onnx") == "unet/model.onnx"
