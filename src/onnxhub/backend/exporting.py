@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from onnxhub.backend.digests import sha256
 from onnxhub.backend.settings import RECIPE as RULES
 from onnxhub.backend.store import Origin, make
-from onnxhub.errors import MissingDependencyError
+from onnxhub.errors import ExportError, MissingDependencyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ _log = logging.getLogger("onnxhub")
 KIND: Final = "exported"
 PACKAGES: Final = ("optimum", "optimum-onnx", "transformers", "torch")
 """Whose versions decide what a conversion gives."""
-RECIPE: Final = 2
+RECIPE: Final = 3
 """Of how they are asked for it: whoever asks otherwise takes another number, and what was made before is left alone."""
 
 
@@ -85,6 +85,7 @@ def foretold(repository: Repository, ort_class: str) -> str:
     if entry is not None:
         return _told(entry.made_of)
     _check_installed(repository)
+    _restate(repository, repository.json("config.json") or {})
     return "it has no ONNX file: it would be converted, once (by the package optimum)"
 
 
@@ -119,6 +120,9 @@ def _converted(repository: Repository, files: tuple[str, ...], ort_class: str, o
             source.mkdir()
             output.mkdir()
             stage(repository, files, source)
+            config = source / "config.json"
+            if config.exists():
+                config.write_text(json.dumps(_restate(repository, json.loads(config.read_bytes()))), encoding="utf-8")
             asked = {
                 "source": str(source), "output": str(output), "ort_class": ort_class,
                 "pickle": any(name.endswith(".bin") for name in files), "code": names_code(repository.json("config.json")),
@@ -134,6 +138,16 @@ def _converted(repository: Repository, files: tuple[str, ...], ort_class: str, o
         _log.info("%s was converted to ONNX in %.1f s", repository.model_id, time.monotonic() - started)
 
     return make(KIND, origin.key, made_of, build, anew=anew)
+
+
+def _restate(repository: Repository, config: Mapping[str, object]) -> dict[str, object]:
+    """The configuration as the version of transformers that optimum works with says it."""
+    from onnxhub.backend.newer_settings import NewerSettingsError, restate_config
+
+    try:
+        return restate_config(config)
+    except NewerSettingsError as error:
+        raise ExportError(repository.model_id, str(error)) from error
 
 
 def _identity(repository: Repository, files: tuple[str, ...]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from onnxhub.backend.programs import begin, refuse, refuse_foreign
+from onnxhub.backend.programs.known_settings import is_newer, not_understood
 from onnxhub.errors import listing
 
 if TYPE_CHECKING:
@@ -44,14 +45,31 @@ def main() -> None:
 def _config(source: Path, *, code: bool) -> Any:
     import transformers
 
-    kind = json.loads((source / "config.json").read_bytes()).get("model_type")
+    written = json.loads((source / "config.json").read_bytes())
+    kind = written.get("model_type")
     if not isinstance(kind, str) or kind not in transformers.CONFIG_MAPPING:
         if code:
             refuse("its model is code of the repository (auto_map in config.json), and such code is never run here")
         if kind is None:
             refuse("its config.json does not say of which model_type it is")
-        refuse(f"transformers {transformers.__version__} knows no models of type {kind!r}")
-    return transformers.AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+        refuse(f"transformers {transformers.__version__} knows no models of type {kind!r}{_saved_by(written)}")
+    config = transformers.AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+    if is_newer(written.get("transformers_version"), transformers.__version__):
+        found = not_understood(written, config)
+        if found is not None:
+            known = f"which transformers {transformers.__version__} does not know, and would ignore"
+            refuse(f"its config.json says {found}, {known}{_saved_by(written)}")
+    return config
+
+
+def _saved_by(written: Mapping[str, Any]) -> str:
+    """What else may convert what a newer version of transformers has saved."""
+    import transformers
+
+    version = written.get("transformers_version")
+    if not is_newer(version, transformers.__version__):
+        return ""
+    return f"; transformers {version} has saved it, and a newer one can convert it: pip install 'onnxhub[export]', in place of optimum"
 
 
 def _task(ort_class: str, config: Any) -> tuple[str, bool]:

@@ -1,0 +1,136 @@
+"""Whether the installed transformers understands a ``config.json``: what it does not know, it would ignore.
+
+An entry that no class knows is an author's own where the file is as old as transformers is: nothing was computed with it.
+In a file that a newer version has saved, it may be what the newer version computes by.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["is_newer", "not_understood"]
+
+HARMLESS: Final = frozenset({
+    "_name_or_path", "add_cross_attention", "attn_implementation", "base_model", "base_model_name", "custom_params",
+    "finetuning_task", "gradient_checkpointing", "is_local", "label_names", "language", "license", "model_name", "name",
+    "num_labels", "num_nextn_predict_layers", "problem_type", "sentence_transformers", "tags", "task_specific_params", "tie_word_embeddings",
+    "tokenizer_class", "torchscript", "transformers.js_config", "transformers_version", "unsloth_fixed",
+    "unsloth_version", "use_cache", "use_return_dict",
+})  # fmt: skip
+"""Names, versions, and what is for users: nothing is computed by it."""
+TRAINING: Final = re.compile(
+    r"initializer_\w+|\w+_init_variance_scale|output_router_logits|router_aux_loss_coef|stage_names"
+)
+"""How weights began, and what a loss is made of."""
+FIXED: Final[Mapping[str, Mapping[str, object]]] = {
+    "esm": {"rope_theta": 10000.0},
+    "gpt_oss": {"swiglu_alpha": 1.702, "swiglu_limit": 7.0},
+}
+"""What the code of models has as a number of its own, with no name, until it becomes an entry."""
+
+
+def is_newer(saved_by: object, installed: str) -> bool:
+    """Whether a file was saved by a newer version than the installed one, as far as it says so."""
+    return isinstance(saved_by, str) and _numbers(saved_by) > _numbers(installed)
+
+
+def not_understood(written: Mapping[str, Any], config: Any, where: str = "") -> str | None:
+    """The first entry of a configuration file that the class of the loaded one has not taken, in a few words."""
+    kind: type[Any] = type(config)
+    names = _names(kind)
+    source = _source(kind)
+    for key, value in written.items():
+        inner = _value(config, key)
+        if hasattr(inner, "model_type") and isinstance(value, dict):
+            found = not_understood(value, inner, f"{where}{key}.")
+            if found is not None:
+                return found
+        elif value is None or key in HARMLESS or TRAINING.fullmatch(key) or key.startswith("_"):
+            continue
+        elif key in names or hasattr(kind, key):
+            if inner is not _MISSING and not _is_same(value, inner):
+                return f"{where}{key} {_shown(value)}, of which it makes {_shown(inner)}"
+        elif not (_is_read(key, source) or _is_fixed(key, value, config) or _is_derived(key, value, written, kind)):
+            return f"{where}{key}"
+    return None
+
+
+_MISSING: Final = object()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version; what follows fixes faults."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+
+
+def _names(kind: type[Any]) -> set[str]:
+    """What the constructors of a class take by name, and what any configuration has."""
+    from transformers import PretrainedConfig
+
+    names = {*vars(PretrainedConfig()), *kind.attribute_map}
+    for ancestor in kind.__mro__:
+        if "__init__" in vars(ancestor):
+            names.update(inspect.signature(vars(ancestor)["__init__"]).parameters)
+    return names
+
+
+def _source(kind: type[Any]) -> str:
+    """The code of the models that a class configures."""
+    try:
+        module = importlib.import_module(kind.__module__.replace("configuration_", "modeling_"))
+        source = inspect.getsource(module)
+    except (ImportError, OSError, TypeError):
+        return ""
+    if "ROPE_INIT_FUNCTIONS" in source:
+        import transformers.modeling_rope_utils
+
+        source += inspect.getsource(transformers.modeling_rope_utils)
+    return source
+
+
+def _is_read(key: str, source: str) -> bool:
+    """Whether the models read it, though the constructor has no name for it."""
+    name = re.escape(key)
+    return re.search(rf"""config\.{name}\b|config, ["']{name}["']""", source) is not None
+
+
+def _is_fixed(key: str, value: object, config: Any) -> bool:
+    fixed = FIXED.get(config.model_type, {})
+    return key in fixed and fixed[key] == value
+
+
+def _is_derived(key: str, value: object, written: Mapping[str, Any], kind: type[Any]) -> bool:
+    """Whether the class comes to the same value by itself."""
+    try:
+        alone = kind.from_dict({name: said for name, said in written.items() if name != key})
+        return _is_same(value, getattr(alone, key))
+    except Exception:  # noqa: BLE001  # a class may raise whatever it likes
+        return False
+
+
+def _value(config: Any, key: str) -> Any:
+    try:
+        return getattr(config, key)
+    except Exception:  # noqa: BLE001  # a property may raise whatever it likes
+        return _MISSING
+
+
+def _is_same(written: object, taken: object) -> bool:
+    """Whether a value of JSON is what became of it: keys are words there, and types have names."""
+    if isinstance(written, dict) and isinstance(taken, dict):
+        theirs = {str(key): value for key, value in taken.items()}
+        return all(value is None or (key in theirs and _is_same(value, theirs[key])) for key, value in written.items())
+    if isinstance(written, list) and isinstance(taken, list | tuple):
+        return len(written) == len(taken) and all(map(_is_same, written, taken))
+    return written == taken or str(written) == str(taken).removeprefix("torch.")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."
