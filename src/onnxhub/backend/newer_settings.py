@@ -54,8 +54,13 @@ SCALED_ALIKE: Final = frozenset({"modernbert", "modernbert-decoder"})
 """Of these, those whose ``rope_scaling`` is for both types of layers; of the others, it is for full attention alone."""
 FULL_SCALED: Final = frozenset({"olmo3"})
 """Models with one base, whose ``rope_scaling`` is for full attention alone."""
-THREE_ENTRIES: Final = frozenset({"phi3", "phi4_multimodal", "phi4mm"})
-"""Models whose ``rope_scaling`` may have a type and two lists of factors, and nothing else."""
+FEW_WORDS: Final = {
+    "olmo": frozenset({"linear", "dynamic"}),
+    "olmo2": frozenset({"linear", "dynamic"}),
+    "phi3": frozenset({"longrope"}),
+    "phi4_multimodal": frozenset({"longrope"}),
+}
+"""Models whose ``rope_scaling`` has a "type" and its factors, nothing else -> the types that there are."""
 
 
 class NewerSettingsError(ValueError):
@@ -140,7 +145,9 @@ def _flat(kind: str, config: Mapping[str, Any], said: Mapping[str, Any], name: s
         told[names.get("partial_rotary_factor", "partial_rotary_factor")] = said["partial_rotary_factor"]
     scaling = _scaling(config, said, name)
     if scaling is not None and scaling["rope_type"] == "longrope":
-        told |= _stretch(kind, config, scaling, name)
+        told |= _stretch(config, scaling, name)
+    if scaling is not None and kind in FEW_WORDS:
+        scaling = _in_few_words(kind, scaling, name)
     return {**told, "rope_scaling": scaling}
 
 
@@ -207,17 +214,24 @@ def _ratio(config: Mapping[str, Any], before: object, name: str) -> float:
     return longest / before
 
 
-def _stretch(kind: str, config: Mapping[str, Any], scaling: dict[str, Any], name: str) -> dict[str, Any]:
+def _stretch(config: Mapping[str, Any], scaling: dict[str, Any], name: str) -> dict[str, Any]:
     """What "longrope" is told beside its ``rope_scaling``: of the factor, version 4 knows the two lengths alone."""
     before = scaling.pop("original_max_position_embeddings")
     ratio = _ratio(config, before, name)
     if scaling.pop("factor", ratio) != ratio:
         raise NewerSettingsError(_unknown(f"{name}.factor other than {ratio:g}, the ratio of the two lengths,"))
-    if kind in THREE_ENTRIES:
-        if "attention_factor" in scaling:
-            raise NewerSettingsError(_unknown(f"{name}.attention_factor for models of type {kind!r}"))
-        scaling["type"] = scaling.pop("rope_type")
     return {"original_max_position_embeddings": before}
+
+
+def _in_few_words(kind: str, scaling: dict[str, Any], name: str) -> dict[str, Any]:
+    """How positions are stretched, for models that check every word of it."""
+    how = scaling.pop("rope_type")
+    wanted = {"short_factor", "long_factor"} if how == "longrope" else {"factor"}
+    odd = next((key for key in scaling if key not in wanted), None)
+    if how not in FEW_WORDS[kind] or odd is not None:
+        said = f"{name}.{odd}" if odd is not None else f"{name}.rope_type {how!r}"
+        raise NewerSettingsError(_unknown(f"{said} for models of type {kind!r}"))
+    return {"type": how, **scaling}
 
 
 def _every(layers: object, where: str) -> int:
