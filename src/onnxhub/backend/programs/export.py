@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from onnxhub.backend.programs import begin, refuse, refuse_foreign
-from onnxhub.backend.programs.known_settings import is_newer, not_understood
+from onnxhub.backend.programs.configuration import read_configuration
 from onnxhub.backend.programs.untrained import check_graph, mark_missing
 from onnxhub.errors import listing
 
@@ -28,7 +28,7 @@ def main() -> None:
     source, output = Path(asked["source"]), Path(asked["output"])
     from optimum.exporters.onnx import main_export
 
-    config = _config(source, code=asked["code"])
+    config = read_configuration(source, code=asked["code"])
     task, generates = _task(asked["ort_class"], config)
     missing = _load_with_care(pickle=asked["pickle"])
     main_export(
@@ -41,37 +41,6 @@ def main() -> None:
     opsets = [check_graph(path, missing, config) for path in sorted(output.glob("*.onnx"))]
     facts = {"task": task, "opset": max(opsets), "dtype": DTYPE, "attention": "eager"}
     (output / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
-
-
-def _config(source: Path, *, code: bool) -> Any:
-    import transformers
-
-    written = json.loads((source / "config.json").read_bytes())
-    kind = written.get("model_type")
-    if not isinstance(kind, str) or kind not in transformers.CONFIG_MAPPING:
-        if code:
-            refuse("its model is code of the repository (auto_map in config.json), and such code is never run here")
-        if kind is None:
-            refuse("its config.json does not say of which model_type it is")
-        refuse(f"transformers {transformers.__version__} knows no models of type {kind!r}{_saved_by(written)}")
-    config = transformers.AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
-    version = written.get("transformers_version")
-    if is_newer(version, transformers.__version__):
-        found = not_understood(written, config, saved_by=version)
-        if found is not None:
-            known = f"which transformers {transformers.__version__} does not know, and would ignore"
-            refuse(f"its config.json says {found}, {known}{_saved_by(written)}")
-    return config
-
-
-def _saved_by(written: Mapping[str, Any]) -> str:
-    """What else may convert what a newer version of transformers has saved."""
-    import transformers
-
-    version = written.get("transformers_version")
-    if not is_newer(version, transformers.__version__):
-        return ""
-    return f"; transformers {version} has saved it, and a newer one can convert it: pip install 'onnxhub[export]', in place of optimum"
 
 
 def _task(ort_class: str, config: Any) -> tuple[str, bool]:

@@ -108,6 +108,7 @@ def _names(kind: type[Any]) -> set[str]:
     from transformers import PretrainedConfig
 
     names = {*vars(PretrainedConfig()), *kind.attribute_map}
+    names.update(getattr(kind, "__dataclass_fields__", ()))  # as version 5 has them
     for ancestor in kind.__mro__:
         if "__init__" in vars(ancestor):
             names.update(inspect.signature(vars(ancestor)["__init__"]).parameters)
