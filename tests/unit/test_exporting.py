@@ -9,7 +9,7 @@ import pytest
 
 import onnxhub
 from onnxhub._registry import get_task
-from onnxhub.backend import exporting, store
+from onnxhub.backend import exporters, exporting, store
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.inspection import look_into
 from onnxhub.backend.staging import convertible
@@ -79,8 +79,8 @@ def test_inspection_knows_a_conversion_that_is_kept(
     installed: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is what ``load`` would take, whether or not there is something to convert with."""
-    versions = dict.fromkeys(exporting.PACKAGES, "1.0")
-    monkeypatch.setattr(exporting, "_version", lambda package: versions[package])
+    versions = dict.fromkeys(exporters.OPTIMUM.packages, "1.0")
+    monkeypatch.setattr(exporters, "version_of", lambda package: versions[package])
     (folder / "model.safetensors").write_text(f"kept, {installed}")  # what is kept is found by the files
     repository = open_repository(folder)
     assert "would be converted, once" in look_into(repository, get_task("text-classification")).choice
@@ -88,6 +88,6 @@ def test_inspection_knows_a_conversion_that_is_kept(
     key = exporting._origin(repository, files, CLASSIFIER).key
     store.make("exported", key, {"with": versions}, lambda made: (made / "model.onnx").touch())
     if not installed:
-        monkeypatch.setattr(exporting, "_version", lambda _: None)
+        monkeypatch.setattr(exporters, "version_of", lambda _: None)
     found = look_into(repository, get_task("text-classification"))
     assert (found.error, found.choice[:44]) == (None, "converted from PyTorch's weights by optimum ")

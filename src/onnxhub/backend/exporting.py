@@ -1,4 +1,4 @@
-"""A repository with PyTorch's weights alone: optimum converts it to ONNX in a child process, once.
+"""A repository with PyTorch's weights alone: it is converted to ONNX in a child process, once, by what is installed for it.
 
 What was made is kept under what it was made of: the commit (of a folder: the digests of its files), the class of
 ``optimum.onnxruntime`` that it is for, and the versions of the packages that made it. Whoever finds it there needs none
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from onnxhub.backend.digests import sha256
+from onnxhub.backend.exporters import NATIVE, OPTIMUM, installed_exporter, version_of
 from onnxhub.backend.settings import RECIPE as RULES
 from onnxhub.backend.store import Origin, make
 from onnxhub.errors import ExportError, MissingDependencyError
@@ -22,6 +23,7 @@ from onnxhub.errors import ExportError, MissingDependencyError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from onnxhub.backend.exporters import Exporter
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.store import Entry
 
@@ -32,9 +34,7 @@ _log = logging.getLogger("onnxhub")
 KIND: Final = "exported"
 STATIC: Final = frozenset({"model2vec", "static"})
 """Model types whose weights are a table of vectors."""
-PACKAGES: Final = ("optimum", "optimum-onnx", "transformers", "torch")
-"""Whose versions decide what a conversion gives."""
-RECIPE: Final = 2
+RECIPE: Final = 3
 """Of how they are asked for it: whoever asks otherwise takes another number, and what was made before is left alone."""
 
 
@@ -55,9 +55,9 @@ def with_onnx(repository: Repository, ort_class: str, asked: Conversion) -> tupl
 
     Raises:
         NoOnnxFileError: it has nothing that could be converted.
-        MissingDependencyError: it was not converted before, and optimum is not installed.
+        MissingDependencyError: it was not converted before, and nothing that converts is installed.
         UnsafeModelError: its weights are pickles.
-        ExportError: it cannot be converted, or not by optimum.
+        ExportError: it cannot be converted, or not by what is installed.
     """
     own = {name: size for name, size in repository.files.items() if not name.endswith(".onnx")}
     if asked.export is False or (asked.export == "auto" and len(own) < len(repository.files)):
@@ -76,8 +76,8 @@ def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
     if entry is not None:
         return entry
     check_model_type(repository)
-    _check_installed(repository)
-    return _converted(repository, files, ort_class, origin, anew=asked.anew)
+    exporter = _exporter(repository)
+    return _converted(repository, files, ort_class, origin, exporter, anew=asked.anew)
 
 
 def foretold(repository: Repository, ort_class: str) -> str:
@@ -88,8 +88,10 @@ def foretold(repository: Repository, ort_class: str) -> str:
     if entry is not None:
         return _told(entry.made_of)
     check_model_type(repository)
-    _check_installed(repository)
-    return "it has no ONNX file: it would be converted, once (by the package optimum)"
+    exporter = _exporter(repository)
+    if exporter is OPTIMUM:
+        _restate(repository, repository.json("config.json") or {})
+    return f"it has no ONNX file: it would be converted, once (by the package {exporter.name})"
 
 
 def check_model_type(repository: Repository) -> None:
@@ -129,18 +131,30 @@ def _is_known(kind: str) -> bool:
 
 
 def _origin(repository: Repository, files: tuple[str, ...], ort_class: str) -> Origin:
-    versions = {package: version for package in PACKAGES if (version := _version(package))}
     source = [RECIPE, RULES, ort_class, *_identity(repository, files)]
-    return Origin(KIND, source, versions if len(versions) == len(PACKAGES) else None)
+    found = installed_exporter()
+    return Origin(KIND, source, found and found[1])
 
 
-def _check_installed(repository: Repository) -> None:
-    missing = next((package for package in PACKAGES if _version(package) is None), None)
-    if missing is not None:
-        raise MissingDependencyError(missing, f"converting {repository.model_id} to ONNX", _install(repository))
+def _exporter(repository: Repository) -> Exporter:
+    """What converts here.
+
+    Raises:
+        MissingDependencyError: nothing does; of the two ways, the error tells the one that transformers is there for.
+    """
+    found = installed_exporter()
+    if found is not None:
+        return found[0]
+    purpose = f"converting {repository.model_id} to ONNX"
+    newer = (version_of("transformers") or "").startswith("5.")
+    wanted = NATIVE if newer else OPTIMUM
+    missing = next((package for package in wanted.packages if version_of(package) is None), "transformers")
+    raise MissingDependencyError(missing, purpose, _install(repository, wanted))
 
 
-def _converted(repository: Repository, files: tuple[str, ...], ort_class: str, origin: Origin, *, anew: bool) -> Entry:
+def _converted(
+    repository: Repository, files: tuple[str, ...], ort_class: str, origin: Origin, exporter: Exporter, *, anew: bool
+) -> Entry:
     from tempfile import TemporaryDirectory
 
     from onnxhub.backend.child import run_child
@@ -159,14 +173,15 @@ def _converted(repository: Repository, files: tuple[str, ...], ort_class: str, o
             source.mkdir()
             output.mkdir()
             stage(repository, files, source)
+            config = source / "config.json"
+            if exporter is OPTIMUM and config.exists():
+                config.write_text(json.dumps(_restate(repository, json.loads(config.read_bytes()))), encoding="utf-8")
             asked = {
                 "source": str(source), "output": str(output), "ort_class": ort_class,
                 "pickle": any(name.endswith(".bin") for name in files), "code": names_code(repository.json("config.json")),
             }  # fmt: skip
             what = f"converting {repository.model_id} to ONNX"
-            run_child(
-                "onnxhub.backend.programs.export", asked, model_id=repository.model_id, what=what, work=Path(work)
-            )
+            run_child(exporter.program, asked, model_id=repository.model_id, what=what, work=Path(work))
             made_of.update(json.loads((output / "facts.json").read_bytes()))
             for path in output.iterdir():
                 if ".onnx" in path.name:
@@ -176,6 +191,16 @@ def _converted(repository: Repository, files: tuple[str, ...], ort_class: str, o
     return make(KIND, origin.key, made_of, build, anew=anew)
 
 
+def _restate(repository: Repository, config: Mapping[str, object]) -> dict[str, object]:
+    """The configuration as the version of transformers that optimum works with says it."""
+    from onnxhub.backend.newer_settings import NewerSettingsError, restate_config
+
+    try:
+        return restate_config(config)
+    except NewerSettingsError as error:
+        raise ExportError(repository.model_id, str(error)) from error
+
+
 def _identity(repository: Repository, files: tuple[str, ...]) -> list[str]:
     """What the model's files are, without reading those of a commit."""
     if repository.commit is not None:
@@ -183,22 +208,16 @@ def _identity(repository: Repository, files: tuple[str, ...]) -> list[str]:
     return [f"{name}:{sha256(repository.path(name))}" for name in files]
 
 
-def _version(package: str) -> str | None:
-    """Of an installed package, without importing it."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 def _told(made_of: Mapping[str, object]) -> str:
     versions = made_of.get("with")
-    names = ", ".join(f"{name} {one}" for name, one in versions.items()) if isinstance(versions, dict) else "optimum"
+    names = (
+        ", ".join(f"{name} {version}" for name, version in versions.items())
+        if isinstance(versions, dict)
+        else "optimum"
+    )
     return f"converted from PyTorch's weights by {names}"
 
 
-def _install(repository: Repository) -> str:
-    without = f"uvx --from 'onnxhub[optimum,cli]' onnxhub export {repository.model_id} -o FOLDER"
-    return f"pip install 'onnxhub[optimum]' converts it on the first load, and `{without}` without installing anything"
+def _install(repository: Repository, exporter: Exporter) -> str:
+    without = f"uvx --from 'onnxhub[{exporter.extra},cli]' onnxhub export {repository.model_id} -o FOLDER"
+    return f"pip install 'onnxhub[{exporter.extra}]' converts it on the first load, and `{without}` without installing anything"

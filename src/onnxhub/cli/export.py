@@ -67,7 +67,7 @@ def export(
 ) -> None:
     """Write a model into a folder that load takes, and optimum's ORTModelForXXX.from_pretrained.
 
-    A model with PyTorch's weights alone is converted by optimum (the extra `optimum`), in a process of its own.
+    A model with PyTorch's weights alone is converted (by the extra `optimum` or `export`), in a process of its own.
 
     Example: onnxhub export builtin:sentiment --output exported
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from onnxhub.backend.programs import begin, refuse, refuse_foreign
+from onnxhub.backend.programs.configuration import read_configuration
+from onnxhub.backend.programs.untrained import check_graph, mark_missing
 from onnxhub.errors import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 WITH_PAST: Final = "-with-past"
 DTYPE: Final = "fp32"
@@ -26,7 +28,7 @@ def main() -> None:
     source, output = Path(asked["source"]), Path(asked["output"])
     from optimum.exporters.onnx import main_export
 
-    config = _config(source, code=asked["code"])
+    config = read_configuration(source, code=asked["code"])
     task, generates = _task(asked["ort_class"], config)
     missing = _load_with_care(pickle=asked["pickle"])
     main_export(
@@ -36,22 +38,9 @@ def main() -> None:
         no_post_process=not generates,
     )  # fmt: skip
     _drop_what_was_merged(output)
-    opsets = [_checked(path, missing, config) for path in sorted(output.glob("*.onnx"))]
+    opsets = [check_graph(path, missing, config) for path in sorted(output.glob("*.onnx"))]
     facts = {"task": task, "opset": max(opsets), "dtype": DTYPE, "attention": "eager"}
     (output / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
-
-
-def _config(source: Path, *, code: bool) -> Any:
-    import transformers
-
-    kind = json.loads((source / "config.json").read_bytes()).get("model_type")
-    if not isinstance(kind, str) or kind not in transformers.CONFIG_MAPPING:
-        if code:
-            refuse("its model is code of the repository (auto_map in config.json), and such code is never run here")
-        if kind is None:
-            refuse("its config.json does not say of which model_type it is")
-        refuse(f"transformers {transformers.__version__} knows no models of type {kind!r}")
-    return transformers.AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
 
 
 def _task(ort_class: str, config: Any) -> tuple[str, bool]:
@@ -96,10 +85,8 @@ def _supported(model_type: str, task: str) -> Iterable[str]:
 def _load_with_care(*, pickle: bool) -> set[str]:
     """Let every model be loaded with eager attention, and without code or numbers that nobody trained.
 
-    transformers fills what the weights lack with random numbers. Here it is NaN, so that it is found in the graph if the
-    graph makes use of it. The names of all that was missing are in the set, once a model is loaded.
+    The names of all weights that were missing are in the set, once a model is loaded.
     """
-    import torch
     from transformers import PreTrainedModel
 
     original: Any = PreTrainedModel.from_pretrained.__func__
@@ -112,11 +99,7 @@ def _load_with_care(*, pickle: bool) -> set[str]:
         except OSError as error:  # which optimum takes for TensorFlow's weights
             refuse_foreign(error)
             refuse(f"its weights cannot be read: {_first(error)}")
-        state = model.state_dict()
-        for name in info["missing_keys"]:
-            if name in state and state[name].is_floating_point():
-                state[name].fill_(torch.nan)
-                missing.add(name)
+        missing.update(mark_missing(model, info["missing_keys"]))
         return model
 
     PreTrainedModel.from_pretrained = classmethod(from_pretrained)  # type: ignore[method-assign]
@@ -136,35 +119,6 @@ def _drop_what_was_merged(output: Path) -> None:
         for name in ("decoder_model.onnx", "decoder_with_past_model.onnx"):
             for path in output.glob(f"{name}*"):
                 path.unlink()
-
-
-def _checked(path: Path, missing: set[str], config: Any) -> int:
-    """The file's opset, once it is known to have no weights that nobody trained."""
-    import onnx
-
-    model = onnx.load(str(path), load_external_data=bool(missing))
-    if missing and any(map(_has_nan, _tensors(model.graph))):
-        saved = f"; it was saved as a {' and a '.join(config.architectures)}" if config.architectures else ""
-        refuse(f"its weights lack {listing(sorted(missing), 6)}, without which it cannot be used for this{saved}")
-    return int(next(one.version for one in model.opset_import if one.domain in {"", "ai.onnx"}))
-
-
-def _tensors(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-                yield from _tensors(inner)
-
-
-def _has_nan(tensor: Any) -> bool:
-    import numpy as np
-    from onnx import numpy_helper
-
-    values: Any = numpy_helper.to_array(tensor)
-    return values.dtype.kind == "f" and bool(np.isnan(values).any())
 
 
 if __name__ == "__main__":

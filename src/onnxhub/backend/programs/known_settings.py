@@ -1,0 +1,171 @@
+"""Whether the installed transformers understands a ``config.json``: what it does not know, it would ignore.
+
+An entry that no class knows is an author's own where the file is as old as transformers is: nothing was computed with it.
+In a file that a newer version has saved, it may be what the newer version computes by.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["is_newer", "not_understood"]
+
+HARMLESS: Final = frozenset({
+    "_name_or_path", "add_cross_attention", "attn_implementation", "base_model", "base_model_name", "custom_params",
+    "directionality", "finetuning_task", "gradient_checkpointing", "is_local", "label_names", "language", "license", "model_name", "name",
+    "num_labels", "num_nextn_predict_layers", "output_past", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
+    "pooler_size_per_head", "pooler_type", "problem_type", "sentence_transformers", "tags", "task_specific_params", "tie_word_embeddings",
+    "tokenizer_class", "torchscript", "transformers.js_config", "transformers_version", "unsloth_fixed",
+    "unsloth_version", "use_cache", "use_return_dict",
+})  # fmt: skip
+"""Names, versions, what is for users, and what no version has read for years: nothing is computed by it."""
+TRAINING: Final = re.compile(
+    r"initializer_\w+|\w+_init_variance_scale|output_router_logits|router_aux_loss_coef|stage_names"
+)
+"""How weights began, and what a loss is made of."""
+REVIEWED: Final = (5, 24)
+"""The version of transformers whose entries are known here."""
+NEW: Final = frozenset({
+    "apply_layernorm", "codebook_size", "convolution_bias", "decoder_bbox_embed_share", "decoder_cls_embed_share",
+    "depths", "head_dim", "image_token_id", "kv_channels", "layer_types", "layerdrop", "local_attention_window_len",
+    "global_attn_every_n_layers", "global_rope_theta", "local_rope_theta", "max_cond_frame_num", "mlp_layer_types", "moe_intermediate_size", "mtp_layer_types", "num_experts",
+    "num_experts_per_tok", "num_local_experts", "num_mtp_layers", "num_query_groups", "out_features", "out_indices",
+    "original_max_position_embeddings", "output_stride", "partial_rotary_factor", "patch_last", "per_layer_config", "pooler_act", "pooler_output_size",
+    "projector_use_layernorm", "qk_head_dim", "qv_bias", "reshape_hidden_states", "rope_local_base_freq", "rope_parameters", "rope_scaling", "rope_theta", "rotary_emb_base", "rotary_pct",
+    "scale", "scale_decoder_outputs", "sliding_window", "stage_downsample_strides", "stage_in_channels",
+    "stem_strides", "swiglu_alpha", "swiglu_limit", "tie_last_hidden_states", "time_step_limit",
+    "use_bidirectional_attention", "vision_feature_layer",
+})  # fmt: skip
+"""Entries that some class of that version has and its class in version 4 has not, but for other names of the same; and those
+that version 4 is told in the place of some."""
+MADE_ALIKE: Final = frozenset({("gemma3_text", "sliding_window")})
+"""Entries of models that both versions make something else of, and the same."""
+FIXED: Final[Mapping[str, Mapping[str, object]]] = {
+    "esm": {"rope_theta": 10000.0},
+    "gpt_oss": {"swiglu_alpha": 1.702, "swiglu_limit": 7.0},
+}
+"""What the code of models has as a number of its own, with no name, until it becomes an entry."""
+
+
+def is_newer(saved_by: object, installed: str) -> bool:
+    """Whether a file was saved by a newer version than the installed one, as far as it says so."""
+    return isinstance(saved_by, str) and _numbers(saved_by) > _numbers(installed)
+
+
+def not_understood(written: Mapping[str, Any], config: Any, *, saved_by: str, where: str = "") -> str | None:
+    """The first entry of a configuration file that the class of the loaded one has not taken, in a few words.
+
+    In a file of a version that is known here, what no version knows is an author's own.
+    """
+    kind: type[Any] = type(config)
+    names, source = _names(kind), _source(kind)
+    for key, value in written.items():
+        inner = _value(config, key)
+        if hasattr(inner, "model_type") and isinstance(value, dict):
+            found = not_understood(value, inner, saved_by=saved_by, where=f"{where}{key}.")
+            if found is not None:
+                return found
+        elif value is None or _is_harmless(key, saved_by):
+            continue
+        elif _is_taken(key, names, kind, source):
+            if inner is not _MISSING and not _is_same(value, inner) and (config.model_type, key) not in MADE_ALIKE:
+                return f"{where}{key} {_shown(value)}, of which it makes {_shown(inner)}"
+        elif not (_is_fixed(key, value, config) or _is_derived(key, value, written, kind)):
+            return f"{where}{key}"
+    return None
+
+
+_MISSING: Final = object()
+
+
+def _is_harmless(key: str, saved_by: str) -> bool:
+    """Whether nothing is computed by an entry, in whatever version."""
+    if key in HARMLESS or key.startswith("_") or TRAINING.fullmatch(key) is not None:
+        return True
+    return _numbers(saved_by) <= REVIEWED and key not in NEW
+
+
+def _is_taken(key: str, names: set[str], kind: type[Any], source: str) -> bool:
+    """Whether the class has it, or the models read it, though the constructor has no name for it."""
+    if key == "rope_scaling":  # many constructors take it, and some models do nothing with it
+        return _is_read(key, source)
+    return key in names or hasattr(kind, key) or _is_read(key, source)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version; what follows fixes faults."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+
+
+def _names(kind: type[Any]) -> set[str]:
+    """What the constructors of a class take by name, and what any configuration has."""
+    from transformers import PretrainedConfig
+
+    names = {*vars(PretrainedConfig()), *kind.attribute_map}
+    names.update(getattr(kind, "__dataclass_fields__", ()))  # as version 5 has them
+    for ancestor in kind.__mro__:
+        if "__init__" in vars(ancestor):
+            names.update(inspect.signature(vars(ancestor)["__init__"]).parameters)
+    return names
+
+
+def _source(kind: type[Any]) -> str:
+    """The code of the models that a class configures."""
+    try:
+        module = importlib.import_module(kind.__module__.replace("configuration_", "modeling_"))
+        source = inspect.getsource(module)
+    except (ImportError, OSError, TypeError):
+        return ""
+    if "config.rope_scaling" in source:  # then the functions that compute positions read the rest
+        import transformers.modeling_rope_utils
+
+        source += inspect.getsource(transformers.modeling_rope_utils)
+    return source
+
+
+def _is_read(key: str, source: str) -> bool:
+    """Whether the code of the models reads an entry."""
+    name = re.escape(key)
+    return re.search(rf"""config\.{name}\b|config, ["']{name}["']""", source) is not None
+
+
+def _is_fixed(key: str, value: object, config: Any) -> bool:
+    fixed = FIXED.get(config.model_type, {})
+    return key in fixed and fixed[key] == value
+
+
+def _is_derived(key: str, value: object, written: Mapping[str, Any], kind: type[Any]) -> bool:
+    """Whether the class comes to the same value by itself."""
+    try:
+        alone = kind.from_dict({name: said for name, said in written.items() if name != key})
+        return _is_same(value, getattr(alone, key))
+    except Exception:  # noqa: BLE001  # a class may raise whatever it likes
+        return False
+
+
+def _value(config: Any, key: str) -> Any:
+    try:
+        return getattr(config, key)
+    except Exception:  # noqa: BLE001  # a property may raise whatever it likes
+        return _MISSING
+
+
+def _is_same(written: object, taken: object) -> bool:
+    """Whether a value of JSON is what became of it: keys are words there, and types have names."""
+    if isinstance(written, dict) and isinstance(taken, dict):
+        theirs = {str(key): value for key, value in taken.items()}
+        return all(value is None or (key in theirs and _is_same(value, theirs[key])) for key, value in written.items())
+    if isinstance(written, list) and isinstance(taken, list | tuple):
+        return len(written) == len(taken) and all(map(_is_same, written, taken))
+    return written == taken or str(written) == str(taken).removeprefix("torch.")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."
