@@ -79,6 +79,8 @@ class ModelFile:
     weights: tuple[Path, ...] = ()
     operators: frozenset[str] = frozenset()
     """The types of its operators."""
+    types: frozenset[int] = frozenset()
+    """The types of its weights' elements, as TensorProto.DataType numbers them."""
 
     @property
     def size(self) -> int:

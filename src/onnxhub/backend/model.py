@@ -12,10 +12,12 @@ import numpy as np
 
 from onnxhub._cache import lazy
 from onnxhub._execution import Lanes
+from onnxhub._neighbours import Neighbours
 from onnxhub.backend.compiled import ModelFile, build_compiled
 from onnxhub.backend.fixed import FixedSizes
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.pace import choose_pace
+from onnxhub.backend.padding import Padding
 from onnxhub.backend.pair import Pair
 from onnxhub.backend.preparation import prepare, read_config
 from onnxhub.backend.safetensors import read_safetensors
@@ -64,6 +66,8 @@ class OnnxBackend:
     lanes: Lanes = field(repr=False)
     pair: Pair | None = field(repr=False)
     """The session with another beside it, for batches that run at once; None: one session runs them all."""
+    padding: Padding = field(repr=False)
+    """Whether padding makes a difference to the session that takes the model's inputs."""
 
     @property
     def model_id(self) -> str:
@@ -130,6 +134,12 @@ class OnnxBackend:
     def _tells_padding(self) -> bool:
         decoder = str(self.config.get("model_type")) in DECODERS
         return "attention_mask" in self.input_names and not (decoder and self.config.get("pad_token_id") is None)
+
+    def neighbours(self, outputs: tuple[str, ...]) -> Neighbours:
+        """What measures padding; nothing where rows run alone, or are all filled up to one length."""
+        if self.batch_tokens == 1 or (self._fixed is not None and self._fixed.tokens is not None):
+            return Neighbours()
+        return self.padding.neighbours(outputs, self.session.provider)
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
         """Run one batch, alone or beside others."""
@@ -204,6 +214,7 @@ def open_model(
     ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
     files = {part: _fetched(ready.repository, choice.file) for part, choice in ready.choices.items()}
     size = sum(one.size for one in files.values())
+    padding = Padding(next(iter(files.values())))
     parts: dict[str, Session] = {}
     with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go
         for part, one in files.items():
@@ -223,11 +234,14 @@ def open_model(
         batch_tokens=batch_tokens,
     )
     pair = Pair(first, after=pace.patience) if pace.lanes > 1 else None
-    return OnnxBackend(ready.repository, ready.choices, config, parts, size, pace.batch_tokens, Lanes(pace.lanes), pair)
+    lanes = Lanes(pace.lanes)
+    return OnnxBackend(ready.repository, ready.choices, config, parts, size, pace.batch_tokens, lanes, pair, padding)
 
 
 def _fetched(repository: Repository, file: str) -> ModelFile:
     """The file and all that it refers to, fetched."""
     facts = fetch_model(repository, file)
     weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)
-    return ModelFile(repository.model_id, repository.path(file), tuple(weights), facts.operators)
+    return ModelFile(
+        repository.model_id, repository.path(file), tuple(weights), facts.operators, frozenset(facts.weights)
+    )
