@@ -9,12 +9,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from onnxhub._batching import collate, plan
+from onnxhub._neighbours import shape_of
 from onnxhub._workers import Job, Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
     from typing import TypeAlias
 
+    from onnxhub._neighbours import Neighbours
     from onnxhub._protocols import Backend, Features, Outputs
 
     Row: TypeAlias = tuple[int, Features]
@@ -93,16 +95,20 @@ def run(backend: Backend, rows: Iterable[Features], wanted: Sequence[str]) -> It
         Each row's number and its outputs ``(...)``, in the planner's order.
     """
     padding = backend.tokenizer.padding
+    neighbours = backend.neighbours(tuple(wanted))
 
-    def outputs(batch: Sequence[Row], beside: bool) -> tuple[Sequence[Row], Outputs]:
-        return batch, backend.run(collate([row for _, row in batch], padding), wanted, beside=beside)
+    def outputs(batch: Sequence[Row], beside: bool) -> tuple[Sequence[Row], Sequence[Outputs]]:
+        def run_batch(some: Sequence[Features]) -> Outputs:
+            return backend.run(collate(some, padding), wanted, beside=beside)
 
-    for batch, found in backend.lanes(partial(outputs, batch) for batch in _batches(backend, rows)):
-        for position, (number, _) in enumerate(batch):
-            yield number, {name: values[position] for name, values in found.items()}
+        return batch, neighbours.run([row for _, row in batch], run_batch)
+
+    for batch, found in backend.lanes(partial(outputs, batch) for batch in _batches(backend, neighbours, rows)):
+        for (number, _), values in zip(batch, found, strict=True):
+            yield number, values
 
 
-def _batches(backend: Backend, rows: Iterable[Features]) -> Iterator[list[Row]]:
+def _batches(backend: Backend, neighbours: Neighbours, rows: Iterable[Features]) -> Iterator[list[Row]]:
     """The batches of one window after another; each row waits for those of its own window at the most."""
     coming = enumerate(rows)
     # One batch at a time keeps the cores busy for so long that good batches save more than an early start.
@@ -110,11 +116,19 @@ def _batches(backend: Backend, rows: Iterable[Features]) -> Iterator[list[Row]]:
     window.read(coming)
     while window.rows:
         following = _Window(min(2 * window.most, LARGEST_WINDOW))
-        batches = plan(window.lengths, backend.batch_tokens, [backend.kind(row) for _, row in window.rows])
+        batches = plan(window.lengths, backend.batch_tokens, _kinds(backend, neighbours, window))
         for number, batch in enumerate(batches, 1):
             yield [window.rows[place] for place in batch]
             following.read(coming, number / len(batches))
         window = following
+
+
+def _kinds(backend: Backend, neighbours: Neighbours, window: _Window) -> Sequence[Hashable]:
+    """What rows must have in common to share a batch; what was measured is asked for only if any could be padded."""
+    kinds = [backend.kind(row) for _, row in window.rows]
+    if window.is_of_one_length or not neighbours.need_one_length:
+        return kinds
+    return [(kind, shape_of(row)) for kind, (_, row) in zip(kinds, window.rows, strict=True)]
 
 
 class _Window:
@@ -125,6 +139,11 @@ class _Window:
         self.rows: list[Row] = []
         self.lengths: list[int] = []
         self._tokens = 0
+
+    @property
+    def is_of_one_length(self) -> bool:
+        """Whether no row is shorter than another."""
+        return self.lengths.count(self.lengths[0]) == len(self.lengths)
 
     def read(self, rows: Iterator[Row], share: float = 1.0) -> None:
         """Read on, until so much of what the window may hold was read."""

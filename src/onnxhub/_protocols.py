@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from optimum.onnxruntime import ORTModel  # noqa: TID251  # for a type alone
 
     from onnxhub._execution import Lanes
+    from onnxhub._neighbours import Neighbours
 
 __all__ = ["Backend", "Column", "Features", "GraphInput", "ListOf", "Outputs", "Tokenizer", "Tokens", "width"]
 
@@ -209,6 +210,10 @@ class Backend(Protocol):
 
     def kind(self, row: Features) -> Hashable:
         """What the rows of one batch must have in common; the same for all rows of most models."""
+        ...
+
+    def neighbours(self, outputs: tuple[str, ...]) -> Neighbours:
+        """What sees to it that no row depends on others of its batch, for these outputs."""
         ...
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:

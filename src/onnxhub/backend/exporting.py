@@ -112,7 +112,7 @@ def check_model_type(repository: Repository) -> None:
     elif kind is None:
         reason = "its config.json does not say of which model_type it is"
     else:
-        reason = f"transformers {_version('transformers')} knows no models of type {kind!r}"
+        reason = f"transformers {version_of('transformers')} knows no models of type {kind!r}"
     raise ExportError(repository.model_id, reason)
 
 

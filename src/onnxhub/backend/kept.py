@@ -41,7 +41,7 @@ _log = logging.getLogger("onnxhub")
 
 DIGESTS: Final = "digests"
 """The kind that is no entries: remembered digests, a small file each."""
-KINDS: Final = ("compiled", "exported", "tensorrt", "tokenizers", "variants")
+KINDS: Final = ("compiled", "exported", "padding", "tensorrt", "tokenizers", "variants")
 """Those that there may be, though nothing of them is there."""
 RECENT: Final = 600
 """Seconds within which an entry was used by somebody who may be about to open its files; the limit spares those."""

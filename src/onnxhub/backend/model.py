@@ -12,12 +12,14 @@ import numpy as np
 
 from onnxhub._cache import lazy
 from onnxhub._execution import Lanes
+from onnxhub._neighbours import Neighbours
 from onnxhub._outputs import match_outputs, rename
 from onnxhub.backend.compiled import ModelFile, build_compiled
 from onnxhub.backend.entries import retry_if_cleared
 from onnxhub.backend.fixed import FixedSizes
 from onnxhub.backend.json_files import token_ids
 from onnxhub.backend.pace import choose_pace
+from onnxhub.backend.padding import Padding
 from onnxhub.backend.pair import Pair
 from onnxhub.backend.preparation import Prepared, prepare
 from onnxhub.backend.safetensors import read_safetensors
@@ -68,6 +70,8 @@ class OnnxBackend:
     lanes: Lanes = field(repr=False)
     pair: Pair | None = field(repr=False)
     """The session with another beside it, for batches that run at once; None: one session runs them all."""
+    padding: Padding = field(repr=False)
+    """Whether padding makes a difference to the session that takes the model's inputs."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """The task's name of an output -> the graph's, where they differ."""
 
@@ -144,6 +148,12 @@ class OnnxBackend:
     def _tells_padding(self) -> bool:
         decoder = str(self.config.get("model_type")) in DECODERS
         return "attention_mask" in self.input_names and not (decoder and self.config.get("pad_token_id") is None)
+
+    def neighbours(self, outputs: tuple[str, ...]) -> Neighbours:
+        """What measures padding; nothing where rows run alone, or are all filled up to one length."""
+        if self.batch_tokens == 1 or (self._fixed is not None and self._fixed.tokens is not None):
+            return Neighbours()
+        return self.padding.neighbours(outputs, self.session.provider)
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
         """Run one batch, alone or beside others."""
@@ -246,6 +256,7 @@ def open_model(
     ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
     files = {part: _model_file(ready, choice.file) for part, choice in ready.choices.items()}
     size = sum(one.size for one in files.values())
+    padding = Padding(next(iter(files.values())))
     parts: dict[str, Session] = {}
     with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go
         for part, one in files.items():
@@ -267,7 +278,9 @@ def open_model(
     )
     pair = Pair(first, after=pace.patience) if pace.lanes > 1 else None
     lanes = Lanes(pace.lanes)
-    return OnnxBackend(ready.repository, ready.choices, config, parts, size, pace.batch_tokens, lanes, pair, renamed)
+    return OnnxBackend(
+        ready.repository, ready.choices, config, parts, size, pace.batch_tokens, lanes, pair, padding, renamed
+    )
 
 
 def _model_file(ready: Prepared, file: str) -> ModelFile:
