@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
+import pytest
 
 import onnxhub
 from tests import tiny
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Run
+
+pytestmark = pytest.mark.alike
 
 
 def names(folder: Path) -> set[str]:
