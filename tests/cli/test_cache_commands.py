@@ -112,6 +112,7 @@ def test_at_a_terminal(home: Home, environment: dict[str, str], tmp_path: Path) 
     assert "600.4 kB" in terminal.plain(seen)
 
 
+@pytest.mark.alike
 def test_nothing_is_kept_yet(home: Home, tmp_path: Path) -> None:
     """A sum of nothing, and no error."""
     env = {"HF_HOME": str(tmp_path / "none")}
@@ -191,6 +192,7 @@ def test_refresh_says_what_cannot_be_refreshed(home: Home, tmp_path: Path) -> No
     assert "HF_HUB_OFFLINE=1 forbids" in home.complaint
 
 
+@pytest.mark.alike
 def test_prune(home: Home) -> None:
     """By size, by age, by the limit of the environment; what goes is shown, and the models of the Hub stay."""
     home.load()
@@ -201,6 +203,7 @@ def test_prune(home: Home) -> None:
     assert [row["kind"] for row in home.json("ls")] == ["digests", "hub", "total"]  # those of the files of the Hub
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -220,6 +223,7 @@ def test_prune_with_what_is_no_limit(home: Home, arguments: list[str], message: 
     assert len(home.json("ls")) == 5
 
 
+@pytest.mark.alike
 def test_clear(home: Home) -> None:
     """One kind, or all, remembered digests too; only with --yes where nobody can be asked."""
     home("clear", code=2)
@@ -233,6 +237,7 @@ def test_clear(home: Home) -> None:
     assert home("ls") == "total\t\t\t0\t\t\n"
 
 
+@pytest.mark.alike
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
 def test_what_stays_is_told(home: Home) -> None:
     """With the reason, on standard error; the rest goes."""

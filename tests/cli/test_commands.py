@@ -122,6 +122,7 @@ def test_the_rows_of_tag(run: Run, workplace: Workplace) -> None:
     assert run("tag", "-m", "models/ner", *texts).stdout.decode().splitlines() == expected
 
 
+@pytest.mark.alike
 def test_answer_takes_its_context_from_anywhere(run: Run, workplace: Workplace, tmp_path: Path) -> None:
     """An argument, a file, standard input: the same answer; newlines of the context count."""
     context = "Nobody knows.\nAda wrote it in London.\n"
@@ -137,6 +138,7 @@ def test_answer_takes_its_context_from_anywhere(run: Run, workplace: Workplace, 
     assert json.loads(by_argument.stdout) == json.loads(json.dumps(expected))
 
 
+@pytest.mark.alike
 def test_more_answers(run: Run) -> None:
     """`--top-k` gives a row for each, best first."""
     rows = run("answer", "-m", "models/qa", "--top-k", "3", "Who wrote it?", "Ada wrote it in London.").stdout
@@ -164,6 +166,7 @@ def test_embed_writes_vectors_into_a_pipe(run: Run, workplace: Workplace) -> Non
     assert not (workplace.folder / "-.npy").exists()
 
 
+@pytest.mark.alike
 def test_similarity_keeps_the_order_or_takes_the_nearest(run: Run) -> None:
     """As they come; with `--top-k`, the nearest first."""
     others = b"tax law\na kitten\na dog\n"
@@ -207,6 +210,7 @@ def test_the_rows_of_fill_mask(run: Run, workplace: Workplace) -> None:
     assert run(*asked, input="\n".join(texts).encode()).stdout.decode().splitlines() == expected
 
 
+@pytest.mark.alike
 def test_rerank_takes_its_documents_from_anywhere(run: Run, workplace: Workplace, tmp_path: Path) -> None:
     """Arguments, a file, standard input: one ranking of them all, however they come; each document a row or an object."""
     documents = [f"{word} {number}" for number in range(40) for word in ("a kitten", "tax law", "a dog")]
@@ -222,6 +226,7 @@ def test_rerank_takes_its_documents_from_anywhere(run: Run, workplace: Workplace
     assert lines == [one.to_dict() for one in ranking]
 
 
+@pytest.mark.alike
 def test_rerank_waits_for_all_documents(workplace: Workplace, environment: dict[str, str]) -> None:
     """Those that come late through a pipe are ranked with the others."""
     command = [sys.executable, "-m", "onnxhub", "rerank", "-m", "models/reranker", "a cat"]
@@ -420,6 +425,7 @@ def test_bench_says_how_fast_each_setting_is(run: Run) -> None:
     assert {row[2] for row in advice} == {"onnxhub.load('text-classification', 'models/sentiment', threads=1)"}
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("name", ["ner", "qa", "embedder", "nli", "reranker", "chooser", "masked"])
 def test_bench_knows_what_each_task_wants(name: str, run: Run, workplace: Workplace) -> None:
     """As one object: what was measured, how often, and the advice as options of `load`."""
@@ -435,6 +441,7 @@ def test_bench_knows_what_each_task_wants(name: str, run: Run, workplace: Workpl
     assert all(one["options"] == {"threads": 1} and one["same_scores"] for one in record["best"])
 
 
+@pytest.mark.alike
 def test_bench_reads_texts_of_ones_own(run: Run, tmp_path: Path) -> None:
     """From a file, or from standard input if it is named."""
     (tmp_path / "texts.txt").write_text("Quite easy!\n\nRather hard.\n", encoding="utf-8")
@@ -443,6 +450,7 @@ def test_bench_reads_texts_of_ones_own(run: Run, tmp_path: Path) -> None:
     assert json.loads(run(*asked, "--file", "-", input=b"Quite easy!\n").stdout)["texts"] == 1
 
 
+@pytest.mark.alike
 def test_bench_tries_sizes_of_batches(run: Run) -> None:
     """Each that was named; the size is in the row, and in advice on lists: a text alone is a batch of any size."""
     asked = ("bench", "models/sentiment", "--seconds", "0.2", "--threads", "1", "--json")
@@ -452,6 +460,7 @@ def test_bench_tries_sizes_of_batches(run: Run) -> None:
     assert all(one["options"].get("batch_tokens") == sizes[one["batch"]] for one in record["best"])
 
 
+@pytest.mark.alike
 def test_bench_goes_on_without_a_variant_that_is_not_there(run: Run) -> None:
     """Its row says why; if there is no other, it is an error."""
     asked = ("bench", "models/sentiment", "--seconds", "0.2", "--threads", "1")

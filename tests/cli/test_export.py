@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.alike
+
 
 def names(folder: Path) -> set[str]:
     """The files of a folder."""

@@ -52,6 +52,7 @@ def test_a_pipe_gets_facts(run: Run, variants: Path) -> None:
     assert int(rows["inputs"]) > 50
 
 
+@pytest.mark.alike
 def test_below_its_threshold_it_fails(run: Run, variants: Path) -> None:
     """The exit code is 1, for scripts; the result is printed all the same, and nothing else."""
     asked = ("verify", str(variants), "--dtype", "int8", *SOON, "--json")
@@ -64,6 +65,7 @@ def test_below_its_threshold_it_fails(run: Run, variants: Path) -> None:
     assert (lenient.returncode, json.loads(lenient.stdout)["passed"]) == (0, True)
 
 
+@pytest.mark.alike
 def test_the_texts_may_be_ones_own(run: Run, variants: Path) -> None:
     """As arguments, from a file, or from standard input if it is named."""
     asked = ("verify", str(variants), "--dtype", "fp16", *SOON, "--json")
@@ -71,6 +73,7 @@ def test_the_texts_may_be_ones_own(run: Run, variants: Path) -> None:
     assert json.loads(run(*asked, "--file", "-", input=b"one\ntwo\nthree\n").stdout)["inputs"] == 3
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -15,7 +15,10 @@ import pytest
 
 import onnxhub
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers of signals")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers of signals"),
+    pytest.mark.system,
+]
 
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "1"))
 SOURCE = Path(onnxhub.__file__).parent.parent

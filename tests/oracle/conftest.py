@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,44 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings("ignore"))
 
 
+COUNTED: Counter[str] = Counter()
+FURTHEST: dict[str, float] = {}
+
+
+def add_comparisons(counts: Mapping[str, int], largest: Mapping[str, float]) -> None:
+    """Add what a process has compared."""
+    COUNTED.update(counts)
+    for name, furthest in largest.items():
+        FURTHEST[name] = max(furthest, FURTHEST.get(name, 0.0))
+
+
+def compared() -> tuple[dict[str, int], dict[str, float]]:
+    """Give the comparisons of this process, if it made any."""
+    peers = sys.modules.get("tests.oracle.peers")
+    return dict(getattr(peers, "COUNTS", {})), dict(getattr(peers, "LARGEST", {}))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a worker hand its comparisons to the process that reports, and that process count its own."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["comparisons"] = compared()
+    else:
+        add_comparisons(*compared())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what a worker has compared; one that has died hands over nothing."""
+    add_comparisons(*getattr(node, "workeroutput", {}).get("comparisons", ({}, {})))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Show how many comparisons were equal, and which rules explain the others."""
-    peers = sys.modules.get("tests.oracle.peers")
-    if peers is not None and getattr(peers, "COUNTS", None):
+    if COUNTED:
         terminalreporter.section("oracle: comparisons")
-        for name, count in sorted(peers.COUNTS.items()):
+        for name, count in sorted(COUNTED.items()):
             terminalreporter.line(f"{count:7,}  {name}")
-        for name, furthest in sorted(peers.LARGEST.items()):
+        for name, furthest in sorted(FURTHEST.items()):
             terminalreporter.line(f"{furthest:7.1e}  {name}: the largest difference")
 
 

@@ -305,6 +305,7 @@ def seconds(classifier: Path, tmp_path_factory: pytest.TempPathFactory) -> float
     return time.monotonic() - began
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("number", range(KILLS))
 @pytest.mark.parametrize("locks", [True, False], ids=["locks", "no-locks"])
 def test_a_conversion_that_is_killed_does_no_harm(
@@ -341,6 +342,7 @@ def mentions(path: Path, place: str) -> bool:
         return False
 
 
+@pytest.mark.system
 def test_ctrl_c_leaves_nothing(seconds: float, classifier: Path, tmp_path: Path) -> None:
     """The child ends with the call, and what it had begun is gone."""
     process = started(f"MODEL = {str(classifier)!r}\n{ANSWER}", tmp_path)

@@ -54,6 +54,12 @@ def steps(job: dict[str, Any], key: str) -> list[str]:
     return [step[key] for step in job["steps"] if key in step]
 
 
+def folders(name: str) -> str:
+    """A variable of the Makefile that names tests, with what it takes from others put in."""
+    (value,) = re.findall(rf"^{name} = (.*)$", read("Makefile"), re.MULTILINE)
+    return re.sub(r"\$\((\w+)\)", lambda other: folders(other[1]), value)
+
+
 def hooks() -> dict[str, dict[str, Any]]:
     """The hooks before a commit, by their names."""
     return {hook["id"]: hook for repo in parsed(ROOT / ".pre-commit-config.yaml")["repos"] for hook in repo["hooks"]}
@@ -138,15 +144,13 @@ def test_a_release_has_the_version_of_its_tag() -> None:
 
 @pytest.mark.parametrize(("name", "job"), [("ci.yml", "wheel"), ("release.yml", "test")])
 def test_a_wheel_is_tested_alone_on_the_oldest_and_the_newest_python(name: str, job: str) -> None:
-    """Without the source, with the tests of `make test-light`, on the first and last Python that the package names."""
+    """Without the source, with the folders of `make test-light`, on the first and last Python that the package names."""
     tested = workflow(name)["jobs"][job]
     scripts = steps(tested, "run")
     (removes,) = [number for number, script in enumerate(scripts) if "rm -rf src" in script]
     (installs,) = [number for number, script in enumerate(scripts) if "*.whl)[cpu,cli]" in script]
     assert removes < installs
-    light = re.search(r"^test-light:.*\n(?:\t.*\n)*?\t\$\(LIGHT\) (-m pytest .*)\n", read("Makefile"), re.MULTILINE)
-    assert light is not None
-    assert scripts[-1] == f"python {light[1]}"
+    assert scripts[-1] == f"python -m pytest {folders('LIGHT_TESTS')}"
     named = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', read("pyproject.toml"))
     assert tested["strategy"]["matrix"]["python"] == [named[0], named[-1]]
 
@@ -159,7 +163,26 @@ def test_ci_runs_what_the_readme_says() -> None:
     assert parts is not None
     oldest, newest = (row["targets"].split() for row in job["strategy"]["matrix"]["include"])
     assert oldest == ["test"]
-    assert newest == [part for part in parts[1].split() if part != "test-oldest"]
+    assert newest == [part for part in parts[1].split() if part not in {"environments", "test-oldest"}]
+
+
+def test_each_test_is_in_one_of_the_two_passes() -> None:
+    """What one pass of an install leaves to the other, the other takes; the full install leaves out nothing."""
+    passes = re.findall(r"^\t\$\((\w+)\) -m pytest (.*)", read("Makefile"), re.MULTILINE)
+    assert [words for python, words in passes if python == "FULL" and words.startswith("--ignore")] == [
+        "--ignore tests/docs -m 'not system' $(SHARED)",
+        "--ignore tests/docs -m system",
+    ]
+    for python, tests in {"LIGHT": "$(LIGHT_TESTS)", "OLDEST": "$(EVERYWHERE)"}.items():
+        assert [words for name, words in passes if name == python] == [
+            f"{tests} -m 'not system and not alike' $(SHARED)",
+            f"{tests} -m 'system and not alike'",
+        ]
+    assert {Path(part).name for part in folders("LIGHT_TESTS").split()} <= {path.parent.name for path in TESTS}
+    for name in re.findall(r"tests/\w+/test_,[\w. ]+", read("Makefile")):
+        folder, _, files = name.partition("test_,")
+        for file in files.split():
+            assert (ROOT / folder / f"test_{file}").is_file(), file
 
 
 def test_dependabot_looks_after_actions_and_packages() -> None:

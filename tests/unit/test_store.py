@@ -227,6 +227,7 @@ def test_who_does_not_wait_gets_nothing_while_another_is_at_it(tmp_path: Path) -
     assert make_unless_busy("things", "key", {}, build) == find("things", "key") is not None
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.3])
 def test_a_process_that_is_killed_does_no_harm(tmp_path: Path, delay: float) -> None:
     """The next one makes the entry, and clears away what the other had begun."""
