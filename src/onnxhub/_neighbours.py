@@ -117,13 +117,13 @@ class Neighbours:
 
     def _look_up(self, memory: Memory) -> Findings:
         if self._findings is None:
-            with self._learning:
+            with self._learning.plain:
                 if self._findings is None:
                     self._findings = memory.find()
         return self._findings
 
     def _learn(self, memory: Memory, findings: Findings) -> None:
-        with self._learning:
+        with self._learning.plain:
             known = self._findings or Findings()
             if known.add(findings) != known:  # else another batch has just found out the same
                 self._findings = memory.keep(known.add(findings))
