@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -79,7 +80,7 @@ def test_the_bar_of_a_similarity_is_longer_for_a_nearer_text(
     """Also where similarities are negative distances, or products beyond 1; the number stands on one line."""
     model = tmp_path / "model"
     shutil.copytree(workplace.folder / "models/embedder", model)
-    settings = '{"similarity_fn_name": "%s"}' % measure
+    settings = json.dumps({"similarity_fn_name": measure})
     (model / "config_sentence_transformers.json").write_text(settings, encoding="utf-8")
     texts = ["a cat", "tax law", "a dog that lives with a kitten"]
     _, seen = on_a_terminal(["similarity", "-m", str(model), "a cat", *texts], workplace.folder, environment, 120)

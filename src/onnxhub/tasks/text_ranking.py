@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, Self, overload
 
@@ -23,6 +22,7 @@ from onnxhub._windows import truncate
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import EllipsisType
     from typing import TypeAlias
 
