@@ -72,6 +72,11 @@ def tokens(tokenizer: TextTokenizer, text: str, pair: str | None = None) -> list
             64,
         ),
         ({}, {}, {"model_type": "esm", "max_position_embeddings": 1026, "pad_token_id": 1}, 1024),
+        ({}, {}, {"model_type": "clip", "text_config": {"max_position_embeddings": 77}}, 77),
+        ({}, {"model_max_length": 100}, {"text_config": {"model_type": "gpt2", "n_positions": 32}}, 32),
+        ({}, {}, {"max_position_embeddings": 64, "text_config": {"max_position_embeddings": 77}}, 64),
+        ({}, {}, {"text_config": {"text_config": {"max_position_embeddings": 77}}}, None),
+        ({}, {}, {"text_config": 7}, None),
     ],
 )
 def test_the_usable_length(sentence: dict, options: dict, config: dict, expected: int | None) -> None:

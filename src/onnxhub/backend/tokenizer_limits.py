@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from onnxhub.backend.json_files import whole_number
 from onnxhub.errors import IntegrityError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["Limit", "check_limit", "declared_tokens", "find_limit", "first_position", "usable_length"]
 
@@ -93,6 +91,9 @@ def _positions(config: Mapping[str, object]) -> Limit | None:
     kind = kind if isinstance(kind, str) else ""
     keys = (POSITIONS.get(kind, "max_position_embeddings"), "max_position_embeddings")
     key = next((key for key in keys if config.get(key) is not None), "")
+    nested = config.get("text_config")
+    if not key and isinstance(nested, Mapping) and "text_config" not in nested:
+        return _positions(nested)  # a model of texts and images has a configuration for each
     positions = whole_number(config.get(key))
     if positions is None or not 0 < positions <= MOST_POSITIONS:
         return None
