@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from onnxhub._label_names import declared_size
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -98,8 +100,8 @@ def infer_from_graph(shapes: Mapping[str, tuple[int | None, ...]], config: Mappi
     logits = shapes.get("logits", ())
     if len(logits) == 2:
         return Inferred("text-classification", f"{said} with 2 axes")
-    labels, words = config.get("id2label"), config.get("vocab_size")
-    if len(logits) == 3 and isinstance(labels, Mapping) and logits[-1] == len(labels):
+    labels, words = declared_size(config), config.get("vocab_size")
+    if len(logits) == 3 and labels is not None and logits[-1] == labels:
         return Inferred("token-classification", f"{said} with one for each label and token")
     if len(logits) == 3 and logits[-1] is not None and logits[-1] == words:
         return Inferred("fill-mask", f"{said} with one for each word of the vocabulary")

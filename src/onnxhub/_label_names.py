@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from onnxhub._plain_text import shorten
 from onnxhub.errors import TaskMismatchError, listing
@@ -11,9 +11,27 @@ from onnxhub.errors import TaskMismatchError, listing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from onnxhub._protocols import Backend
 
-__all__ = ["labels_of"]
+class Configured(Protocol):
+    """A model, or what is known of one that is not open: its files, and what its graph says if it was read."""
+
+    @property
+    def model_id(self) -> str:
+        """Hub id or folder."""
+        ...
+
+    @property
+    def config(self) -> Mapping[str, object]:
+        """``config.json``."""
+        ...
+
+    @property
+    def output_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        """The graph's outputs and their shapes; None where an axis is dynamic."""
+        ...
+
+
+__all__ = ["MOST_LABELS", "declared_size", "labels_of"]
 
 MOST_LABELS: Final = 1_000_000
 MOST_LETTERS: Final = 10_000
@@ -21,7 +39,7 @@ MOST_LETTERS: Final = 10_000
 _DIGITS: Final = len(str(MOST_LABELS))
 
 
-def labels_of(backend: Backend, output: str = "logits", *, inverted: bool = True) -> tuple[str, ...]:
+def labels_of(backend: Configured, output: str = "logits", *, inverted: bool = True) -> tuple[str, ...]:
     """Return the model's labels in the order of its outputs: ``id2label``, else ``label2id``, else as many ``LABEL_i``.
 
     Args:
@@ -41,7 +59,17 @@ def labels_of(backend: Backend, output: str = "logits", *, inverted: bool = True
     return tuple(f"LABEL_{index}" for index in range(_count(backend, output)))
 
 
-def _read(backend: Backend, key: str) -> Mapping[str, object]:
+def declared_size(config: Mapping[str, object]) -> int | None:
+    """Return how many labels a configuration has, by the first of its keys that says so; None if none does."""
+    for key in ("id2label", "label2id"):
+        declared = config.get(key)
+        if isinstance(declared, Mapping) and declared:
+            return len(declared)
+    number = config.get("num_labels")
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def _read(backend: Configured, key: str) -> Mapping[str, object]:
     declared = backend.config.get(key) or {}
     if not isinstance(declared, Mapping):
         raise _refuse(backend, f"{key} in config.json is a {type(declared).__name__}, not an object of label and index")
@@ -50,7 +78,7 @@ def _read(backend: Backend, key: str) -> Mapping[str, object]:
     return declared
 
 
-def _order(backend: Backend, key: str, numbered: Sequence[tuple[str, object]]) -> tuple[str, ...]:
+def _order(backend: Configured, key: str, numbered: Sequence[tuple[str, object]]) -> tuple[str, ...]:
     by_index = {int(index): label for index, label in numbered if index.isdecimal() and len(index) <= _DIGITS}
     if len(by_index) != len(numbered) or sorted(by_index) != list(range(len(numbered))):
         numbers = listing(index if len(index) <= _DIGITS else f"{index[:_DIGITS]}..." for index, _ in numbered)
@@ -58,7 +86,7 @@ def _order(backend: Backend, key: str, numbered: Sequence[tuple[str, object]]) -
     return tuple(_write(backend, key, by_index[index], index) for index in range(len(by_index)))
 
 
-def _write(backend: Backend, key: str, label: object, index: int) -> str:
+def _write(backend: Configured, key: str, label: object, index: int) -> str:
     """Return a label as text: a text, or a number or null, as some models name their classes."""
     if not isinstance(label, str | int | float | None):
         raise _refuse(backend, f"{key} in config.json has a {type(label).__name__} for the label {index}, not a text")
@@ -69,7 +97,7 @@ def _write(backend: Backend, key: str, label: object, index: int) -> str:
     return text
 
 
-def _count(backend: Backend, output: str) -> int:
+def _count(backend: Configured, output: str) -> int:
     """Return how many labels without names there are: ``num_labels``, else as many as the graph gives, else two."""
     declared = backend.config.get("num_labels")
     if declared is None:
@@ -82,5 +110,5 @@ def _count(backend: Backend, output: str) -> int:
     return declared
 
 
-def _refuse(backend: Backend, reason: str) -> TaskMismatchError:
+def _refuse(backend: Configured, reason: str) -> TaskMismatchError:
     return TaskMismatchError(backend.model_id, "labels", (reason,))

@@ -13,7 +13,7 @@ from onnxhub._decoding import decoded, encoded, located, stacked
 from onnxhub._execution import run
 from onnxhub._info import Config, ModelInfo
 from onnxhub._plain_text import plain
-from onnxhub._streams import LOOK_AHEAD, Watch, check_iterable, is_table, streamed, tokens
+from onnxhub._streams import LOOK_AHEAD, Watch, as_many, check_iterable, streamed, tokens
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
 if TYPE_CHECKING:
@@ -340,17 +340,6 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def _decode(self, rows: Outputs, item: Item) -> ResultT:
         return self.postprocessor(rows, [item])[0]
-
-
-def as_many(inputs: object) -> list[object] | None:
-    """The inputs of a list, numpy array, pandas Series or Arrow array as a list; None if it is one input."""
-    if isinstance(inputs, list):
-        return inputs
-    if isinstance(inputs, str) or is_table(inputs):
-        return None
-    to_list = getattr(inputs, "tolist", None) or getattr(inputs, "to_pylist", None)
-    values = None if to_list is None else to_list()
-    return values if isinstance(values, list) else None
 
 
 def _replaced(part: PartT, options: dict[str, object]) -> PartT:

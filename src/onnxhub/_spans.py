@@ -110,7 +110,8 @@ def split_at_spaces(text: str, offsets: NDArray[np.int32], words: NDArray[np.int
 def split_words(text: str, offsets: NDArray[np.int32], words: NDArray[np.int32]) -> NDArray[np.int32]:
     """Word indices that change at white space, and at each token of a word of a script without spaces.
 
-    There, a whole sentence can be one "word" of the tokenizer. Takes what ``split_at_spaces`` takes.
+    There, a whole sentence can be one "word" of the tokenizer; but what stands in it of other scripts, such as a name in
+    Latin letters or a number, is not cut. Takes what ``split_at_spaces`` takes.
     """
     words = split_at_spaces(text, offsets, words)
     if not len(words) or text.isascii() or not UNSPACED.search(text, int(offsets[0, 0]), int(offsets[:, 1].max())):
@@ -119,6 +120,10 @@ def split_words(text: str, offsets: NDArray[np.int32], words: NDArray[np.int32])
     apart = [UNSPACED.search(text, start, end) is not None for start, end in _whole(offsets, first).tolist()]
     more = np.repeat(apart, np.diff(np.append(first, len(words))))
     more[first] = False
+    for index in np.flatnonzero(more).tolist():
+        # From the last character of the token before to the first of this one.
+        end, start = offsets[index - 1, 1].item(), offsets[index, 0].item()
+        more[index] = UNSPACED.search(text, max(end - 1, 0), start + 1) is not None
     return words + np.cumsum(more, dtype=np.int32)
 
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from onnxhub._plain_text import PlainWarning, shorten
 from onnxhub._protocols import width
-from onnxhub._streams import is_table
+from onnxhub._streams import is_table, list_column
 from onnxhub._windows import truncate_one
+from onnxhub.backend.tokenizer_limits import first_position
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -93,19 +94,18 @@ def option_text(option: str, value: object, expected: str) -> str:
 
 
 def option_texts(option: str, value: object, expected: str, each: str) -> list[str]:
-    """The texts of an option: of a list or another sequence, a numpy array or a pandas Series.
+    """The texts of an option: of a list or another sequence, or of a column of numpy, pandas, Arrow or Polars.
 
     Args:
         option: Its name.
-        value: What should be texts.
+        value: What should be texts; also a column.
         expected: What the option may be, for the errors.
         each: What one of them is called.
 
     Raises:
         InvalidOptionError: it is something else, or one of them is no text that can be tokenised.
     """
-    to_list = getattr(value, "tolist", None)
-    texts = value if to_list is None else to_list()
+    texts = list_column(value)
     if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
         raise InvalidOptionError(option, texts, f"{expected}, not a {type(texts).__name__}")
     return [_option_part(option, texts, expected, one, f"{each} {place}") for place, one in enumerate(texts)]
@@ -139,7 +139,7 @@ def as_text_and_list(
         got = f"a tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
         msg = f"expected a tuple ({first}, {others}s), got {got}"
         raise InvalidInputError(msg, index)
-    texts = value[1].tolist() if hasattr(value[1], "tolist") else value[1]
+    texts = list_column(value[1])
     if isinstance(texts, str) or not isinstance(texts, Sequence):
         msg = f"the {others}s are a list of texts, not a {type(texts).__name__}"
         raise InvalidInputError(msg, index)
@@ -273,6 +273,9 @@ def require_inputs(backend: Backend, task: str, axes: int = 2) -> tuple[str, ...
         if len(one.shape) not in (0, axes):  # 0: the graph does not say
             problem = f"its graph wants {name} of {len(one.shape)} axes, and this task gives {axes}"
             raise TaskMismatchError(backend.model_id, task, (problem,))
+    if "position_ids" in backend.input_names and (first := first_position(backend.config)):
+        problem = f"its graph wants position_ids, which begin with {first} in a {backend.config['model_type']}"
+        raise TaskMismatchError(backend.model_id, task, (f"{problem}; export it without that input",))
     return backend.input_names
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ from tests.cli.terminal import ESCAPES, in_a_terminal, on_a_terminal, plain
 from tests.runtime import compiles
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.workplace import Workplace
 
 COMMANDS = {
@@ -67,6 +71,25 @@ def test_nothing_is_cut_and_no_line_is_too_long(
     else:
         assert sorted(character for line in lines for character in line if character.isalnum()) == letters
     assert "…" not in plain(seen) or name in {"embed", "embed-sparse"}
+
+
+@pytest.mark.parametrize("measure", ["euclidean", "manhattan", "dot"])
+def test_the_bar_of_a_similarity_is_longer_for_a_nearer_text(
+    measure: str, workplace: Workplace, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Also where similarities are negative distances, or products beyond 1; the number stands on one line."""
+    model = tmp_path / "model"
+    shutil.copytree(workplace.folder / "models/embedder", model)
+    settings = json.dumps({"similarity_fn_name": measure})
+    (model / "config_sentence_transformers.json").write_text(settings, encoding="utf-8")
+    texts = ["a cat", "tax law", "a dog that lives with a kitten"]
+    _, seen = on_a_terminal(["similarity", "-m", str(model), "a cat", *texts], workplace.folder, environment, 120)
+    lines = plain(seen).splitlines()
+    assert len(lines) == len(texts)
+    bars = {float(line.split()[0]): sum(line.count(block) for block in "█▏▎▍▌▋▊▉") for line in lines}
+    assert [bars[value] for value in sorted(bars)] == sorted(bars.values())
+    assert min(bars.values()) < max(bars.values())
+    assert max(bars.values()) > 0
 
 
 def test_entities_and_answers_are_highlighted_in_the_text(workplace: Workplace, environment: dict[str, str]) -> None:

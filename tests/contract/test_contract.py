@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -234,14 +235,53 @@ class Series:
         return self.values
 
 
+class PolarsSeries:
+    """As Polars' Series: its word for a list is another."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = values
+
+    def to_list(self) -> list[Any]:
+        """The values."""
+        return self.values
+
+
+class ArrowColumn:
+    """As Arrow's arrays and chunked arrays: theirs is another again."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = values
+
+    def to_pylist(self) -> list[Any]:
+        """The values."""
+        return self.values
+
+
+class DataSetColumn(Sequence[Any]):
+    """As a column of Hugging Face's data sets: a sequence, and no more."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.values[index]
+
+
+COLUMNS = (Series, PolarsSeries, ArrowColumn, DataSetColumn)
+
+
 @every_task
 def test_columns_are_many_inputs(case: Case, load) -> None:
-    """A numpy array and a Series give what a list gives."""
+    """A numpy array, and the columns of other libraries, give what a list gives."""
     model = load(case.task)
     texts = case.inputs[:4]
     column = np.empty(len(texts), object)
     column[:] = texts
-    for many in (Series(texts), column, *([np.array(texts)] if isinstance(texts[0], str) else [])):
+    columns = [kind(texts) for kind in COLUMNS]
+    for many in (*columns, column, *([np.array(texts)] if isinstance(texts[0], str) else [])):
         assert close(list(model(many)), list(model(texts)))
 
 
@@ -253,8 +293,17 @@ def test_columns_of_labels_and_words(load) -> None:
     ):
         model, words = load(task), ["good", "the"]
         expected = model.with_options(**{option: words})(text)
-        for column in (np.array(words), Series(words), tuple(words)):
+        for column in (np.array(words), tuple(words), *(kind(words) for kind in COLUMNS)):
             assert close(model.with_options(**{option: column})(text), expected)
+
+
+def test_columns_of_documents_and_choices(load) -> None:
+    """What belongs to a text may be a column, too."""
+    for task in ("text-ranking", "multiple-choice"):
+        model, words = load(task), ["good", "the"]
+        expected = model("a good one", words)
+        for column in (np.array(words), *(kind(words) for kind in COLUMNS)):
+            assert close(model("a good one", column), expected)
 
 
 def test_a_scalar_of_numpy_is_one_text(load) -> None:

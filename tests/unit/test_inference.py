@@ -91,6 +91,23 @@ def test_the_graph_tells_the_task(shapes: dict[str, tuple[int | None, ...]], tas
     assert (found and found.task) == task
 
 
+@pytest.mark.parametrize(
+    ("config", "task"),
+    [
+        ({"label2id": {"a": 0, "b": 1}}, "token-classification"),
+        ({"id2label": {}, "label2id": {"a": 0, "b": 1}}, "token-classification"),
+        ({"num_labels": 2}, "token-classification"),
+        ({"num_labels": 3}, None),
+        ({"num_labels": True}, None),
+        ({"num_labels": "2", "id2label": None, "label2id": []}, None),
+    ],
+)
+def test_labels_are_counted_wherever_they_are_declared(config: dict[str, object], task: str | None) -> None:
+    """By `id2label`, else by `label2id`, else by `num_labels`, as they are named when the model is loaded."""
+    found = infer_from_graph({"logits": (None, None, 2)}, {**config, "vocab_size": 99})
+    assert (found and found.task) == task
+
+
 def test_the_tag_of_a_card() -> None:
     """Only in its front matter, with quotes or without."""
     assert pipeline_tag('---\nlicense: mit\npipeline_tag: "fill-mask"\n---\n# Card\n') == "fill-mask"

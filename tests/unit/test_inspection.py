@@ -43,6 +43,25 @@ def test_labels_stand_in_the_order_of_the_outputs(places: list[int], tmp_path: P
     assert found.labels == tuple(f"label {place}" for place in sorted(places))
 
 
+@pytest.mark.parametrize(
+    ("declared", "labels"),
+    [
+        ({"label2id": {"b": 1, "a": 0}}, ("a", "b")),
+        ({"id2label": {}, "label2id": {"a": "0", "b": "1"}}, ("a", "b")),
+        ({"num_labels": 3}, ("LABEL_0", "LABEL_1", "LABEL_2")),
+        ({"num_labels": -1}, ()),
+        ({"num_labels": 10**9}, ()),
+        ({}, ()),
+    ],
+)
+def test_labels_are_named_as_a_load_names_them(
+    declared: dict[str, object], labels: tuple[str, ...], tmp_path: Path
+) -> None:
+    """By `label2id` or `num_labels` where there is no `id2label`; none are made up where nothing says how many."""
+    make_model(tmp_path / "model", config_extra={"id2label": None, "label2id": None, **declared})
+    assert look_into(open_repository(tmp_path / "model"), get_task("text-classification")).labels == labels
+
+
 def test_what_load_would_raise(tmp_path: Path) -> None:
     """It is the choice, where there is none."""
     found = look_into(open_repository(make_model(tmp_path / "model")), get_task("text-classification"), dtype="q4")

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from dataclasses import FrozenInstanceError, asdict, dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -70,6 +71,13 @@ def test_activations(activation: str, scores: tuple[float, float]) -> None:
 def test_the_activation_follows_transformers_rule(problem_type: str | None, labels: int, expected: str) -> None:
     """The problem type decides, else the number of labels."""
     assert activation_of(problem_type, labels) == expected
+
+
+@pytest.mark.parametrize("problem_type", ["ranking", 3, ["regression"]])
+def test_an_unknown_problem_type_is_refused(problem_type: object) -> None:
+    """By its name, as transformers refuses it: how its logits become scores, nobody knows."""
+    with pytest.raises(TaskMismatchError, match=r"problem_type in config.json is .*, and known are single_label"):
+        activation_of(problem_type, 2)
 
 
 @given(st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=8), st.integers(1, 9) | st.none())
@@ -402,6 +410,11 @@ def test_the_band_has_every_short_span(data: st.DataObject, rows: int, width: in
 PIECES = st.sampled_from(["Ada", "lo", "ve", " ", "\n", " of", "東京", "は", ",", ""])
 
 
+def _is_border(text: str, before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether two tokens meet at a letter of a script without spaces."""
+    return re.search("[東京は]", text[max(before[1] - 1, 0) : after[0] + 1]) is not None
+
+
 @given(st.lists(st.tuples(PIECES, st.sampled_from([0, 0, 1]), st.booleans()), max_size=20))
 def test_words_found_one_by_one_are_those_of_the_whole_text(tokens: list[tuple[str, int, bool]]) -> None:
     """Wherever the tokenizer's words end, and whatever other tokens lie between."""
@@ -415,10 +428,17 @@ def test_words_found_one_by_one_are_those_of_the_whole_text(tokens: list[tuple[s
     spans = WordSpans(text, offsets, own, words)
     whole = split_at_spaces(text, offsets[own], words[own])
     for token, word in zip(np.flatnonzero(own).tolist(), whole, strict=True):
-        same = offsets[own][whole == word]
-        start, end = same[:, 0].min(), same[:, 1].max()
-        expected = offsets[token] if re.search("[東京は]", text[start:end]) else (start, end)
-        assert spans[token] == tuple(expected)
+        same = np.flatnonzero(own)[whole == word].tolist()
+        unspaced = re.search("[東京は]", text[offsets[same[0], 0] : offsets[same[-1], 1]])
+        # There, only what stands between two borders that touch none of its letters is a word.
+        cuts = [
+            place
+            for place in range(1, len(same))
+            if unspaced and _is_border(text, *offsets[same][place - 1 : place + 1])
+        ]
+        parts = [same[first:stop] for first, stop in pairwise([0, *cuts, len(same)])]
+        part = next(part for part in parts if token in part)
+        assert spans[token] == (offsets[part[0], 0], offsets[part[-1], 1])
         assert WordSpans(text, offsets, own, None)[token] == tuple(offsets[token])
 
 

@@ -496,3 +496,40 @@ def test_dot_is_the_product_of_the_vectors(logits: np.ndarray) -> None:
     dense = np.log1p(np.maximum(logits.astype(np.float64), 0))
     assert one.dot(other) == pytest.approx(float(dense[0] @ dense[1]), rel=1e-5, abs=1e-6)
     assert one.dot(other) == other.dot(one)
+
+
+@pytest.mark.parametrize(
+    ("config", "refused"),
+    [
+        ({"model_type": "roberta", "pad_token_id": 1}, True),
+        ({"model_type": "xlm-roberta", "pad_token_id": 0}, True),
+        ({"model_type": "roberta", "pad_token_id": None}, False),
+        ({"model_type": "bert", "pad_token_id": 1}, False),
+        ({}, False),
+    ],
+)
+@pytest.mark.parametrize("task", ["text-classification", "token-classification"])
+def test_positions_that_begin_behind_the_padding_id(task: str, config: dict[str, Any], refused: bool) -> None:
+    """A graph that wants to be told them is refused; the others begin with 0."""
+    names = ("input_ids", "attention_mask", "position_ids")
+    outputs = {"logits": [0.0, 1.0] if task == "text-classification" else [[0.0, 1.0]] * 3}
+    canned = CannedBackend(outputs, labels=("a", "b"), config=config, input_names=names)
+    if not refused:
+        assert canned.load(task).encode("x")[0].rows[0]["position_ids"].tolist() == [0, 1, 2]
+        return
+    first = int(config["pad_token_id"]) + 1
+    with pytest.raises(TaskMismatchError, match=f"wants position_ids, which begin with {first} in a"):
+        canned.load(task)
+
+
+@pytest.mark.parametrize(("name", "said"), [("q", 1), (None, 0)])
+def test_a_reranker_as_a_classifier_says_that_its_prompt_is_left_out(
+    name: str | None, said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its scores are not those of its own library, which puts the prompt before each query."""
+    settings = {"model_type": "CrossEncoder", "prompts": {"q": "query: "}, "default_prompt_name": name}
+    canned = CannedBackend({"logits": [1.0]}, labels=("x",), files={"config_sentence_transformers.json": settings})
+    canned.load("text-classification")
+    assert [record.getMessage() for record in caplog.records if "default prompt" in record.getMessage()] == [
+        "canned has a default prompt, 'q': load('text-ranking', ...) puts it before each query, text-classification does not"
+    ] * said

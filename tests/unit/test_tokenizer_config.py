@@ -72,6 +72,11 @@ def tokens(tokenizer: TextTokenizer, text: str, pair: str | None = None) -> list
             64,
         ),
         ({}, {}, {"model_type": "esm", "max_position_embeddings": 1026, "pad_token_id": 1}, 1024),
+        ({}, {}, {"model_type": "clip", "text_config": {"max_position_embeddings": 77}}, 77),
+        ({}, {"model_max_length": 100}, {"text_config": {"model_type": "gpt2", "n_positions": 32}}, 32),
+        ({}, {}, {"max_position_embeddings": 64, "text_config": {"max_position_embeddings": 77}}, 64),
+        ({}, {}, {"text_config": {"text_config": {"max_position_embeddings": 77}}}, None),
+        ({}, {}, {"text_config": 7}, None),
     ],
 )
 def test_the_usable_length(sentence: dict, options: dict, config: dict, expected: int | None) -> None:
@@ -252,6 +257,39 @@ def test_tokens_that_only_the_configuration_has_are_added(tmp_path: Path) -> Non
     assert tokens(tokenizer, "a<ent>a")[1:-1] == ["a", "<ent>", "a"]
     assert tokenizer.backend.token_to_id("<ent>") == size
     assert "<ent>" not in tokens(plain, "a<ent>a")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"extra_special_tokens": {"entity_token": "<ent>"}},
+        {"extra_special_tokens": ["<ent>"]},
+        {"extra_special_tokens": [{"content": "<ent>", "special": True}], "backend": "tokenizers"},
+        {"model_specific_special_tokens": {"entity_token": "<ent>"}},
+    ],
+)
+def test_special_tokens_without_a_role_are_matched_whole(options: dict, tmp_path: Path) -> None:
+    """By name, as transformers 4 has them, or as a list, as transformers 5 writes them."""
+    assert tokens(loaded(tmp_path, **options), "a<ent>a")[1:-1] == ["a", "<ent>", "a"]
+
+
+@pytest.mark.parametrize("key", ["extra_special_tokens", "model_specific_special_tokens"])
+@pytest.mark.parametrize("value", ["<ent>", 3, [3], {"entity_token": 3}])
+def test_special_tokens_without_a_role_that_are_no_tokens(key: str, value: object, tmp_path: Path) -> None:
+    """They are refused by the name of their file."""
+    with pytest.raises(IntegrityError, match=r"tokenizer_config.json: "):
+        loaded(tmp_path, **{key: value})
+
+
+@pytest.mark.parametrize("kind", ["BertTokenizer", "PreTrainedTokenizerFast"])
+def test_special_tokens_in_a_text_are_words_like_others_if_it_says_so(kind: str, tmp_path: Path) -> None:
+    """With `split_special_tokens`, only what the tokenizer itself adds is a special token."""
+    whole = loaded(tmp_path / "whole", tokenizer_class=kind, split_special_tokens=False)
+    split = loaded(tmp_path / "split", tokenizer_class=kind, split_special_tokens=True)
+    assert tokens(whole, "a [SEP] a") == ["[CLS]", "a", "[SEP]", "a", "[SEP]"]
+    found = tokens(split, "a [SEP] a")
+    assert found[1] == found[-2] == "a"
+    assert [token for token in found if token in {"[CLS]", "[SEP]"}] == ["[CLS]", "[SEP]"]
 
 
 @pytest.mark.parametrize("missing", ["tokenizer_config.json", "special_tokens_map.json"])

@@ -63,6 +63,9 @@ def test_an_answer_is_not_the_whole_line() -> None:
         ("Lon|don", [0]),
         ("서|울|은", [0]),
         ("Lon|don| 東|京", [0, 2, 3]),
+        ("iP|hone|を|買う", [0, 2, 3]),
+        ("東京|20|20|年|Tok|yo|で", [0, 1, 3, 4, 6]),
+        ("ไป|Lon|don|ครับ", [0, 1, 3]),
         ("Nice|\U0001f44b|\U0001f3fd|!", [0, 1, 3]),
     ],
 )

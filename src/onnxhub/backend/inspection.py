@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from onnxhub._label_names import MOST_LABELS, declared_size
 from onnxhub._sentence_files import length_settings
 from onnxhub.backend import exporting, quantizing
 from onnxhub.backend.entries import retry_if_cleared
@@ -187,8 +188,13 @@ def _list(value: object) -> list[object]:
 
 
 def _labels(config: Mapping[str, object]) -> tuple[str, ...]:
+    """The labels as ``load`` names them, but for what it refuses: those are here as they are."""
     labels = config.get("id2label")
-    if not isinstance(labels, dict):
-        return ()
-    # In the order of the outputs, which the file need not have: by the numbers that are its keys.
-    return tuple(str(labels[key]) for key in sorted(labels, key=lambda key: (len(key), key)))
+    if isinstance(labels, dict) and labels:
+        # In the order of the outputs, which the file need not have: by the numbers that are its keys.
+        return tuple(str(labels[key]) for key in sorted(labels, key=lambda key: (len(key), key)))
+    inverted = config.get("label2id")
+    if isinstance(inverted, dict) and inverted:
+        return tuple(sorted(inverted, key=lambda label: (len(str(inverted[label])), str(inverted[label]))))
+    size = declared_size(config)
+    return () if size is None or not 0 < size <= MOST_LABELS else tuple(f"LABEL_{index}" for index in range(size))

@@ -27,10 +27,12 @@ __all__ = ["Family", "adapt", "added_tokens", "check_settings", "family_of", "sp
 
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 FLAGS = (
-    "add_bos_token", "add_eos_token", "add_prefix_space", "do_lower_case", "strip_accents", "tokenize_chinese_chars",
-    "trim_offsets",
+    "add_bos_token", "add_eos_token", "add_prefix_space", "do_lower_case", "split_special_tokens", "strip_accents",
+    "tokenize_chinese_chars", "trim_offsets",
 )  # fmt: skip
 SIDES = ("padding_side", "truncation_side")
+EXTRA = ("extra_special_tokens", "model_specific_special_tokens")
+"""Special tokens without a role of their own: by name, or, as transformers 5 writes ``additional_special_tokens``, a list."""
 MOST_DIGITS = 9
 """Of the id of an added token."""
 
@@ -161,7 +163,17 @@ def special_tokens(family: Family, options: Options, special_map: Options, vocab
     if isinstance(extra, Sequence) and not isinstance(extra, str):
         special.update({f"additional_special_tokens.{index}": token for index, value in enumerate(extra)
                         if (token := _token(value)) is not None})  # fmt: skip
+    for key in EXTRA:
+        special.update({f"{key}.{name}": token for name, value in _named(options.get(key))
+                        if (token := _token(value)) is not None})  # fmt: skip
     return special
+
+
+def _named(tokens: object) -> list[tuple[str, object]]:
+    """Tokens with their names; those of a list are named by their places."""
+    if isinstance(tokens, Mapping):
+        return list(tokens.items())
+    return [(str(place), token) for place, token in enumerate(tokens)] if isinstance(tokens, list) else []
 
 
 def check_settings(settings: Options, file: str) -> None:
@@ -192,8 +204,12 @@ def _contents(settings: Options, file: str) -> list[str]:
         if not key.isdecimal() or len(key) > MOST_DIGITS:
             raise IntegrityError(file, f"added_tokens_decoder has the key {key[:40]!r}, which is not the id of a token")
     contents: list[str] = []
+    for key in EXTRA:
+        if not isinstance(settings.get(key) or {}, Mapping | list):
+            raise IntegrityError(file, f"{key} is {_kind(settings[key])}, neither an object nor a list of tokens")
     named = [settings[role] for role in ROLES if settings.get(role) is not None]
-    for token in (*named, *extra, *decoder.values()):
+    more = [token for key in EXTRA for _, token in _named(settings.get(key))]
+    for token in (*named, *extra, *more, *decoder.values()):
         content = token.get("content") if isinstance(token, Mapping) else token
         if not isinstance(content, str):
             raise IntegrityError(file, f"a special or added token in it is {_kind(content)}, not a text")
@@ -217,6 +233,8 @@ def adapt(backend: tokenizers.Tokenizer, family: Family, options: Options, speci
     # transformers 5 writes what a tokenizer adds into tokenizer.json alone, and this word beside it.
     if family.bos_eos_template and options.get("backend") != "tokenizers":
         _set_template(backend, family.bos_eos_template, options, special)
+    # Special tokens that are written in a text are words like any others then; tokenizer.json has no place for this.
+    backend.encode_special_tokens = options.get("split_special_tokens") is True
 
 
 def added_tokens(options: Options) -> dict[int, tokenizers.AddedToken]:

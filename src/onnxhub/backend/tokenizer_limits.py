@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from onnxhub.backend.json_files import whole_number
 from onnxhub.errors import IntegrityError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["Limit", "check_limit", "declared_tokens", "find_limit", "usable_length"]
+__all__ = ["Limit", "check_limit", "declared_tokens", "find_limit", "first_position", "usable_length"]
 
 UNLIMITED: Final = 1_000_000
 """A ``model_max_length`` of this size or more is transformers' way to say that there is none."""
@@ -93,8 +91,17 @@ def _positions(config: Mapping[str, object]) -> Limit | None:
     kind = kind if isinstance(kind, str) else ""
     keys = (POSITIONS.get(kind, "max_position_embeddings"), "max_position_embeddings")
     key = next((key for key in keys if config.get(key) is not None), "")
+    nested = config.get("text_config")
+    if not key and isinstance(nested, Mapping) and "text_config" not in nested:
+        return _positions(nested)  # a model of texts and images has a configuration for each
     positions = whole_number(config.get(key))
     if positions is None or not 0 < positions <= MOST_POSITIONS:
         return None
-    padding = whole_number(config.get("pad_token_id")) if kind in OFFSET_POSITIONS else None
-    return Limit(positions - (padding + 1 if padding is not None and padding >= 0 else 0), key, "config.json")
+    return Limit(positions - first_position(config), key, "config.json")
+
+
+def first_position(config: Mapping[str, object]) -> int:
+    """The position of a text's first token: 0 but in the families that count from their padding id."""
+    kind = config.get("model_type")
+    padding = whole_number(config.get("pad_token_id")) if isinstance(kind, str) and kind in OFFSET_POSITIONS else None
+    return 0 if padding is None or padding < 0 else padding + 1

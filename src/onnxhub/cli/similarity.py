@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.text import Text
@@ -25,6 +25,9 @@ from onnxhub.cli._printing import Line, Printer, score
 from onnxhub.cli._reading import argument, read_lines
 
 __all__ = ["similarity"]
+
+DISTANCES: Final = ("euclidean", "manhattan")
+"""Measures whose values are 0 at most."""
 
 
 def similarity(
@@ -64,20 +67,28 @@ def similarity(
         outputs=output_names(output_name),
     )
     best: list[tuple[float, str]] = []
+    measure = embedder.encoder.similarity_fn_name
     for lines in chunks:
         found = [*zip(embedder.similarity(asked, lines.texts).tolist(), lines.texts, strict=True)]
         if top_k is None:
-            _show(printer, found)
+            _show(printer, measure, found)
         else:
             best = sorted([*best, *found], key=lambda one: -one[0])[:top_k]
-    _show(printer, best)
+    _show(printer, measure, best)
 
 
-def _show(printer: Printer, found: list[tuple[float, str]]) -> None:
-    for cosine, text in found:
+def _show(printer: Printer, measure: str, found: list[tuple[float, str]]) -> None:
+    most = max((value for value, _ in found), default=1.0)
+    digits = max((len(score(value)) for value, _ in found), default=0)
+    for value, text in found:
         printer.show(
-            {"similarity": cosine, "text": text},
-            [(score(cosine), text)],
-            partial(Line, cosine, Text(text)),
+            {"similarity": value, "text": text},
+            [(score(value), text)],
+            partial(Line, value, Text(text), share=_share(measure, value, most), digits=max(digits, 7)),
         )
     printer.flush()
+
+
+def _share(measure: str, value: float, most: float) -> float:
+    """What a bar shows: of a distance, which is negative, how near it is; of a product beyond 1, its share of the most."""
+    return 1 / (1 - min(value, 0.0)) if measure in DISTANCES else value / max(most, 1.0)

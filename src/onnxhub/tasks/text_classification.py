@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, Self, overload
 
@@ -11,6 +12,7 @@ from onnxhub._encoder import Encoded, Encoder
 from onnxhub._label_names import labels_of
 from onnxhub._model import Model
 from onnxhub._numeric import best, finite, sigmoid, softmax, sound
+from onnxhub._plain_text import shorten
 from onnxhub._postprocessor import Postprocessor, same_shape
 from onnxhub._registry import Task
 from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
@@ -42,6 +44,9 @@ Activation = Literal["softmax", "sigmoid", "none"]
 LongText = Literal["truncate", "window", "error"]
 
 NAME = "text-classification"
+PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+
+logger = logging.getLogger("onnxhub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,11 @@ class TextClassificationEncoder(Encoder["TextOrPair", ClassificationItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Takes the model's tokenizer and its graph's input names; says so where a reranker's prompt is left out."""
+        declared = backend.json("config_sentence_transformers.json") or {}
+        if name := declared.get("default_prompt_name"):
+            advice = "load('text-ranking', ...) puts it before each query, text-classification does not"
+            logger.warning("%s has a default prompt, %s: %s", backend.model_id, shorten(name), advice)
         return cls(backend.tokenizer, require_inputs(backend, NAME), backend.tokenizer.max_length)
 
     def __call__(self, inputs: Sequence[TextOrPair]) -> list[Encoded[ClassificationItem]]:
@@ -262,7 +271,14 @@ def ranked(labels: Sequence[str], scores: NDArray[np.float32], top_k: int | None
 
 
 def activation_of(problem_type: object, labels: int) -> Activation:
-    """The rule of transformers (``TextClassificationPipeline.postprocess``): the problem type, else the number of labels."""
+    """The rule of transformers (``TextClassificationPipeline.postprocess``): the problem type, else the number of labels.
+
+    Raises:
+        TaskMismatchError: it is none of the three problem types.
+    """
+    if problem_type and problem_type not in PROBLEM_TYPES:
+        problem = f"problem_type in config.json is {shorten(problem_type)}, and known are {', '.join(PROBLEM_TYPES)}"
+        raise TaskMismatchError("the model", NAME, (problem,))
     if problem_type == "regression":
         return "none"
     return "sigmoid" if problem_type == "multi_label_classification" or labels == 1 else "softmax"

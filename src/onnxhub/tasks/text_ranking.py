@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, Self, overload
 
 import numpy as np
 
 from onnxhub._encoder import Encoded
+from onnxhub._label_names import declared_size
 from onnxhub._model import Model
 from onnxhub._numeric import finite, sigmoid
 from onnxhub._postprocessor import Postprocessor, same_shape
@@ -22,6 +22,7 @@ from onnxhub._windows import truncate
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import EllipsisType
     from typing import TypeAlias
 
@@ -151,8 +152,7 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
                 activation that is not known.
         """
         size = width(backend)
-        labels = backend.config.get("id2label")
-        size = len(labels) if size is None and isinstance(labels, Mapping) else size
+        size = declared_size(backend.config) if size is None else size
         if size not in (None, 1):
             problem = f"it gives {size} logits for a pair of texts, where a ranking needs one"
             raise TaskMismatchError(backend.model_id, NAME, (problem,))
