@@ -747,7 +747,7 @@ def test_optimums_class_over_the_same_session(case: Case, load) -> None:
     for name, values in model.outputs(case.inputs[0]).items():
         for found, row in zip(outputs[name], order, strict=True):
             np.testing.assert_array_equal(found, values[row][: len(found)])
-    with pytest.raises(TypeError, match=r"load\(..., provider=...\)"):
+    with pytest.raises(TypeError, match=r"load\(..., provider=..., dtype=...\)"):
         ort_model.to("cuda")
     assert ort_model.to("cpu") is ort_model
 

@@ -276,7 +276,7 @@ INPUTS = [
     called("no choices", CHOOSE, ("a", []), "^there must be at least 2 choices, got none"),
     called("one choice", CHOOSE, [GOOD[CHOOSE], ("a", ["b"])], "^item 1: there must be at least 2 choices, got 1"),
     called("a choice that fills the window", CHOOSE, [GOOD[CHOOSE], ("a", ["b", "bad " * 90])], "^item 1: the choice 1 alone fills the 64 tokens that the model takes"),
-    called("a label that fills the window", ZERO, ["a", "a cat"], r"^item 0: the template with the label 'good good .*\.\.\. alone fills the 64 tokens",
+    called("a label that fills the window", ZERO, ["a", "a cat"], r"^item 0: the template with the label 'good good .*… \(400 characters\) alone fills the 64 tokens",
            labels=["bad", "good " * 80]),
     called("no mask", FILL, [GOOD[FILL], "a cat"], r"^item 1: the text has no mask; this model's is written \[MASK\]"),
     called("the mask of another model", FILL, "a <mask>", r"^the text has no mask; this model's is written \[MASK\]"),

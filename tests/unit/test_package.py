@@ -17,6 +17,7 @@ import onnxhub
 SOURCE = Path(onnxhub.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 FOREIGN = {
+    "onnx_ir",
     "filelock",
     "huggingface_hub",
     "onnx",

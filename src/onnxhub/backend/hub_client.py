@@ -111,11 +111,12 @@ class HubModel:
 
         url = f"{constants.ENDPOINT}/api/models/{self.model_id}/revision/{quote(revision, safe='')}?blobs=true"
         headers = {**build_hf_headers(token=self.token), "Accept-Encoding": "identity"}
-        for pause in (*_PAUSES, None):
-            answer = session.get(url, headers=headers, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-            if pause is None or answer.status_code not in _RETRIED:
+        answer = session.get(url, headers=headers, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        for pause in _PAUSES:
+            if answer.status_code not in _RETRIED:
                 break
             time.sleep(pause)
+            answer = session.get(url, headers=headers, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         hf_raise_for_status(answer)
         return json.loads(answer.content)
 
