@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import onnxhub
-from onnxhub import tasks
+from onnxhub.tasks import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,9 +59,7 @@ class Parity:
 
 def built_in() -> list[Task[Any]]:
     """The tasks of this package, those with typed results first; not those that other packages have registered."""
-    modules = [getattr(tasks, name) for name in tasks.__all__]
-    own = {task.name for module in modules for task in (module.TASK, *getattr(module, "TASKS", ()))}
-    found = [task for task in onnxhub.list_tasks() if task.name in own]
+    found = [task for task in onnxhub.list_tasks() if task.name in BUILT_IN]
     return sorted(found, key=lambda task: (task.raw, task.name != RAW_PAGE, task.name))
 
 

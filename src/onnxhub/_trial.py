@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from onnxhub._model import Model
+    from onnxhub._registry import Task
 
     AnyModel: TypeAlias = Model[Any, Any, Any]
 
-__all__ = ["COSINE", "QUESTION", "Judgement", "Trial", "inputs_for", "made_ready"]
+__all__ = ["COSINE", "QUESTION", "Judgement", "Trial", "inputs_for", "made_ready", "require_texts"]
 
 COSINE: Final = "cosine similarity"
 QUESTION: Final = "What is it about?"
@@ -76,6 +77,12 @@ def made_ready(model: AnyModel) -> AnyModel:
     return ready.with_options(**options) if options else model
 
 
+def require_texts(task: Task[Any]) -> None:
+    """Raise ``InvalidOptionError`` for a task that runs on arrays, for which no text is an input."""
+    if task.raw:
+        raise InvalidOptionError("task", task.name, "a task on texts; this one runs on arrays")
+
+
 def inputs_for(model: AnyModel, texts: Sequence[str], *, competing: bool = False) -> list[object]:
     """The texts as inputs of the model's task: alone, or with what else the task asks for.
 
@@ -88,7 +95,6 @@ def inputs_for(model: AnyModel, texts: Sequence[str], *, competing: bool = False
         InvalidOptionError: the task is not one on texts.
     """
     task = model.task
-    if task.raw:
-        raise InvalidOptionError("task", task.name, "a task on texts; this one runs on arrays")
+    require_texts(task)
     number = task.trial.competing if competing else 1
     return [task.trial.input(model, texts[start : start + number]) for start in range(0, len(texts), number)]

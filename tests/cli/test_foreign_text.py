@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[[0-9]*[AK]|\r")
 """Colours, and how a line of progress is drawn anew."""
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f]")
-LABEL = "\ud800x\x1b]0;PWNED\x07\x1b[2J\u202eevil\u2066\x9b31m\u2028\ttab\nline"
+LABEL = "x\x1b]0;PWNED\x07\x1b[2J\u202eevil\u2066\x9b31m\u2028\ttab\nline"
 """A label as a model may have it."""
 TEXT = "Quite easy!"
 

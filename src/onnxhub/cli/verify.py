@@ -14,8 +14,9 @@ from rich.text import Text
 import onnxhub
 from onnxhub._agreement import compare
 from onnxhub._bench import Setting, fitting, measure
+from onnxhub._registry import get_task
 from onnxhub._sentences import SENTENCES
-from onnxhub._trial import inputs_for, made_ready
+from onnxhub._trial import inputs_for, made_ready, require_texts
 from onnxhub._units import sized
 from onnxhub.cli._options import Debug, File, Json, ModelArgument, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
@@ -71,6 +72,8 @@ def verify(
     """  # fmt: skip
     if dtype == against:
         raise InvalidOptionError("dtype", dtype, "another one than --against, with which it is compared")
+    if task != "auto":
+        require_texts(get_task(task))
     given = [text for lines in read_lines(texts, file) for text in lines.texts] if texts or file else None
     load = partial(onnxhub.load, task, model, provider, revision=revision)
     with ExitStack() as opened:
