@@ -317,12 +317,17 @@ def test_what_others_are_making_is_left_alone(monkeypatch: pytest.MonkeyPatch) -
     folder = assets_dir("things")
     host, pid = store._HOST, os.getpid()
     parent = f".key.{host}.{os.getppid()}.1234567812345678"
-    places = [parent, ".key.elsewhere.1.x", ".key.old.1.x", f".key.{host}.{pid}.1234567812345678"]
+    places = [
+        parent,
+        ".key.e15e3e5e.1.1234567812345678",
+        ".key.01d01d01.1.1234567812345678",
+        f".key.{host}.{pid}.1234567812345678",
+    ]
     for name in places:
         (folder / name).mkdir(parents=True)
-    os.utime(folder / ".key.old.1.x", (0, 0))
+    os.utime(folder / ".key.01d01d01.1.1234567812345678", (0, 0))
     make("things", "key", {}, build)
-    assert sorted(unfinished()) == sorted([parent, ".key.elsewhere.1.x"])
+    assert sorted(unfinished()) == sorted([parent, ".key.e15e3e5e.1.1234567812345678"])
 
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(
@@ -401,7 +406,7 @@ def test_what_was_finished_meanwhile_is_not_in_the_way() -> None:
     """Another machine's folder may be moved into its place between the look and the question how old it is."""
     folder = assets_dir("things")
     folder.mkdir(parents=True)
-    (folder / ".key.elsewhere.1.x").symlink_to("moved")  # it is listed, and its age cannot be told
+    (folder / ".key.e15e3e5e.1.1234567812345678").symlink_to("moved")  # it is listed, and its age cannot be told
     assert make("things", "key", {}, build).made_of == {}
 
 

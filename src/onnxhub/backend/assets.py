@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import hashlib
 import json
 import logging
@@ -14,12 +15,22 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 from uuid import uuid4
 
 from onnxhub.errors import InvalidOptionError
 
-__all__ = ["assets_dir", "expanded", "hub_home", "read_sealed", "sweep_unfinished", "write_atomically", "write_sealed"]
+__all__ = [
+    "assets_dir",
+    "behind_a_link",
+    "expanded",
+    "hub_home",
+    "read_sealed",
+    "sweep_unfinished",
+    "write_atomically",
+    "write_sealed",
+]
 
 _log = logging.getLogger("onnxhub")
 
@@ -27,12 +38,22 @@ _UNFINISHED: Final = re.compile(r"\.[0-9a-f]{32}\.tmp")
 """The names under which small files are written."""
 _WRITTEN: Final = 60
 """Seconds after which nobody is writing one any more."""
+_LARGEST: Final = 2**26
+"""Bytes of a small file; the listing of the largest repositories has some 30 million."""
+_OPENING: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""How a file is opened that somebody else may have put there: not through a link, and without waiting at a pipe."""
 
 
 def assets_dir(kind: str) -> Path:
     """Where huggingface_hub lets other libraries keep what they make (its ``cached_assets_path``)."""
     named = os.environ.get("HF_ASSETS_CACHE") or os.environ.get("HUGGINGFACE_ASSETS_CACHE")
     return expanded(named or os.path.join(hub_home(), "assets")) / "onnxhub" / kind
+
+
+def behind_a_link(kind: str) -> bool:
+    """Tell whether a kind's folder, or the one around all kinds, is a link: what is in it may be anybody's."""
+    folder = assets_dir(kind)
+    return os.path.realpath(folder) != os.path.join(os.path.realpath(folder.parent.parent), folder.parent.name, kind)
 
 
 def hub_home() -> str:
@@ -103,14 +124,33 @@ def read_sealed(path: Path) -> dict[str, object]:
 
     Raises:
         ValueError: it is not as it was written.
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is a link.
     """
-    seal, _, text = path.read_bytes().decode().partition("\n")
-    value = json.loads(text) if seal == _seal(text) else None
+    seal, _, text = _read_small(path).decode().partition("\n")
+    try:
+        value = json.loads(text) if seal == _seal(text) else None
+    except RecursionError:  # anybody can seal what is nested for ever
+        value = None
     if not isinstance(value, dict):
         msg = "it is not as it was written"
         raise ValueError(msg)  # noqa: TRY004  # what is wrong is a value: the file's
     return value
+
+
+def _read_small(path: Path) -> bytes:
+    """Return the bytes of a file that may be a copy from somebody else, as a pipe or a link to a device may be."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _OPENING)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(error.errno, "it is a link", str(path)) from error
+        raise
+    with open(descriptor, "rb") as file:  # noqa: PTH123  # of a descriptor
+        stat = os.fstat(descriptor)
+        if not S_ISREG(stat.st_mode) or stat.st_size > _LARGEST:
+            msg = f"it is no file of at most {_LARGEST:,} bytes"
+            raise ValueError(msg)
+        return file.read()
 
 
 def _seal(text: str) -> str:

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from onnxhub.backend.assets import assets_dir, read_sealed, sweep_unfinished, write_sealed
+from onnxhub.backend.assets import assets_dir, behind_a_link, read_sealed, sweep_unfinished, write_sealed
 from onnxhub.backend.filesystems import notes_changes
 
 __all__ = ["DIGEST", "compute_sha256", "digest_of", "forget", "has_digest", "matches", "note_place", "sha256"]
@@ -33,6 +33,8 @@ GIT_BLOB: Final = "git-blob"
 """git's name of a file that is not large: SHA-1 of a header and the bytes."""
 REMEMBERED: Final = 2**18
 """Bytes from which on it is cheaper to look a digest up than to take it."""
+_MEMO: Final = re.compile(r"[0-9a-f]+-[0-9a-f]+-(sha256|git-blob)\.json")
+"""The names of what is remembered."""
 TICK: Final = 0.02
 """Seconds within which two changes can get the same time; no kernel's clock is coarser."""
 COARSE_TICK: Final = 2.0
@@ -65,11 +67,13 @@ def digest_of(value: object) -> str:
 
 
 def forget(*, every: bool = False) -> None:
-    """Delete what is remembered of files that are gone or were touched since, or of every file."""
+    """Delete what is remembered of files that are gone or were touched since, or of every file; nothing behind a link."""
+    if behind_a_link("digests"):
+        return
     sweep_unfinished(assets_dir("digests"))
     for memo in assets_dir("digests").glob("*.json"):
         try:
-            if every or not _holds(memo):
+            if _MEMO.fullmatch(memo.name) and (every or not _holds(memo)):
                 memo.unlink(missing_ok=True)
         except OSError as error:
             _log.debug("%s stays: %s", memo, error)
@@ -86,7 +90,7 @@ def _holds(memo: Path) -> bool:
 def note_place(path: Path) -> None:
     """Remember the digest of a file that was moved under the name that it has now; it is not read."""
     try:
-        real = path.resolve()
+        real = Path(os.path.realpath(path))
         state = _state(real)
     except OSError as error:  # it is gone again
         _log.debug("the digest of %s is not kept: %s", path, error)
@@ -96,7 +100,7 @@ def note_place(path: Path) -> None:
 
 
 def _digest(path: Path, kind: str, *, anew: bool) -> str:
-    real = path.resolve()
+    real = Path(os.path.realpath(path))
     state = _state(real)
     if state[2] < REMEMBERED or not notes_changes(real, state[0]):
         return _taken(real, kind)

@@ -96,6 +96,7 @@ def foretold(repository: Repository, ort_class: str) -> str:
 
 def check_model_type(repository: Repository) -> None:
     """Raise ``ExportError`` where transformers has no class for the model, as far as that is told without importing it."""
+    from onnxhub.backend.programs.known_settings import advise_newer
     from onnxhub.backend.settings import names_code
 
     config = repository.json("config.json")
@@ -112,7 +113,9 @@ def check_model_type(repository: Repository) -> None:
     elif kind is None:
         reason = "its config.json does not say of which model_type it is"
     else:
-        reason = f"transformers {version_of('transformers')} knows no models of type {kind!r}"
+        installed = version_of("transformers") or ""
+        advice = advise_newer(config.get("transformers_version"), installed)
+        reason = f"transformers {installed} knows no models of type {kind!r}{advice}"
     raise ExportError(repository.model_id, reason)
 
 

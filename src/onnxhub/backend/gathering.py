@@ -27,6 +27,7 @@ __all__ = ["gathered"]
 
 _log = logging.getLogger("onnxhub")
 
+_KEY: Final = "gathered"
 _FOLLOWING: Final = (1, 32)
 """The ONNX Runtime from which on weights are read through links to any place of the Hub's cache."""
 
@@ -75,8 +76,8 @@ def _version() -> tuple[int, ...]:
 def _make_folder(beside: Path) -> Path:
     """Make an empty folder, on the file system of the files if that can be written: links do not lead to another."""
     with suppress(OSError):
-        sweep_folder(beside)
-        folder = beside / unfinished_name("gathered")
+        sweep_folder(beside, _KEY)
+        folder = beside / unfinished_name(_KEY)
         folder.mkdir()
         return folder
     return Path(tempfile.mkdtemp(prefix="onnxhub-gathered-"))

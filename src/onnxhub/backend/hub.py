@@ -166,7 +166,7 @@ class Repository:
         """What is wrong with a file of the Hub's cache: ``_MISSING``, or a sentence."""
         try:
             stat = path.stat()
-            return self._difference(name, path, stat.st_size) if S_ISREG(stat.st_mode) else _MISSING
+            return self._difference(name, path, stat.st_size) if S_ISREG(stat.st_mode) else f"{path} is no file"
         except (FileNotFoundError, NotADirectoryError):  # another process may have cleared it away just now
             return _MISSING
         except OSError as error:

@@ -34,6 +34,9 @@ _PERIOD: Final = 3
 """The length of a period, in times of ``HF_HUB_DOWNLOAD_TIMEOUT`` (10 seconds unless it is set)."""
 _LEAST_PATIENCE: Final = 30.0
 """Seconds for which headers are awaited at the least: huggingface_hub itself waits between its attempts."""
+_MOST_ANSWERS: Final = 50
+"""To one request: huggingface_hub tries again some times, and follows up to 20 or 30 redirects, but those to the same host
+for as long as they come."""
 _PIECE: Final = 2**16
 
 
@@ -48,6 +51,8 @@ class Limits:
     """Bytes of a body; None: no bound."""
     answered: float = field(default_factory=monotonic, init=False)
     """When something came from the Hub last."""
+    answers: int = field(default=0, init=False)
+    """How many have come."""
     given_up: bool = field(default=False, init=False)
     """Whether nobody waits for the request any more."""
 
@@ -103,6 +108,9 @@ def _look_at(response: Any, *_arguments: object, **_options: object) -> None:
     if limits is None:
         return
     limits.answered = monotonic()
+    limits.answers += 1
+    if limits.answers > _MOST_ANSWERS:
+        raise limits.refuse(f"the Hub sends it from one address to another, {_MOST_ANSWERS} times")
     _refuse_long_wait(response, limits)
     body = _Body(limits, _period())
     if hasattr(response, "iter_raw"):  # httpx

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 from onnxhub.backend.assets import read_sealed
 from onnxhub.backend.digests import DIGEST, matches
 from onnxhub.backend.hub import open_repository
-from onnxhub.backend.hub_cache import CachedRepository, default_cache_dir
-from onnxhub.errors import IntegrityError, InvalidOptionError
+from onnxhub.backend.hub_cache import CachedRepository, default_cache_dir, real_path
+from onnxhub.errors import IntegrityError, InvalidOptionError, UnsafeModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,11 +49,18 @@ class CachedModel:
     @property
     def used(self) -> float:
         """When a file of it was read last, as far as the file system notes it, in seconds since the epoch."""
-        stats = [path.stat() for path in (*self._files(), *self._listings())]
+        stats = [path.lstat() for path in (*self._files(), *self._listings())]
         return max(max(stat.st_atime, stat.st_mtime) for stat in stats)
 
     def damage(self) -> Iterator[IntegrityError]:
         """An error for each file that is not as the Hub has it; all are read, and the Hub is not asked."""
+        cached = CachedRepository(self.folder)
+        for place in ("onnxhub", "snapshots", "blobs"):
+            try:
+                cached.check_real(self.folder / place)
+            except UnsafeModelError as error:  # a copy from somebody else, of which nothing is read
+                yield IntegrityError(str(self.folder / place), error.reason)
+                return
         for path in self._listings():
             try:
                 read_sealed(path)
@@ -61,26 +68,34 @@ class CachedModel:
                 yield IntegrityError(str(path), str(error))
         checked: set[Path] = set()
         for link, known in self._names().items():
-            real = link.resolve()
-            digest = known or CachedRepository(self.folder).named_digest(link)
-            if not real.is_file():
+            real = real_path(link)
+            digest = known or cached.named_digest(link)
+            if not cached.owns(link, named=bool(digest)):
+                yield IntegrityError(str(link), f"it is a link to {real}, outside of the cache")
+            elif not real.is_file():
                 yield IntegrityError(str(link), f"it is a link to {real}, which is missing")
             elif digest and real not in checked and not matches(real, digest, anew=True):
                 named = "that is its name" if real.name == digest else digest
                 yield IntegrityError(str(real), f"it does not have the digest {named}; it is {link.name}")
             checked.add(real)
+        yield from self._damaged_blobs(cached, checked)
+
+    def _damaged_blobs(self, cached: CachedRepository, checked: set[Path]) -> Iterator[IntegrityError]:
         for blob in self._blobs():
-            if (
-                DIGEST.fullmatch(blob.name)
-                and blob.resolve() not in checked
-                and not matches(blob, blob.name, anew=True)
-            ):
+            if not DIGEST.fullmatch(blob.name) or real_path(blob) in checked:
+                continue
+            if not cached.owns(blob, named=True):
+                yield IntegrityError(str(blob), f"it is a link to {real_path(blob)}, outside of the cache")
+            elif not matches(blob, blob.name, anew=True):
                 yield IntegrityError(str(blob), "it does not have the digest that is its name; it is no file of now")
 
     def _names(self) -> dict[Path, str]:
         """Each file of a snapshot, and its digest where the Hub has told it."""
         found: dict[Path, str] = {}
         for snapshot in sorted(self.folder.glob("snapshots/*")):
+            if snapshot.is_symlink():
+                found[snapshot] = ""
+                continue
             listing = CachedRepository(self.folder).stored(snapshot.name)
             known = {} if listing is None else {name: blob.hash or "" for name, blob in listing.files.items()}
             for path in sorted(snapshot.rglob("*")):

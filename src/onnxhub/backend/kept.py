@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from onnxhub import _units
 from onnxhub.backend import store
-from onnxhub.backend.assets import assets_dir
+from onnxhub.backend.assets import assets_dir, behind_a_link
 from onnxhub.backend.digests import forget
 from onnxhub.errors import IntegrityError, InvalidOptionError
 
@@ -199,7 +199,7 @@ def _made_of(kind: str, key: str) -> Mapping[str, object]:
 
 
 def _swept(kind: str) -> None:
-    if not _behind_a_link(kind):
+    if not behind_a_link(kind):
         store.sweep(kind)
 
 
@@ -217,15 +217,10 @@ def _remove(entry: Kept, done: Removal) -> bool:
 
 
 def _obstacle(entry: Kept) -> str | None:
-    if _behind_a_link(entry.kind):
+    if behind_a_link(entry.kind):
         return f"{assets_dir(entry.kind)} is a link to another place"
     try:
         owner = entry.folder.lstat().st_uid
     except OSError:
         return None
     return f"it belongs to another user ({owner})" if hasattr(os, "geteuid") and owner != os.geteuid() else None
-
-
-def _behind_a_link(kind: str) -> bool:
-    folder = assets_dir(kind)
-    return folder.resolve().parent != folder.parent.resolve()

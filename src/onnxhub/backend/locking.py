@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import sys
 import time
 from io import FileIO
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from onnxhub._forking import watch
+from onnxhub.errors import UnsafeModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,14 +71,30 @@ def lock_file(path: Path) -> FileIO:
 
     Raises:
         OSError: the folder cannot be written.
+        UnsafeModelError: the file, or its folder, is a link or a pipe: opening it could make a file elsewhere, or wait.
     """
+    if path.parent.is_symlink():
+        raise UnsafeModelError(str(path.parent), "it is a link, and no folder of locks; delete it")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        file = FileIO(path, "a")
+        file = FileIO(path, "a", opener=_open)
     except PermissionError:
-        file = FileIO(path)  # another user's, whose lock can be taken all the same
+        file = FileIO(path, opener=_open)  # another user's, whose lock can be taken all the same
     _files.files.add(file)
     return file
+
+
+def _open(path: str, flags: int) -> int:
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+    except OSError as error:
+        if error.errno not in {errno.ELOOP, errno.ENXIO, errno.EISDIR}:
+            raise
+    else:
+        if S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    raise UnsafeModelError(str(path), "it is a link, a pipe or a folder, and no file of a lock; delete it")
 
 
 def take(file: FileIO, *, wait: bool = True) -> None:

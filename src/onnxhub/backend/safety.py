@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import sysconfig
 from dataclasses import dataclass
 from itertools import islice
@@ -113,8 +114,8 @@ def check_place(model: Path, location: str) -> None:
     Raises:
         UnsafeModelError: They lie elsewhere.
     """
-    real = (model.parent / location).resolve()
-    places = dict.fromkeys((model.parent.resolve(), model.resolve().parent))
+    real = _real(model.parent / location)
+    places = dict.fromkeys((_real(model.parent), _real(model).parent))
     if not any(real.is_relative_to(place) for place in places):
         reason = f"it refers to {location!r}, a link to {real}, which is outside of {' and '.join(map(str, places))}"
         raise UnsafeModelError(str(model), reason)
@@ -128,11 +129,16 @@ def check_links(model: Path, location: str) -> None:
     Raises:
         UnsafeModelError: The file has a second name.
     """
-    real = (model.parent / location).resolve()
-    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
+    real = _real(model.parent / location)
+    installed = {_real(Path(sysconfig.get_path(kind))) for kind in ("purelib", "platlib")}
     if real.stat().st_nlink > 1 and not any(real.is_relative_to(place) for place in installed):
         reason = f"it refers to {location!r}, a hard link, which may be a file from elsewhere; put a copy in its place"
         raise UnsafeModelError(str(model), reason)
+
+
+def _real(path: Path) -> Path:
+    """Follow all links; of a loop of links, which Path.resolve refuses before Python 3.13, give the path itself."""
+    return Path(os.path.realpath(path))
 
 
 class _Walk(Reader):

@@ -20,6 +20,7 @@ import errno
 import hashlib
 import logging
 import os
+import re
 import shutil
 import socket
 import sys
@@ -34,6 +35,7 @@ from uuid import uuid4
 from onnxhub.backend.assets import assets_dir, read_sealed, sweep_unfinished, write_sealed
 from onnxhub.backend.digests import digest_of, note_place, sha256
 from onnxhub.backend.entries import MANIFEST, Entry, note
+from onnxhub.backend.hub_values import parse_digest, parse_file_name, parse_size
 from onnxhub.backend.locking import BusyError, lock_file, take
 from onnxhub.errors import IntegrityError, OnnxHubError
 
@@ -78,6 +80,8 @@ def _host() -> str:
 _HOST: Final = _host()
 _TOKEN: Final = uuid4().hex[:8]
 """Of this process: its number alone may have belonged to another before."""
+_UNFINISHED: Final = re.compile(r"\.(.+)\.([0-9a-f]{8})\.([0-9]{1,9})\.([0-9a-f]{16})", re.DOTALL)
+"""The names that ``unfinished_name`` gives, and no others: nothing else in a folder is ours to delete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,18 +250,33 @@ def _lock_file(kind: str, key: str) -> FileIO:
 
 def _read(folder: Path) -> Entry:
     path = folder / MANIFEST
+    if folder.is_symlink():
+        raise IntegrityError(str(folder), "it is a link, and no folder of the cache")
     if not folder.is_dir():
         raise FileNotFoundError(folder)
     try:
         value: Any = read_sealed(path)
-        files = {str(name): (int(size), str(digest)) for name, (size, digest) in value["files"].items()}
-        return Entry(folder, dict(value["made_of"]), files)
+        files = dict(_parse_file(name, *facts) for name, facts in value["files"].items())
+        return Entry(folder, {str(name): part for name, part in value["made_of"].items()}, files)
     except PermissionError:
         raise
     except OSError as error:
         raise IntegrityError(str(path), f"it cannot be read ({error})") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise IntegrityError(str(path), "it is not as it was written") from error
+
+
+def _parse_file(name: object, size: object, digest: object) -> tuple[str, tuple[int, str]]:
+    """Hold what a manifest says of a file to its form: the folder may be a copy from somebody else.
+
+    Raises:
+        ValueError: it can be no file of the entry.
+    """
+    parsed = parse_size(size), parse_digest(digest)
+    if parsed[0] is None or parsed[1] is None:
+        msg = "a file has no size, or no digest"
+        raise ValueError(msg)
+    return parse_file_name(name, MANIFEST, windows=False), (parsed[0], parsed[1])
 
 
 def _made(place: Path, made_of: Mapping[str, object], build: Callable[[Path], None], *, anew: bool) -> Entry:
@@ -311,24 +330,25 @@ def unfinished_name(key: str) -> str:
     return f".{key}.{_HOST}.{os.getpid()}.{_TOKEN}{uuid4().hex[:8]}"
 
 
-def sweep_folder(folder: Path) -> None:
-    """Delete what processes that are gone were making in a folder."""
+def sweep_folder(folder: Path, key: str | None = None) -> None:
+    """Delete what processes that are gone were making in a folder; of a folder that is not ours, under one key alone."""
     for path in folder.glob(".*.*.*.*"):
-        if not _left_behind(path):
+        named = _UNFINISHED.fullmatch(path.name)
+        if named is None or key not in {None, named[1]} or not _left_behind(path, *named.groups()[1:]):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             with suppress(OSError):
                 path.unlink()
-    sweep_unfinished(folder)
+    if key is None:
+        sweep_unfinished(folder)
 
 
-def _left_behind(path: Path) -> bool:
-    _, _, host, pid, token = path.name.split(".", 4)
-    if host != _HOST or not pid.isdecimal() or sys.platform == "win32":  # where asking for a process ends it
+def _left_behind(path: Path, host: str, pid: str, token: str) -> bool:
+    if host != _HOST or sys.platform == "win32":  # where asking for a process ends it
         try:
-            return time.time() - path.stat().st_mtime > ABANDONED
+            return time.time() - path.lstat().st_mtime > ABANDONED
         except OSError:  # it is finished, and was moved into place just now
             return False
     if int(pid) == os.getpid():
@@ -357,5 +377,7 @@ def _drop(folder: Path) -> bool:
     except OSError as error:  # another process was faster, or the cache cannot be written
         _log.debug("%s is not removed: %s", folder, error)
         return False
+    if doomed.is_symlink():
+        doomed.unlink(missing_ok=True)
     shutil.rmtree(doomed, ignore_errors=True)
     return True

@@ -13,7 +13,8 @@ from rich.text import Text
 import onnxhub
 from onnxhub._bench import fitting, measure, open_each, recommend, sample_texts, settings
 from onnxhub._forecast import forecast
-from onnxhub._trial import inputs_for
+from onnxhub._registry import get_task
+from onnxhub._trial import inputs_for, require_texts
 from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
 from onnxhub.backend.layout import with_files_beside
@@ -106,6 +107,8 @@ def bench(
     if dtype and onnx_file:
         raise typer.BadParameter("--onnx-file is one precision: it goes without --dtype.")
     one_file, outputs = one_or_parts(onnx_file), output_names(output_name)
+    if task != "auto":
+        require_texts(get_task(task))
     told = forecast(_open(model, revision, one_file), task, file=one_file, outputs=outputs)
     name, usual = told.task.name if told.task else task, told.found
     tried = [one for one in usual.files if one.chosen or not onnx_file]

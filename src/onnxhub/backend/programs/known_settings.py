@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["is_newer", "not_understood"]
+__all__ = ["advise_newer", "is_newer", "not_understood"]
 
 HARMLESS: Final = frozenset({
     "_name_or_path", "add_cross_attention", "attn_implementation", "base_model", "base_model_name", "custom_params",
@@ -51,6 +51,18 @@ FIXED: Final[Mapping[str, Mapping[str, object]]] = {
     "gpt_oss": {"swiglu_alpha": 1.702, "swiglu_limit": 7.0},
 }
 """What the code of models has as a number of its own, with no name, until it becomes an entry."""
+
+
+def advise_newer(saved_by: object, installed: str) -> str:
+    """Say what else may convert what a newer version of transformers has saved; nothing of one that is not newer."""
+    if not is_newer(saved_by, installed):
+        return ""
+    upgrade = (
+        "pip install --upgrade transformers"
+        if is_newer(installed, "5.14")
+        else "pip install 'onnxhub[export]', in place of optimum"
+    )
+    return f"; transformers {saved_by} has saved it, and a newer one can convert it: {upgrade}"
 
 
 def is_newer(saved_by: object, installed: str) -> bool:
