@@ -316,7 +316,12 @@ def test_what_others_are_making_is_left_alone(monkeypatch: pytest.MonkeyPatch) -
     folder = assets_dir("things")
     host, pid = store._HOST, os.getpid()
     parent = f".key.{host}.{os.getppid()}.1234567812345678"
-    places = [parent, ".key.e15e3e5e.1.1234567812345678", ".key.01d01d01.1.1234567812345678", f".key.{host}.{pid}.1234567812345678"]
+    places = [
+        parent,
+        ".key.e15e3e5e.1.1234567812345678",
+        ".key.01d01d01.1.1234567812345678",
+        f".key.{host}.{pid}.1234567812345678",
+    ]
     for name in places:
         (folder / name).mkdir(parents=True)
     os.utime(folder / ".key.01d01d01.1.1234567812345678", (0, 0))

@@ -224,4 +224,3 @@ def _obstacle(entry: Kept) -> str | None:
     except OSError:
         return None
     return f"it belongs to another user ({owner})" if hasattr(os, "geteuid") and owner != os.geteuid() else None
-
