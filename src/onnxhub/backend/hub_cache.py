@@ -65,8 +65,17 @@ class CachedRepository:
             UnsafeModelError: a folder on the way is a link that leads somewhere else.
         """
         path = self.snapshot(commit) / name
-        self.check_real(path.parent)
+        self._check_real(path.parent)
         return path
+
+    def check_folders(self) -> None:
+        """Look whether the folders of the layout are here.
+
+        Raises:
+            UnsafeModelError: one of them is a link that leads somewhere else.
+        """
+        for name in ("onnxhub", "snapshots", "blobs"):
+            self._check_real(self.folder / name)
 
     def named_digest(self, path: Path) -> str | None:
         """Return the digest by which the cache itself names a file: the name of the blob that it is a link to.
@@ -115,7 +124,7 @@ class CachedRepository:
             UnsafeModelError: see ``locate``.
         """
         folder = self.folder / "blobs"
-        self.check_real(folder)
+        self._check_real(folder)
         folder.mkdir(parents=True, exist_ok=True)
         sweep_folder(folder)
         path = folder / unfinished_name(digest or "unnamed")
@@ -151,7 +160,7 @@ class CachedRepository:
             UnsafeModelError: see ``locate``.
         """
         path = self._listing_path(revision)
-        self.check_real(path)
+        self._check_real(path)
         try:
             return restore_listing(read_sealed(path), str(path), self.folder.name, revision)
         except FileNotFoundError:
@@ -168,7 +177,7 @@ class CachedRepository:
         """
         for name in {revision, listing.commit}:
             path = self._listing_path(name)
-            self.check_real(path.parent)
+            self._check_real(path.parent)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 sweep_unfinished(path.parent)
@@ -185,14 +194,14 @@ class CachedRepository:
         commit = revision if is_commit(revision) else self._ref(revision)
         if commit is None or not self.snapshot(commit).is_dir():
             return None
-        self.check_real(self.snapshot(commit))
+        self._check_real(self.snapshot(commit))
         sizes = files_on_disk(self.snapshot(commit))
         return Listing(commit, {name: Blob(size, None) for name, size in sizes.items()})
 
     def _ref(self, revision: str) -> str | None:
         path = self.folder / "refs" / revision
         try:
-            self.check_real(path)
+            self._check_real(path)
             if not path.is_file():  # a pipe would have us wait
                 return None
             with path.open(encoding="ascii") as file:
@@ -205,7 +214,7 @@ class CachedRepository:
     def _listing_path(self, revision: str) -> Path:
         return self.folder / "onnxhub" / f"{quote(revision, safe='')}.json"
 
-    def check_real(self, path: Path) -> None:
+    def _check_real(self, path: Path) -> None:
         """Refuse a path that leads somewhere else: through a link, files anywhere would be read and written.
 
         Raises:

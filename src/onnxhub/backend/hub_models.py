@@ -55,12 +55,11 @@ class CachedModel:
     def damage(self) -> Iterator[IntegrityError]:
         """An error for each file that is not as the Hub has it; all are read, and the Hub is not asked."""
         cached = CachedRepository(self.folder)
-        for place in ("onnxhub", "snapshots", "blobs"):
-            try:
-                cached.check_real(self.folder / place)
-            except UnsafeModelError as error:  # a copy from somebody else, of which nothing is read
-                yield IntegrityError(str(self.folder / place), error.reason)
-                return
+        try:
+            cached.check_folders()
+        except UnsafeModelError as error:  # a copy from somebody else, of which nothing is read
+            yield IntegrityError(error.path, error.reason)
+            return
         for path in self._listings():
             try:
                 read_sealed(path)
