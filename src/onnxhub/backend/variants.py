@@ -51,6 +51,9 @@ _PARTS: Final = re.compile(
     r"|prompt_encoder_mask_decoder|encodec_decode)(_\w+)?"
 )
 
+_STAGES: Final = frozenset({"prefill", "decode"})
+"""The files of transformers' own exporter for a model that generates: for the first words, and for each one after them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -167,6 +170,9 @@ def _variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_V
     """The variants of one model, in the root and in ``onnx/``; whatever lies elsewhere is for ``file=`` alone."""
     near = tuple(name for name in onnx_files if str(PurePosixPath(name).parent) in _FOLDERS)
     found = tuple(_Variant(name, dtype) for name in near if (dtype := _dtype(name, base)) is not None)
+    if not found and {PurePosixPath(name).stem for name in near} >= _STAGES:
+        wanted = "a model in one file (prefill and decode are what transformers' own exporter makes to generate texts)"
+        raise VariantNotFoundError(model_id, wanted, _described(map(_any_variant, onnx_files)))
     parts = any(_PARTS.fullmatch(PurePosixPath(name).stem) for name in near)
     if not found and base == "model" and not parts:
         found = tuple(map(_any_variant, near))  # models under a name of their own

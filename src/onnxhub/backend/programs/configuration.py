@@ -46,7 +46,7 @@ def _who_does(written: Mapping[str, Any]) -> str:
         return ""
     newer = (
         "pip install --upgrade transformers"
-        if is_newer(transformers.__version__, "5.14")
+        if is_newer(transformers.__version__, "5.23")
         else "pip install 'onnxhub[export]', in place of optimum"
     )
     return f"; transformers {version} has saved it, and a newer one can convert it: {newer}"
