@@ -31,7 +31,7 @@ def compare_with_model(path: Path, model: Any, sample: Mapping[str, Any]) -> Non
         session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
         names = [value.name for value in session.get_outputs()]
         given = {value.name: sample[value.name].numpy() for value in session.get_inputs()}
-        found = session.run(names, given)
+        found: list[Any] = [*session.run(names, given)]
     except Exception as error:  # noqa: BLE001  # its exceptions have no base class
         refuse(f"the graph that was made of it does not run: {error}")
     with torch.no_grad():

@@ -136,7 +136,7 @@ def _special(config: Any) -> set[object]:
 def _export(model: Any, sample: dict[str, Any]) -> Any:
     """The graph, of any number of texts of any length."""
     import torch
-    from transformers.exporters.exporter_onnx import OnnxConfig, OnnxExporter
+    from transformers.exporters.exporter_onnx import OnnxConfig, OnnxExporter  # pyright: ignore[reportMissingImports]  # only where this program can run
 
     # Parameters keep their gradients out of the trace, and nothing of the sample stays in it.
     with torch.no_grad():
@@ -146,7 +146,7 @@ def _export(model: Any, sample: dict[str, Any]) -> Any:
 
 def _keep(program: Any, wanted: Sequence[str]) -> None:
     """Drop all other outputs, and what only they need."""
-    from onnx_ir.passes.common import RemoveUnusedNodesPass
+    from onnx_ir.passes.common import RemoveUnusedNodesPass  # pyright: ignore[reportMissingImports]  # only where this program can run
 
     graph = program.graph
     found = {value.name: value for value in graph.outputs}
@@ -159,7 +159,7 @@ def _keep(program: Any, wanted: Sequence[str]) -> None:
 
 def _name_axes(program: Any, *, choices: bool) -> None:
     """Name what the tracer has numbered; an axis with a number in its place is of that size alone."""
-    import onnx_ir
+    import onnx_ir  # pyright: ignore[reportMissingImports]  # only where this program can run
 
     usual = ("batch_size", "num_choices", "sequence_length") if choices else ("batch_size", "sequence_length")
     names: dict[str, str] = {}
@@ -175,7 +175,7 @@ def _name_axes(program: Any, *, choices: bool) -> None:
 
 def _save(program: Any, path: Path) -> None:
     """Write the file, with weights in one beside it where they are large."""
-    import onnx_ir
+    import onnx_ir  # pyright: ignore[reportMissingImports]  # only where this program can run
 
     size = sum(
         value.const_value.nbytes for value in program.graph.initializers.values() if value.const_value is not None
