@@ -31,9 +31,9 @@ def without(*packages: str) -> dict[str, str]:
     [
         (BOTH, "4.57.6", OPTIMUM),
         (BOTH, "5.24.0", NATIVE),  # which optimum does not work with
-        (BOTH, "5.15.0", NATIVE),
-        (BOTH, "5.14.2", None),
-        (BOTH, "5.15", NATIVE),
+        (BOTH, "5.25.1", NATIVE),
+        (BOTH, "5.23.2", None),
+        (BOTH, "5.24", NATIVE),
         (BOTH, "6.0.0", None),
         (BOTH, "unknown", OPTIMUM),
         (without("optimum", "optimum-onnx"), "5.24.0", NATIVE),

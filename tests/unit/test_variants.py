@@ -207,6 +207,15 @@ def test_the_parts_of_a_larger_model_are_not_one_model() -> None:
         chosen(*files, base="vision_encoder")
 
 
+def test_the_stages_of_transformers_own_exporter_are_named() -> None:
+    """Neither is the whole model; each may be asked for, and one alone is a model of that name."""
+    files = ["export.json", "prefill.onnx", "prefill.onnx.data", "decode.onnx", "decode.onnx.data"]
+    with pytest.raises(errors.VariantNotFoundError, match="prefill and decode are what transformers' own exporter"):
+        choose_file("org/name", files)
+    assert choose_file("org/name", files, file="prefill.onnx").file == "prefill.onnx"
+    assert choose_file("org/name", files[3:]).file == "decode.onnx"
+
+
 def test_models_in_several_other_folders_need_file() -> None:
     """Beside the root and ``onnx/``, only the one folder that has any ONNX file; the error says what to pass."""
     with pytest.raises(

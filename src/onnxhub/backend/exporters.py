@@ -1,7 +1,7 @@
 """The two ways to convert PyTorch's weights to ONNX, and which of them is installed: they need different transformers.
 
-optimum works with transformers 4 alone. transformers has an exporter of its own, since 5.15; it is taken where optimum is
-not installed, or cannot work.
+optimum works with transformers 4 alone. transformers 5 has an exporter of its own, which is taken where optimum is not
+installed, or cannot work; older ones than that of 5.24 answer in another way, and nothing is known of what they make.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ NATIVE: Final = Exporter(
     program="onnxhub.backend.programs.export_native",
     packages=("transformers", "onnx", "onnxscript", "torch"),
     extra="export",
-    transformers=((5, 15), (6, 0)),
+    transformers=((5, 24), (6, 0)),
 )
 EXPORTERS: Final = (OPTIMUM, NATIVE)
 """The first that is installed is taken."""

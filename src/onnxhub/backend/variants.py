@@ -72,6 +72,9 @@ _PARTS: Final = re.compile(
     r"|prompt_encoder_mask_decoder|encodec_decode)(_\w+)?"
 )
 
+_STAGES: Final = frozenset({"prefill", "decode"})
+"""The files of transformers' own exporter for a model that generates: for the first words, and for each one after them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -205,6 +208,9 @@ def _variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_V
         near = onnx_files
     every = tuple(map(_read_name, near))
     found = tuple(variant for variant in every if variant.base == base)
+    if not found and {variant.base for variant in every} >= _STAGES:
+        wanted = "a model in one file (prefill and decode are what transformers' own exporter makes to generate texts)"
+        raise VariantNotFoundError(model_id, wanted, _described(map(_read_name, onnx_files)))
     parts = any(_PARTS.fullmatch(variant.base) for variant in every)
     if not found and base == "model" and not parts:
         found = every  # models under names of their own

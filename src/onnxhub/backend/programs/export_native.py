@@ -141,7 +141,7 @@ def _export(model: Any, sample: dict[str, Any]) -> Any:
     # Parameters keep their gradients out of the trace, and nothing of the sample stays in it.
     with torch.no_grad():
         made = OnnxExporter().export(model, sample, config=OnnxConfig(dynamic=True))
-    return made.model if hasattr(made, "model") else made.program  # before 5.23, torch's own program
+    return made.program
 
 
 def _keep(program: Any, wanted: Sequence[str]) -> None:

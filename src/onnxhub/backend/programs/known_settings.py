@@ -59,7 +59,7 @@ def advise_newer(saved_by: object, installed: str) -> str:
         return ""
     upgrade = (
         "pip install --upgrade transformers"
-        if is_newer(installed, "5.14")
+        if is_newer(installed, "5.23")
         else "pip install 'onnxhub[export]', in place of optimum"
     )
     return f"; transformers {saved_by} has saved it, and a newer one can convert it: {upgrade}"
