@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import onnxhub
+from onnxhub._forecast import forecast
 from onnxhub.backend.hub import Repository, open_repository
 from onnxhub.backend.layout import describe_beside, with_files_beside
-from onnxhub.errors import InvalidInputError, ModelNotFoundError, NoOnnxFileError
+from onnxhub.errors import IntegrityError, InvalidInputError, ModelNotFoundError, NoOnnxFileError, TooNewError
 from tests.tiny import make_model
 
 if TYPE_CHECKING:
@@ -112,3 +113,30 @@ def test_a_text_that_may_be_too_long(tmp_path: Path) -> None:
     ) as raised:
         model(["a", "good " * 100])
     assert raised.value.index == 1
+
+
+@pytest.mark.parametrize(
+    ("record", "error", "said"),
+    [
+        ({"schema_version": 2, "components": {}}, TooNewError, "schema 2 of transformers' exporter"),
+        ({"schema_version": 10**9, "components": {}}, TooNewError, "pip install --upgrade onnxhub"),
+        ({"schema_version": "1", "components": {}}, IntegrityError, "its schema_version is '1', not a number"),
+        ({"schema_version": True, "components": {}}, IntegrityError, "its schema_version is True"),
+        ({"schema_version": 0, "components": {}}, IntegrityError, "its schema_version is 0"),
+        ({"schema_version": 1, "components": {}}, None, ""),
+        ({"schema_version": 7}, None, ""),
+        ({}, None, ""),
+    ],
+)
+def test_a_record_of_transformers_exporter(
+    record: dict[str, Any], error: type[Exception] | None, said: str, tmp_path: Path
+) -> None:
+    """One of a format that nobody knows here is refused, by ``inspect`` as by ``load``; other files of the name are not its."""
+    folder = make_model(tmp_path / "model")
+    (folder / "export.json").write_text(json.dumps(record), encoding="utf-8")
+    if error is None:
+        assert onnxhub.load("text-classification", folder).info.file == "model.onnx"
+        return
+    with pytest.raises(error, match=said):
+        onnxhub.load("text-classification", folder)
+    assert type(forecast(open_repository(folder), "text-classification").error) is error

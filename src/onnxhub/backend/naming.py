@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from onnxhub import __version__
+from onnxhub._plain_text import shorten
 from onnxhub.backend.hub import fetch_model
 from onnxhub.backend.parts import MODEL, choose_parts
 from onnxhub.backend.precision import agrees, claims, precision_of
 from onnxhub.backend.variants import FULL_PRECISION, Choice, base_of, canonical, describe
-from onnxhub.errors import AmbiguousFileError, OnnxHubError, VariantNotFoundError
+from onnxhub.errors import AmbiguousFileError, IntegrityError, OnnxHubError, TooNewError, VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from onnxhub.backend.hub import Repository
     from onnxhub.backend.precision import Precision
     from onnxhub.backend.safety import GraphFacts
+
+_RECORD: Final = "export.json"
+"""What transformers' own exporter says of the files that it made."""
+_SCHEMA: Final = 1
 
 __all__ = ["choose_by_graphs", "find_precision", "settle", "take_as_they_are"]
 
@@ -61,7 +67,9 @@ def choose_by_graphs(
 
     Raises:
         InvalidOptionError, NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: See ``choose_parts``.
+        TooNewError, IntegrityError: A record of transformers' own exporter is of a format that is not known.
     """
+    _check_record(repository)
     try:
         return choose_parts(repository, ort_class, dtype=dtype, file=file, gpu=gpu)
     except AmbiguousFileError as several:
@@ -74,6 +82,19 @@ def choose_by_graphs(
             raise
         reason = f"dtype={dtype!r} was asked for; of {', '.join(found)} it alone is {wanted} by its graph"
         return {MODEL: Choice(fitting[0], wanted, reason)}
+
+
+def _check_record(repository: Repository) -> None:
+    """Refuse a folder of transformers' own exporter in a format that is not known: its files may mean something else."""
+    record = repository.json(_RECORD) if repository.has(_RECORD) else None
+    if record is None or not {"schema_version", "components"} <= record.keys():
+        return  # somebody else's file of that name
+    schema = record["schema_version"]
+    if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
+        raise IntegrityError(_RECORD, f"{repository.model_id}: its schema_version is {shorten(schema)}, not a number")
+    if schema > _SCHEMA:
+        wanted = f"its format is schema {schema} of transformers' exporter, and {_SCHEMA} is known here"
+        raise TooNewError(_RECORD, "onnxhub", __version__, wanted, "pip install --upgrade onnxhub")
 
 
 def take_as_they_are(repository: Repository, ort_class: str, dtype: str) -> Mapping[str, Choice]:
