@@ -152,7 +152,9 @@ def test_what_fails_leaves_nothing(run: Run, tmp_path: Path) -> None:
 def test_a_model_that_does_not_say_what_it_is_for(run: Run, tmp_path: Path) -> None:
     """Nor its graph: is exported once its task is named."""
     source = tiny.make_model(
-        tmp_path / "source", "token-classification", config_extra={"architectures": None, "id2label": None}
+        tmp_path / "source",
+        "token-classification",
+        config_extra={"architectures": None, "id2label": None, "label2id": None},
     )
     done = run("export", str(source), "-o", str(tmp_path / "made"))
     assert done.returncode == 1

@@ -13,7 +13,6 @@ from rich.text import Text
 import onnxhub
 from onnxhub._bench import fitting, measure, open_each, recommend, sample_texts, settings
 from onnxhub._forecast import forecast
-from onnxhub._registry import get_task
 from onnxhub._trial import inputs_for, require_texts
 from onnxhub._units import sized
 from onnxhub.backend.hub import open_repository
@@ -34,7 +33,7 @@ from onnxhub.cli._options import (
 )
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
-from onnxhub.errors import one_line
+from onnxhub.errors import InvalidOptionError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,9 +106,11 @@ def bench(
     if dtype and onnx_file:
         raise typer.BadParameter("--onnx-file is one precision: it goes without --dtype.")
     one_file, outputs = one_or_parts(onnx_file), output_names(output_name)
-    if task != "auto":
-        require_texts(get_task(task))
     told = forecast(_open(model, revision, one_file), task, file=one_file, outputs=outputs)
+    if isinstance(told.error, InvalidOptionError):
+        raise told.error
+    if told.task is not None:
+        require_texts(told.task)
     name, usual = told.task.name if told.task else task, told.found
     tried = [one for one in usual.files if one.chosen or not onnx_file]
     dtypes = dtype or list(dict.fromkeys(one.dtype for one in tried)) or ["auto"]
