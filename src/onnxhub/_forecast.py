@@ -152,10 +152,12 @@ def check_files(
 def _problem(
     repository: Repository, task: Task[Any] | None, found: Inspection, outputs: Mapping[str, str] | None
 ) -> OnnxHubError | None:
-    if found.error is not None or task is None:
+    if task is None:
         return found.error
     try:
         check_convertible(repository, task)
+        if found.error is not None:
+            return found.error
         if found.graphs and len(found.graphs) == sum(file.chosen for file in found.files):
             # Of several parts, the first is the one that takes the inputs.
             check_files(task, repository, next(iter(found.graphs.values())), outputs)

@@ -9,6 +9,7 @@ import json
 import pickle
 import shutil
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from onnxhub.cli.export import export
 from onnxhub.errors import (
     AmbiguousFileError,
     ExportError,
+    MissingDependencyError,
     NoOnnxFileError,
     OnnxHubError,
     TaskMismatchError,
@@ -173,7 +175,8 @@ CASES = [
     Case("parts by shorter names", in_parts("encoder", "decoder", "decoder_with_past"), "text2text-generation"),
     Case("parts without a config.json", in_parts("encoder", "decoder", config=False), "text2text-generation", auto=UnclearTaskError),
     Case("static embeddings", weights_of(model_type="model2vec", architectures=["StaticModel"]), "feature-extraction", ExportError),
-    Case("a type of model that nobody knows", weights_of(model_type="nonesuch", architectures=["BertModel"]), "feature-extraction", ExportError),
+    Case("a type of model that nobody knows", weights_of(model_type="nonesuch", architectures=["BertModel"]), "feature-extraction",
+         ExportError if find_spec("transformers") else MissingDependencyError),
     Case("no type of model", weights_of(architectures=["BertModel"]), "feature-extraction", ExportError),
     Case("the folder around a model", lambda path: weights_of(model_type="bert")(path / "inner").parent, "feature-extraction", NoOnnxFileError),
 ]  # fmt: skip

@@ -188,6 +188,7 @@ def test_a_payload_that_nobody_may_read(hub: HubServer, request: pytest.FixtureR
     for path in [home.path, *home.path.rglob("*")]:
         if not path.is_symlink() and path != cache.payload("onnx/model.onnx"):
             path.chmod(0o777)
+    cache.payload("onnx/model.onnx").chmod(0o400)
     code = """
 import os
 failure(lambda: open_repository("org/none"))  # so that all is imported that this user alone may read
