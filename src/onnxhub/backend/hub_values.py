@@ -10,12 +10,12 @@ import re
 from typing import Final
 
 from onnxhub._plain_text import shorten
+from onnxhub.backend.digests import DIGEST
 from onnxhub.backend.safety import relative_location
 
 __all__ = ["is_commit", "parse_commit", "parse_digest", "parse_file_name", "parse_size"]
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-_DIGEST: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LARGEST_FILE: Final = 2**50
 """Bytes; a petabyte is no file of a model."""
 _LONGEST_NAME: Final = 1024
@@ -51,7 +51,7 @@ def parse_digest(value: object) -> str | None:
     if value is None:
         return None
     digest = value.lower() if isinstance(value, str) else ""
-    if _DIGEST.fullmatch(digest) is None:
+    if DIGEST.fullmatch(digest) is None:
         raise ValueError(f"{shorten(value)} is not a digest (40 or 64 hexadecimal digits)")
     return digest
 
