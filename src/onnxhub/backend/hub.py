@@ -70,7 +70,6 @@ class Repository:
     """The commit's hash on the Hub; None for a local folder."""
     hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Path -> SHA-256 of a large file, git blob id of any other, where the Hub said so."""
-    cache_dir: Path | None = field(default=None, repr=False)
     local_files_only: bool = field(default=False, repr=False)
     token: str | bool | None = field(default=None, repr=False)
     made: Mapping[str, Path] = field(default_factory=dict, repr=False)
@@ -263,7 +262,6 @@ def open_repository(
         source=source,
         commit=found.commit,
         hashes={name: blob.hash for name, blob in found.files.items() if blob.hash},
-        cache_dir=cache,
         local_files_only=local_files_only,
         token=model.token,
     )
