@@ -71,7 +71,7 @@ def printable(text: str, *, lines: bool = False) -> str:
     return "".join(
         character
         if character.isprintable() or character in kept
-        else character.encode("unicode_escape").decode("ascii")
+        else ascii(character)[1:-1]
         for character in text
     )
 

@@ -193,6 +193,9 @@ def test_a_payload_that_nobody_may_read(hub: HubServer, request: pytest.FixtureR
     code = """
 import os
 open_repository("org/warm").path("onnx/model.onnx")  # so that all is imported that this user alone may read
+os.environ["HF_HUB_OFFLINE"] = "1"
+failure(lambda: open_repository("org/missing"))
+del os.environ["HF_HUB_OFFLINE"]
 os.setuid(65534)
 call = lambda: open_repository("org/name").path("onnx/model.onnx").read_bytes() == b"m" * 300_000
 os.environ["HF_HUB_OFFLINE"] = "1"

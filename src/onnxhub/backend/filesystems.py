@@ -39,7 +39,7 @@ def _mount_of(path: Path | str) -> int:
     """The number of the mount that a file is on; its ``st_dev`` would not do with btrfs and overlays."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with Path("/proc/self/fdinfo", str(descriptor)).open(encoding="ascii") as lines:
+        with Path("/proc/self/fdinfo", str(descriptor)).open(encoding="utf-8") as lines:
             return next((int(line.split()[1]) for line in lines if line.startswith("mnt_id:")), -1)
     finally:
         os.close(descriptor)

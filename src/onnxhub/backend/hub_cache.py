@@ -204,7 +204,7 @@ class CachedRepository:
             self._check_real(path)
             if not path.is_file():  # a pipe would have us wait
                 return None
-            with path.open(encoding="ascii") as file:
+            with path.open(encoding="utf-8") as file:
                 commit = file.read(64).strip()
         except (OSError, ValueError) as exc:
             _log.debug("no ref of %s: %s", revision, exc)

@@ -44,6 +44,6 @@ def _cpus(quota: str, period: str = "") -> float:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii").strip()
+        return path.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
