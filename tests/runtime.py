@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnxruntime
 import pytest
 
-from onnxhub.backend import compiled
+from onnxhub._backend.runtime import compiled
 
 compiles = pytest.mark.skipif(
     tuple(map(int, onnxruntime.__version__.split(".")[:2])) < compiled.OLDEST,

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from onnxhub.backend.digests import sha256
+from onnxhub._backend.kept.digests import sha256
 
 
 def main(file: Path, calls: int) -> None:

@@ -15,30 +15,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np  # noqa: F401  # most of the cost of the import, paid where one looks for it
 
-from onnxhub import _forking  # noqa: F401  # so that a fork waits while another thread imports the rest
+from onnxhub._process import forking as _forking  # noqa: F401  # so that a fork waits while another thread imports the rest
 
 if TYPE_CHECKING:
     from onnxhub import builtin, errors, testing
-    from onnxhub._api import load
-    from onnxhub._attempts import Failure
-    from onnxhub._encoder import Encoded, Encoder
-    from onnxhub._model import Model, ModelInfo
-    from onnxhub._numeric import sigmoid, softmax
-    from onnxhub._one_liners._models import unload
-    from onnxhub._one_liners.answer import answer
-    from onnxhub._one_liners.choose import choose
-    from onnxhub._one_liners.classify import classify
-    from onnxhub._one_liners.classify_zero_shot import classify_zero_shot
-    from onnxhub._one_liners.embed import embed, similarity
-    from onnxhub._one_liners.embed_sparse import embed_sparse
-    from onnxhub._one_liners.fill_mask import fill_mask
-    from onnxhub._one_liners.rerank import rerank
-    from onnxhub._one_liners.tag import tag
-    from onnxhub._postprocessor import Postprocessor
-    from onnxhub._protocols import Backend, Tokenizer, Tokens
-    from onnxhub._registry import Task, list_tasks, register
-    from onnxhub._text import TruncationWarning
-    from onnxhub._trial import Judgement, Trial
+    from onnxhub._api.load import load
+    from onnxhub._api.loaded_models import unload
+    from onnxhub._api.one_liners.answer import answer
+    from onnxhub._api.one_liners.choose import choose
+    from onnxhub._api.one_liners.classify import classify
+    from onnxhub._api.one_liners.classify_zero_shot import classify_zero_shot
+    from onnxhub._api.one_liners.embed import embed, similarity
+    from onnxhub._api.one_liners.embed_sparse import embed_sparse
+    from onnxhub._api.one_liners.fill_mask import fill_mask
+    from onnxhub._api.one_liners.rerank import rerank
+    from onnxhub._api.one_liners.tag import tag
+    from onnxhub._calls.failures import Failure
+    from onnxhub._calls.model import Model, ModelInfo
+    from onnxhub._contracts.evaluation import Judgement, Trial
+    from onnxhub._contracts.postprocessor import Postprocessor
+    from onnxhub._contracts.preprocessor import Encoded, Encoder
+    from onnxhub._contracts.protocols import Backend, Tokenizer, Tokens
+    from onnxhub._contracts.registry import Task, list_tasks, register
+    from onnxhub._toolkit.numeric import sigmoid, softmax
+    from onnxhub._toolkit.text.tokens import TruncationWarning
     from onnxhub.compat import pipeline
     from onnxhub.tasks.custom import ArraysItem, ArraysModel, ArraysPostprocessor
     from onnxhub.tasks.feature_extraction import EmbeddingItem, EmbeddingPostprocessor, FeatureExtractionModel
@@ -95,26 +95,26 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "onnxhub._api": ("load",),
-    "onnxhub._attempts": ("Failure",),
-    "onnxhub._encoder": ("Encoded", "Encoder"),
-    "onnxhub._model": ("Model", "ModelInfo"),
-    "onnxhub._numeric": ("sigmoid", "softmax"),
-    "onnxhub._one_liners._models": ("unload",),
-    "onnxhub._one_liners.answer": ("answer",),
-    "onnxhub._one_liners.choose": ("choose",),
-    "onnxhub._one_liners.classify": ("classify",),
-    "onnxhub._one_liners.classify_zero_shot": ("classify_zero_shot",),
-    "onnxhub._one_liners.embed": ("embed", "similarity"),
-    "onnxhub._one_liners.embed_sparse": ("embed_sparse",),
-    "onnxhub._one_liners.fill_mask": ("fill_mask",),
-    "onnxhub._one_liners.rerank": ("rerank",),
-    "onnxhub._one_liners.tag": ("tag",),
-    "onnxhub._postprocessor": ("Postprocessor",),
-    "onnxhub._protocols": ("Backend", "Tokenizer", "Tokens"),
-    "onnxhub._registry": ("Task", "list_tasks", "register"),
-    "onnxhub._text": ("TruncationWarning",),
-    "onnxhub._trial": ("Judgement", "Trial"),
+    "onnxhub._api.load": ("load",),
+    "onnxhub._calls.failures": ("Failure",),
+    "onnxhub._contracts.preprocessor": ("Encoded", "Encoder"),
+    "onnxhub._calls.model": ("Model", "ModelInfo"),
+    "onnxhub._toolkit.numeric": ("sigmoid", "softmax"),
+    "onnxhub._api.loaded_models": ("unload",),
+    "onnxhub._api.one_liners.answer": ("answer",),
+    "onnxhub._api.one_liners.choose": ("choose",),
+    "onnxhub._api.one_liners.classify": ("classify",),
+    "onnxhub._api.one_liners.classify_zero_shot": ("classify_zero_shot",),
+    "onnxhub._api.one_liners.embed": ("embed", "similarity"),
+    "onnxhub._api.one_liners.embed_sparse": ("embed_sparse",),
+    "onnxhub._api.one_liners.fill_mask": ("fill_mask",),
+    "onnxhub._api.one_liners.rerank": ("rerank",),
+    "onnxhub._api.one_liners.tag": ("tag",),
+    "onnxhub._contracts.postprocessor": ("Postprocessor",),
+    "onnxhub._contracts.protocols": ("Backend", "Tokenizer", "Tokens"),
+    "onnxhub._contracts.registry": ("Task", "list_tasks", "register"),
+    "onnxhub._toolkit.text.tokens": ("TruncationWarning",),
+    "onnxhub._contracts.evaluation": ("Judgement", "Trial"),
     "onnxhub.compat": ("pipeline",),
     "onnxhub.tasks.custom": ("ArraysItem", "ArraysModel", "ArraysPostprocessor"),
     "onnxhub.tasks.feature_extraction": ("EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"),

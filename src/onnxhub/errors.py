@@ -34,7 +34,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from onnxhub._plain_text import plain, shorten, text_of
+from onnxhub._strings.plain_text import plain, shorten, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, overload
 
 import numpy as np
 
-from onnxhub._execution import Lanes
-from onnxhub._loading import Source, build_model, check_postprocessor
-from onnxhub._neighbours import Neighbours
-from onnxhub._protocols import GraphInput
-from onnxhub._registry import Task, get_task
+from onnxhub._calls.neighbours import Neighbours
+from onnxhub._calls.run import Lanes
+from onnxhub._contracts.protocols import GraphInput
+from onnxhub._contracts.registry import Task, get_task
+from onnxhub._loading.request import Source, build_model, check_postprocessor
 from onnxhub.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
 
-    from onnxhub._loading import AnyPostprocessor, PostprocessorOf
-    from onnxhub._model import Model
-    from onnxhub._protocols import Features, Outputs
+    from onnxhub._calls.model import Model
+    from onnxhub._contracts.protocols import Features, Outputs
+    from onnxhub._loading.request import AnyPostprocessor, PostprocessorOf
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskModel, MaskFill
     from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceModel

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onnxhub.backend.assets import assets_dir
-from onnxhub.backend.store import MANIFEST, make
+from onnxhub._backend.kept.assets import assets_dir
+from onnxhub._backend.kept.store import MANIFEST, make
 from tests import tiny
 from tests.hub_server import HubServer
 

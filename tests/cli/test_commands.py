@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import onnxhub
-from onnxhub._registry import list_tasks
+from onnxhub._contracts.registry import list_tasks
 from onnxhub.cli._app import build
 from tests import tiny
 from tests.runtime import compiles

@@ -33,9 +33,10 @@ EVERYTHING = """
 import logging, runpy, sys, traceback, warnings
 from dataclasses import fields, is_dataclass, replace
 import onnxhub
-from onnxhub import _registry, errors
-from onnxhub._plain_text import PlainWarning
-from onnxhub.backend.progress import waiting
+from onnxhub import errors
+from onnxhub._contracts import registry as _registry
+from onnxhub._strings.plain_text import PlainWarning
+from onnxhub._process.progress import waiting
 from tests.hostile import HOSTILE
 from tests.unit.test_errors import RAISED, hostile
 

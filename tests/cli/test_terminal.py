@@ -172,7 +172,7 @@ def test_compile_shows_sizes_as_people_read_them(workplace: Workplace, environme
 
 WAITING = """
 import time
-from onnxhub.backend.progress import waiting
+from onnxhub._process.progress import waiting
 with waiting("converting org/name to ONNX"):
     time.sleep(1.5)
 """

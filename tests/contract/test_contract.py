@@ -23,9 +23,9 @@ import onnxruntime
 import pytest
 
 import onnxhub
-from onnxhub._batching import collate
-from onnxhub._model import LOOK_AHEAD
-from onnxhub.backend.threads import usable_cores
+from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._calls.batches import collate
+from onnxhub._calls.model import LOOK_AHEAD
 from onnxhub.errors import (
     ClosedModelError,
     InvalidInputError,

@@ -17,9 +17,9 @@ import onnx
 import pytest
 
 import onnxhub
-from onnxhub._forecast import forecast
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.layout import with_files_beside
+from onnxhub._backend.files.layout import with_files_beside
+from onnxhub._backend.repository.repository import open_repository
+from onnxhub._loading.forecast import forecast
 from onnxhub.cli.compile import compile as compile_model
 from onnxhub.cli.export import export
 from onnxhub.errors import (

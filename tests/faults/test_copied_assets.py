@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onnxhub.backend import gathering, kept, store
-from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
-from onnxhub.backend.hub_answers import Limits, call_within
-from onnxhub.backend.hub_cache import CachedRepository
-from onnxhub.backend.hub_models import hub_models
-from onnxhub.backend.locking import lock_file
-from onnxhub.backend.safety import check_links, check_place
+from onnxhub._backend.graphs.safety import check_links, check_place
+from onnxhub._backend.kept import housekeeping as kept
+from onnxhub._backend.kept import store
+from onnxhub._backend.kept.assets import assets_dir, read_sealed, write_sealed
+from onnxhub._backend.kept.locking import lock_file
+from onnxhub._backend.repository.answers import Limits, call_within
+from onnxhub._backend.repository.cache import CachedRepository
+from onnxhub._backend.runtime import gathering
+from onnxhub._workshop.hub_models import hub_models
 from onnxhub.errors import IntegrityError, OfflineError, UnsafeModelError
 
 if TYPE_CHECKING:
@@ -309,7 +311,7 @@ def test_a_loop_of_links_is_no_place(tmp_path: Path) -> None:
 
 def test_redirects_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Hub that sends a request from one address of its own to another is left after some of them."""
-    from onnxhub.backend import hub_answers
+    from onnxhub._backend.repository import answers as hub_answers
 
     class Answer:
         status_code = 302

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onnxhub.backend.assets import read_sealed, write_sealed
-from onnxhub.backend.store import MANIFEST
+from onnxhub._backend.kept.assets import read_sealed, write_sealed
+from onnxhub._backend.kept.store import MANIFEST
 from tests import tiny
 from tests.hub_server import run_python
 from tests.runtime import compiles
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytest.importorskip("resource", reason="quotas, users and mounts are POSIX's")
 
 STORE = """
-from onnxhub.backend.store import make
+from onnxhub._backend.kept.store import make
 
 def build(folder):
     (folder / "deep").mkdir()
@@ -225,7 +225,7 @@ def test_a_disk_that_is_too_full_for_a_compiled_graph(tmp_path: Path, size: str)
 
 
 PRUNE = """
-from onnxhub.backend.kept import clear, prune
+from onnxhub._backend.kept.housekeeping import clear, prune
 for removal in (prune(0), clear()):
     assert removal.removed == []
     assert [reason for _, reason in removal.spared] == [REASON]
@@ -245,7 +245,7 @@ def test_what_is_on_a_read_only_disk_cannot_be_cleared_away(kind: Kind, small_di
 
 DROP = """
 import shutil
-import onnxhub.backend.tokenizer_conversion as conversion
+import onnxhub._backend.making.tokenizer_conversion as conversion
 from onnxhub.errors import ExportError
 
 def start_nothing(*_, **__):

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import onnxhub
-from onnxhub.backend.hub import fetch_model, open_repository
+from onnxhub._backend.repository.repository import fetch_model, open_repository
 from onnxhub.errors import IntegrityError, UnsafeModelError
 from tests.external import PLACES, graph
 from tests.fuzz.graphs import pieces_of, varint, written

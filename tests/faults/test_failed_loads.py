@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 import onnxhub
-from onnxhub.backend.session import Session
+from onnxhub._backend.runtime.session import Session
 from onnxhub.errors import InvalidOptionError, OnnxHubError, TaskMismatchError, UnclearTaskError
 from tests.runtime import compiles
 from tests.tiny import make_model

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onnxhub.backend.assets import write_sealed
+from onnxhub._backend.kept.assets import write_sealed
 from tests.faults.lies import FILES, TRICKS, UP, lies
 from tests.hub_server import LISTING, HubServer, clean_environment, run_python
 
@@ -40,7 +40,7 @@ def watch(event, arguments):
 
 sys.addaudithook(watch)
 from onnxhub import errors
-from onnxhub.backend.hub import open_repository
+from onnxhub._backend.repository.repository import open_repository
 
 outcomes = {}
 for model_id in json.loads(sys.stdin.readline()):
@@ -277,7 +277,7 @@ def test_a_byte_now_and_then(victim: Victim, what: str) -> None:
     victim.hub.add("org/name", {**FILES, "config.json": json.dumps({"labels": "x" * 5_000}).encode()})
     victim.hub.trickle(what, 0.1)
     code = """
-import onnxhub.backend.hub as hub
+import onnxhub._backend.repository.repository as hub
 from onnxhub import errors
 try:
     hub.open_repository("org/name").path("onnx/model.onnx" if "onnx" in WHAT else "config.json")
@@ -310,9 +310,9 @@ def test_headers_without_an_end(victim: Victim) -> None:
     victim.hub.add("org/name", FILES)
     victim.hub.header_pause = 0.1
     code = """
-import onnxhub.backend.hub_answers as answers
+import onnxhub._backend.repository.answers as answers
 from onnxhub import errors
-from onnxhub.backend.hub import open_repository
+from onnxhub._backend.repository.repository import open_repository
 answers._LEAST_PATIENCE = 2.0
 try:
     open_repository("org/name")
@@ -329,7 +329,7 @@ def test_the_bar_of_a_download_gives_no_orders(victim: Victim) -> None:
     from tests.cli.terminal import in_a_terminal
 
     victim.hub.add("org/name", {"\u202egnp.json": b" " * 3_000_000})
-    code = "from onnxhub.backend.hub import open_repository as o; print(o('org/name').path('\\u202egnp.json').stat().st_size)"
+    code = "from onnxhub._backend.repository.repository import open_repository as o; print(o('org/name').path('\\u202egnp.json').stat().st_size)"
     env = clean_environment(victim.path, {"HF_ENDPOINT": victim.hub.endpoint, "HF_HUB_DISABLE_PROGRESS_BARS": "0"})
     code_of_exit, seen = in_a_terminal([sys.executable, "-c", code], victim.path, env)
     assert (code_of_exit, "3000000" in seen) == (0, True), seen

@@ -16,8 +16,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from onnxhub import errors
-from onnxhub.backend.assets import read_sealed, write_sealed
-from onnxhub.backend.hub import Repository, fetch_model, open_repository
+from onnxhub._backend.kept.assets import read_sealed, write_sealed
+from onnxhub._backend.repository.repository import Repository, fetch_model, open_repository
 from tests.hub_server import LISTING, HubServer, run_python
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ sockets = []
 watched = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname")
 sys.addaudithook(lambda event, args: sockets.append(event) if event in watched else None)
 from onnxhub import errors
-from onnxhub.backend.hub import fetch_model, open_repository
+from onnxhub._backend.repository.repository import fetch_model, open_repository
 
 def failure(call):
     try:
@@ -518,7 +518,7 @@ def test_folders_that_are_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         open_repository(tmp_path / "model.onnx")
     with pytest.raises(errors.InvalidOptionError, match="is a local folder"):
         open_repository(tmp_path, revision="main")
-    monkeypatch.setattr("onnxhub.backend.hub_cache._MAX_FILES", 0)
+    monkeypatch.setattr("onnxhub._backend.repository.cache._MAX_FILES", 0)
     with pytest.raises(errors.ModelNotFoundError, match="not the folder of one model"):
         open_repository(tmp_path)
 

@@ -99,9 +99,9 @@ print([thread.is_alive() for thread in threads], all(now > then for now, then in
 def test_interrupts_leave_our_locks_free_however_often_they_come() -> None:
     """A lock, the cache of the one-liners and the sessions of a model, 400 interrupts each, beside a thread that wants them, too."""
     printed = run("""
-from onnxhub._cache import OnceCache
-from onnxhub._forking import Lock
-from onnxhub.backend.pair import Pair
+from onnxhub._process.once import OnceCache
+from onnxhub._process.forking import Lock
+from onnxhub._backend.runtime.pair import Pair
 
 class Session:
     def run(self, features, outputs):
@@ -146,8 +146,8 @@ print(lock.plain.locked(), pair._running)
 def test_interrupted_forks_leave_all_as_it_was() -> None:
     """Its hooks are interrupted, too: what they took is free afterwards in both processes, and garbage is collected again."""
     printed = run("""
-from onnxhub import _forking
-from onnxhub.backend.session import _building
+from onnxhub._process import forking as _forking
+from onnxhub._backend.runtime.session import _building
 
 def take():
     while going:
@@ -179,7 +179,7 @@ def test_an_interrupted_maker_leaves_no_entry_locked(tmp_path: Path, monkeypatch
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     printed = run("""
 import subprocess
-from onnxhub.backend import store
+from onnxhub._backend.kept import store
 
 def build(folder):
     (folder / "data").write_bytes(b"data")
@@ -190,7 +190,7 @@ def make():
 make()
 kept = interrupted(make, 500 * ROUNDS, 0.003)
 program = (
-    "import sys; sys.path[:] = " + repr(sys.path) + "; from onnxhub.backend import store\\n"
+    "import sys; sys.path[:] = " + repr(sys.path) + "; from onnxhub._backend import store\\n"
     "print(store.make_unless_busy('things', 'key', {}, lambda folder: (folder / 'data').touch()) is not None)"
 )
 print(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip())
@@ -201,7 +201,7 @@ print(subprocess.run([sys.executable, "-c", program], capture_output=True, text=
 def test_interrupted_lists_leave_the_lanes_at_work() -> None:
     """The threads that two batches at once run in, interrupted 600 times: they do the jobs of every call after it."""
     printed = run("""
-from onnxhub._execution import Lanes
+from onnxhub._calls.run import Lanes
 
 lanes = Lanes(2)
 

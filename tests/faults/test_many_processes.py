@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DATA = bytes(range(256)) * 80_000  # 20 MB: long enough to be read, and fetched, by several at once
 READ = """
 import hashlib, time
-from onnxhub.backend.hub import open_repository
+from onnxhub._backend.repository.repository import open_repository
 while not __import__("os").path.exists("go"):
     time.sleep(0.001)
 time.sleep(DELAY)

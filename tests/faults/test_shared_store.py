@@ -17,10 +17,10 @@ import onnx
 import pytest
 
 from onnxhub import builtin, errors
-from onnxhub.backend import gathering
-from onnxhub.backend.gathering import gathered
-from onnxhub.backend.hub_models import hub_models, size_on_disk
-from onnxhub.backend.inlining import inline_small_tensors
+from onnxhub._backend.graphs.inlining import inline_small_tensors
+from onnxhub._backend.runtime import gathering
+from onnxhub._backend.runtime.gathering import gathered
+from onnxhub._workshop.hub_models import hub_models, size_on_disk
 from tests.faults.test_hub import Home
 
 if TYPE_CHECKING:

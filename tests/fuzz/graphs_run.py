@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from onnxhub.backend.hub import fetch_model, open_repository
+from onnxhub._backend.repository.repository import fetch_model, open_repository
 from onnxhub.errors import IntegrityError, UnsafeModelError
 from tests.fuzz.graphs import CANARY, SECRET, Piece, mutant, seeds, written
 

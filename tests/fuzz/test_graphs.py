@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onnxhub.backend import protobuf
-from onnxhub.backend.graph import read_graph
-from onnxhub.backend.protobuf import Reader
-from onnxhub.backend.safety import find_facts, relative_location
+from onnxhub._backend.graphs import protobuf
+from onnxhub._backend.graphs.protobuf import Reader
+from onnxhub._backend.graphs.safety import find_facts, relative_location
+from onnxhub._backend.graphs.signature import read_graph
 from onnxhub.errors import IntegrityError, UnsafeModelError
 from tests.external import PLACES
 from tests.fuzz.graphs import HIDING, OUTSIDE, Piece, Trick, messages, mutant, seeds, sights, written

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from onnxhub.backend.safetensors import read_safetensors
+from onnxhub._backend.inputs.safetensors import read_safetensors
 from onnxhub.errors import IntegrityError
 from tests.fuzz.rounds import rounds
 

@@ -16,10 +16,10 @@ import torch
 import transformers
 
 import onnxhub
-from onnxhub.backend.newer_settings import NewerSettingsError, restate_config
-from onnxhub.backend.programs.known_settings import is_newer, not_understood
-from onnxhub.backend.programs.untrained import mark_missing
-from onnxhub.backend.settings import prepare_settings
+from onnxhub._backend.making.newer_settings import NewerSettingsError, restate_config
+from onnxhub._backend.making.programs.known_settings import is_newer, not_understood
+from onnxhub._backend.making.programs.untrained import mark_missing
+from onnxhub._backend.making.settings import prepare_settings
 from onnxhub.errors import ExportError
 
 FOLDER = Path(__file__).parent / "checkpoints5"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import onnxhub
-from onnxhub._sentence_layers import ACTIVATIONS as KNOWN
-from onnxhub._sentence_layers import SIMILARITIES
+from onnxhub._toolkit.sentence_transformers.layers import ACTIVATIONS as KNOWN
+from onnxhub._toolkit.sentence_transformers.layers import SIMILARITIES
 from tests import tiny
 from tests.oracle.peers import COUNTS, zoo
 

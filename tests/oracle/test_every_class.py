@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import onnxhub
-from onnxhub._registry import get_task, list_tasks
+from onnxhub._contracts.registry import get_task, list_tasks
 from onnxhub.errors import ExportError
 from tests.oracle.peers import COUNTS, close, optimum
 

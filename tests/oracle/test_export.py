@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import onnxhub
-from onnxhub.backend.assets import assets_dir
+from onnxhub._backend.kept.assets import assets_dir
 from onnxhub.errors import ExportError, UnsafeModelError
 from tests import tiny
 from tests.hub_server import HubServer, clean_environment, run_python
@@ -380,7 +380,7 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("onnxhub.backend.store._lock_file", refused)
+    monkeypatch.setattr("onnxhub._backend.kept.store._lock_file", refused)
     assert onnxhub.load("text-classification", classifier)("a good one").label == right
     assert "the cache cannot be written" in caplog.text
     assert not assets_dir("exported").exists()

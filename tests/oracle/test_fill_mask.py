@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import onnxhub
-from onnxhub._spans import UNSPACED
+from onnxhub._toolkit.text.spans import UNSPACED
 from tests.oracle.peers import COUNTS, close, difference, torch_reference, transformers, zoo
 
 PipelineException: Any = transformers.pipelines.PipelineException

@@ -7,7 +7,7 @@ import inspect
 import pytest
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from onnxhub.backend.tokenizer_limits import POSITIONS
+from onnxhub._backend.inputs.tokenizer_limits import POSITIONS
 
 FOREIGN = {"nomic_bert"}
 """Model types of which transformers 4 knows nothing."""

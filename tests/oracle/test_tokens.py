@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.tokenizer import TextTokenizer, load_tokenizer
+from onnxhub._backend.inputs.tokenizer import TextTokenizer, load_tokenizer
+from onnxhub._backend.repository.repository import open_repository
 from tests.oracle.peers import COUNTS, transformers, zoo
 
 FOLDERS = [(name, flavour) for name in zoo.ARCHITECTURES for flavour in zoo.FLAVOURS]

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onnxhub._agreement import Agreement, compare
-from onnxhub._registry import get_task
-from onnxhub._sentences import SENTENCES
-from onnxhub._trial import Judgement, Trial, inputs_for
+from onnxhub._contracts.evaluation import Judgement, Trial, inputs_for
+from onnxhub._contracts.registry import get_task
+from onnxhub._workshop.compare import Agreement, compare
+from onnxhub._workshop.sentences import SENTENCES
 from onnxhub.testing import CannedBackend
 
 TEXTS = ["Ada met Ben", "Cem met Dag"]

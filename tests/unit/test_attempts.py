@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import onnxhub
 from onnxhub import Failure
-from onnxhub._attempts import apart
+from onnxhub._calls.failures import apart
 from onnxhub.errors import (
     ClosedModelError,
     IndexedError,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from onnxhub._protocols import Features, Outputs
+    from onnxhub._contracts.protocols import Features, Outputs
 
 POISON = "zebra"
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxhub._batching import STARTS, collate, plan, stack
+from onnxhub._calls.batches import STARTS, collate, plan, stack
 
 lengths = st.lists(st.integers(1, 600), max_size=80)
 budgets = st.integers(1, 2000)

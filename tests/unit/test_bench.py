@@ -9,7 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from onnxhub._bench import (
+from onnxhub._contracts.evaluation import inputs_for, made_ready
+from onnxhub._contracts.registry import get_task
+from onnxhub._workshop.bench import (
     FEWEST,
     LONGEST,
     RESERVED,
@@ -24,8 +26,6 @@ from onnxhub._bench import (
     sample_texts,
     settings,
 )
-from onnxhub._registry import get_task
-from onnxhub._trial import inputs_for, made_ready
 from onnxhub.errors import InvalidOptionError, VariantNotFoundError
 from onnxhub.testing import CannedBackend, CannedTokenizer
 

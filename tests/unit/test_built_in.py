@@ -25,7 +25,7 @@ def test_the_table_has_the_names_of_every_task() -> None:
 def test_one_task_imports_no_other() -> None:
     """A program that tags texts does not wait for what ranks them."""
     code = (
-        "import sys; from onnxhub._registry import get_task; get_task('ner');"
+        "import sys; from onnxhub._contracts.registry import get_task; get_task('ner');"
         "print(*sorted(name for name in sys.modules if name.startswith('onnxhub.tasks.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

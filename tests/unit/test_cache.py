@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from onnxhub._cache import OnceCache, lazy
+from onnxhub._process.once import OnceCache, lazy
 
 
 def test_many_threads_make_a_value_once() -> None:

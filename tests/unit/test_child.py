@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from onnxhub.backend.child import run_child
+from onnxhub._backend.making.child_process import run_child
 from onnxhub.errors import ExportError, InvalidOptionError, UnsafeModelError
 
 PROGRAMS = {
     "child_writes": """
 import json, os, pathlib, sys
-from onnxhub.backend.programs import begin
+from onnxhub._backend.making.programs import begin
 asked = begin()
 tell = {"asked": asked, "path": sys.path, "environment": dict(os.environ), "torch": "torch" in sys.modules}
 pathlib.Path(asked["into"]).write_text(json.dumps(tell))
@@ -29,7 +29,7 @@ print("another", file=sys.stderr)
 """,
     "child_opens": """
 import json, os, pathlib
-from onnxhub.backend.programs import begin
+from onnxhub._backend.making.programs import begin
 asked = begin()
 seen = {}
 for path in asked["paths"]:
@@ -41,14 +41,14 @@ for path in asked["paths"]:
 pathlib.Path(asked["into"]).write_text(json.dumps(seen))
 """,
     "child_hides": """
-from onnxhub.backend.programs import begin
+from onnxhub._backend.making.programs import begin
 try:
     open(begin()["path"])
 except OSError as error:
     raise ValueError("something else went wrong") from error
 """,
     "child_reports": """
-from onnxhub.backend.programs import begin, refuse, refuse_foreign
+from onnxhub._backend.making.programs import begin, refuse, refuse_foreign
 try:
     open(begin()["path"])
 except OSError as error:
@@ -58,18 +58,18 @@ except OSError as error:
 """,
     "child_fills_the_disk": """
 import errno, os
-from onnxhub.backend.programs import begin
+from onnxhub._backend.making.programs import begin
 asked = begin()
 raise OSError(getattr(errno, asked["kind"]), os.strerror(getattr(errno, asked["kind"])), "/some/where")
 """,
     "child_refuses": """
-from onnxhub.backend.programs import begin, refuse
+from onnxhub._backend.making.programs import begin, refuse
 begin()
 print("something before")
 refuse("there is no\\n such architecture")
 """,
     "child_crashes": """
-from onnxhub.backend.programs import begin
+from onnxhub._backend.making.programs import begin
 begin()
 for number in range(100):
     print("line", number)
@@ -82,7 +82,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """,
     "child_waits": """
 import os, pathlib, subprocess, sys, time
-from onnxhub.backend.programs import begin
+from onnxhub._backend.making.programs import begin
 asked = begin()
 other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 unfinished = pathlib.Path(asked["into"] + ".unfinished")
@@ -93,7 +93,7 @@ time.sleep(600)
 }
 PARENT = """
 import sys
-from onnxhub.backend.child import run_child
+from onnxhub._backend.making.child_process import run_child
 from pathlib import Path
 into = Path(sys.argv[1])
 run_child("child_waits", {"into": str(into)}, model_id="org/name", what="waiting", work=into.parent)

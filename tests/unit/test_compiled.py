@@ -14,10 +14,11 @@ from filelock import FileLock
 
 import onnxhub
 from onnxhub import builtin
-from onnxhub.backend import compiled, kept
-from onnxhub.backend.assets import assets_dir
-from onnxhub.backend.providers import Provider
-from onnxhub.backend.store import make
+from onnxhub._backend.kept import housekeeping as kept
+from onnxhub._backend.kept.assets import assets_dir
+from onnxhub._backend.kept.store import make
+from onnxhub._backend.runtime import compiled
+from onnxhub._backend.runtime.providers import Provider
 from onnxhub.errors import InvalidOptionError
 from tests import tiny
 from tests.runtime import compiles

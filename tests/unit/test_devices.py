@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 import onnxhub
-from onnxhub.backend.devices import device_of, preload, run_on
+from onnxhub._backend.runtime.devices import device_of, preload, run_on
 from tests import tiny
 
 CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()

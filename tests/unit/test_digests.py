@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from onnxhub.backend import digests
-from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
-from onnxhub.backend.digests import REMEMBERED, matches, sha256
+from onnxhub._backend.kept import digests
+from onnxhub._backend.kept.assets import assets_dir, read_sealed, write_sealed
+from onnxhub._backend.kept.digests import REMEMBERED, matches, sha256
 
 
 @pytest.fixture

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 import onnxhub
-from onnxhub.backend import compiled, kept
-from onnxhub.backend.entries import TRIES, retry_if_cleared
-from onnxhub.backend.store import find, make
+from onnxhub._backend.kept import housekeeping as kept
+from onnxhub._backend.kept.entries import TRIES, retry_if_cleared
+from onnxhub._backend.kept.store import find, make
+from onnxhub._backend.runtime import compiled
 from onnxhub.errors import IntegrityError
 from tests.runtime import compiles
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from onnxhub.backend.store import Entry
+    from onnxhub._backend.kept.store import Entry
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import onnxhub
-from onnxhub._execution import AHEAD, LARGEST_WINDOW, WINDOW_TOKENS, Lanes, run
-from onnxhub.backend.pace import PATIENCE
-from onnxhub.backend.pair import Pair
-from onnxhub.backend.threads import usable_cores
+from onnxhub._backend.runtime.pair import Pair
+from onnxhub._backend.runtime.scheduling import PATIENCE
+from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._calls.run import AHEAD, LARGEST_WINDOW, WINDOW_TOKENS, Lanes, run
 from onnxhub.errors import ClosedModelError
 from onnxhub.testing import CannedBackend
 from tests import tiny
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from onnxhub._protocols import Features
+    from onnxhub._contracts.protocols import Features
 
 lanes = pytest.mark.parametrize("number", [1, 2, 5])
 
@@ -216,7 +216,7 @@ def test_a_small_model_runs_several_batches_at_once(tiny_model: Any) -> None:
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A quantised model that counts as a large one."""
-    monkeypatch.setattr("onnxhub.backend.pace.SMALL", 1000)
+    monkeypatch.setattr("onnxhub._backend.runtime.scheduling.SMALL", 1000)
     return tiny.make_model(tmp_path, dtype="int8", seed=11)
 
 
@@ -245,7 +245,7 @@ def test_without_a_compiled_graph_a_large_quantised_model_runs_one_row_at_a_time
 @pytest.mark.parametrize("texts", [1, 5])
 def test_a_closed_model_has_closed_both_sessions(texts: int, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that would be built now."""
-    monkeypatch.setattr("onnxhub.backend.pace.PATIENCE", 2)
+    monkeypatch.setattr("onnxhub._backend.runtime.scheduling.PATIENCE", 2)
     model = onnxhub.load("text-classification", large, compiled=True)
     model(["a great film"] * texts)
     model.close()

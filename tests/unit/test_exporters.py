@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import onnxhub
-from onnxhub._registry import get_task
-from onnxhub.backend import exporters
-from onnxhub.backend.exporters import NATIVE, OPTIMUM, installed_exporter
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.inspection import look_into
+from onnxhub._backend.making import exporters
+from onnxhub._backend.making.exporters import NATIVE, OPTIMUM, installed_exporter
+from onnxhub._backend.repository.repository import open_repository
+from onnxhub._contracts.registry import get_task
+from onnxhub._loading.inspection import look_into
 from onnxhub.errors import MissingDependencyError
 from tests import tiny
 
@@ -73,7 +73,7 @@ def test_inspection_says_which_package_would_convert(folder: Path, monkeypatch: 
 def test_beside_transformers_5_its_own_packages_are_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Optimum would replace it by an older one."""
     versions = {**without("optimum", "onnxscript"), "transformers": "5.24.0"}
-    for module in ("exporters", "exporting"):
-        monkeypatch.setattr(f"onnxhub.backend.{module}.version_of", versions.get)
+    for module in ("exporters", "export"):
+        monkeypatch.setattr(f"onnxhub._backend.making.{module}.version_of", versions.get)
     with pytest.raises(MissingDependencyError, match=r"needs onnxscript, .* pip install 'onnxhub\[export\]'"):
         onnxhub.load("text-classification", folder)

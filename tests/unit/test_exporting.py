@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 import onnxhub
-from onnxhub._registry import get_task
-from onnxhub.backend import exporters, exporting, store
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.inspection import look_into
-from onnxhub.backend.staging import convertible
+from onnxhub._backend.kept import store
+from onnxhub._backend.making import export as exporting
+from onnxhub._backend.making import exporters
+from onnxhub._backend.making.staging import convertible
+from onnxhub._backend.repository.repository import open_repository
+from onnxhub._contracts.registry import get_task
+from onnxhub._loading.inspection import look_into
 from onnxhub.errors import MissingDependencyError, NoOnnxFileError
 from tests import tiny
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onnxhub.backend import filesystems
+from onnxhub._backend.kept import filesystems
 
 if TYPE_CHECKING:
     from pathlib import Path

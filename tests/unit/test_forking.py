@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import onnxhub
-from onnxhub._cache import OnceCache
-from onnxhub._forking import Lock
+from onnxhub._process.forking import Lock
+from onnxhub._process.once import OnceCache
 from tests import tiny
 from tests.runtime import compiles
 
@@ -168,7 +168,7 @@ begun = threading.Event()
 
 class Slow:
     def find_spec(self, name, path=None, target=None):
-        if name == "onnxhub._one_liners.classify":
+        if name == "onnxhub._api.one_liners.classify":
             begun.set()
             time.sleep(1)
 
@@ -185,12 +185,12 @@ thread.join()
 def test_a_fork_waits_for_an_import_that_begins_while_it_waits_for_a_session() -> None:
     """The child finds the whole module: what was half imported, it would have to import again."""
     run("""
-from onnxhub.backend.session import _building
+from onnxhub._backend.runtime.session import _building
 building, imported = threading.Event(), []
 
 class Slow:
     def find_spec(self, name, path=None, target=None):
-        if name == "onnxhub._one_liners.classify":
+        if name == "onnxhub._api.one_liners.classify":
             imported.append(os.getpid())
             time.sleep(1)
 
@@ -229,7 +229,7 @@ waiting, begun = threading.Event(), threading.Event()
 
 class Slow:
     def find_spec(self, name, path=None, target=None):
-        if name == "onnxhub._one_liners.classify" and threading.current_thread() is thread:
+        if name == "onnxhub._api.one_liners.classify" and threading.current_thread() is thread:
             begun.set()
             time.sleep(1)
 
@@ -271,7 +271,7 @@ def test_forks_of_two_threads_leave_the_garbage_collector_as_it_was() -> None:
     """Both wait for the same session to be built; neither takes what the other did for what was there before."""
     run("""
 import gc
-from onnxhub.backend.session import _building
+from onnxhub._backend.runtime.session import _building
 building = threading.Event()
 
 def build():
@@ -297,7 +297,7 @@ def test_a_fork_that_is_interrupted_while_it_waits_takes_no_lock_from_others() -
     """Python goes on with the fork after Ctrl-C; who builds a session is left alone."""
     said = interrupted("""
 import gc
-from onnxhub.backend.session import _building
+from onnxhub._backend.runtime.session import _building
 building, built = threading.Event(), []
 
 def build():
@@ -325,8 +325,8 @@ def test_an_import_that_never_ends_does_not_hold_a_fork_for_ever(tmp_path: Path)
     """As when it waits for the thread that forks."""
     (tmp_path / "stuck.py").write_text("import __main__; __main__.begun.set(); __main__.go_on.wait()", encoding="utf-8")
     run(f"""
-import onnxhub._forking
-onnxhub._forking.LONGEST_IMPORT = 0.5
+import onnxhub._process.forking
+onnxhub._process.forking.LONGEST_IMPORT = 0.5
 sys.path.insert(0, {str(tmp_path)!r})
 begun, go_on = threading.Event(), threading.Event()
 thread = threading.Thread(target=lambda: __import__("stuck"), daemon=True)
@@ -421,7 +421,7 @@ def test_a_compiled_graph_that_was_cleared_away_is_no_obstacle(tmp_path: Path, m
     """A child then builds its session from the model's own file, with the same answers."""
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     run("""
-from onnxhub.backend import kept
+from onnxhub._backend.kept import housekeeping as kept
 model = onnxhub.load("text-classification", "builtin:sentiment", compiled=True)
 assert model.info.compiled and len(kept.prune(0).removed) == 1
 expected = model(TEXTS)
@@ -503,7 +503,7 @@ def test_locks_are_free_in_a_child() -> None:
 def test_a_fork_waits_while_a_session_is_built() -> None:
     """What ONNX Runtime locks meanwhile would stay locked in the child; and the lock is free in both afterwards."""
     run("""
-from onnxhub.backend.session import _building
+from onnxhub._backend.runtime.session import _building
 
 begun, ended_at = threading.Event(), []
 

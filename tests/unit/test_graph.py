@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxhub import builtin
-from onnxhub.backend.graph import Graph, Port, read_graph
+from onnxhub._backend.graphs.signature import Graph, Port, read_graph
 from onnxhub.errors import IntegrityError, UnsafeModelError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import onnxhub
-from onnxhub._inference import ARCHITECTURES, REFINED, infer_from_files, infer_from_graph, pipeline_tag
-from onnxhub._registry import get_task
+from onnxhub._contracts.registry import get_task
+from onnxhub._loading.infer_task import ARCHITECTURES, REFINED, infer_from_files, infer_from_graph, pipeline_tag
 from onnxhub.errors import UnclearTaskError
 from tests.tiny import make_model
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onnxhub._registry import get_task
-from onnxhub.backend.hub import Repository, open_repository
-from onnxhub.backend.inspection import look_into
-from onnxhub.backend.parts import choose_parts
+from onnxhub._backend.files.roles import choose_parts
+from onnxhub._backend.repository.repository import Repository, open_repository
+from onnxhub._contracts.registry import get_task
+from onnxhub._loading.inspection import look_into
 from onnxhub.errors import InvalidOptionError, VariantNotFoundError
 from tests.tiny import make_model
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onnxhub.backend import digests, kept, store
-from onnxhub.backend.assets import assets_dir, read_sealed, write_sealed
-from onnxhub.backend.digests import REMEMBERED
-from onnxhub.backend.kept import clear, damage, digests_size, listed, prune
-from onnxhub.backend.store import LIMIT, MANIFEST, find, make
+from onnxhub._backend.kept import digests, store
+from onnxhub._backend.kept import housekeeping as kept
+from onnxhub._backend.kept.assets import assets_dir, read_sealed, write_sealed
+from onnxhub._backend.kept.digests import REMEMBERED
+from onnxhub._backend.kept.housekeeping import clear, damage, digests_size, listed, prune
+from onnxhub._backend.kept.store import LIMIT, MANIFEST, find, make
 from onnxhub.errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -254,8 +255,8 @@ def test_nothing_is_kept_yet() -> None:
 
 PRUNER = """
 import sys
-from onnxhub.backend.kept import prune
-from onnxhub.backend.store import make
+from onnxhub._backend.kept.housekeeping import prune
+from onnxhub._backend.kept.store import make
 
 def build(folder):
     for number in range(40):

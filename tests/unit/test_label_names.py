@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from onnxhub._label_names import labels_of
+from onnxhub._toolkit.label_names import labels_of
 from onnxhub.errors import TaskMismatchError
 from onnxhub.testing import CannedBackend
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from onnxhub import TokenClassificationItem, TokenClassificationPostprocessor
-from onnxhub._labels import group, mixed_schemes, read_tags, stray_labels
+from onnxhub._toolkit.labels import group, mixed_schemes, read_tags, stray_labels
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from onnxhub.testing import CannedBackend
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import onnxhub
-from onnxhub._forecast import forecast
-from onnxhub.backend.hub import Repository, open_repository
-from onnxhub.backend.layout import describe_beside, with_files_beside
+from onnxhub._backend.files.layout import describe_beside, with_files_beside
+from onnxhub._backend.repository.repository import Repository, open_repository
+from onnxhub._loading.forecast import forecast
 from onnxhub.errors import IntegrityError, InvalidInputError, ModelNotFoundError, NoOnnxFileError, TooNewError
 from tests.tiny import make_model
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onnxhub import _logs
+from onnxhub._process import logs as _logs
 from onnxhub.errors import ExportError, IntegrityError
 from tests.hostile import HOSTILE, SECRETS, orders_in
 
@@ -96,7 +96,9 @@ def test_a_long_record_is_cut(written: io.StringIO) -> None:
     assert len(written.getvalue()) < 21_000
 
 
-@pytest.mark.parametrize("module", ["onnxhub.backend.store", "onnxhub.backend.hub", "onnxhub.compat.fill_mask"])
+@pytest.mark.parametrize(
+    "module", ["onnxhub._backend.kept.store", "onnxhub._backend.repository.repository", "onnxhub.compat.fill_mask"]
+)
 def test_the_log_is_clean_for_whoever_imports_a_part(module: str) -> None:
     """Without the command line, and without any configuration."""
     code = f"import logging, {module}; print(len(logging.getLogger('onnxhub').filters))"

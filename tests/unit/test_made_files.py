@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from onnxhub.backend.hub import open_repository
+from onnxhub._backend.repository.repository import open_repository
 
 
 def test_made_files_stand_beside_and_in_place_of_the_repository_s_own(tmp_path: Path) -> None:

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 import onnxhub
-from onnxhub._batching import collate
-from onnxhub._neighbours import ENOUGH, REACH, Findings, Neighbours, agree
-from onnxhub.backend import kept
-from onnxhub.backend.compiled import ModelFile
-from onnxhub.backend.padding import COARSE, EXACT, HALF, PADDING, choose_tolerance
-from onnxhub.backend.session import Session
+from onnxhub._backend.kept import housekeeping as kept
+from onnxhub._backend.runtime.compiled import ModelFile
+from onnxhub._backend.runtime.padding import COARSE, EXACT, HALF, PADDING, choose_tolerance
+from onnxhub._backend.runtime.session import Session
+from onnxhub._calls.batches import collate
+from onnxhub._calls.neighbours import ENOUGH, REACH, Findings, Neighbours, agree
 from onnxhub.errors import InvalidInputError, OutOfMemoryError
 from tests import tiny
 from tests.hub_server import run_python
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from onnxhub._protocols import Features, Outputs
+    from onnxhub._contracts.protocols import Features, Outputs
 
 TEXTS = ["a good film", "bad", "good and bad and good and bad", "a", "the film is a bad film", "good"]
 LONG = " ".join(TEXTS * 12)
@@ -222,7 +222,7 @@ def test_the_verdict_goes_with_copies_and_pickles(tmp_path: Path, batches: list[
 
 PROGRAM = """
 import onnxhub
-from onnxhub.backend.session import Session
+from onnxhub._backend.runtime.session import Session
 shapes, run = [], Session.run
 def note(self, features, outputs):
     shapes.append(features["input_ids"].shape)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import onnxhub
-from onnxhub._registry import get_task
-from onnxhub.backend import exporters
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.inspection import look_into
-from onnxhub.backend.newer_settings import NewerSettingsError, restate_config
+from onnxhub._backend.making import exporters
+from onnxhub._backend.making.newer_settings import NewerSettingsError, restate_config
+from onnxhub._backend.repository.repository import open_repository
+from onnxhub._contracts.registry import get_task
+from onnxhub._loading.inspection import look_into
 from onnxhub.errors import ExportError
 from tests import tiny
 

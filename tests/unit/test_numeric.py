@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import onnxhub
-from onnxhub._numeric import finite, l2_normalize, log_sum_exp, sound
+from onnxhub._toolkit.numeric import finite, l2_normalize, log_sum_exp, sound
 from onnxhub.errors import NonFiniteOutputError
 
 LARGEST = float(np.finfo(np.float32).max)

@@ -8,7 +8,8 @@ import onnx
 import pytest
 
 import onnxhub
-from onnxhub import _label_names, compat
+from onnxhub import compat
+from onnxhub._toolkit import label_names as _label_names
 from onnxhub.errors import IntegrityError, TaskMismatchError
 from tests import tiny
 

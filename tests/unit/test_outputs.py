@@ -10,8 +10,8 @@ import onnx
 import pytest
 
 import onnxhub
-from onnxhub._outputs import match_outputs
-from onnxhub._registry import get_task
+from onnxhub._contracts.outputs import match_outputs
+from onnxhub._contracts.registry import get_task
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from tests.tiny import make_model
 

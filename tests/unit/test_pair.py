@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from onnxhub.backend.pair import Pair
+from onnxhub._backend.runtime.pair import Pair
 from onnxhub.errors import ClosedModelError, IntegrityError
 
 if TYPE_CHECKING:
-    from onnxhub.backend.session import Session
+    from onnxhub._backend.runtime.session import Session
 
 
 @dataclass

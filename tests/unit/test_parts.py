@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from onnxhub.backend.hub import Repository
-from onnxhub.backend.parts import choose_parts
+from onnxhub._backend.files.roles import choose_parts
+from onnxhub._backend.repository.repository import Repository
 from onnxhub.errors import AmbiguousFileError, InvalidOptionError, VariantNotFoundError
 
 ENCODER = ("encoder_model", "encoder_model_quantized")

@@ -8,7 +8,7 @@ import traceback
 import numpy as np
 import pytest
 
-from onnxhub._plain_text import ForeignError, mask_credentials, plain, printable, shorten, without_secrets
+from onnxhub._strings.plain_text import ForeignError, mask_credentials, plain, printable, shorten, without_secrets
 from onnxhub.errors import listing, nearest, one_line
 from tests.hostile import HOSTILE, SECRETS, orders_in
 

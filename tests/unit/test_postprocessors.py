@@ -31,9 +31,9 @@ from onnxhub import (
     TokenClassificationItem,
     TokenClassificationPostprocessor,
 )
-from onnxhub._labels import group
-from onnxhub._sentence_layers import Dense
-from onnxhub._spans import WordSpans, best_first, span_scores, split_at_spaces
+from onnxhub._toolkit.labels import group
+from onnxhub._toolkit.sentence_transformers.layers import Dense
+from onnxhub._toolkit.text.spans import WordSpans, best_first, span_scores, split_at_spaces
 from onnxhub.errors import InvalidInputError, InvalidOptionError, NonFiniteOutputError, TaskMismatchError
 from onnxhub.tasks.text_classification import activation_of
 

@@ -13,11 +13,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 import onnxhub
 from onnxhub import builtin
-from onnxhub._registry import get_task
-from onnxhub.backend.hub import fetch_model, open_repository
-from onnxhub.backend.inspection import look_into
-from onnxhub.backend.naming import find_precision
-from onnxhub.backend.precision import agrees, claims, precision_of
+from onnxhub._backend.files.naming import find_precision
+from onnxhub._backend.graphs.precision import agrees, claims, precision_of
+from onnxhub._backend.repository.repository import fetch_model, open_repository
+from onnxhub._contracts.registry import get_task
+from onnxhub._loading.inspection import look_into
 from onnxhub.errors import AmbiguousFileError, VariantNotFoundError
 from tests import tiny
 from tests.hub_server import HubServer, run_python
@@ -270,9 +270,9 @@ def test_what_is_made_here_is_as_the_tools_make_it(tmp_path: Path) -> None:
 FROM_THE_HUB = """
 import onnxhub
 from onnxhub.errors import VariantNotFoundError
-from onnxhub._registry import get_task
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.inspection import look_into
+from onnxhub._contracts.registry import get_task
+from onnxhub._backend.repository.repository import open_repository
+from onnxhub._loading.inspection import look_into
 listed = look_into(open_repository("org/name"), get_task("text-classification"))
 assert [each.dtype for each in listed.files] == ["fp32"]  # its name is all that is known
 try:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import onnxhub
-from onnxhub._text import encode_prefix
-from onnxhub._windows import truncate, truncate_one
+from onnxhub._toolkit.text.tokens import encode_prefix
+from onnxhub._toolkit.text.windows import truncate, truncate_one
 from tests import tiny
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from onnxhub._protocols import Tokenizer
+    from onnxhub._contracts.protocols import Tokenizer
 
 LIMIT = 16
 SHORT = "Who wrote it?"

@@ -9,13 +9,13 @@ import onnxruntime
 import pytest
 
 import onnxhub
-from onnxhub._registry import get_task
-from onnxhub.backend.exporting import Conversion
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.model import open_model
-from onnxhub.backend.providers import ALIASES, FULL_NAMES, Provider, _parse, candidates, short_name
-from onnxhub.backend.session import SessionOptions, build_session
-from onnxhub.backend.threads import usable_cores
+from onnxhub._backend.engine import open_model
+from onnxhub._backend.making.export import Conversion
+from onnxhub._backend.repository.repository import open_repository
+from onnxhub._backend.runtime.providers import ALIASES, FULL_NAMES, Provider, _parse, candidates, short_name
+from onnxhub._backend.runtime.session import SessionOptions, build_session
+from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._contracts.registry import get_task
 from onnxhub.errors import InvalidOptionError, ProviderUnavailableError
 
 AVAILABLE = onnxruntime.get_available_providers()

@@ -15,15 +15,15 @@ import pytest
 from onnx import TensorProto, helper
 
 import onnxhub
-from onnxhub._agreement import compare
-from onnxhub._registry import get_task
-from onnxhub.backend import quantizing
-from onnxhub.backend.assets import assets_dir
-from onnxhub.backend.child import LIMIT
-from onnxhub.backend.exporting import Conversion
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.inspection import look_into
-from onnxhub.backend.preparation import prepare
+from onnxhub._backend.kept.assets import assets_dir
+from onnxhub._backend.making import quantize as quantizing
+from onnxhub._backend.making.child_process import LIMIT
+from onnxhub._backend.making.export import Conversion
+from onnxhub._backend.plan import prepare
+from onnxhub._backend.repository.repository import open_repository
+from onnxhub._contracts.registry import get_task
+from onnxhub._loading.inspection import look_into
+from onnxhub._workshop.compare import compare
 from onnxhub.errors import ExportError, IntegrityError, OnnxHubError, VariantNotFoundError
 from tests import tiny
 from tests.hub_server import HubServer, run_python

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import onnxhub
-from onnxhub import _registry
-from onnxhub._registry import get_task
+from onnxhub._contracts import registry as _registry
+from onnxhub._contracts.registry import get_task
 from onnxhub.errors import InvalidOptionError, UnknownTaskError
 from onnxhub.tasks.text_classification import TASK
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from onnxhub.backend.safetensors import read_safetensors
+from onnxhub._backend.inputs.safetensors import read_safetensors
 from onnxhub.errors import IntegrityError
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxhub import errors
-from onnxhub.backend import safety
-from onnxhub.backend.onnx_schema import MESSAGES
-from onnxhub.backend.safety import read_facts, relative_location
+from onnxhub._backend.graphs import safety
+from onnxhub._backend.graphs.safety import read_facts, relative_location
+from onnxhub._backend.graphs.schema import MESSAGES
 from tests.external import PLACES, constant, embedded, external, graph, in_initializer, in_subgraph
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import onnxhub
-from onnxhub._sentence_layers import ACTIVATIONS, SIMILARITIES, Dense, LayerNorm
-from onnxhub._sentence_transformers import read_settings
+from onnxhub._toolkit.sentence_transformers.layers import ACTIVATIONS, SIMILARITIES, Dense, LayerNorm
+from onnxhub._toolkit.sentence_transformers.settings import read_settings
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from onnxhub.testing import CannedBackend
 from tests import tiny

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onnxhub.backend.settings import DEEPEST, names_code, prepare_settings
+from onnxhub._backend.making.settings import DEEPEST, names_code, prepare_settings
 from onnxhub.errors import IntegrityError, UnsafeModelError
 
 FILES = ("config.json", "tokenizer_config.json", "vocab.txt", "merges.txt", "spm.model", "model.safetensors")

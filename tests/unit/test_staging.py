@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onnxhub.backend.hub import Repository, open_repository
-from onnxhub.backend.settings import names_code, prepare_settings
-from onnxhub.backend.staging import convertible, stage
+from onnxhub._backend.making.settings import names_code, prepare_settings
+from onnxhub._backend.making.staging import convertible, stage
+from onnxhub._backend.repository.repository import Repository, open_repository
 from onnxhub.errors import ExportError, IntegrityError, ModelNotFoundError, NoOnnxFileError, UnsafeModelError
 
 if TYPE_CHECKING:

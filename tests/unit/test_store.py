@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onnxhub.backend import locking, store
-from onnxhub.backend.assets import assets_dir
-from onnxhub.backend.digests import forget
-from onnxhub.backend.store import find, make, make_unless_busy, newest
+from onnxhub._backend.kept import locking, store
+from onnxhub._backend.kept.assets import assets_dir
+from onnxhub._backend.kept.digests import forget
+from onnxhub._backend.kept.store import find, make, make_unless_busy, newest
 from onnxhub.errors import GatedModelError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ DATA = random.Random(0).randbytes(1000)
 MAKER = """
 import sys, time
 from pathlib import Path
-from onnxhub.backend.store import make
+from onnxhub._backend.kept.store import make
 
 def build(folder):
     (folder / "data").write_bytes(bytes(500))
@@ -282,7 +282,7 @@ HOMELESS = """
 import os, sys, tempfile
 from pathlib import Path
 os.path.expanduser = lambda path: path  # as for a user that is a number alone
-from onnxhub.backend.assets import assets_dir
+from onnxhub._backend.kept.assets import assets_dir
 from onnxhub.errors import InvalidOptionError
 folder = assets_dir("things")
 assert folder == assets_dir("things") and folder.is_relative_to(tempfile.gettempdir())
@@ -376,7 +376,7 @@ def test_a_container_of_the_same_name_is_another_machine(monkeypatch: pytest.Mon
 
 FOR_ITSELF = """
 import os, sys
-from onnxhub.backend import store
+from onnxhub._backend.kept import store
 
 def refused(*_, **__):
     raise PermissionError(13, "Permission denied")

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import onnxhub
-from onnxhub._streams import LOOK_AHEAD, LOOK_AHEAD_CHARACTERS, chunks
+from onnxhub._calls.streams import LOOK_AHEAD, LOOK_AHEAD_CHARACTERS, chunks
 from onnxhub.errors import InvalidInputError
 from onnxhub.testing import CannedBackend
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
-    from onnxhub._protocols import Features, Outputs
+    from onnxhub._contracts.protocols import Features, Outputs
 
 pytestmark = pytest.mark.filterwarnings("error")
 

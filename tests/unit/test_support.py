@@ -13,10 +13,10 @@ import tokenizers
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxhub
-from onnxhub._registry import get_task
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.inspection import look_into
-from onnxhub.backend.support import check_support
+from onnxhub._backend.repository.repository import open_repository
+from onnxhub._backend.runtime.support import check_support
+from onnxhub._contracts.registry import get_task
+from onnxhub._loading.inspection import look_into
 from onnxhub.errors import IntegrityError, OnnxHubError, TooNewError, UnsafeModelError
 from tests import tiny
 

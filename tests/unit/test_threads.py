@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import onnxhub
-from onnxhub.backend.pace import Pace, choose_pace
-from onnxhub.backend.threads import usable_cores
+from onnxhub._backend.runtime.scheduling import Pace, choose_pace
+from onnxhub._backend.runtime.threads import usable_cores
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,9 @@ import pytest
 from tokenizers import Regex, decoders, normalizers, pre_tokenizers, processors
 
 import onnxhub
-from onnxhub.backend import tokenizer_bounds
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.tokenizer import TextTokenizer, load_tokenizer
+from onnxhub._backend.inputs import tokenizer_bounds
+from onnxhub._backend.inputs.tokenizer import TextTokenizer, load_tokenizer
+from onnxhub._backend.repository.repository import open_repository
 from onnxhub.errors import IntegrityError, InvalidInputError
 from tests import tiny
 

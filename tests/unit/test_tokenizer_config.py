@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tokenizers import Tokenizer
 
-from onnxhub.backend import tokenizer_config
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.tokenizer import TextTokenizer, load_tokenizer, usable_length
-from onnxhub.backend.tokenizer_config import Family, family_of
+from onnxhub._backend.inputs import tokenizer_config
+from onnxhub._backend.inputs.tokenizer import TextTokenizer, load_tokenizer, usable_length
+from onnxhub._backend.inputs.tokenizer_config import Family, family_of
+from onnxhub._backend.repository.repository import open_repository
 from onnxhub.errors import IntegrityError
 from tests import tiny
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import onnxhub
-from onnxhub.backend import tokenizer_conversion
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.store import read
-from onnxhub.backend.tokenizer_conversion import SlowTokenizer, convert_tokenizer
+from onnxhub._backend.kept.store import read
+from onnxhub._backend.making import tokenizer_conversion
+from onnxhub._backend.making.tokenizer_conversion import SlowTokenizer, convert_tokenizer
+from onnxhub._backend.repository.repository import open_repository
 from tests import tiny
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxhub import errors
-from onnxhub.backend.variants import Choice, choose_file
+from onnxhub._backend.files.variants import Choice, choose_file
 
 TRANSFORMERS_JS = {
     "fp32": "onnx/model.onnx",

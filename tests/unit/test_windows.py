@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from onnxhub._windows import depth, room, truncate, windows
+from onnxhub._toolkit.text.windows import depth, room, truncate, windows
 
 CASES = 1500
 WORDS = 60

@@ -11,8 +11,8 @@ from onnxhub import (
     TokenClassificationItem,
     TokenClassificationPostprocessor,
 )
-from onnxhub._labels import group
-from onnxhub._spans import split_at_spaces, word_starts
+from onnxhub._toolkit.labels import group
+from onnxhub._toolkit.text.spans import split_at_spaces, word_starts
 
 
 def tokens(text: str, pieces: str) -> np.ndarray:

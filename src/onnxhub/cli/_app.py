@@ -19,9 +19,9 @@ from typer.main import get_command
 from typer.models import ArgumentInfo, OptionInfo
 
 import onnxhub
-from onnxhub._logs import make_clean_record
-from onnxhub._plain_text import plain, text_of
-from onnxhub._registry import list_tasks
+from onnxhub._contracts.registry import list_tasks
+from onnxhub._process.logs import make_clean_record
+from onnxhub._strings.plain_text import plain, text_of
 from onnxhub.cli import cache
 from onnxhub.cli._printing import tell
 from onnxhub.cli._usage import CleanGroup
@@ -37,7 +37,7 @@ from onnxhub.errors import AmbiguousFileError, InvalidOptionError, OnnxHubError,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from onnxhub._registry import Task
+    from onnxhub._contracts.registry import Task
 
 __all__ = ["build", "run"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperGroup
 
-from onnxhub._plain_text import plain
+from onnxhub._strings.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

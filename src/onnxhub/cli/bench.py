@@ -11,13 +11,13 @@ from rich.console import Console, Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub._bench import fitting, measure, open_each, recommend, sample_texts, settings
-from onnxhub._forecast import forecast
-from onnxhub._trial import inputs_for, require_texts
-from onnxhub._units import sized
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.layout import with_files_beside
-from onnxhub.backend.threads import usable_cores
+from onnxhub._backend.files.layout import with_files_beside
+from onnxhub._backend.repository.repository import open_repository
+from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._contracts.evaluation import inputs_for, require_texts
+from onnxhub._loading.forecast import forecast
+from onnxhub._process.sizes import sized
+from onnxhub._workshop.bench import fitting, measure, open_each, recommend, sample_texts, settings
 from onnxhub.cli._options import (
     Debug,
     File,
@@ -38,10 +38,10 @@ from onnxhub.errors import InvalidOptionError, one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from onnxhub._bench import Measured, Recommended, Setting
-    from onnxhub._trial import AnyModel
-    from onnxhub.backend.hub import Repository
-    from onnxhub.backend.model import OnnxBackend
+    from onnxhub._backend.engine import OnnxBackend
+    from onnxhub._backend.repository.repository import Repository
+    from onnxhub._contracts.evaluation import AnyModel
+    from onnxhub._workshop.bench import Measured, Recommended, Setting
 
 __all__ = ["bench"]
 

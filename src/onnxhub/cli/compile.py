@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import onnxhub
-from onnxhub._units import sized
-from onnxhub.backend.assets import assets_dir
+from onnxhub._backend.kept.assets import assets_dir
+from onnxhub._process.sizes import sized
 from onnxhub.cli._options import (
     AllowPickle,
     Debug,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from onnxhub.backend.model import OnnxBackend
+    from onnxhub._backend.engine import OnnxBackend
 
 __all__ = ["compile"]
 

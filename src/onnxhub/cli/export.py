@@ -11,16 +11,16 @@ from rich.text import Text
 
 import onnxhub
 from onnxhub import __version__
-from onnxhub._forecast import check_files
-from onnxhub._registry import get_task
-from onnxhub._resolution import check_convertible, task_of_files, task_of_graph
-from onnxhub._units import sized
-from onnxhub.backend.exporting import Conversion
-from onnxhub.backend.folder import check_folder, write_folder
-from onnxhub.backend.graph import read_graph
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.layout import with_files_beside
-from onnxhub.backend.preparation import prepare
+from onnxhub._backend.export_folder import check_folder, write_folder
+from onnxhub._backend.files.layout import with_files_beside
+from onnxhub._backend.graphs.signature import read_graph
+from onnxhub._backend.making.export import Conversion
+from onnxhub._backend.plan import prepare
+from onnxhub._backend.repository.repository import open_repository
+from onnxhub._contracts.registry import get_task
+from onnxhub._loading.forecast import check_files
+from onnxhub._loading.resolve import check_convertible, task_of_files, task_of_graph
+from onnxhub._process.sizes import sized
 from onnxhub.cli._options import (
     AllowPickle,
     Debug,
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from onnxhub._registry import Task
-    from onnxhub.backend.hub import Repository
+    from onnxhub._backend.repository.repository import Repository
+    from onnxhub._contracts.registry import Task
 
 __all__ = ["export"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from onnxhub._forecast import forecast
-from onnxhub._units import sized
-from onnxhub.backend.hub import open_repository
-from onnxhub.backend.layout import with_files_beside
+from onnxhub._backend.files.layout import with_files_beside
+from onnxhub._backend.repository.repository import open_repository
+from onnxhub._loading.forecast import forecast
+from onnxhub._process.sizes import sized
 from onnxhub.cli._options import (
     Debug,
     Dtype,
@@ -29,8 +29,8 @@ from onnxhub.cli._printing import Printer, joined
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from onnxhub.backend.graph import Graph
-    from onnxhub.backend.inspection import Inspection, OnnxFile
+    from onnxhub._backend.graphs.signature import Graph
+    from onnxhub._loading.inspection import Inspection, OnnxFile
 
 __all__ = ["inspect"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxhub.backend.survey import survey
+from onnxhub._workshop.providers import survey
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
 

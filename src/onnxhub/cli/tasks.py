@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxhub._registry import list_tasks
+from onnxhub._contracts.registry import list_tasks
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
 

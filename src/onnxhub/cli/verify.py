@@ -12,12 +12,12 @@ from rich.console import Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub._agreement import compare
-from onnxhub._bench import Setting, fitting, measure
-from onnxhub._registry import get_task
-from onnxhub._sentences import SENTENCES
-from onnxhub._trial import inputs_for, made_ready, require_texts
-from onnxhub._units import sized
+from onnxhub._contracts.evaluation import inputs_for, made_ready, require_texts
+from onnxhub._contracts.registry import get_task
+from onnxhub._process.sizes import sized
+from onnxhub._workshop.bench import Setting, fitting, measure
+from onnxhub._workshop.compare import compare
+from onnxhub._workshop.sentences import SENTENCES
 from onnxhub.cli._options import Debug, File, Json, ModelArgument, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
@@ -26,8 +26,8 @@ from onnxhub.errors import InvalidOptionError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from onnxhub._trial import AnyModel
-    from onnxhub.backend.model import OnnxBackend
+    from onnxhub._backend.engine import OnnxBackend
+    from onnxhub._contracts.evaluation import AnyModel
 
 __all__ = ["verify"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from onnxhub._api import load
-from onnxhub._registry import get_task
+from onnxhub._api.load import load
+from onnxhub._contracts.registry import get_task
 from onnxhub.compat._loading import check_repositories, dtype_of, provider_of, without_neutral
 from onnxhub.compat._pipeline import Pipeline
 from onnxhub.compat.feature_extraction import FeatureExtractionOptions, FeatureExtractionPipeline
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias, TypedDict
 
-    from onnxhub._model import Model
+    from onnxhub._calls.model import Model
 
     ModelId: TypeAlias = str | os.PathLike[str] | None
 

@@ -11,7 +11,7 @@ from onnxhub.errors import InvalidOptionError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from onnxhub._registry import Task
+    from onnxhub._contracts.registry import Task
 
 __all__ = ["check_repositories", "dtype_of", "provider_of", "without_neutral"]
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 
-from onnxhub._encoder import Encoder
-from onnxhub._model import Model
-from onnxhub._postprocessor import ItemT
-from onnxhub._text import positive, require_inputs
-from onnxhub._windows import truncate, truncate_one
-from onnxhub.backend.tokenizer_limits import declared_tokens
+from onnxhub._backend.inputs.tokenizer_limits import declared_tokens
+from onnxhub._calls.model import Model
+from onnxhub._contracts.postprocessor import ItemT
+from onnxhub._contracts.preprocessor import Encoder
+from onnxhub._toolkit.text.tokens import positive, require_inputs
+from onnxhub._toolkit.text.windows import truncate, truncate_one
 from onnxhub.errors import InvalidInputError, InvalidOptionError, nearest
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._postprocessor import Postprocessor
-    from onnxhub._protocols import Backend, Tokenizer, Tokens
+    from onnxhub._contracts.postprocessor import Postprocessor
+    from onnxhub._contracts.protocols import Backend, Tokenizer, Tokens
 
     Json: TypeAlias = Any
     """Dicts and lists of strings and numbers. Their nesting depends on the values of options and inputs, as

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
-from onnxhub._encoder import Encoded
-from onnxhub._numeric import finite
-from onnxhub._postprocessor import Postprocessor
-from onnxhub._text import as_text, graph_rows
+from onnxhub._contracts.postprocessor import Postprocessor
+from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._toolkit.numeric import finite
+from onnxhub._toolkit.text.tokens import as_text, graph_rows
 from onnxhub.compat._pipeline import CallOptions, CutEncoder, Pipeline, TokenizerKwargs, tokenizer_fields
 from onnxhub.errors import InvalidOptionError
 from onnxhub.tasks.feature_extraction import TOKENS, EmbeddingItem
@@ -16,7 +16,7 @@ from onnxhub.tasks.feature_extraction import TOKENS, EmbeddingItem
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from onnxhub._protocols import Outputs, Tokens
+    from onnxhub._contracts.protocols import Outputs, Tokens
     from onnxhub.compat._pipeline import Json, Truncation
 
 __all__ = ["FeatureExtractionOptions", "FeatureExtractionPipeline"]

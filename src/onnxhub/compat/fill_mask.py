@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
-from onnxhub._encoder import Encoded
-from onnxhub._numeric import best, finite, softmax
-from onnxhub._postprocessor import Postprocessor
-from onnxhub._text import as_text, graph_rows, option_texts
+from onnxhub._contracts.postprocessor import Postprocessor
+from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._toolkit.numeric import best, finite, softmax
+from onnxhub._toolkit.text.tokens import as_text, graph_rows, option_texts
 from onnxhub.compat._pipeline import CallOptions, CutEncoder, Pipeline, TokenizerKwargs, tokenizer_fields
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Outputs, Tokens
+    from onnxhub._contracts.protocols import Backend, Outputs, Tokens
     from onnxhub.compat._pipeline import Json
 
 __all__ = ["FillMaskOptions", "FillMaskPipeline"]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
-from onnxhub._encoder import Encoded, Encoder
-from onnxhub._numeric import finite, softmax
-from onnxhub._postprocessor import Postprocessor
-from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets
-from onnxhub._windows import windows
+from onnxhub._contracts.postprocessor import Postprocessor
+from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._toolkit.numeric import finite, softmax
+from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
+from onnxhub._toolkit.text.windows import windows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, as_iterator, declared_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.question_answering import NAME
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, Outputs, Tokenizer, Tokens
     from onnxhub.compat._pipeline import Json
 
 __all__ = ["QuestionAnsweringOptions", "QuestionAnsweringPipeline"]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import numpy as np
 
-from onnxhub._encoder import Encoded
-from onnxhub._label_names import labels_of
-from onnxhub._numeric import finite, sigmoid, softmax
-from onnxhub._postprocessor import Postprocessor
-from onnxhub._text import as_text, graph_rows
+from onnxhub._contracts.postprocessor import Postprocessor
+from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._toolkit.label_names import labels_of
+from onnxhub._toolkit.numeric import finite, sigmoid, softmax
+from onnxhub._toolkit.text.tokens import as_text, graph_rows
 from onnxhub.compat._pipeline import CallOptions, CutEncoder, Pipeline
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.text_classification import ClassificationItem, activation_of
@@ -19,7 +19,7 @@ from onnxhub.tasks.text_classification import ClassificationItem, activation_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from onnxhub._protocols import Backend, Outputs, Tokens
+    from onnxhub._contracts.protocols import Backend, Outputs, Tokens
     from onnxhub.compat._pipeline import Json, Truncation
     from onnxhub.tasks.text_classification import Activation
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
-from onnxhub._encoder import Encoded, Encoder
-from onnxhub._label_names import labels_of
-from onnxhub._labels import mixed_schemes
-from onnxhub._numeric import finite, softmax
-from onnxhub._postprocessor import Postprocessor
-from onnxhub._text import as_text, graph_rows, require_inputs, require_offsets
-from onnxhub._windows import truncate, windows
+from onnxhub._contracts.postprocessor import Postprocessor
+from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._toolkit.label_names import labels_of
+from onnxhub._toolkit.labels import mixed_schemes
+from onnxhub._toolkit.numeric import finite, softmax
+from onnxhub._toolkit.text.tokens import as_text, graph_rows, require_inputs, require_offsets
+from onnxhub._toolkit.text.windows import truncate, windows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, declared_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.token_classification import AGGREGATIONS, NAME, TokenClassificationPostprocessor
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Features, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, Features, Outputs, Tokenizer, Tokens
     from onnxhub.compat._pipeline import Json
 
     Entity: TypeAlias = dict[str, Any]

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
-from onnxhub._encoder import Encoded, Encoder
-from onnxhub._label_names import labels_of
-from onnxhub._numeric import finite, softmax
-from onnxhub._plain_text import shorten
-from onnxhub._postprocessor import Postprocessor
-from onnxhub._text import as_text, graph_rows, require_inputs
-from onnxhub._windows import truncate_one
-from onnxhub.backend.json_files import whole_number
+from onnxhub._backend.repository.json_files import whole_number
+from onnxhub._contracts.postprocessor import Postprocessor
+from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._strings.plain_text import shorten
+from onnxhub._toolkit.label_names import labels_of
+from onnxhub._toolkit.numeric import finite, softmax
+from onnxhub._toolkit.text.tokens import as_text, graph_rows, require_inputs
+from onnxhub._toolkit.text.windows import truncate_one
 from onnxhub.compat._pipeline import CallOptions, Pipeline, declared_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.zero_shot_classification import TEMPLATE, ZeroShotPostprocessor
@@ -24,7 +24,7 @@ from onnxhub.tasks.zero_shot_classification import TEMPLATE, ZeroShotPostprocess
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Features, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, Features, Outputs, Tokenizer, Tokens
     from onnxhub.compat._pipeline import Json
 
 __all__ = ["ZeroShotClassificationOptions", "ZeroShotClassificationPipeline"]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias, overload
 
 import numpy as np
 
-from onnxhub._encoder import Encoded, Encoder
-from onnxhub._model import Model
-from onnxhub._postprocessor import Postprocessor
-from onnxhub._registry import Task
+from onnxhub._calls.model import Model
+from onnxhub._contracts.postprocessor import Postprocessor
+from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.registry import Task
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing, nearest
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from onnxhub._protocols import Backend, Column, GraphInput, ListOf, Outputs
-    from onnxhub._streams import Watch
+    from onnxhub._calls.streams import Watch
+    from onnxhub._contracts.protocols import Backend, Column, GraphInput, ListOf, Outputs
 
 __all__ = ["ArraysItem", "ArraysModel", "ArraysPostprocessor"]
 

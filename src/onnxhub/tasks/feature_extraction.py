@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
 
-from onnxhub._encoder import Encoded
-from onnxhub._model import Model
-from onnxhub._numeric import finite, l2_normalize
-from onnxhub._postprocessor import Postprocessor, misfit, numbers, of_shape
-from onnxhub._prompts import PromptEncoder
-from onnxhub._protocols import width
-from onnxhub._registry import ANY_NAME, Task
-from onnxhub._sentence_layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
-from onnxhub._sentence_transformers import SENTENCE, read_settings, vector_output
-from onnxhub._sentence_weights import read_layers
-from onnxhub._text import as_text, encode_prefix, graph_rows, positive, warn_cut
-from onnxhub._trial import COSINE, Judgement, Trial
-from onnxhub._windows import truncate
+from onnxhub._calls.model import Model
+from onnxhub._contracts.evaluation import COSINE, Judgement, Trial
+from onnxhub._contracts.postprocessor import Postprocessor, misfit, numbers, of_shape
+from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._contracts.protocols import width
+from onnxhub._contracts.registry import ANY_NAME, Task
+from onnxhub._toolkit.numeric import finite, l2_normalize
+from onnxhub._toolkit.sentence_transformers.layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
+from onnxhub._toolkit.sentence_transformers.prompts import PromptEncoder
+from onnxhub._toolkit.sentence_transformers.settings import SENTENCE, read_settings, vector_output
+from onnxhub._toolkit.sentence_transformers.weights import read_layers
+from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, warn_cut
+from onnxhub._toolkit.text.windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokens
+    from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs, Tokens
 
 __all__ = ["EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"]
 

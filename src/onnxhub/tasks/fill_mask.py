@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
 
-from onnxhub._encoder import Encoded, Encoder
-from onnxhub._model import Model
-from onnxhub._numeric import best, finite, softmax, sound
-from onnxhub._postprocessor import Postprocessor, same_shape
-from onnxhub._protocols import width
-from onnxhub._registry import Task
-from onnxhub._spans import UNSPACED
-from onnxhub._text import (
+from onnxhub._calls.model import Model
+from onnxhub._contracts.evaluation import Judgement, Trial
+from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.protocols import width
+from onnxhub._contracts.registry import Task
+from onnxhub._toolkit.numeric import best, finite, softmax, sound
+from onnxhub._toolkit.text.spans import UNSPACED
+from onnxhub._toolkit.text.tokens import (
     as_text,
     graph_rows,
     option_texts,
@@ -26,7 +27,6 @@ from onnxhub._text import (
     require_vocabulary,
     trim,
 )
-from onnxhub._trial import Judgement, Trial
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
 
 __all__ = ["FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self, overload
 
-from onnxhub._batching import collate
-from onnxhub._encoder import Encoded, Encoder
-from onnxhub._model import Model
-from onnxhub._numeric import best, finite, softmax, sound
-from onnxhub._postprocessor import Postprocessor, same_shape
-from onnxhub._registry import Task
-from onnxhub._text import as_text_and_list, encode_prefix, paired_row, positive, require_inputs
-from onnxhub._trial import Judgement, Trial
+from onnxhub._calls.batches import collate
+from onnxhub._calls.model import Model
+from onnxhub._contracts.evaluation import Judgement, Trial
+from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.registry import Task
+from onnxhub._toolkit.numeric import best, finite, softmax, sound
+from onnxhub._toolkit.text.tokens import as_text_and_list, encode_prefix, paired_row, positive, require_inputs
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
 
     PromptChoices: TypeAlias = tuple[str, Sequence[str]]
 

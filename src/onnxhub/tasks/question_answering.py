@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Self, TypeAlias, overload
 
 import numpy as np
 
-from onnxhub._batching import stack
-from onnxhub._encoder import Encoded, Encoder
-from onnxhub._graphemes import Graphemes
-from onnxhub._model import Model
-from onnxhub._numeric import finite, log_sum_exp
-from onnxhub._postprocessor import Postprocessor, same_shape
-from onnxhub._registry import Task
-from onnxhub._spans import WordSpans, best_first, span_scores
-from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets
-from onnxhub._trial import QUESTION, Judgement, Trial
-from onnxhub._windows import room, windows
+from onnxhub._calls.batches import stack
+from onnxhub._calls.model import Model
+from onnxhub._contracts.evaluation import QUESTION, Judgement, Trial
+from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.registry import Task
+from onnxhub._strings.graphemes import Graphemes
+from onnxhub._toolkit.numeric import finite, log_sum_exp
+from onnxhub._toolkit.text.spans import WordSpans, best_first, span_scores
+from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
+from onnxhub._toolkit.text.windows import room, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
 
 __all__ = ["Answer", "QuestionAnsweringItem", "QuestionAnsweringModel", "QuestionAnsweringPostprocessor"]
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Literal, Self, cast, overload
 
 import numpy as np
 
-from onnxhub._encoder import Encoded
-from onnxhub._model import Model
-from onnxhub._numeric import best, finite
-from onnxhub._postprocessor import Postprocessor, of_shape
-from onnxhub._prompts import PromptEncoder
-from onnxhub._registry import Task
-from onnxhub._sentence_transformers import read_settings
-from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_vocabulary, warn_cut
-from onnxhub._trial import COSINE, Judgement, Trial
-from onnxhub._windows import truncate
+from onnxhub._calls.model import Model
+from onnxhub._contracts.evaluation import COSINE, Judgement, Trial
+from onnxhub._contracts.postprocessor import Postprocessor, of_shape
+from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._contracts.registry import Task
+from onnxhub._toolkit.numeric import best, finite
+from onnxhub._toolkit.sentence_transformers.prompts import PromptEncoder
+from onnxhub._toolkit.sentence_transformers.settings import read_settings
+from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, require_vocabulary, warn_cut
+from onnxhub._toolkit.text.windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokens
+    from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs, Tokens
 
 __all__ = [
     "SparseEmbedding",

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 
 import numpy as np
 
-from onnxhub._encoder import Encoded, Encoder
-from onnxhub._label_names import labels_of
-from onnxhub._model import Model
-from onnxhub._numeric import best, finite, sigmoid, softmax, sound
-from onnxhub._plain_text import shorten
-from onnxhub._postprocessor import Postprocessor, same_shape
-from onnxhub._registry import Task
-from onnxhub._text import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
-from onnxhub._trial import Judgement, Trial
-from onnxhub._windows import truncate, windows
+from onnxhub._calls.model import Model
+from onnxhub._contracts.evaluation import Judgement, Trial
+from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.registry import Task
+from onnxhub._strings.plain_text import shorten
+from onnxhub._toolkit.label_names import labels_of
+from onnxhub._toolkit.numeric import best, finite, sigmoid, softmax, sound
+from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._toolkit.text.windows import truncate, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
 
 __all__ = [
     "Classification",

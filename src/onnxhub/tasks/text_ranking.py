@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 
 import numpy as np
 
-from onnxhub._encoder import Encoded
-from onnxhub._label_names import declared_size
-from onnxhub._model import Model
-from onnxhub._numeric import finite, sigmoid
-from onnxhub._postprocessor import Postprocessor, same_shape
-from onnxhub._prompts import PromptEncoder
-from onnxhub._protocols import width
-from onnxhub._registry import Task
-from onnxhub._sentence_transformers import read_settings
-from onnxhub._text import as_text_and_list, encode_prefix, graph_rows, positive, warn_cut
-from onnxhub._trial import QUESTION, Judgement, Trial
-from onnxhub._windows import truncate
+from onnxhub._calls.model import Model
+from onnxhub._contracts.evaluation import QUESTION, Judgement, Trial
+from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._contracts.protocols import width
+from onnxhub._contracts.registry import Task
+from onnxhub._toolkit.label_names import declared_size
+from onnxhub._toolkit.numeric import finite, sigmoid
+from onnxhub._toolkit.sentence_transformers.prompts import PromptEncoder
+from onnxhub._toolkit.sentence_transformers.settings import read_settings
+from onnxhub._toolkit.text.tokens import as_text_and_list, encode_prefix, graph_rows, positive, warn_cut
+from onnxhub._toolkit.text.windows import truncate
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs, Tokens
+    from onnxhub._contracts.protocols import Backend, Column, Features, ListOf, Outputs, Tokens
 
     QueryDocuments: TypeAlias = tuple[str, Sequence[str]]
 

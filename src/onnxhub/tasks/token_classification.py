@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 
 import numpy as np
 
-from onnxhub._encoder import Encoded, Encoder
-from onnxhub._graphemes import Graphemes
-from onnxhub._label_names import labels_of
-from onnxhub._labels import Ignored, group, mixed_schemes, stray_labels
-from onnxhub._model import Model
-from onnxhub._numeric import finite, softmax, sound
-from onnxhub._postprocessor import Postprocessor, same_shape
-from onnxhub._registry import Task
-from onnxhub._spans import word_starts
-from onnxhub._text import as_text, graph_rows, positive, require_inputs, require_offsets
-from onnxhub._trial import Judgement, Trial
-from onnxhub._windows import depth, windows
+from onnxhub._calls.model import Model
+from onnxhub._contracts.evaluation import Judgement, Trial
+from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.registry import Task
+from onnxhub._strings.graphemes import Graphemes
+from onnxhub._toolkit.label_names import labels_of
+from onnxhub._toolkit.labels import Ignored, group, mixed_schemes, stray_labels
+from onnxhub._toolkit.numeric import finite, softmax, sound
+from onnxhub._toolkit.text.spans import word_starts
+from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
+from onnxhub._toolkit.text.windows import depth, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
 
 __all__ = ["Entity", "TokenClassificationItem", "TokenClassificationModel", "TokenClassificationPostprocessor"]
 

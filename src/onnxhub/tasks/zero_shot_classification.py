@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, overload
 
-from onnxhub._encoder import Encoded, Encoder
-from onnxhub._label_names import labels_of
-from onnxhub._model import Model
-from onnxhub._numeric import finite, softmax, sound
-from onnxhub._plain_text import shorten
-from onnxhub._postprocessor import Postprocessor, of_shape
-from onnxhub._registry import Task
-from onnxhub._text import (
+from onnxhub._calls.model import Model
+from onnxhub._contracts.evaluation import Trial
+from onnxhub._contracts.postprocessor import Postprocessor, of_shape
+from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.registry import Task
+from onnxhub._strings.plain_text import shorten
+from onnxhub._toolkit.label_names import labels_of
+from onnxhub._toolkit.numeric import finite, softmax, sound
+from onnxhub._toolkit.text.tokens import (
     as_text,
     encode_prefix,
     option_text,
@@ -21,7 +22,6 @@ from onnxhub._text import (
     positive,
     require_inputs,
 )
-from onnxhub._trial import Trial
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.text_classification import Classification, judgement, ranked
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from onnxhub._protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
 
 __all__ = ["ZeroShotClassificationModel", "ZeroShotItem", "ZeroShotPostprocessor"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from onnxhub._units import sized
-from onnxhub.backend.kept import DIGESTS
+from onnxhub._backend.kept.housekeeping import DIGESTS
+from onnxhub._process.sizes import sized
 from onnxhub.cli._printing import tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onnxhub.backend.kept import Kept, Removal
+    from onnxhub._backend.kept.housekeeping import Kept, Removal
     from onnxhub.cli._printing import Printer
 
 __all__ = ["digests_record", "record", "record_of", "show_removal"]

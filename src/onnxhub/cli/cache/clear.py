@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from onnxhub._units import sized
-from onnxhub.backend import kept
+from onnxhub._backend.kept import housekeeping as kept
+from onnxhub._process.sizes import sized
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
 from onnxhub.cli.cache._shown import show_removal

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from onnxhub.backend.hub_models import hub_models, size_on_disk
-from onnxhub.backend.kept import digests_size, listed
+from onnxhub._backend.kept.housekeeping import digests_size, listed
+from onnxhub._workshop.hub_models import hub_models, size_on_disk
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
 from onnxhub.cli.cache._shown import digests_record, record, record_of

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from onnxhub import _units
-from onnxhub.backend import kept
-from onnxhub.backend.store import LIMIT
+from onnxhub._backend.kept import housekeeping as kept
+from onnxhub._backend.kept.store import LIMIT
+from onnxhub._process import sizes as _units
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
 from onnxhub.cli.cache._shown import show_removal

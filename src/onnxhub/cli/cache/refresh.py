@@ -9,8 +9,8 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
-from onnxhub._units import sized
-from onnxhub.backend.hub_models import refreshed
+from onnxhub._process.sizes import sized
+from onnxhub._workshop.hub_models import refreshed
 from onnxhub.cli._options import Debug, Json, Revision
 from onnxhub.cli._printing import Printer
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
-from onnxhub.backend.hub_models import hub_models
-from onnxhub.backend.kept import damage, listed
+from onnxhub._backend.kept.housekeeping import damage, listed
+from onnxhub._workshop.hub_models import hub_models
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
 

@@ -1,0 +1,124 @@
+"""A model as a folder of its own, which ``load`` takes, and optimum's ``from_pretrained``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from onnxhub._backend.files.layout import is_of_model
+from onnxhub._backend.making.staging import VOCABULARIES
+from onnxhub._backend.making.tokenizer_conversion import FAST, fast_form
+from onnxhub.errors import InvalidOptionError, MissingDependencyError, TaskMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnxhub._backend.plan import Prepared
+    from onnxhub._backend.repository.repository import Repository
+
+__all__ = ["check_folder", "write_folder"]
+
+_log = logging.getLogger("onnxhub")
+
+RECORD: Final = "onnxhub-export.json"
+"""What the folder was made of, and its files: a folder that holds nothing else may be written anew."""
+
+
+def check_folder(folder: Path, *, force: bool) -> None:
+    """Whether the folder may be written.
+
+    Raises:
+        InvalidOptionError: something else is in it, and ``force`` is not set.
+    """
+    if folder.exists() and not force and not _replaceable(folder):
+        expected = "a new or empty folder, or one that only an earlier export has written to; --force writes into any"
+        raise InvalidOptionError("output", str(folder), expected)
+
+
+def write_folder(ready: Prepared, folder: Path, made_of: Mapping[str, object], *, force: bool) -> dict[str, int]:
+    """Write the model's files, and give their sizes by name; a new folder appears when it is whole.
+
+    Raises:
+        InvalidOptionError: see ``check_folder``.
+        OSError: the disk is full, or cannot be written.
+    """
+    check_folder(folder, force=force)
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = folder.with_name(f".{folder.name}.{uuid4().hex}")
+    unfinished.mkdir()
+    try:
+        for name, path in _files(ready).items():
+            (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, unfinished / name)
+        sizes = {path.relative_to(unfinished).as_posix(): path.stat().st_size for path in sorted(unfinished.rglob("*"))
+                 if path.is_file()}  # fmt: skip
+        record = json.dumps({**made_of, "files": list(sizes)}, indent=2, ensure_ascii=False)
+        (unfinished / RECORD).write_text(f"{record}\n", encoding="utf-8")
+        _move(unfinished, folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return sizes
+
+
+def _files(ready: Prepared) -> dict[str, Path]:
+    """Name in the folder -> the file: what runs, in the root, and the small files that say how."""
+    repository = ready.repository
+    small = [name for name in repository.files if _belongs(name)]
+    found = {name: repository.path(name) for name in small}
+    if not repository.has(FAST) and (tokenizer := _fast_tokenizer(repository)) is not None:
+        found[FAST] = tokenizer
+    for choice in ready.choices.values():
+        facts, folder = ready.facts[choice.file], PurePosixPath(choice.file).parent
+        found[PurePosixPath(choice.file).name] = repository.path(choice.file)
+        found |= {location: repository.path((folder / location).as_posix()) for location in facts.external_data}
+    return found
+
+
+def _fast_tokenizer(repository: Repository) -> Path | None:
+    """The ``tokenizer.json`` that is made of the vocabulary, so that the folder loads where transformers is not installed."""
+    if not any(repository.has(name) for name in VOCABULARIES):
+        return None
+    try:
+        return fast_form(repository)
+    except (TaskMismatchError, MissingDependencyError) as error:  # of graphs that take arrays, it is not needed
+        _log.warning("%s is written without a tokenizer.json: %s", repository.model_id, error)
+        return None
+
+
+def _belongs(name: str) -> bool:
+    about = "/" not in name and (name.endswith(".md") or name.startswith("LICENSE"))
+    return name != RECORD and (about or is_of_model(name))
+
+
+def _replaceable(folder: Path) -> bool:
+    """Whether there is nothing in the folder but what an export has written."""
+    if not folder.is_dir():
+        return False
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    try:
+        record: Any = json.loads((folder / RECORD).read_bytes())
+        return present <= {RECORD, *record["files"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        return not present
+
+
+def _move(unfinished: Path, folder: Path) -> None:
+    """Put the finished folder into its place; into one that has other files as well, file by file."""
+    if not folder.exists() or _replaceable(folder):
+        old = folder.with_name(f"{unfinished.name}.old")
+        if folder.exists():
+            folder.rename(old)
+        unfinished.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+        return
+    for path in sorted(unfinished.rglob("*")):
+        place = folder / path.relative_to(unfinished)
+        if path.is_dir():
+            place.mkdir(exist_ok=True)
+        else:
+            path.replace(place)

@@ -1,0 +1,1 @@
+"""Which files of a repository run, by role and precision."""

@@ -1,0 +1,1 @@
+"""ONNX graphs as bytes: read, checked and described before ONNX Runtime sees them."""

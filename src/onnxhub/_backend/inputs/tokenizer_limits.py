@@ -1,0 +1,107 @@
+"""How many tokens a model takes, by its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from onnxhub._backend.repository.json_files import whole_number
+from onnxhub.errors import IntegrityError
+
+__all__ = ["Limit", "check_limit", "declared_tokens", "find_limit", "first_position", "usable_length"]
+
+UNLIMITED: Final = 1_000_000
+"""A ``model_max_length`` of this size or more is transformers' way to say that there is none."""
+MOST_POSITIONS: Final = 2**31 - 1
+"""No graph has more; whatever says so means that there is no limit."""
+OFFSET_POSITIONS: Final = frozenset({
+    "camembert", "data2vec-text", "esm", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mpnet",
+    "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod",
+})  # fmt: skip
+"""Model types whose first position is the padding id plus 1."""
+POSITIONS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("codegen", "ctrl", "gpt-sw3", "gpt2", "gpt_bigcode", "gptj", "nomic_bert", "openai-gpt"), "n_positions"
+    ),
+    "dbrx": "max_seq_len",
+    "led": "max_encoder_position_embeddings",
+    "mega": "max_positions",
+    "rwkv": "context_length",
+}
+"""Model type -> the key that says its positions, where it is another than ``max_position_embeddings``: transformers'
+``attribute_map`` of each. T5 has ``n_positions``, too, and takes texts of any length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most tokens that a model takes, special tokens included, and what says so."""
+
+    tokens: int
+    key: str
+    file: str
+
+
+def usable_length(
+    sentence: Mapping[str, object], options: Mapping[str, object], config: Mapping[str, object]
+) -> int | None:
+    """The most tokens that a model takes, special tokens included; None if nothing says so."""
+    limit = find_limit(sentence, options, config)
+    return None if limit is None else limit.tokens
+
+
+def find_limit(
+    sentence: Mapping[str, object], options: Mapping[str, object], config: Mapping[str, object]
+) -> Limit | None:
+    """The most tokens that a model takes, special tokens included; None if nothing says so.
+
+    Sentence-transformers' own limit, else the tokenizer's; but no more than the positions that the model has (less
+    those that its family does not count from: the RoBERTa family starts after its padding id).
+    """
+    places = (
+        (sentence, "max_seq_length", "sentence_bert_config.json"),
+        (options, "model_max_length", "tokenizer_config.json"),
+        (options, "max_len", "tokenizer_config.json"),
+    )
+    limits = (Limit(tokens, key, file) for said, key, file in places if (tokens := declared_tokens(said.get(key))))
+    declared = next(limits, None)
+    positions = _positions(config)
+    if declared is None or positions is None:
+        return declared or positions
+    # DeBERTa without position embeddings goes on beyond the positions that it declares.
+    goes_on = config.get("position_biased_input") is False
+    return declared if goes_on or declared.tokens <= positions.tokens else positions
+
+
+def declared_tokens(value: object) -> int | None:
+    """A limit that settings declare; None where it is no number of tokens, or stands for none."""
+    number = whole_number(value)
+    return number if number is not None and 0 < number < UNLIMITED else None
+
+
+def check_limit(limit: Limit | None, special: int) -> None:
+    """Raise ``IntegrityError`` if a limit leaves no room for a single token beside the special ones of each text."""
+    if limit is not None and limit.tokens <= special:
+        room = f"{limit.key} leaves room for {limit.tokens:,} tokens"
+        raise IntegrityError(limit.file, f"{room}, and each text has {special:,} special tokens and at least one other")
+
+
+def _positions(config: Mapping[str, object]) -> Limit | None:
+    kind = config.get("model_type")
+    kind = kind if isinstance(kind, str) else ""
+    keys = (POSITIONS.get(kind, "max_position_embeddings"), "max_position_embeddings")
+    key = next((key for key in keys if config.get(key) is not None), "")
+    nested = config.get("text_config")
+    if not key and isinstance(nested, Mapping) and "text_config" not in nested:
+        return _positions(nested)  # a model of texts and images has a configuration for each
+    positions = whole_number(config.get(key))
+    if positions is None or not 0 < positions <= MOST_POSITIONS:
+        return None
+    return Limit(positions - first_position(config), key, "config.json")
+
+
+def first_position(config: Mapping[str, object]) -> int:
+    """The position of a text's first token: 0 but in the families that count from their padding id."""
+    kind = config.get("model_type")
+    padding = whole_number(config.get("pad_token_id")) if isinstance(kind, str) and kind in OFFSET_POSITIONS else None
+    return 0 if padding is None or padding < 0 else padding + 1

@@ -1,0 +1,99 @@
+"""What a Hub, a mirror or a copied cache says, parsed into values that may become a path, a key or an argument.
+
+A listing names files, digests, sizes and commits. Whoever writes a listing chooses these texts, so each is held to its
+form here, once, before anything is done by it: a digest is hexadecimal digits and can be nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from onnxhub._backend.graphs.safety import relative_location
+from onnxhub._backend.kept.digests import DIGEST
+from onnxhub._strings.plain_text import shorten
+
+__all__ = ["is_commit", "parse_commit", "parse_digest", "parse_file_name", "parse_size"]
+
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+_LARGEST_FILE: Final = 2**50
+"""Bytes; a petabyte is no file of a model."""
+_LONGEST_NAME: Final = 1024
+_LONGEST_PART: Final = 255
+"""Bytes of a path, and of a name in it, that every file system takes."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_DEVICE: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+"""Names that are no files on Windows, whatever folder they are in."""
+
+
+def is_commit(value: object) -> bool:
+    """Tell whether a value is a full commit hash, which never comes to mean something else."""
+    return isinstance(value, str) and _COMMIT.fullmatch(value) is not None
+
+
+def parse_commit(value: object) -> str:
+    """Return a commit's hash.
+
+    Raises:
+        ValueError: the value is something else.
+    """
+    if not isinstance(value, str) or not is_commit(value):
+        raise ValueError(f"{shorten(value)} is not a commit hash (40 hexadecimal digits)")
+    return value
+
+
+def parse_digest(value: object) -> str | None:
+    """Return a digest by which the Hub names bytes, in lower case: git's blob id or SHA-256; None for None.
+
+    Raises:
+        ValueError: the value is something else.
+    """
+    if value is None:
+        return None
+    digest = value.lower() if isinstance(value, str) else ""
+    if DIGEST.fullmatch(digest) is None:
+        raise ValueError(f"{shorten(value)} is not a digest (40 or 64 hexadecimal digits)")
+    return digest
+
+
+def parse_size(value: object) -> int | None:
+    """Return a number of bytes; None for None.
+
+    Raises:
+        ValueError: the value is something else, or no file is as large.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_FILE:
+        raise ValueError(f"{shorten(value)} is not a size in bytes")
+    return value
+
+
+def parse_file_name(value: object, source: str, *, windows: bool) -> str:
+    """Return the path of a file inside a repository, with ``/``.
+
+    Args:
+        value: What was said.
+        source: Who said it, for the error.
+        windows: Whether the name must be one that Windows takes, too.
+
+    Raises:
+        ValueError: it is no text, too long, not in plain form, or holds control characters.
+        UnsafeModelError: it is absolute, or climbs out of the folder.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{shorten(value)} is not the name of a file")  # noqa: TRY004  # what is wrong is what was said
+    if _CONTROL.search(value):
+        raise ValueError(f"{shorten(value)} has control characters, which no name of a file may have")
+    parts = value.split("/")
+    if len(value) > _LONGEST_NAME or max(len(part.encode()) for part in parts) > _LONGEST_PART:
+        raise ValueError(f"{shorten(value)} is too long for the name of a file")
+    if relative_location(value, source) != value:
+        raise ValueError(f"{shorten(value)} is not a path in plain form")
+    if windows and any(_is_foreign_to_windows(part) for part in parts):
+        raise ValueError(f"{shorten(value)} is not a name that Windows takes")
+    return value
+
+
+def _is_foreign_to_windows(part: str) -> bool:
+    return _DEVICE.fullmatch(part) is not None or part.endswith((".", " ")) or any(sign in part for sign in '<>:"|?*\\')

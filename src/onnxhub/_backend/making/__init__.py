@@ -1,0 +1,1 @@
+"""What is generated: conversions, quantized graphs, tokenizers; in processes of their own."""

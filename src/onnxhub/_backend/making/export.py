@@ -1,0 +1,226 @@
+"""A repository with PyTorch's weights alone: it is converted to ONNX in a child process, once, by what is installed for it.
+
+What was made is kept under what it was made of: the commit (of a folder: the digests of its files), the class of
+``optimum.onnxruntime`` that it is for, and the versions of the packages that made it. Whoever finds it there needs none
+of these packages.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from onnxhub._backend.kept.digests import sha256
+from onnxhub._backend.kept.store import Origin, make
+from onnxhub._backend.making.exporters import NATIVE, OPTIMUM, installed_exporter, version_of
+from onnxhub._backend.making.settings import RECIPE as RULES
+from onnxhub.errors import ExportError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnxhub._backend.kept.store import Entry
+    from onnxhub._backend.making.exporters import Exporter
+    from onnxhub._backend.repository.repository import Repository
+
+__all__ = ["Conversion", "foretold", "with_onnx"]
+
+_log = logging.getLogger("onnxhub")
+
+KIND: Final = "exported"
+STATIC: Final = frozenset({"model2vec", "static"})
+"""Model types whose weights are a table of vectors."""
+RECIPE: Final = 3
+"""Of how they are asked for it: whoever asks otherwise takes another number, and what was made before is left alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """When a repository is converted."""
+
+    export: bool | Literal["auto"] = "auto"
+    """"auto": where it has no ONNX file; True: even if it has one; False: never."""
+    anew: bool = False
+    """Whether a conversion that is there is made once more."""
+    allow_pickle: bool = False
+    """Whether weights may be pickles."""
+
+
+def with_onnx(repository: Repository, ort_class: str, asked: Conversion) -> tuple[Repository, str]:
+    """The repository with ONNX files in the place of any of its own, and who made them; as it is if it needs none.
+
+    Raises:
+        NoOnnxFileError: it has nothing that could be converted.
+        MissingDependencyError: it was not converted before, and nothing that converts is installed.
+        UnsafeModelError: its weights are pickles.
+        ExportError: it cannot be converted, or not by what is installed.
+    """
+    own = {name: size for name, size in repository.files.items() if not name.endswith(".onnx")}
+    if asked.export is False or (asked.export == "auto" and len(own) < len(repository.files)):
+        return repository, ""
+    entry = _entry(repository, ort_class, asked)
+    made = {name: entry.folder / name for name in entry.files}
+    return replace(repository, files=own).with_made(made), _told(entry.made_of)
+
+
+def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
+    from onnxhub._backend.making.staging import convertible
+
+    files = convertible(repository, allow_pickle=asked.allow_pickle)
+    origin = _origin(repository, files, ort_class)
+    entry = None if asked.anew else origin.found()
+    if entry is not None:
+        return entry
+    check_model_type(repository)
+    exporter = _exporter(repository)
+    return _converted(repository, files, ort_class, origin, exporter, anew=asked.anew)
+
+
+def foretold(repository: Repository, ort_class: str) -> str:
+    """Who made the conversion that ``with_onnx`` would find, or that it would make one; raises what it would raise."""
+    from onnxhub._backend.making.staging import convertible
+
+    entry = _origin(repository, convertible(repository, allow_pickle=False), ort_class).found()
+    if entry is not None:
+        return _told(entry.made_of)
+    check_model_type(repository)
+    exporter = _exporter(repository)
+    if exporter is OPTIMUM:
+        _restate(repository, repository.json("config.json") or {})
+    return f"it has no ONNX file: it would be converted, once (by the package {exporter.name})"
+
+
+def check_model_type(repository: Repository) -> None:
+    """Raise ``ExportError`` where transformers has no class for the model, as far as that is told without importing it."""
+    from onnxhub._backend.making.programs.known_settings import advise_newer
+    from onnxhub._backend.making.settings import names_code
+
+    config = repository.json("config.json")
+    if config is None:
+        raise ExportError(repository.model_id, "it has no config.json, which says what its weights are")
+    kind = config.get("model_type")
+    if kind in STATIC:
+        reason = f"it is of static embeddings ({kind}), one fixed vector for each token, and no transformer to convert"
+        raise ExportError(repository.model_id, reason)
+    if isinstance(kind, str) and _is_known(kind):
+        return
+    if names_code(config):
+        reason = "its model is code of the repository (auto_map in config.json), and such code is never run here"
+    elif kind is None:
+        reason = "its config.json does not say of which model_type it is"
+    else:
+        installed = version_of("transformers") or ""
+        advice = advise_newer(config.get("transformers_version"), installed)
+        reason = f"transformers {installed} knows no models of type {kind!r}{advice}"
+    raise ExportError(repository.model_id, reason)
+
+
+def _is_known(kind: str) -> bool:
+    """Whether the installed transformers lists the model type; whether any does, is not known where it is not installed."""
+    from importlib.util import find_spec
+
+    spec = find_spec("transformers")
+    if spec is None or spec.origin is None:
+        return True
+    lists = [*Path(spec.origin).parent.glob("models/auto/configuration_auto.py"),
+             *Path(spec.origin).parent.glob("models/auto/auto_mappings.py")]  # fmt: skip
+    quoted = (f'"{kind}"', f"'{kind}'")
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in lists]
+    return not texts or any(name in text for text in texts for name in quoted)
+
+
+def _origin(repository: Repository, files: tuple[str, ...], ort_class: str) -> Origin:
+    source = [RECIPE, RULES, ort_class, *_identity(repository, files)]
+    found = installed_exporter()
+    return Origin(KIND, source, found and found[1])
+
+
+def _exporter(repository: Repository) -> Exporter:
+    """What converts here.
+
+    Raises:
+        MissingDependencyError: nothing does; of the two ways, the error tells the one that transformers is there for.
+    """
+    found = installed_exporter()
+    if found is not None:
+        return found[0]
+    purpose = f"converting {repository.model_id} to ONNX"
+    newer = (version_of("transformers") or "").startswith("5.")
+    wanted = NATIVE if newer else OPTIMUM
+    missing = next((package for package in wanted.packages if version_of(package) is None), "transformers")
+    raise MissingDependencyError(missing, purpose, _install(repository, wanted))
+
+
+def _converted(
+    repository: Repository, files: tuple[str, ...], ort_class: str, origin: Origin, exporter: Exporter, *, anew: bool
+) -> Entry:
+    from tempfile import TemporaryDirectory
+
+    from onnxhub._backend.making.child_process import run_child
+    from onnxhub._backend.making.settings import names_code
+    from onnxhub._backend.making.staging import stage
+
+    made_of: dict[str, object] = {
+        "model": repository.model_id, "revision": repository.commit, "for": ort_class, "with": origin.versions
+    }  # fmt: skip
+
+    def build(folder: Path) -> None:
+        started = time.monotonic()
+        # Inside the entry's own unfinished folder, so that whoever clears that away clears this away.
+        with TemporaryDirectory(prefix=".export-", dir=folder) as work:
+            source, output = Path(work, "source"), Path(work, "output")
+            source.mkdir()
+            output.mkdir()
+            stage(repository, files, source)
+            config = source / "config.json"
+            if exporter is OPTIMUM and config.exists():
+                config.write_text(json.dumps(_restate(repository, json.loads(config.read_bytes()))), encoding="utf-8")
+            asked = {
+                "source": str(source), "output": str(output), "ort_class": ort_class,
+                "pickle": any(name.endswith(".bin") for name in files), "code": names_code(repository.json("config.json")),
+            }  # fmt: skip
+            what = f"converting {repository.model_id} to ONNX"
+            run_child(exporter.program, asked, model_id=repository.model_id, what=what, work=Path(work))
+            made_of.update(json.loads((output / "facts.json").read_bytes()))
+            for path in output.iterdir():
+                if ".onnx" in path.name:
+                    path.rename(folder / path.name)
+        _log.info("%s was converted to ONNX in %.1f s", repository.model_id, time.monotonic() - started)
+
+    return make(KIND, origin.key, made_of, build, anew=anew)
+
+
+def _restate(repository: Repository, config: Mapping[str, object]) -> dict[str, object]:
+    """The configuration as the version of transformers that optimum works with says it."""
+    from onnxhub._backend.making.newer_settings import NewerSettingsError, restate_config
+
+    try:
+        return restate_config(config)
+    except NewerSettingsError as error:
+        raise ExportError(repository.model_id, str(error)) from error
+
+
+def _identity(repository: Repository, files: tuple[str, ...]) -> list[str]:
+    """What the model's files are, without reading those of a commit."""
+    if repository.commit is not None:
+        return [repository.model_id, repository.commit]
+    return [f"{name}:{sha256(repository.path(name))}" for name in files]
+
+
+def _told(made_of: Mapping[str, object]) -> str:
+    versions = made_of.get("with")
+    names = (
+        ", ".join(f"{name} {version}" for name, version in versions.items())
+        if isinstance(versions, dict)
+        else "optimum"
+    )
+    return f"converted from PyTorch's weights by {names}"
+
+
+def _install(repository: Repository, exporter: Exporter) -> str:
+    without = f"uvx --from 'onnxhub[{exporter.extra},cli]' onnxhub export {repository.model_id} -o FOLDER"
+    return f"pip install 'onnxhub[{exporter.extra}]' converts it on the first load, and `{without}` without installing anything"

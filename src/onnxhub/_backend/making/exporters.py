@@ -1,0 +1,77 @@
+"""The two ways to convert PyTorch's weights to ONNX, and which of them is installed: they need different transformers.
+
+optimum works with transformers 4 alone. transformers 5 has an exporter of its own, which is taken where optimum is not
+installed, or cannot work; older ones than that of 5.24 answer in another way, and nothing is known of what they make.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["EXPORTERS", "NATIVE", "OPTIMUM", "Exporter", "installed_exporter", "version_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exporter:
+    """One way to convert."""
+
+    name: str
+    program: str
+    """The module that runs in a process of its own."""
+    packages: tuple[str, ...]
+    """Whose versions decide what a conversion gives; all of them must be there."""
+    extra: str
+    """What ``pip install`` of onnxhub brings them."""
+    transformers: tuple[tuple[int, int], tuple[int, int]]
+    """The first version that it works with, and the first that it does not."""
+
+    def versions(self) -> dict[str, str] | None:
+        """Of its packages; None: one is missing, or transformers is of another version."""
+        found = {package: version for package in self.packages if (version := version_of(package)) is not None}
+        first, last = self.transformers
+        fits = len(found) == len(self.packages) and first <= _numbers(found["transformers"]) < last
+        return found if fits else None
+
+
+OPTIMUM: Final = Exporter(
+    name="optimum",
+    program="onnxhub._backend.making.programs.export",
+    packages=("optimum", "optimum-onnx", "transformers", "torch"),
+    extra="optimum",
+    transformers=((0, 0), (5, 0)),
+)
+NATIVE: Final = Exporter(
+    name="transformers",
+    program="onnxhub._backend.making.programs.export_native",
+    packages=("transformers", "onnx", "onnxscript", "torch"),
+    extra="export",
+    transformers=((5, 24), (6, 0)),
+)
+EXPORTERS: Final = (OPTIMUM, NATIVE)
+"""The first that is installed is taken."""
+
+
+def installed_exporter() -> tuple[Exporter, dict[str, str]] | None:
+    """The one that converts here, and the versions of its packages; None: there is none."""
+    for exporter in EXPORTERS:
+        versions = exporter.versions()
+        if versions is not None:
+            return exporter, versions
+    return None
+
+
+def version_of(package: str) -> str | None:
+    """Of an installed package, without importing it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    first, second, *_ = [*map(int, re.findall(r"\d+", version)), 0, 0]
+    return first, second

@@ -1,0 +1,106 @@
+"""Programs that run in processes of their own, started by ``onnxhub._backend.making.child_process``; and how each of them begins.
+
+They may import torch and transformers, and use much memory: all of that goes when they end.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import signal
+import sys
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["DISK", "REFUSED", "UNSAFE", "ForeignFileError", "begin", "refuse", "refuse_foreign"]
+
+REFUSED: Final = 3
+"""The exit status of a program whose last line is the whole reason."""
+UNSAFE: Final = 4
+"""The same, where the reason is that a file elsewhere would have been read."""
+DISK: Final = 5
+"""The exit status of a program that the disk failed; its last line is a list in JSON: the number, the words, the path."""
+_FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_PR_SET_PDEATHSIG: Final = 1
+"""prctl(2): the signal that a process gets when its parent ends."""
+
+
+class ForeignFileError(PermissionError):
+    """A file that is neither the model's nor of Python or the system was not opened."""
+
+
+def begin() -> dict[str, Any]:
+    """What the parent asks for.
+
+    From now on this process ends when the parent does, however that comes about; and, on Linux, its Python code opens no
+    file but those that it was given, those of Python, and some of the system.
+    """
+    if sys.platform == "linux":
+        # The kernel does it at once, whatever this process is about. Elsewhere a thread sees to it, when it gets its turn.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    told: dict[str, Any] = json.loads(sys.stdin.readline())
+    sys.excepthook = _explain
+    if sys.platform == "linux":
+        from onnxhub._backend.making.programs.confinement import confine
+
+        confine(told["folders"])
+    Thread(target=_end_with_parent, daemon=True).start()
+    asked: dict[str, Any] = told["asked"]
+    return asked
+
+
+def refuse(reason: str) -> NoReturn:
+    """End, with a reason that the parent passes on as it is."""
+    _say(reason)
+    sys.exit(REFUSED)
+
+
+def refuse_foreign(error: BaseException) -> None:
+    """End if an error came from a file that was not opened, whatever a library has made of it."""
+    foreign = _among_causes(error, ForeignFileError)
+    if foreign is not None:
+        _say(str(foreign))
+        sys.exit(UNSAFE)
+
+
+def _say(reason: str) -> None:
+    sys.stderr.write(f"\n{' '.join(reason.split())}\n")
+
+
+def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """End in a way that tells the parent what kind of error nobody has caught."""
+    sys.__excepthook__(kind, error, trace)
+    foreign, disk = _among_causes(error, ForeignFileError), _among_causes(error, OSError)
+    if foreign is not None:
+        _say(str(foreign))
+    elif isinstance(disk, OSError) and disk.errno in _FULL:
+        _say(json.dumps([disk.errno, disk.strerror, disk.filename and str(disk.filename)]))
+    else:
+        return
+    sys.stderr.flush()
+    os._exit(DISK if foreign is None else UNSAFE)
+
+
+def _among_causes(error: BaseException | None, kind: type[OSError]) -> OSError | None:
+    """The first of a kind of what an error came from, or was raised while handling."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, kind):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _end_with_parent() -> None:
+    # The file descriptor itself: a thread that waits in sys.stdin would hold its lock when the interpreter ends.
+    while os.read(0, 1):
+        pass
+    if sys.platform == "win32":
+        os._exit(1)
+    os.killpg(os.getpgrp(), signal.SIGKILL)

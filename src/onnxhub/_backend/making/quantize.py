@@ -1,0 +1,208 @@
+"""A variant that the repository lacks: ONNX Runtime's own tools make it of the full-precision file, once.
+
+It is made in a child process, and kept under what it was made of: the commit and the file (of a folder: the digests of
+the file and of its external data), the dtype, and the versions of the packages that made it. Whoever finds it there
+needs none of these packages.
+"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import logging
+import os
+import shutil
+import time
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from onnxhub._backend.files.naming import find_precision
+from onnxhub._backend.files.roles import choose_parts
+from onnxhub._backend.files.variants import canonical, describe, sibling
+from onnxhub._backend.kept.digests import sha256
+from onnxhub._backend.kept.store import Origin, make
+from onnxhub._backend.making.child_process import run_child
+from onnxhub._backend.repository.repository import fetch_model
+from onnxhub._backend.runtime.gathering import gathered
+from onnxhub._backend.runtime.providers import onnxruntime
+from onnxhub.errors import AmbiguousFileError, ExportError, VariantNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnxhub._backend.files.variants import Choice
+    from onnxhub._backend.kept.store import Entry
+    from onnxhub._backend.repository.repository import Repository
+
+__all__ = ["foretold", "with_variant"]
+
+_log = logging.getLogger("onnxhub")
+
+KIND: Final = "variants"
+RECIPE: Final = 1
+"""Counts the changes of ``programs/quantize.py`` that change what is made."""
+MADE: Final = frozenset({"int8", "uint8", "q8", "fp16"})
+"""What is made; four bits and fewer lose too much to be made unseen."""
+LARGE: Final = 2**30
+"""Bytes from which on the weights go into a file of their own; a protobuf holds less than 2 GiB."""
+ROOM: Final = 3
+"""Times the size of the source: the tools write it twice, and then the variant."""
+TOOLS: Final = "onnx"
+"""The package that ONNX Runtime's tools need."""
+
+
+def with_variant(
+    repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError, *, allowed: bool
+) -> tuple[Repository, dict[str, str]]:
+    """The repository with the files that it lacks in a dtype, and who made each of them.
+
+    Args:
+        repository: What was looked through.
+        ort_class: The class of ``optimum.onnxruntime`` that it is for.
+        dtype: What was asked for.
+        missing: The error about it: raised, with the reason, where nothing can be made.
+        allowed: Whether anything may be made.
+
+    Raises:
+        VariantNotFoundError: it is not one that is made, or there is no full-precision file, or nothing to make it with.
+        ExportError: the tools failed, or find nothing to do.
+    """
+    made: dict[str, Path] = {}
+    makers: dict[str, str] = {}
+    for target, source in lacking(repository, ort_class, dtype, missing).items():
+        if not allowed:
+            raise replace(missing, hint=f"export=False forbids to make it of {source}")
+        origin = _origin(repository, source, canonical(dtype))
+        entry = origin.found()
+        if entry is None:
+            _check_installed(origin, source, missing)
+            _check_precision(repository, source, missing)
+            entry = _made(repository, source, canonical(dtype), target, origin)
+        folder = PurePosixPath(target).parent
+        made |= {(folder / name).as_posix(): entry.folder / name for name in entry.files}
+        makers[target] = f"made of {source} by onnxruntime {_maker(entry)}"
+    return repository.with_made(made), makers
+
+
+def foretold(repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError) -> str:
+    """Who made the files that ``with_variant`` would find, or that it would make them; raises what it would raise."""
+    told = []
+    for target, source in lacking(repository, ort_class, dtype, missing).items():
+        origin = _origin(repository, source, canonical(dtype))
+        entry = origin.found()
+        if entry is None:
+            _check_installed(origin, source, missing)
+            if repository.is_here(source):
+                _check_precision(repository, source, missing)
+        maker = f"the package {TOOLS}" if entry is None else f"onnxruntime {_maker(entry)}"
+        told.append(f"{target} {'would be' if entry is None else 'was'} made of {source} (by {maker})")
+    return ", ".join(told)
+
+
+def lacking(repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError) -> dict[str, str]:
+    """The files that the repository lacks in a dtype, and what each of them is made of.
+
+    Raises:
+        VariantNotFoundError: ``missing``, where it is no dtype that is made, or there is nothing to make it of.
+    """
+    wanted = canonical(dtype)
+    if wanted not in MADE:
+        raise missing
+    sources = [choice.file for choice in _sources(repository, ort_class, missing).values()]
+    targets = {sibling(source, wanted): source for source in sources}
+    return {target: source for target, source in targets.items() if not repository.has(target)}
+
+
+def _sources(repository: Repository, ort_class: str, missing: VariantNotFoundError) -> Mapping[str, Choice]:
+    try:
+        return choose_parts(repository, ort_class, dtype="fp32", file=None, gpu=False)
+    except AmbiguousFileError as several:
+        raise replace(several, wanted=f"{missing.wanted}, which would be made of one of them") from several
+    except VariantNotFoundError as error:
+        raise replace(missing, hint="int8, uint8, q8 and fp16 are made of an fp32 file, which it lacks too") from error
+
+
+def _origin(repository: Repository, file: str, dtype: str) -> Origin:
+    return Origin(KIND, [RECIPE, dtype, *_identity(repository, file)], _versions())
+
+
+def _check_installed(origin: Origin, source: str, missing: VariantNotFoundError) -> None:
+    if origin.versions is None:
+        hint = f"pip install {TOOLS} (or 'onnxhub[optimum]') lets the first load make it of {source}"
+        raise replace(missing, hint=hint)
+
+
+def _check_precision(repository: Repository, source: str, missing: VariantNotFoundError) -> None:
+    """Whether it is a full-precision file, as its name says: of another, the tools make nothing, or something else."""
+    found = find_precision(fetch_model(repository, source, missing=False))
+    if found.is_quantised or found.dtype in {"fp16", "bf16"}:
+        reason = f"int8, uint8, q8 and fp16 are made of an fp32 file, and the graph of {source} is {found.described}"
+        variants = describe(repository.files, {source: found.dtype})
+        raise replace(missing, variants=variants, hint=reason)
+
+
+def _made(repository: Repository, file: str, dtype: str, target: str, origin: Origin) -> Entry:
+    name = PurePosixPath(target).name
+    made_of = {
+        "model": repository.model_id, "revision": repository.commit, "file": file, "dtype": dtype, "with": origin.versions
+    }  # fmt: skip
+
+    def build(folder: Path) -> None:
+        started = time.monotonic()
+        # Inside the entry's own unfinished folder, so that whoever clears that away clears this away.
+        with TemporaryDirectory(prefix=".quantize-", dir=folder) as work:
+            model, *weights = (repository.path(part) for part in _files(repository, file))
+            size = sum(path.stat().st_size for path in (model, *weights))
+            _require_room(folder, ROOM * size)
+            what = f"making {dtype} of {repository.model_id}"
+            with gathered(model, weights) as source:
+                asked = {"source": str(source), "output": str(Path(work, name)), "dtype": dtype, "large": size > LARGE}
+                try:
+                    run_child(
+                        "onnxhub._backend.making.programs.quantize", asked, model_id=f"{repository.model_id}, {file}", what=what,
+                        work=Path(work), reads=[source.parent],
+                    )  # fmt: skip
+                except ExportError as error:
+                    raise replace(error, target=dtype) from error
+            for path in Path(work).glob(f"{glob.escape(name)}*"):
+                path.rename(folder / path.name)
+        _log.info("%s: %s was made in %.1f s", repository.model_id, target, time.monotonic() - started)
+
+    return make(KIND, origin.key, made_of, build)
+
+
+def _require_room(folder: Path, size: int) -> None:
+    """Fail before the work and not in the midst of it."""
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(
+            errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({size / 1e6:,.0f} MB are needed)", str(folder.parent)
+        )
+
+
+def _files(repository: Repository, file: str) -> list[str]:
+    """The file, and those that its weights are in."""
+    folder = PurePosixPath(file).parent
+    return [file, *((folder / name).as_posix() for name in fetch_model(repository, file).external_data)]
+
+
+def _identity(repository: Repository, file: str) -> list[str]:
+    """What the source is, without reading a file of a commit."""
+    if repository.commit is not None and file not in repository.made:
+        return [repository.model_id, repository.commit, file]
+    return [f"{name}:{sha256(repository.path(name))}" for name in _files(repository, file)]
+
+
+def _versions() -> dict[str, str] | None:
+    """Of the packages that make variants; None if one of them is missing."""
+    try:
+        return {"onnxruntime": onnxruntime().__version__, TOOLS: metadata.version(TOOLS)}
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _maker(entry: Entry) -> str:
+    versions = entry.made_of.get("with")
+    return str(versions.get("onnxruntime")) if isinstance(versions, dict) else ""

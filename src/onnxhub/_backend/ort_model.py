@@ -1,0 +1,135 @@
+"""optimum's ORTModelForXXX over a session that is already open."""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from onnxhub._backend.files.roles import MODEL
+from onnxhub._backend.making.staging import stage
+from onnxhub.errors import MissingDependencyError, TaskMismatchError
+
+if TYPE_CHECKING:
+    from optimum.onnxruntime import ORTModel
+
+    from onnxhub._backend.engine import OnnxBackend
+
+__all__ = ["build_ort_model"]
+
+READ = ("config.json", "generation_config.json")
+"""What transformers reads of the repository: prepared copies, in which nothing names code or a file elsewhere."""
+MODEL_ARGUMENTS = {MODEL: "session"}
+SPEECH = {"whisper": "ORTModelForWhisper", "moonshine": "ORTModelForMoonshine"}
+
+
+def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
+    """The class of ``optimum.onnxruntime`` with this name, over the model's own sessions.
+
+    IO binding is off: the session was built for numpy arrays, and optimum binds torch tensors only.
+
+    Raises:
+        MissingDependencyError: optimum is not installed.
+        TaskMismatchError: transformers does not know the configuration's model type.
+    """
+    try:
+        from optimum import onnxruntime as optimum_onnxruntime
+        from optimum.onnxruntime import modeling_seq2seq
+        from transformers import AutoConfig, GenerationMixin
+    except ImportError as error:
+        raise MissingDependencyError.of(error, "optimum", class_name, "pip install 'onnxhub[optimum]'") from error
+    with TemporaryDirectory(prefix="onnxhub-") as folder:
+        stage(backend.repository, [name for name in READ if backend.repository.has(name)], Path(folder))
+        try:
+            # False, and not the default: that asks on the terminal whether code of the repository may run.
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            saved = _saved_generation(Path(folder))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            said = str(error).replace(folder, backend.model_id)
+            problem = f"transformers cannot read its config.json: {said}"
+            raise TaskMismatchError(backend.model_id, class_name, (problem,)) from error
+    config.name_or_path = str(backend.repository.folder)
+    # As optimum's from_pretrained: two kinds of speech models have classes of their own, which it does not export.
+    speech = SPEECH.get(config.model_type) if class_name == "ORTModelForSpeechSeq2Seq" else None
+    kind: Any = getattr(modeling_seq2seq, speech) if speech else getattr(optimum_onnxruntime, class_name)
+    for part, session in backend.sessions.items():
+        # The file that save_pretrained copies: the repository's own, not a compiled graph for this processor alone.
+        private: Any = session
+        private._model_path = str(backend.repository.path(backend.choices[part].file))  # noqa: SLF001
+    sessions = {MODEL_ARGUMENTS.get(part, f"{part}_session"): one for part, one in backend.sessions.items()}
+    generating = {}
+    if issubclass(kind, GenerationMixin):
+        generating = {"generation_config": _generation(backend, config, saved, several=len(sessions) > 1)}
+    build: Any = kind  # with what its class takes, which type checkers do not know of any subclass
+    model: ORTModel = build(config=config, use_io_binding=False, **sessions, **generating)
+    # An instance attribute, so that the class stays exactly optimum's.
+    model.to = partial(_stay_or_refuse, weakref.ref(model))  # else nothing would free the model at once
+    return model
+
+
+def _saved_generation(folder: Path) -> Any:
+    """What the repository says of how the model generates; None if it does not."""
+    from transformers import GenerationConfig
+
+    if not (folder / "generation_config.json").exists():
+        return None
+    return GenerationConfig.from_pretrained(folder, local_files_only=True)
+
+
+def _generation(backend: OnnxBackend, config: Any, saved: Any, *, several: bool) -> Any:
+    """How the model generates, by the repository's own file if it has one; sets the configuration accordingly.
+
+    This is what optimum's ``from_pretrained`` does between reading the files and building the object.
+    """
+    from transformers import GenerationConfig
+
+    names = {entry.name for session in backend.sessions.values() for entry in session.get_inputs()}
+    config.use_cache = any(name.startswith("past_key_values") for name in names)
+    if hasattr(config, "is_decoder"):
+        config.is_decoder = not several
+    if hasattr(config, "is_encoder_decoder"):
+        config.is_encoder_decoder = several
+    if hasattr(config, "_attn_implementation"):
+        config._attn_implementation = "onnxruntime"  # noqa: SLF001  # so does optimum
+    generation = saved if saved is not None else GenerationConfig.from_model_config(config)
+    generation.use_cache = config.use_cache
+    for name, value in config._get_non_default_generation_parameters().items():  # noqa: SLF001  # so does optimum
+        setattr(generation, name, value)
+        setattr(config, name, None)
+    return generation
+
+
+def _stay_or_refuse(reference: weakref.ref[Any], *asked: object, **options: object) -> ORTModel:
+    """The model itself, where ``to`` asks for the device and the dtype that it has.
+
+    Raises:
+        TypeError: it asks for others.
+    """
+    import torch
+
+    model: Any = reference()  # whoever calls its method has it
+    wanted = [*asked, options.get("device"), options.get("dtype")]
+    for value in wanted:
+        if isinstance(value, torch.dtype):
+            if value == model.dtype:
+                continue
+        elif value is None or isinstance(value, bool) or _is_device(model.device, value):
+            continue
+        msg = (
+            f"this ORTModel shares its session, on {model.device} in {model.dtype}, with an onnxhub model, and does not "
+            "change; load(..., provider=..., dtype=...) chooses"
+        )
+        raise TypeError(msg)
+    return model
+
+
+def _is_device(device: Any, asked: Any) -> bool:
+    import torch
+
+    try:
+        wanted = torch.device(asked)
+    except (RuntimeError, TypeError, ValueError):
+        return False
+    return bool(wanted.type == device.type and (wanted.index or 0) == (device.index or 0))

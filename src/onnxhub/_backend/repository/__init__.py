@@ -1,0 +1,1 @@
+"""Repositories: of the Hub, of its cache, and local folders."""

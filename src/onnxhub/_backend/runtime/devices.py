@@ -1,0 +1,75 @@
+"""GPUs: their libraries are loaded before a session needs them, and what a batch reads and gives stays on the device."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import redirect_stdout
+from io import StringIO
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from onnxhub._backend.runtime.providers import onnxruntime
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
+
+    from onnxruntime import InferenceSession
+
+    from onnxhub._contracts.protocols import Features
+
+    Device: TypeAlias = tuple[str, int]
+
+__all__ = ["device_of", "preload", "run_on"]
+
+logger = logging.getLogger("onnxhub")
+
+MEMORY = {"cuda": "cuda", "tensorrt": "cuda"}
+"""Provider -> the memory that it computes in, as ONNX Runtime calls it; those that are not here do as they like."""
+
+
+def preload(provider: str) -> None:
+    """Load the libraries of CUDA and cuDNN that pip installed, where ONNX Runtime would not look for them."""
+    if provider in MEMORY and hasattr(onnxruntime(), "preload_dlls"):
+        # It prints what it cannot load; whether that matters is said when the session is built.
+        with redirect_stdout(_Overheard()) as said:
+            onnxruntime().preload_dlls()
+        if said.getvalue():
+            logger.info("preloading the libraries of %s: %s", provider, said.getvalue().strip())
+
+
+class _Overheard(StringIO):
+    """What this thread prints; what others print meanwhile goes where it would have gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = get_ident()
+        self._usual = sys.stdout
+
+    def write(self, text: str) -> int:
+        """Keep it, or pass it on."""
+        return super().write(text) if get_ident() == self._thread else self._usual.write(text)
+
+
+def device_of(provider: str, options: Mapping[str, Any]) -> Device | None:
+    """The memory of a provider and the number of its device; None: ONNX Runtime copies as it likes."""
+    memory = MEMORY.get(provider)
+    return None if memory is None else (memory, int(options.get("device_id", 0)))
+
+
+def run_on(
+    device: Device, session: InferenceSession, outputs: Sequence[str], feeds: Features, options: Any
+) -> list[Any]:
+    """Run a batch whose inputs are copied to the device once before, and its outputs back once after."""
+    value = onnxruntime().OrtValue
+    binding = session.io_binding()
+    for name, array in feeds.items():
+        binding.bind_ortvalue_input(name, value.ortvalue_from_numpy(np.ascontiguousarray(array), *device))
+    for name in outputs:
+        binding.bind_output(name, *device)
+    session.run_with_iobinding(binding, options)
+    found: list[Any] = binding.copy_outputs_to_cpu()
+    return found

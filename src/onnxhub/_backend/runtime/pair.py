@@ -1,0 +1,80 @@
+"""Two sessions of a model: batches that run at once are fastest with one thread each, and a batch alone with all."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from onnxhub._process.forking import Lock, watch
+from onnxhub.errors import ClosedModelError, OnnxHubError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onnxhub._backend.runtime.session import Session
+    from onnxhub._contracts.protocols import Features, Outputs
+
+__all__ = ["Pair"]
+
+_log = logging.getLogger("onnxhub")
+
+
+class Pair:
+    """A model's session, and a second one with a single thread, for which the first may stand in until it pays to build it.
+
+    Of a compiled graph, both map the same weights, so that the second takes little memory. Any number of threads may run
+    them; what one of them runs, depends on whether others are running as well.
+    """
+
+    def __init__(self, first: Session, *, after: int) -> None:
+        """Build nothing yet.
+
+        Args:
+            first: The session that was built for the model, with all threads.
+            after: Batches that it runs beside others before the second is built.
+        """
+        self._first = first
+        self._after = after
+        self._second: Session | None = None
+        self._batches = 0
+        self._building = Lock()
+        self._running: set[object] = set()
+        watch(self)
+
+    def run(self, features: Features, outputs: Sequence[str], *, beside: bool) -> Outputs:
+        """Run one batch; ``beside``: whether the caller runs others at the same time. Others may call, too."""
+        session = self.second() if beside or self._running else self._first
+        mark = object()
+        try:
+            self._running.add(mark)  # an interrupt before or after takes away no more, and no less, than this one
+            return session.run(features, outputs)
+        finally:
+            self._running.discard(mark)
+
+    def second(self) -> Session:
+        """The session for a batch that does not run alone."""
+        if self._second is None:
+            with self._building.plain:
+                self._batches += 1
+                if self._second is None and self._batches > self._after:
+                    self._second = self._built()
+        return self._second or self._first
+
+    def _built(self) -> Session:
+        try:
+            return self._first.alike(threads=1)
+        except ClosedModelError:
+            raise
+        except OnnxHubError as error:  # the file was written anew, or cleared away, meanwhile
+            _log.warning("batches go on with all threads each: %s", error)
+            return self._first
+
+    def forked(self) -> None:
+        """Forget what the parent's threads were running."""
+        self._running.clear()
+
+    def close(self) -> None:
+        """Drop the second session."""
+        with self._building.plain:
+            if self._second is not None:
+                self._second.close()

@@ -1,0 +1,394 @@
+"""One ONNX file in ONNX Runtime: built strictly, run in float32, closed."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+
+from onnxhub._backend.runtime.bfloat16 import BFLOAT16, run_widened
+from onnxhub._backend.runtime.devices import device_of, preload, run_on
+from onnxhub._backend.runtime.gathering import gathered
+from onnxhub._backend.runtime.providers import onnxruntime, require, short_name
+from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._contracts.protocols import GraphInput
+from onnxhub._process.forking import Lock, keep_forever, watch
+from onnxhub.errors import (
+    ClosedModelError,
+    IntegrityError,
+    InvalidInputError,
+    InvalidOptionError,
+    OutOfMemoryError,
+    ProviderUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from onnxruntime import InferenceSession
+
+    from onnxhub._backend.runtime.providers import Provider
+    from onnxhub._contracts.protocols import Features, Outputs
+
+__all__ = ["Session", "SessionOptions", "build_session"]
+
+logger = logging.getLogger("onnxhub")
+
+NUMPY_TYPES = {
+    "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32, "tensor(float16)": np.float16,
+    "tensor(bool)": np.bool_, "tensor(double)": np.float64, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8,
+    "tensor(uint16)": np.uint16, "tensor(int16)": np.int16, "tensor(uint32)": np.uint32, "tensor(uint64)": np.uint64,
+}  # fmt: skip
+
+UNREAD_NUMBERS = ("Please load external data into raw data",)
+"""What it says where it needs the numbers of a tensor, which are in another file, while it reads the graph."""
+
+NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
+"""What it says when a batch does not fit."""
+
+_building = Lock(forks_wait=True)  # what ONNX Runtime locks meanwhile would stay locked in a child
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What ``load`` was told about the session."""
+
+    threads: int | None = None
+    """Intra-op threads; None: as many as this process may use cores."""
+    entries: Mapping[str, str | int | bool] | None = None
+    """Attributes of ``onnxruntime.SessionOptions``, and its configuration entries (those have a dot)."""
+
+    @property
+    def sets_threads(self) -> bool:
+        """Whether the entries say how many threads an operator has."""
+        return "intra_op_num_threads" in (self.entries or {})
+
+
+class _Source(NamedTuple):
+    """What a session is built from."""
+
+    files: tuple[Path, ...]
+    """The ONNX file, and those of its external data."""
+    options: SessionOptions
+    signature: Sequence[tuple[int, ...]]
+    """Of the files, when they were read."""
+
+    @property
+    def path(self) -> Path:
+        """The ONNX file."""
+        return self.files[0]
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the files are still those that were read."""
+        return _signatures(self.files) == self.signature
+
+
+class _Recipe(NamedTuple):
+    """How to build a session again."""
+
+    sources: tuple[_Source, ...]
+    """The first one that is unchanged counts."""
+    provider: Provider
+
+    def with_threads(self, threads: int) -> Self:
+        """The same for a session of so many threads, from the same file alone."""
+        first = self.sources[0]
+        return self._replace(sources=(first._replace(options=replace(first.options, threads=threads)),))
+
+    def build(self) -> InferenceSession:
+        """The session.
+
+        Raises:
+            IntegrityError: the files have changed.
+        """
+        for one in self.sources:
+            if one.unchanged:
+                return _build(one.files, self.provider, one.options)
+        raise IntegrityError(
+            str(self.sources[-1].path), "it has changed since the model was loaded; load the model again"
+        )
+
+
+class Session:
+    """An open ONNX Runtime session; any number of threads may run it.
+
+    It survives a fork: the child builds its own from the same file when it first needs one, since the parent's has
+    threads that do not exist there.
+    """
+
+    def __init__(self, session: InferenceSession, recipe: _Recipe) -> None:
+        """Take a built session over.
+
+        Args:
+            session: What was built.
+            recipe: How it was built.
+        """
+        self._session: InferenceSession | None = session
+        self._recipe = recipe
+        self._closed = False
+        self._rebuilding = Lock()
+        full_name = session.get_providers()[0]
+        self.provider = short_name(full_name)
+        self._device = device_of(self.provider, session.get_provider_options().get(full_name, {}))
+        self.input_types = {entry.name: NUMPY_TYPES.get(entry.type) for entry in session.get_inputs()}
+        self.input_names = tuple(self.input_types)
+        self.inputs = {entry.name: _graph_input(entry) for entry in session.get_inputs()}
+        self.output_shapes = {
+            entry.name: tuple(size if isinstance(size, int) else None for size in entry.shape)
+            for entry in session.get_outputs()
+        }
+        self._bfloat16 = frozenset(entry.name for entry in session.get_outputs() if entry.type == BFLOAT16)
+        watch(self)
+
+    @property
+    def inference_session(self) -> InferenceSession:
+        """ONNX Runtime's object.
+
+        Raises:
+            ClosedModelError: the session was closed.
+        """
+        return self._session or self._rebuilt()
+
+    def forked(self) -> None:
+        """Leave the parent's session alone; another is built at the first use."""
+        if self._session is not None:
+            keep_forever(self._session)
+            self._session = None
+
+    def _rebuilt(self) -> InferenceSession:
+        with self._rebuilding.plain:
+            if self._closed:
+                raise ClosedModelError
+            if self._session is None:
+                self._session = _build_in_child(self._recipe)
+            return self._session
+
+    @property
+    def path(self) -> Path:
+        """The file that it was built from."""
+        return self._recipe.sources[0].path
+
+    def alike(self, *, threads: int) -> Session:
+        """Another session of the same file, with so many threads.
+
+        Raises:
+            ClosedModelError: this one was closed.
+            IntegrityError: the file has changed.
+        """
+        if self._closed:
+            raise ClosedModelError
+        recipe = self._recipe.with_threads(threads)
+        return Session(recipe.build(), recipe)
+
+    def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
+        """Run one batch; inputs are cast to what the graph wants, outputs to float32.
+
+        Raises:
+            InvalidInputError: the graph cannot take this batch.
+            OutOfMemoryError: there is not enough memory for it.
+        """
+        feeds = {
+            name: np.asarray(features[name], dtype=wanted) for name, wanted in self.input_types.items()
+            if name in features
+        }  # fmt: skip
+        arrays = self._run(list(outputs), feeds)
+        return {name: np.asarray(values, np.float32) for name, values in zip(outputs, arrays, strict=True)}
+
+    def arrays(self, features: Features) -> Mapping[str, NDArray[np.generic]]:
+        """Run the graph on what it wants, and give all its outputs as they are; bfloat16, which numpy lacks, as float32.
+
+        Raises:
+            InvalidInputError: the graph cannot take these arrays.
+        """
+        names = list(self.output_shapes)
+        return dict(zip(names, self._run(names, features), strict=True))
+
+    def _run(self, outputs: list[str], feeds: Features) -> Sequence[Any]:
+        session = self.inference_session  # whose own error, of a closed model, is not one of the input
+        try:
+            if not self._bfloat16.isdisjoint(outputs):
+                return run_widened(session, outputs, feeds, _quiet())
+            if self._device is not None:
+                return run_on(self._device, session, outputs, feeds, _quiet())
+            found: Sequence[Any] = session.run(outputs, dict(feeds), _quiet())
+        except _runtime_errors() as error:
+            shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
+            if any(sign in str(error) for sign in NO_MEMORY):
+                raise OutOfMemoryError(f"{shapes}: {_first_line(error)}") from error
+            msg = f"the model failed on this input ({shapes}): {_first_line(error)}"
+            raise InvalidInputError(msg) from error
+        return found
+
+    def close(self) -> None:
+        """Drop the session; its memory goes back when the last run ends."""
+        with self._rebuilding.plain:
+            self._closed = True
+            self._session = None
+
+
+@cache
+def _quiet() -> Any:
+    """Options of a run that logs nothing of its errors: they are raised, and an input is tried several times over."""
+    options = onnxruntime().RunOptions()
+    options.log_severity_level = 4
+    return options
+
+
+def _graph_input(entry: Any) -> GraphInput:
+    kind = NUMPY_TYPES.get(entry.type)
+    return GraphInput(None if kind is None else np.dtype(kind), tuple(entry.shape))
+
+
+def build_session(
+    path: Path,
+    providers: Sequence[Provider],
+    options: SessionOptions,
+    *,
+    weights: tuple[Path, ...] = (),
+    instead: tuple[tuple[Path, ...], SessionOptions] | None = None,
+) -> Session:
+    """Build a session on the first of the providers that really runs.
+
+    ``weights`` are the files of its external data. ``instead`` is what a forked child builds its own from, where the file
+    was cleared away meanwhile.
+
+    Raises:
+        ProviderUnavailableError: none does; with a single provider, ONNX Runtime's own fall-back to the CPU is an
+            error.
+        IntegrityError: the file is no valid ONNX model.
+        TooNewError: it is one that this ONNX Runtime is too old for.
+        UnsafeModelError: the model wants operators of a library that would have to be loaded.
+    """
+    for index, provider in enumerate(providers):
+        session = _build((path, *weights), provider, options)
+        active = session.get_providers()[0]
+        if active == provider.full_name:
+            origins = [((path, *weights), options), *([] if instead is None else [instead])]
+            sources = tuple(_Source(files, how, _signatures(files)) for files, how in origins)
+            return _opened(session, _Recipe(sources, provider))
+        reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
+        running = session.get_providers()
+        del session  # which must not wait for the traceback to go
+        if index == len(providers) - 1:
+            require(provider, running, reason)
+        logger.warning("provider %r cannot run here: %s; trying the next", provider.name, reason)
+    raise AssertionError
+
+
+def _opened(session: InferenceSession, recipe: _Recipe) -> Session:
+    try:
+        return Session(session, recipe)
+    except UnicodeDecodeError as error:  # ONNX Runtime lets names of any bytes through
+        path = recipe.sources[0].path
+        raise IntegrityError(str(path), f"a name in its graph is not UTF-8: {error}") from error
+
+
+def _build(files: Sequence[Path], provider: Provider, options: SessionOptions) -> InferenceSession:
+    """The session of an ONNX file, which comes before those of its external data."""
+    path, built = files[0], _session_options(options)
+    try:
+        try:
+            return _new_session(files, provider, built)
+        except _runtime_errors() as error:
+            if not any(sign in str(error) for sign in UNREAD_NUMBERS):
+                raise
+            return _new_session(files, provider, built, inlined=True)
+    except _runtime_errors() as error:
+        from onnxhub._backend.runtime.support import explain_failure  # which loads that work do without
+
+        raise explain_failure(path, error) from error
+
+
+def _new_session(files: Sequence[Path], provider: Provider, options: Any, *, inlined: bool = False) -> InferenceSession:
+    runtime = onnxruntime()
+    entries = [(provider.full_name, {key: str(value) for key, value in provider.options.items()})]
+    if provider.name != "cpu":
+        entries.append(("CPUExecutionProvider", {}))
+    # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
+    with _building.plain, gathered(files[0], files[1:], inlined=inlined) as place:
+        preload(provider.name)
+        session: InferenceSession = runtime.InferenceSession(
+            str(place), options, providers=entries, enable_fallback=0, read_config_from_model=0
+        )
+    # A provider that fails later must not be replaced either: ONNX Runtime would print so to stdout, and go on.
+    session.disable_fallback()
+    return session
+
+
+def _build_in_child(recipe: _Recipe) -> InferenceSession:
+    """The session of a forked child, like its parent's."""
+    if recipe.provider.is_gpu:
+        hint = "a forked process cannot use its parent's device; load the model there, or start processes with 'spawn'"
+        raise ProviderUnavailableError(recipe.provider.name, ("cpu",), hint)
+    return recipe.build()
+
+
+def _signatures(files: Sequence[Path]) -> list[tuple[int, ...]]:
+    return [_signature(path) for path in files]
+
+
+def _signature(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written anew; nothing if there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return ()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _session_options(options: SessionOptions) -> Any:
+    built = onnxruntime().SessionOptions()
+    built.log_severity_level = 3
+    built.intra_op_num_threads = options.threads or usable_cores()
+    # It remembers how memory was used for each shape, and texts make thousands of them; it saves no time (measured).
+    built.enable_mem_pattern = False
+    for name, value in (options.entries or {}).items():
+        if "." in name:
+            _add_entry(built, name, str(int(value) if isinstance(value, bool) else value))
+        else:
+            _set_attribute(built, name, value)
+    return built
+
+
+def _add_entry(built: Any, name: str, value: str) -> None:
+    try:
+        built.add_session_config_entry(name, value)
+    except RuntimeError as error:
+        raise InvalidOptionError("session_options", name, f"an entry that ONNX Runtime takes ({error})") from error
+
+
+def _set_attribute(built: Any, name: str, value: str | int | bool) -> None:
+    known = {entry: getattr(built, entry) for entry in dir(built) if not entry.startswith("_")}
+    known = {entry: current for entry, current in known.items() if not callable(current)}
+    if name not in known:
+        expected = "an attribute of onnxruntime.SessionOptions, or a configuration entry (those have a dot)"
+        raise InvalidOptionError("session_options", name, expected, tuple(known))
+    # Enumerations, such as graph_optimization_level, go by the names of their members.
+    members = getattr(type(known[name]), "__members__", {})
+    try:
+        setattr(built, name, members.get(value, value))
+    except TypeError as error:
+        expected = (
+            f"for {name}: one of {', '.join(members)}" if members else f"a {type(known[name]).__name__} for {name}"
+        )
+        raise InvalidOptionError("session_options", value, expected) from error
+
+
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises; its own exceptions have no base class."""
+    state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented",
+             "RuntimeException", "EPFail", "ModelLoadCanceled", "NoModel")  # fmt: skip
+    found = (getattr(state, name) for name in names if hasattr(state, name))
+    return (ValueError, RuntimeError, *found)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

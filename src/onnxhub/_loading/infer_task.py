@@ -1,0 +1,160 @@
+"""Which task a model is for, and how that is known: pure rules over what its files, its card and its graph say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from onnxhub._toolkit.label_names import declared_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["FRONT_MATTER", "Inferred", "infer_from_files", "infer_from_graph", "pipeline_tag"]
+
+ARCHITECTURES: Final[Mapping[str, str]] = {
+    "ForSequenceClassification": "text-classification",
+    "ForTokenClassification": "token-classification",
+    "ForQuestionAnswering": "question-answering",
+    "ForMaskedLM": "fill-mask",
+    "ForMultipleChoice": "multiple-choice",
+    "ForCausalLM": "text-generation",
+    "T5WithLMHeadModel": "text2text-generation",
+    "LMHeadModel": "text-generation",
+    "ForSpeechSeq2Seq": "automatic-speech-recognition",
+    "ForCTC": "automatic-speech-recognition",
+    "ForAudioFrameClassification": "audio-frame-classification",
+    "ForXVector": "audio-xvector",
+    "ForAudioClassification": "audio-classification",
+    "ForImageClassification": "image-classification",
+    "ForSemanticSegmentation": "image-segmentation",
+    "ForImageSuperResolution": "image-to-image",
+    "VisionEncoderDecoderModel": "image-to-text",
+    "WhisperForConditionalGeneration": "automatic-speech-recognition",
+    "MoonshineForConditionalGeneration": "automatic-speech-recognition",
+    "Speech2TextForConditionalGeneration": "automatic-speech-recognition",
+    "SpeechEncoderDecoderModel": "automatic-speech-recognition",
+    "Pix2StructForConditionalGeneration": "image-to-text",
+    "ForConditionalGeneration": "text2text-generation",
+    "EncoderDecoderModel": "text2text-generation",
+    "MTModel": "text2text-generation",
+    "CLIPModel": "zero-shot-image-classification",
+    "SiglipModel": "zero-shot-image-classification",
+    "Model": "feature-extraction",
+}
+"""End of an architecture's name -> task; the first that fits."""
+FRONT_MATTER: Final = 65_536
+"""Characters of a model card that are looked at; the front matter of real ones has up to some thousand."""
+SOUND: Final = frozenset({
+    "data2vec-audio", "hubert", "sew", "sew-d", "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-bert",
+    "wav2vec2-conformer", "wavlm",
+})  # fmt: skip
+"""Model types whose sequence is one of samples: their classifiers have the name that those of texts have."""
+REFINED: Final[Mapping[str, tuple[str, ...]]] = {
+    "text-classification": ("zero-shot-classification", "text-ranking"),
+    "fill-mask": ("sparse-feature-extraction",),
+}
+"""Task by architecture -> what models of the same architecture are for, if their card says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """A task, and how it is known."""
+
+    task: str
+    """Its canonical name."""
+    reason: str
+    """What says so, in a few words."""
+
+
+def infer_from_files(
+    config: Mapping[str, object],
+    modules: Sequence[object],
+    sentence_transformers: Mapping[str, object],
+    card_tag: Callable[[], str | None],
+) -> Inferred | None:
+    """The task by a repository's files, the most telling first; None if nothing does.
+
+    Args:
+        config: ``config.json``.
+        modules: ``modules.json``.
+        sentence_transformers: ``config_sentence_transformers.json``.
+        card_tag: The card's pipeline tag, read only if it matters.
+    """
+    return (
+        _by_sentence_transformers(config, modules, sentence_transformers)
+        or _by_architecture(config, card_tag)
+        or _by_card(card_tag())
+    )
+
+
+def infer_from_graph(shapes: Mapping[str, tuple[int | None, ...]], config: Mapping[str, object]) -> Inferred | None:
+    """The task by the names and shapes of a graph's outputs; None if they tell nothing."""
+    said = f"its graph gives {', '.join(shapes)}"
+    if {"start_logits", "end_logits"} <= shapes.keys():
+        return Inferred("question-answering", said)
+    if shapes.keys() & {"last_hidden_state", "token_embeddings", "sentence_embedding"}:
+        return Inferred("feature-extraction", said)
+    logits = shapes.get("logits", ())
+    if len(logits) == 2:
+        return Inferred("text-classification", f"{said} with 2 axes")
+    labels, words = declared_size(config), config.get("vocab_size")
+    if len(logits) == 3 and labels is not None and logits[-1] == labels:
+        return Inferred("token-classification", f"{said} with one for each label and token")
+    if len(logits) == 3 and logits[-1] is not None and logits[-1] == words:
+        return Inferred("fill-mask", f"{said} with one for each word of the vocabulary")
+    return None
+
+
+def pipeline_tag(card: str) -> str | None:
+    """The tag in the front matter of a model card; looked for in its first 64 KiB, a line at a time."""
+    first, *lines = card[:FRONT_MATTER].removeprefix("\ufeff").split("\n")
+    if first.rstrip() != "---":
+        return None
+    tag = None
+    for line in lines:
+        if line.startswith("---"):
+            return tag
+        if tag is None and (found := re.match(r"pipeline_tag:\s*[\"']?([\w-]+)", line)):
+            tag = found[1]
+    return tag if len(card) >= FRONT_MATTER else None
+
+
+def _by_sentence_transformers(
+    config: Mapping[str, object], modules: Sequence[object], sentence_transformers: Mapping[str, object]
+) -> Inferred | None:
+    kinds = [str(module.get("type")) for module in modules if isinstance(module, Mapping)]
+    if any(kind.endswith("SpladePooling") for kind in kinds):
+        return Inferred("sparse-feature-extraction", "modules.json has a SpladePooling")
+    declared = sentence_transformers.get("model_type")
+    named = {"SparseEncoder": "sparse-feature-extraction", "CrossEncoder": "text-ranking"}
+    if isinstance(declared, str) and declared in named:
+        return Inferred(named[declared], f"config_sentence_transformers.json says {declared}")
+    if kinds:
+        return Inferred("feature-extraction", "modules.json has sentence-transformers' modules")
+    for key in ("sentence_transformers", "sbert_ce_default_activation_function"):
+        if key in config:
+            return Inferred("text-ranking", f"config.json has {key}, as a CrossEncoder's does")
+    return None
+
+
+def _by_architecture(config: Mapping[str, object], card_tag: Callable[[], str | None]) -> Inferred | None:
+    declared = config.get("architectures")
+    for name in map(str, declared if isinstance(declared, list) else ()):
+        task = next((task for end, task in ARCHITECTURES.items() if name.endswith(end)), None)
+        if task is None:
+            continue
+        kind = config.get("model_type")
+        if task == "text-classification" and isinstance(kind, str) and kind in SOUND:
+            return Inferred("audio-classification", f"config.json says {name}, of a {kind}")
+        tag = card_tag() if task in REFINED else None
+        if tag in REFINED.get(task, ()):
+            return Inferred(str(tag), f"its card says {tag}, and config.json {name}")
+        return Inferred(task, f"config.json says {name}")
+    return None
+
+
+def _by_card(tag: str | None) -> Inferred | None:
+    return None if tag is None else Inferred(tag, f"its card says {tag}")

@@ -1,0 +1,192 @@
+"""Text from outside, such as names of files, labels and answers of servers, made fit for a line of a message or a log.
+
+Nothing is cleaned but what is printed: results, and the fields of errors, keep the text as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from reprlib import Repr
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "ForeignError",
+    "PlainWarning",
+    "mask_credentials",
+    "plain",
+    "printable",
+    "shorten",
+    "text_of",
+    "without_secrets",
+]
+
+MOST: Final = 20_000
+"""Characters of a message: more than a screen, and less than a log minds."""
+_SPACES: Final = frozenset(
+    "\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
+"""Of other widths than the one space that Python calls printable."""
+_WITH_USER: Final = re.compile(r"(?<=://)[^\s/?#]*@")
+_PASSWORD: Final = re.compile(r":(?!//)(?!\d{1,5}/)[^\s:@]{1,256}@")
+"""Of an address without a scheme, or one whose password has the slash that it may not have."""
+_TOKEN: Final = re.compile(r"hf_(?:(?=[a-z]*[A-Z0-9])[A-Za-z0-9]{8,}|[a-z]{12,})")
+"""Of the Hub. A few lower-case letters alone are a name, as hf_transfer."""
+_HEADER: Final = re.compile(
+    r"(?i)(\bbearer\s+|\bauthorization['\"]?\s*[:=]\s*['\"]?(?:basic\s+|bearer\s+)?)[^\s'\",;]+"
+)
+_QUERY: Final = re.compile(
+    r"(?i)([?&](?:x-amz-)?(?:access_token|token|api_key|apikey|key|password|policy|signature|sig|security-token|credential)=)"
+    r"[^\s&'\"<>]+"
+)
+"""Of an address: signed ones are good for whoever has them."""
+
+
+class PlainWarning(UserWarning):
+    """A warning that says nothing that a terminal would obey, whoever shows it."""
+
+    def __str__(self) -> str:
+        return plain(super().__str__())
+
+
+class ForeignError(Exception):
+    """What another package's error said, without the secrets in it: stands in its place in a traceback."""
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""Write each character that a terminal would obey, or that nobody sees, as Python escapes it: ``\x1b``, ``\u202e``.
+
+    Those are control characters, marks of direction and of no width, separators of lines, halves of characters, and what
+    Unicode has not assigned. Spaces of every width stay.
+
+    Args:
+        text: Any text.
+        lines: Whether its newlines stay; else they are escaped, too.
+    """
+    if text.isprintable():
+        return text
+    kept = _SPACES | {"\n"} if lines else _SPACES
+    return "".join(
+        character if character.isprintable() or character in kept else ascii(character)[1:-1] for character in text
+    )
+
+
+def mask_credentials(text: str, *secrets: str | None) -> str:
+    """Put ``***`` in the place of tokens of the Hub, of users and passwords in addresses, of signatures, and of secrets.
+
+    Args:
+        text: Any text.
+        secrets: What else must not be told, as it is; None and the empty text are nothing.
+    """
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    if "@" in text:
+        text = _WITH_USER.sub("***@", _PASSWORD.sub(":***@", text))
+    if "hf_" in text:
+        text = _TOKEN.sub("hf_***", text)
+    if "=" in text:
+        text = _QUERY.sub(r"\1***", text)
+    return _HEADER.sub(r"\1***", text)
+
+
+def plain(said: object, most: int = MOST, *, lines: bool = False) -> str:
+    """What it says, printable, without credentials, and of about ``most`` characters at most; never raises.
+
+    Args:
+        said: A text, or what ``str`` makes one of.
+        most: Characters; if there are more, how many stands behind them.
+        lines: Whether newlines stay.
+    """
+    text = mask_credentials(text_of(said))
+    if len(text) > most:
+        return f"{printable(text[:most], lines=lines)}… ({len(text):,} characters)"
+    return printable(text, lines=lines)
+
+
+def shorten(value: object, most: int = 60) -> str:
+    """Write the value as Python does, without credentials, and cut after about ``most`` characters; never raises."""
+    if isinstance(value, str | bytes) and len(value) > most:
+        unit = "characters" if isinstance(value, str) else "bytes"
+        start = mask_credentials(value)[:most] if isinstance(value, str) else value[:most]
+        return f"{start!r}… ({len(value):,} {unit})"
+    try:
+        text = _WRITER.repr(value)
+    except Exception:  # noqa: BLE001  # another package's, about an error that must be told all the same
+        text = f"<{type(value).__name__}>"
+    # Behind a cut there may be the "@" by which a password is known.
+    text = printable(mask_credentials(text))
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def without_secrets(error: BaseException, *secrets: str | None) -> BaseException:
+    """Find what an error of another package may be named by, as the cause of one of our own.
+
+    Args:
+        error: It; what caused it is looked at as well.
+        secrets: What must not be told, such as the token that was sent, beside what ``mask_credentials`` knows.
+
+    Returns:
+        The error itself, if nothing that it or its causes say is secret or unprintable. Else a ``ForeignError`` for each,
+        with the same traceback and the type and text of it.
+    """
+    chain = list(_chain(error))
+    texts = [text_of("\n".join([text_of(link), *getattr(link, "__notes__", ())])) for link in chain]
+    shown = [printable(mask_credentials(text, *secrets), lines=True) for text in texts]
+    if texts == shown:
+        return error
+    cause: BaseException | None = None
+    for link, text in reversed(list(zip(chain, shown, strict=True))):
+        stand_in = ForeignError(f"{type(link).__name__}: {plain(text, lines=True)}").with_traceback(link.__traceback__)
+        stand_in.__cause__ = cause
+        cause = stand_in
+    return error if cause is None else cause
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what a traceback tells before it, the last first."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ if link.__suppress_context__ else link.__context__
+
+
+def text_of(said: object) -> str:
+    """``str``, which never raises."""
+    try:
+        return str(said)
+    except Exception:  # noqa: BLE001  # another package's, about an error that must be told all the same
+        return f"<{type(said).__name__}>"
+
+
+class _Writer(Repr):
+    """Values as Python writes them, without making a text of all of a long one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdeque = self.maxarray = 12
+        self.maxdict = 12
+        self.maxstring = self.maxother = 500
+        self.maxlong = 100
+
+    def repr_str(self, x: str, level: int) -> str:
+        """Write a text, without credentials before it is cut: of half a token, nobody knows that it is one."""
+        return super().repr_str(mask_credentials(x), level)
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Write a whole number; Python refuses to write one of thousands of digits."""
+        if x.bit_length() > 10_000:
+            return f"<int of {x.bit_length():,} bits>"
+        return super().repr_int(x, level)
+
+    def repr_ndarray(self, x: Any, level: int) -> str:
+        """Write an array, or of one that is large, its shape."""
+        if x.size > 100:
+            return f"<ndarray of shape {x.shape}, {x.dtype}>"
+        return self.repr_instance(x, level)
+
+
+_WRITER: Final = _Writer()

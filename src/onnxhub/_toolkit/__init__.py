@@ -1,0 +1,1 @@
+"""Pure functions that tasks share: numbers, labels, texts."""

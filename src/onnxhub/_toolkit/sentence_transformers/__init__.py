@@ -1,0 +1,1 @@
+"""The settings of sentence-transformers: files, layers, weights and prompts."""

@@ -1,0 +1,75 @@
+"""What the encoders of sentence-transformers' three tasks share: a prompt before the text, and lower case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from onnxhub._contracts.postprocessor import ItemT
+from onnxhub._contracts.preprocessor import Encoder
+from onnxhub._toolkit.text.tokens import require_inputs
+from onnxhub.errors import InvalidOptionError, TaskMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnxhub._contracts.protocols import Backend, Tokenizer
+    from onnxhub._toolkit.sentence_transformers.settings import SentenceSettings
+
+__all__ = ["PromptEncoder", "lower"]
+
+InputT = TypeVar("InputT")
+
+
+@dataclass(frozen=True)
+class PromptEncoder(Encoder[InputT, ItemT], Generic[InputT, ItemT]):
+    """Texts to rows, the first text of each behind a prompt if there is one."""
+
+    tokenizer: Tokenizer
+    inputs: tuple[str, ...]
+    lower_case: bool = False
+    prompts: Mapping[str, str] | None = None
+    """The model's named prompts."""
+    prompt_name: str | None = None
+    """The one that is put before each text."""
+
+    def __post_init__(self) -> None:
+        known = tuple(self.prompts or ())
+        if self.prompt_name is not None and self.prompt_name not in known:
+            names = ", ".join(map(repr, known)) or "None, for the model has no prompts"
+            raise InvalidOptionError("prompt_name", self.prompt_name, names, known)
+
+    @classmethod
+    def _with_settings(cls, backend: Backend, task: str, settings: SentenceSettings, **more: Any) -> Self:
+        """The encoder for a model whose files say this.
+
+        Raises:
+            TaskMismatchError: they have a limit that the tokenizer does not, as one in the transformer's own folder.
+        """
+        limit, wanted = backend.tokenizer.max_length, settings.max_seq_length
+        if settings.length_file and "/" in settings.length_file and wanted and (limit is None or limit > wanted):
+            says = f"its {settings.length_file} says max_seq_length: {wanted}"
+            raise TaskMismatchError(backend.model_id, task, (f"{says}, and its tokenizer takes {limit or 'any'}",))
+        return cls(
+            backend.tokenizer,
+            require_inputs(backend, task),
+            lower_case=settings.lower_case,
+            prompts=settings.model.prompts,
+            prompt_name=settings.model.default_prompt_name,
+            **more,
+        )
+
+    @property
+    def prompt(self) -> str:
+        """What is put before each text, as it is tokenised; empty if there is nothing."""
+        prompt = "" if self.prompt_name is None else (self.prompts or {})[self.prompt_name]
+        return lower(prompt) if self.lower_case else prompt
+
+    def cased(self, text: str) -> str:
+        """The text as it is tokenised."""
+        return lower(text) if self.lower_case else text
+
+
+def lower(text: str) -> str:
+    """The text in lower case, as tokenizers make it: letter by letter, so that no sigma is a final one."""
+    return text.lower() if "Σ" not in text else "".join(map(str.lower, text))

@@ -1,0 +1,1 @@
+"""From texts to rows of tokens, and from tokens back to pieces of text."""

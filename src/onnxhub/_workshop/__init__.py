@@ -1,0 +1,1 @@
+"""What commands do beside running models: comparing, measuring, surveying."""

@@ -1,0 +1,268 @@
+"""How fast a model is with each setting: measured in turn, round after round, so that a busy moment hits them all."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from itertools import product
+from time import perf_counter, sleep
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from onnxhub._contracts.evaluation import made_ready
+from onnxhub.errors import OnnxHubError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import ExitStack
+    from typing import TypeAlias
+
+    from onnxhub._contracts.evaluation import AnyModel
+
+    Purpose: TypeAlias = Literal["throughput", "latency"]
+
+__all__ = [
+    "Measured", "Recommended", "Setting", "fitting", "measure", "open_each", "recommend", "sample_texts", "settings",
+]  # fmt: skip
+
+MEDIAN_WORDS: Final = 25
+LONGEST: Final = 220
+"""Words of a text: the median, and where the longest are cut."""
+ROUNDS: Final = 5
+"""What a budget should be enough for; the more rounds, the surer the medians."""
+FEWEST: Final = 4
+"""Texts of a pass."""
+REST: Final = 0.1
+"""Seconds before each pass: threads of the session that ran before look for more work for a while, and take a core."""
+RESERVED: Final = 24
+"""Tokens for a question, a label or a mask, and for special ones."""
+NEAR: Final = 0.05
+"""A setting that gains less than this share over one that is nearer to the defaults is not worth its words."""
+VOCABULARY: Final = """
+    the of and to in was is for with that it on by from a an first year people company river music report week good
+    never because quite different answer wrote published important between government information understand
+""".split()  # noqa: SIM905  # a list literal of so many words would fill a page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What ``load`` is told, and how the texts are given."""
+
+    dtype: str
+    threads: int | None = None
+    """None: what ``load`` chooses."""
+    batch_tokens: int | None = None
+    """None: what ``load`` chooses."""
+    together: bool = True
+    """Whether the texts are given as one list, or one after another."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of ``load``."""
+        return {"dtype": self.dtype, "threads": self.threads, "batch_tokens": self.batch_tokens}
+
+    def differences(self, usual_dtype: str) -> dict[str, object]:
+        """Those of the options that differ from what ``load`` takes by itself."""
+        usual = {"dtype": usual_dtype, "threads": None, "batch_tokens": None}
+        return {name: value for name, value in self.options.items() if value != usual[name]}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How fast one setting is."""
+
+    setting: Setting
+    texts_per_second: float
+    """By the median pass."""
+    seconds: float | None
+    """The median call with one text; None where the texts were given together."""
+    spread: float = 1.0
+    """The slowest pass in times of the fastest; much above 1, other programs kept the machine busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """The best setting for a purpose."""
+
+    purpose: Purpose
+    best: Measured
+    options: Mapping[str, object]
+    """What to tell ``load`` beside task and model."""
+    same_scores: bool
+    """Whether its dtype is the one that ``load`` takes by itself."""
+
+
+def settings(
+    dtypes: Iterable[str], threads: Iterable[int | None], batch_tokens: Sequence[int | None] = (None,)
+) -> list[Setting]:
+    """Each dtype with each number of threads, for texts one by one, and together in batches of each size."""
+    found = []
+    for dtype, number in product(dtypes, threads):
+        found.append(Setting(dtype=dtype, threads=number, together=False))  # a text alone is a batch of any size
+        found += [Setting(dtype=dtype, threads=number, batch_tokens=tokens) for tokens in batch_tokens]
+    return found
+
+
+def sample_texts(number: int) -> list[str]:
+    """Texts with lengths like those of real ones: log-normal, with a median of 25 words, cut at 220.
+
+    Examples:
+        >>> sorted(len(text.split()) for text in sample_texts(5))
+        [15, 22, 28, 28, 47]
+    """
+    chance = np.random.default_rng(0)
+    lengths = np.exp(chance.normal(np.log(MEDIAN_WORDS), 1.0, number)).round().clip(1, LONGEST)
+    return [" ".join(chance.choice(VOCABULARY, int(length))) for length in lengths]
+
+
+def fitting(model: AnyModel, texts: Sequence[str]) -> list[str]:
+    """The texts, cut where the model could not read all of them beside what else a task asks for."""
+    limit = model.info.max_length
+    if limit is None:
+        return list(texts)
+    room = max(limit - RESERVED, limit // 2)
+    return [_cut(model, text, room) for text in texts]
+
+
+def _cut(model: AnyModel, text: str, room: int) -> str:
+    words = text.split()
+    while len(words) > 1 and len(model.backend.tokenizer.encode([" ".join(words)])[0]) > room:
+        words = words[: len(words) * 3 // 4]
+    return " ".join(words)
+
+
+def open_each(
+    asked: Sequence[Setting], load: Callable[..., AnyModel], opened: ExitStack
+) -> tuple[dict[Setting, AnyModel], dict[Setting, str]]:
+    """A model for each setting, and, of those that cannot be loaded, why not; both ways of giving texts share one.
+
+    Args:
+        asked: The settings.
+        load: Takes the options of a setting.
+        opened: Closes the models.
+    """
+    models: dict[Setting, AnyModel] = {}
+    failed: dict[Setting, str] = {}
+    loaded: dict[tuple[object, ...], AnyModel | OnnxHubError] = {}
+    for setting in asked:
+        key = tuple(setting.options.values())
+        if key not in loaded:
+            try:
+                model = load(**setting.options)
+                opened.callback(model.close)
+                loaded[key] = made_ready(model)
+            except OnnxHubError as error:
+                loaded[key] = error
+        found = loaded[key]
+        if isinstance(found, OnnxHubError):
+            failed[setting] = str(found)
+        else:
+            models[setting] = found
+    if not models:
+        raise next(error for error in loaded.values() if isinstance(error, OnnxHubError))
+    return models, failed
+
+
+def measure(
+    models: Mapping[Setting, Callable[[Any], object]], inputs: Sequence[object], *, seconds: float,
+    clock: Callable[[], float] = perf_counter, rest: Callable[[float], object] = sleep,
+    tell: Callable[[int, float], object] = lambda _round, _spent: None,
+) -> tuple[list[Measured], int, int]:  # fmt: skip
+    """Time all settings on the same inputs, in turn, until the time is used up.
+
+    Args:
+        models: What runs each setting.
+        inputs: What they run on; as many of them, evenly spread, as the time allows.
+        seconds: About how long it may take.
+        clock: Tells the time.
+        rest: Waits so many seconds.
+        tell: Told the round and the seconds that were spent, before each round.
+
+    Returns:
+        The settings, the most texts a second first; how many inputs there were; and how many rounds.
+    """
+    start = clock()
+    few = _spread(inputs, FEWEST)
+
+    def timed(setting: Setting, some: Sequence[object]) -> list[float]:
+        rest(REST)
+        return _pass(models[setting], [some] if setting.together else some, clock)
+
+    for setting in models:
+        timed(setting, few[:1])  # the first call of a session allocates
+    round_of_few = sum(sum(timed(setting, few)) for setting in models)
+    affordable = (seconds / ROUNDS - REST * len(models)) * len(few) / max(round_of_few, 1e-9)
+    taken = _spread(inputs, max(int(affordable), FEWEST))
+    times: dict[Setting, list[list[float]]] = {setting: [] for setting in models}
+    order = {setting: place for place, setting in enumerate(models)}
+    rounds = 0
+    while rounds == 0 or clock() - start < seconds:
+        rounds += 1
+        tell(rounds, clock() - start)
+        # There and back: whatever comes of who ran before comes to all alike.
+        for setting in sorted(times, key=order.__getitem__, reverse=rounds % 2 == 0):
+            times[setting].append(timed(setting, taken))
+    found = [_measured(setting, some, len(taken)) for setting, some in times.items()]
+    return sorted(found, key=lambda one: -one.texts_per_second), len(taken), rounds
+
+
+def _pass(model: Callable[[Any], object], calls: Sequence[object], clock: Callable[[], float]) -> list[float]:
+    """The seconds of each call."""
+    times = []
+    for call in calls:
+        start = clock()
+        model(call)
+        times.append(clock() - start)
+    return times
+
+
+def _spread(inputs: Sequence[object], number: int) -> list[object]:
+    """So many of the inputs, from the first to the last: a file may be sorted by length."""
+    number = min(number, len(inputs))
+    return [inputs[place * len(inputs) // number] for place in range(number)]
+
+
+def _measured(setting: Setting, passes: Sequence[Sequence[float]], number: int) -> Measured:
+    totals = [max(sum(some), 1e-9) for some in passes]
+    rate = number / statistics.median(totals)
+    one = None if setting.together else statistics.median([seconds for some in passes for seconds in some])
+    return Measured(setting, rate, one, max(totals) / min(totals))
+
+
+def recommend(measured: Sequence[Measured], usual_dtype: str) -> list[Recommended]:
+    """For each purpose the best setting of the usual dtype, and that of the others if it gains something.
+
+    Args:
+        measured: What was measured.
+        usual_dtype: What ``load`` takes by itself; another one gives other scores.
+
+    Examples:
+        >>> fast = Measured(Setting(dtype="fp32", threads=1), 100.0, None)
+        >>> faster = Measured(Setting(dtype="fp32", threads=None), 98.0, None)
+        >>> recommend([fast, faster], "fp32")[0].options
+        {}
+    """
+    found = []
+    costs: dict[Purpose, Callable[[Measured], float]] = {
+        "throughput": lambda one: 1 / one.texts_per_second,
+        "latency": lambda one: np.inf if one.seconds is None else one.seconds,
+    }
+    for purpose, cost in costs.items():
+        counted = [one for one in measured if cost(one) < np.inf]
+        usual = _simplest([one for one in counted if one.setting.dtype == usual_dtype], cost, usual_dtype)
+        other = _simplest([one for one in counted if one.setting.dtype != usual_dtype], cost, usual_dtype)
+        if usual is not None:
+            found.append(Recommended(purpose, usual, usual.setting.differences(usual_dtype), same_scores=True))
+        if other is not None and (usual is None or cost(other) < (1 - NEAR) * cost(usual)):
+            found.append(Recommended(purpose, other, other.setting.differences(usual_dtype), same_scores=False))
+    return found
+
+
+def _simplest(measured: Sequence[Measured], cost: Callable[[Measured], float], usual_dtype: str) -> Measured | None:
+    """Of the settings that are as good as the best, the one that needs the fewest words."""
+    if not measured:
+        return None
+    limit = min(map(cost, measured)) * (1 + NEAR)
+    good = [one for one in measured if cost(one) <= limit]
+    return min(good, key=lambda one: (len(one.setting.differences(usual_dtype)), cost(one)))
