@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from onnxhub._api.one_liners.tag import tag
     from onnxhub._calls.failures import Failure
     from onnxhub._calls.model import Model, ModelInfo
-    from onnxhub._contracts.evaluation import Judgement, Trial
+    from onnxhub._contracts.evaluation import Decision, Evaluation
     from onnxhub._contracts.postprocessor import Postprocessor
-    from onnxhub._contracts.preprocessor import Encoded, Encoder
+    from onnxhub._contracts.preprocessor import Prepared, Preprocessor
     from onnxhub._contracts.protocols import Backend, Tokenizer, Tokens
     from onnxhub._contracts.registry import Task, list_tasks, register
     from onnxhub._toolkit.numeric import sigmoid, softmax
@@ -97,7 +97,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "onnxhub._api.load": ("load",),
     "onnxhub._calls.failures": ("Failure",),
-    "onnxhub._contracts.preprocessor": ("Encoded", "Encoder"),
+    "onnxhub._contracts.preprocessor": ("Prepared", "Preprocessor"),
     "onnxhub._calls.model": ("Model", "ModelInfo"),
     "onnxhub._toolkit.numeric": ("sigmoid", "softmax"),
     "onnxhub._api.loaded_models": ("unload",),
@@ -114,7 +114,7 @@ _HOMES = {
     "onnxhub._contracts.protocols": ("Backend", "Tokenizer", "Tokens"),
     "onnxhub._contracts.registry": ("Task", "list_tasks", "register"),
     "onnxhub._toolkit.text.tokens": ("TruncationWarning",),
-    "onnxhub._contracts.evaluation": ("Judgement", "Trial"),
+    "onnxhub._contracts.evaluation": ("Decision", "Evaluation"),
     "onnxhub.compat": ("pipeline",),
     "onnxhub.tasks.custom": ("ArraysItem", "ArraysModel", "ArraysPostprocessor"),
     "onnxhub.tasks.feature_extraction": ("EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"),
@@ -157,17 +157,16 @@ __all__ = [
     "Classification",
     "ClassificationItem",
     "ClassificationPostprocessor",
+    "Decision",
     "EmbeddingItem",
     "EmbeddingPostprocessor",
-    "Encoded",
-    "Encoder",
     "Entity",
+    "Evaluation",
     "Failure",
     "FeatureExtractionModel",
     "FillMaskItem",
     "FillMaskModel",
     "FillMaskPostprocessor",
-    "Judgement",
     "LabelScore",
     "MaskFill",
     "Model",
@@ -176,6 +175,8 @@ __all__ = [
     "MultipleChoiceModel",
     "MultipleChoicePostprocessor",
     "Postprocessor",
+    "Prepared",
+    "Preprocessor",
     "QuestionAnsweringItem",
     "QuestionAnsweringModel",
     "QuestionAnsweringPostprocessor",
@@ -194,7 +195,6 @@ __all__ = [
     "TokenClassificationPostprocessor",
     "Tokenizer",
     "Tokens",
-    "Trial",
     "TruncationWarning",
     "ZeroShotClassificationModel",
     "ZeroShotItem",

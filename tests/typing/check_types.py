@@ -106,7 +106,7 @@ def feature_extraction(model: FeatureExtractionModel) -> None:
     assert_type(model(texts, normalize=True), NDArray[np.float32])
     assert_type(model.attempt(texts), list[NDArray[np.float32] | Failure])
     assert_type(model.similarity("a", texts), NDArray[np.float32])
-    assert_type(model.encoder.prompts, Any)
+    assert_type(model.preprocessor.prompts, Any)
 
 
 def zero_shot_classification(model: ZeroShotClassificationModel) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onnxhub._contracts.evaluation import Judgement, Trial, inputs_for
+from onnxhub._contracts.evaluation import Decision, Evaluation, inputs_for
 from onnxhub._contracts.registry import get_task
 from onnxhub._workshop.compare import Agreement, compare
 from onnxhub._workshop.sentences import SENTENCES
@@ -130,7 +130,7 @@ def test_sparse_vectors_agree_by_their_direction() -> None:
 
 def test_a_task_of_another_package_is_compared_by_its_outputs() -> None:
     """Of its results nothing is known."""
-    task = replace(get_task("text-classification"), name="tone", aliases=(), trial=Trial())
+    task = replace(get_task("text-classification"), name="tone", aliases=(), evaluation=Evaluation())
     one, other = (
         CannedBackend({"logits": values}, labels=("A", "B")).load(task) for values in ([0.0, 2.0], [2.0, 2.0])
     )
@@ -141,10 +141,10 @@ def test_a_task_of_another_package_is_compared_by_its_outputs() -> None:
 
 def test_a_task_of_another_package_says_how_it_is_compared() -> None:
     """By its own words, and what it sees in a result."""
-    trial = Trial(
-        measure="same tone", judgement=lambda result: Judgement({"score": result.score}, frozenset({result.label}))
+    evaluation = Evaluation(
+        measure="same tone", decision=lambda result: Decision({"score": result.score}, frozenset({result.label}))
     )
-    task = replace(get_task("text-classification"), name="tone", aliases=(), trial=trial)
+    task = replace(get_task("text-classification"), name="tone", aliases=(), evaluation=evaluation)
     one, other = (
         CannedBackend({"logits": values}, labels=("A", "B")).load(task) for values in ([0.0, 2.0], [0.0, 1.0])
     )

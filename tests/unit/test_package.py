@@ -182,7 +182,7 @@ def test_nothing_but_the_backend_imports_foreign_packages(path: Path) -> None:
     [
         "print(len(onnxhub.list_tasks()) >= 4)",
         "from onnxhub._contracts.registry import get_task; print(get_task('ner').name == 'token-classification')",
-        "from onnxhub._contracts.registry import Task; print(Task.__name__ == 'Task' and onnxhub.Encoder.__name__ == 'Encoder')",
+        "from onnxhub._contracts.registry import Task; print(Task.__name__ == 'Task' and onnxhub.Preprocessor.__name__ == 'Preprocessor')",
     ],
 )
 def test_built_in_tasks_are_there_whatever_is_used_first(code: str) -> None:
@@ -195,7 +195,7 @@ def test_a_built_in_name_cannot_be_taken_first() -> None:
     code = """
 import onnxhub
 class Anything: pass
-task = onnxhub.Task(name="ner", summary="", model=Anything, encoder=Anything, postprocessor=Anything, outputs=(), ort_class="")
+task = onnxhub.Task(name="ner", summary="", model=Anything, preprocessor=Anything, postprocessor=Anything, outputs=(), ort_class="")
 try:
     onnxhub.register(task)
 except onnxhub.errors.InvalidOptionError as error:

@@ -13,7 +13,7 @@ import numpy as np
 from onnxhub._backend.inputs.safetensors import read_safetensors
 from onnxhub._backend.inputs.tokenizer import load_tokenizer
 from onnxhub._backend.kept.entries import retry_if_cleared
-from onnxhub._backend.plan import Prepared, prepare
+from onnxhub._backend.plan import ChosenFiles, prepare
 from onnxhub._backend.repository.json_files import token_ids
 from onnxhub._backend.runtime.compiled import ModelFile, build_compiled
 from onnxhub._backend.runtime.padding import Padding
@@ -227,7 +227,7 @@ class OnnxBackend:
 
         made_of = {"model": self.model_id, "revision": self.repository.commit}
         facts = {choice.file: fetch_model(self.repository, choice.file) for choice in self.choices.values()}
-        write_folder(Prepared(self.repository, self.choices, facts), Path(folder), made_of, force=True)
+        write_folder(ChosenFiles(self.repository, self.choices, facts), Path(folder), made_of, force=True)
 
     def close(self) -> None:
         """Free the sessions."""
@@ -283,7 +283,7 @@ def open_model(
     )
 
 
-def _model_file(ready: Prepared, file: str) -> ModelFile:
+def _model_file(ready: ChosenFiles, file: str) -> ModelFile:
     """The file and all that it refers to."""
     repository, facts = ready.repository, ready.facts[file]
     weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)

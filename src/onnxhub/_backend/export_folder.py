@@ -17,7 +17,7 @@ from onnxhub.errors import InvalidOptionError, MissingDependencyError, TaskMisma
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onnxhub._backend.plan import Prepared
+    from onnxhub._backend.plan import ChosenFiles
     from onnxhub._backend.repository.repository import Repository
 
 __all__ = ["check_folder", "write_folder"]
@@ -39,7 +39,7 @@ def check_folder(folder: Path, *, force: bool) -> None:
         raise InvalidOptionError("output", str(folder), expected)
 
 
-def write_folder(ready: Prepared, folder: Path, made_of: Mapping[str, object], *, force: bool) -> dict[str, int]:
+def write_folder(ready: ChosenFiles, folder: Path, made_of: Mapping[str, object], *, force: bool) -> dict[str, int]:
     """Write the model's files, and give their sizes by name; a new folder appears when it is whole.
 
     Raises:
@@ -65,7 +65,7 @@ def write_folder(ready: Prepared, folder: Path, made_of: Mapping[str, object], *
     return sizes
 
 
-def _files(ready: Prepared) -> dict[str, Path]:
+def _files(ready: ChosenFiles) -> dict[str, Path]:
     """Name in the folder -> the file: what runs, in the root, and the small files that say how."""
     repository = ready.repository
     small = [name for name in repository.files if _belongs(name)]

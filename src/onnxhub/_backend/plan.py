@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from onnxhub._backend.making.export import Conversion
     from onnxhub._backend.repository.repository import Repository
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["ChosenFiles", "prepare"]
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class ChosenFiles:
     """A repository that has what runs."""
 
     repository: Repository
@@ -44,7 +44,7 @@ def prepare(
     file: str | Mapping[str, str] | None,
     gpu: bool,
     conversion: Conversion,
-) -> Prepared:
+) -> ChosenFiles:
     """Choose the ONNX file of each part, after those that are missing have been made, and fetch it.
 
     Raises:
@@ -73,7 +73,7 @@ def prepare(
         folder = PurePosixPath(name).parent
         if not all(repository.is_here((folder / location).as_posix()) for location in found.external_data):
             fetch_model(repository, name)
-    return Prepared(repository, chosen, facts)
+    return ChosenFiles(repository, chosen, facts)
 
 
 def _make_or_take(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from onnxhub._calls.streams import Watch
-    from onnxhub._contracts.preprocessor import Encoded
+    from onnxhub._contracts.preprocessor import Prepared
     from onnxhub._contracts.protocols import Features, Outputs
 
 __all__ = ["decoded", "encoded", "located", "stacked"]
@@ -27,8 +27,8 @@ R = TypeVar("R")
 
 
 def encoded(
-    encode: Callable[[Sequence[Any]], Sequence[Encoded[Any]]], inputs: Sequence[Any]
-) -> Iterator[Encoded[Any] | IndexedError]:
+    encode: Callable[[Sequence[Any]], Sequence[Prepared[Any]]], inputs: Sequence[Any]
+) -> Iterator[Prepared[Any] | IndexedError]:
     """Each input encoded, or the error that it raises alone; in order, a few at once, as they are asked for."""
     for part in chunks(iter(inputs), first=SLICE, most=SLICE):
         found = dict(apart(lambda some: enumerate(encode(list(some))), part))
@@ -36,7 +36,7 @@ def encoded(
 
 
 def decoded(
-    inputs: Iterable[Encoded[Any] | IndexedError],
+    inputs: Iterable[Prepared[Any] | IndexedError],
     run: Callable[[Iterable[Features]], Iterable[tuple[int, Outputs]]],
     decode: Callable[[Outputs, Any], R],
     watch: Watch | None,
@@ -52,7 +52,7 @@ def decoded(
         watch: What is told of each row; it may end the work.
     """
     failed: list[tuple[int, IndexedError]] = []
-    owners: dict[int, tuple[int, Encoded[Any], int]] = {}
+    owners: dict[int, tuple[int, Prepared[Any], int]] = {}
     waiting: dict[int, dict[int, Outputs | IndexedError]] = {}
     for row, outputs in apart(run, _rows(inputs, owners, failed)):
         yield from _popped(failed, watch)
@@ -69,8 +69,8 @@ def decoded(
 
 
 def _rows(
-    inputs: Iterable[Encoded[Any] | IndexedError],
-    owners: dict[int, tuple[int, Encoded[Any], int]],
+    inputs: Iterable[Prepared[Any] | IndexedError],
+    owners: dict[int, tuple[int, Prepared[Any], int]],
     failed: list[tuple[int, IndexedError]],
 ) -> Iterator[Features]:
     """All rows; ``owners`` is told the input and the tokens of each, ``failed`` the inputs that have none."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from onnxhub._calls.failures import Failure
     from onnxhub._contracts.postprocessor import Item, Postprocessor
-    from onnxhub._contracts.preprocessor import Encoded, Encoder
+    from onnxhub._contracts.preprocessor import Prepared, Preprocessor
     from onnxhub._contracts.protocols import Backend, Column, Features, ListOf, Outputs
     from onnxhub._contracts.registry import Task
 
@@ -52,15 +52,15 @@ class Model(Generic[InputT, ResultT, ManyT]):
     anything else is one. ``with_options`` gives another Model over the same session.
     """
 
-    encoder: Any
-    """The task's Encoder; of any type, since each task's has fields of its own."""
+    preprocessor: Any
+    """The task's Preprocessor; of any type, since each task's has fields of its own."""
 
     def __init__(
         self,
         task: Task[Self],
         backend: Backend,
         *,
-        encoder: Encoder[InputT, Any],
+        preprocessor: Preprocessor[InputT, Any],
         postprocessor: Postprocessor[Any, ResultT],
         info: ModelInfo,
         reload: Callable[[], Self] | None = None,
@@ -70,14 +70,14 @@ class Model(Generic[InputT, ResultT, ManyT]):
         Args:
             task: The registry row.
             backend: The open session and its tokenizer.
-            encoder: Inputs to rows and items.
+            preprocessor: Inputs to rows and items.
             postprocessor: Outputs and items to results.
             info: What was loaded.
             reload: How to load it again; what a pickle of the model holds.
         """
         self.task = task
         self.backend = backend
-        self.encoder = encoder
+        self.preprocessor = preprocessor
         self.postprocessor = postprocessor
         self.info = info
         self._reload = reload
@@ -225,11 +225,11 @@ class Model(Generic[InputT, ResultT, ManyT]):
         by_row = dict(self._run(rows))
         return stacked([by_row[index] for index in range(len(rows))])
 
-    def encode(self, inputs: InputT | ListOf[InputT] | Column) -> list[Encoded[Any]]:
+    def encode(self, inputs: InputT | ListOf[InputT] | Column) -> list[Prepared[Any]]:
         """What the graph and the postprocessor get for inputs: always a list, also for one input."""
         many = as_many(inputs)
-        ready: list[Encoded[Any]] = []
-        for number, found in enumerate(encoded(self.encoder, [inputs] if many is None else many)):
+        ready: list[Prepared[Any]] = []
+        for number, found in enumerate(encoded(self.preprocessor, [inputs] if many is None else many)):
             if isinstance(found, IndexedError):
                 raise found.at(None if many is None else number) from found.__cause__
             ready.append(found)
@@ -267,19 +267,19 @@ class Model(Generic[InputT, ResultT, ManyT]):
         return _unpickle, (self._reload, self._options)
 
     def _with(self, options: Mapping[str, object]) -> Self:
-        """This model with some options of its encoder or postprocessor changed; ``...`` leaves one as it is."""
+        """This model with some options of its preprocessor or postprocessor changed; ``...`` leaves one as it is."""
         given = {name: value for name, value in options.items() if value is not ...}
         if not given:
             return self
         left = dict(given)
-        encoder, postprocessor = _replaced(self.encoder, left), _replaced(self.postprocessor, left)
+        preprocessor, postprocessor = _replaced(self.preprocessor, left), _replaced(self.postprocessor, left)
         if left:
             name, value = next(iter(left.items()))
             raise InvalidOptionError(name, value, f"an option of {type(self.postprocessor).__name__}, which has none")
-        if encoder is self.encoder and postprocessor is self.postprocessor:
+        if preprocessor is self.preprocessor and postprocessor is self.postprocessor:
             return self
         model = copy(self)
-        vars(model).update(encoder=encoder, postprocessor=postprocessor, _options={**self._options, **given})
+        vars(model).update(preprocessor=preprocessor, postprocessor=postprocessor, _options={**self._options, **given})
         return model
 
     def _call(self, inputs: object, options: Mapping[str, object]) -> object:
@@ -291,7 +291,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         if many is not None:
             return self._gather(self._results(many, watch))
         try:
-            [one] = self.encoder([inputs])
+            [one] = self.preprocessor([inputs])
             return self._alone(one, watch)
         except IndexedError as error:
             raise error.at(None) from error.__cause__
@@ -316,14 +316,14 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def _outcomes(self, inputs: Sequence[object], watch: Watch | None) -> Iterator[tuple[int, ResultT | IndexedError]]:
         """Each input's number and result, or the error that it raises alone, as soon as its last row has run."""
-        return self._decoded(encoded(self.encoder, inputs), watch)
+        return self._decoded(encoded(self.preprocessor, inputs), watch)
 
     def _decoded(
-        self, ready: Iterable[Encoded[Any] | IndexedError], watch: Watch | None
+        self, ready: Iterable[Prepared[Any] | IndexedError], watch: Watch | None
     ) -> Iterator[tuple[int, ResultT | IndexedError]]:
         return decoded(ready, self._run, self._decode, watch)
 
-    def _alone(self, one: Encoded[Any], watch: Watch | None) -> ResultT:
+    def _alone(self, one: Prepared[Any], watch: Watch | None) -> ResultT:
         """The result of one input; with one row, there is nothing to plan, and nothing to wait for."""
         if len(one.rows) != 1:
             [(_, result)] = self._decoded([one], watch)

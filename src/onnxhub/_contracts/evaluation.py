@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
     AnyModel: TypeAlias = Model[Any, Any, Any]
 
-__all__ = ["COSINE", "QUESTION", "Judgement", "Trial", "inputs_for", "made_ready", "require_texts"]
+__all__ = ["COSINE", "QUESTION", "Decision", "Evaluation", "inputs_for", "made_ready", "require_texts"]
 
 COSINE: Final = "cosine similarity"
 QUESTION: Final = "What is it about?"
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Decision:
     """What a model says of an input, in a form that can be compared with what another says of it.
 
     Examples:
-        >>> Judgement({"POSITIVE": 0.9, "NEGATIVE": 0.1}, frozenset({"POSITIVE"})).best
+        >>> Decision({"POSITIVE": 0.9, "NEGATIVE": 0.1}, frozenset({"POSITIVE"})).best
         frozenset({'POSITIVE'})
     """
 
@@ -45,7 +45,7 @@ def _itself(_model: AnyModel, texts: Sequence[str]) -> object:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Evaluation:
     """How a task is tried on plain texts, with what else it asks for made up.
 
     What is left out suits a task that takes a text: its models are then compared by their graphs' outputs. Functions are
@@ -54,7 +54,7 @@ class Trial:
     Examples:
         >>> def asked(model, texts):
         ...     return "What is it about?", texts[0]
-        >>> Trial(input=asked).input(None, ["A text."])
+        >>> Evaluation(input=asked).input(None, ["A text."])
         ('What is it about?', 'A text.')
     """
 
@@ -66,13 +66,13 @@ class Trial:
     """Texts that make up one input when models are compared: more than one, if there were nothing to decide else."""
     measure: str = f"{COSINE} of the outputs"
     """What agreement means, in a few words: ``"same label"``."""
-    judgement: Callable[[Any], Judgement] | None = None
+    decision: Callable[[Any], Decision] | None = None
     """A result of the task, in a form that can be compared; None: the graph's outputs are compared instead."""
 
 
 def made_ready(model: AnyModel) -> AnyModel:
     """The model with what no text can tell, such as the labels to choose from."""
-    options = model.task.trial.options
+    options = model.task.evaluation.options
     ready: Any = model
     return ready.with_options(**options) if options else model
 
@@ -96,5 +96,5 @@ def inputs_for(model: AnyModel, texts: Sequence[str], *, competing: bool = False
     """
     task = model.task
     require_texts(task)
-    number = task.trial.competing if competing else 1
-    return [task.trial.input(model, texts[start : start + number]) for start in range(0, len(texts), number)]
+    number = task.evaluation.competing if competing else 1
+    return [task.evaluation.input(model, texts[start : start + number]) for start in range(0, len(texts), number)]

@@ -79,7 +79,7 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
         Args:
             rows: Output name -> float32 array ``(item.rows, ...)``; rows that were padded in their batch are longer
                 than the item.
-            item: What the task's encoder kept of the input.
+            item: What the task's preprocessor kept of the input.
         """
 
     def default_items(self, rows: int) -> Sequence[ItemT]:

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from onnxhub._contracts.protocols import Backend, Features
 
-__all__ = ["Encoded", "Encoder"]
+__all__ = ["Prepared", "Preprocessor"]
 
 InputT = TypeVar("InputT")
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded(Generic[ItemT]):
+class Prepared(Generic[ItemT]):
     """One input, ready for the graph: its rows, and the item that its postprocessor will want."""
 
     rows: Sequence[Features]
@@ -28,8 +28,8 @@ class Encoded(Generic[ItemT]):
     """Everything that the result needs beside the outputs."""
 
 
-class Encoder(ABC, Generic[InputT, ItemT]):
-    """Inputs to ``Encoded`` values, in order; a frozen dataclass whose fields are what it needs and its options."""
+class Preprocessor(ABC, Generic[InputT, ItemT]):
+    """Inputs to ``Prepared`` values, in order; a frozen dataclass whose fields are what it needs and its options."""
 
     @classmethod
     @abstractmethod
@@ -41,7 +41,7 @@ class Encoder(ABC, Generic[InputT, ItemT]):
         """
 
     @abstractmethod
-    def __call__(self, inputs: Sequence[InputT]) -> list[Encoded[ItemT]]:
+    def __call__(self, inputs: Sequence[InputT]) -> list[Prepared[ItemT]]:
         """Encode inputs.
 
         Raises:

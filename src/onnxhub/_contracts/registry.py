@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from onnxhub._contracts.evaluation import Trial
+from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._process import logs as _logs  # noqa: F401  # so that whatever is logged is printable
 from onnxhub.errors import InvalidOptionError, UnknownTaskError, one_line
 from onnxhub.tasks import BUILT_IN
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from onnxhub._calls.model import Model
     from onnxhub._contracts.postprocessor import Postprocessor
-    from onnxhub._contracts.preprocessor import Encoder
+    from onnxhub._contracts.preprocessor import Preprocessor
 
 __all__ = ["Task", "get_task", "list_tasks", "register"]
 
@@ -46,7 +46,7 @@ class Task(Generic[ModelT_co]):
     """One line for lists of tasks."""
     model: type[ModelT_co]
     """What ``load`` returns."""
-    encoder: type[Encoder[Any, Any]]
+    preprocessor: type[Preprocessor[Any, Any]]
     """Inputs to rows of graph inputs, and items."""
     postprocessor: type[Postprocessor[Any, Any]]
     """Graph outputs and items to results."""
@@ -71,7 +71,7 @@ class Task(Generic[ModelT_co]):
     """Functions that load a model of the task and call it, as one writes them: ``("onnxhub.classify",)``."""
     commands: tuple[str, ...] = ()
     """Commands of the command line, by where they are found: ``("onnxhub.cli.classify:classify",)``."""
-    trial: Trial = field(default_factory=Trial)
+    evaluation: Evaluation = field(default_factory=Evaluation)
     """How ``onnxhub bench`` and ``onnxhub verify`` try it on plain texts; a copy of a row whose results are of another
     kind needs its own."""
 

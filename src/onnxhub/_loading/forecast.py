@@ -139,12 +139,12 @@ def check_files(
     model = cast("Backend", Unopened(repository, config, rename(shapes, renamed), wanted))
     if not open_ended:
         check_graph(task, model)
-    ours = all(kind.__module__.startswith("onnxhub.") for kind in (task.encoder, task.postprocessor))
+    ours = all(kind.__module__.startswith("onnxhub.") for kind in (task.preprocessor, task.postprocessor))
     if task.raw or not ours:  # those of other packages may ask for more than is known here
         return
     if check_vocabulary(repository):
         return  # what the tokenizer will be, its conversion tells
-    task.encoder.for_model(model)
+    task.preprocessor.for_model(model)
     if not open_ended:
         check_labels(task, model, tuple(getattr(task.postprocessor.for_model(model), "labels", ())))
 

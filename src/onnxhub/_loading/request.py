@@ -240,7 +240,7 @@ def build_model(
     made = task.postprocessor.for_model(backend) if postprocessor is None else _made(postprocessor, backend)
     labels = tuple(getattr(made, "labels", ()))
     check_labels(task, backend, labels)
-    encoder = task.encoder.for_model(backend)
+    preprocessor = task.preprocessor.for_model(backend)
     info = ModelInfo(
         task=task.name,
         task_reason=source.task_reason,
@@ -253,10 +253,10 @@ def build_model(
         compiled=source.compiled,
         outputs=source.outputs,
         labels=labels,
-        max_length=getattr(getattr(encoder, "tokenizer", None), "max_length", None),
+        max_length=getattr(getattr(preprocessor, "tokenizer", None), "max_length", None),
     )
     model: Model[Any, Any, Any] = task.model(
-        task, backend, encoder=encoder, postprocessor=made, info=info, reload=reload
+        task, backend, preprocessor=preprocessor, postprocessor=made, info=info, reload=reload
     )
     return model
 

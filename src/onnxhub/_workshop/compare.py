@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhub._contracts.evaluation import Judgement
+from onnxhub._contracts.evaluation import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnxhub._contracts.evaluation import AnyModel
 
     Scores: TypeAlias = Mapping[Any, float] | NDArray[np.float32]
-    Decision: TypeAlias = frozenset[Hashable]
+    Chosen: TypeAlias = frozenset[Hashable]
 
 __all__ = ["Agreement", "compare"]
 
@@ -56,7 +56,7 @@ def compare(reference: AnyModel, variant: AnyModel, inputs: Sequence[object]) ->
     agreements = [agreement for agreement, _ in compared]
     differences = np.concatenate([apart for _, apart in compared])
     return Agreement(
-        measure=reference.task.trial.measure,
+        measure=reference.task.evaluation.measure,
         mean=float(np.mean(agreements)),
         least=min(agreements),
         worst=int(np.argmin(agreements)),
@@ -65,16 +65,16 @@ def compare(reference: AnyModel, variant: AnyModel, inputs: Sequence[object]) ->
     )
 
 
-def _judgements(model: AnyModel, inputs: Sequence[object]) -> list[Judgement]:
+def _judgements(model: AnyModel, inputs: Sequence[object]) -> list[Decision]:
     """What the model says of each input; where nothing is known of its results, the graph's outputs as one vector."""
-    judgement = model.task.trial.judgement
-    if judgement is not None:
-        return [*map(judgement, model([*inputs]))]
+    decision = model.task.evaluation.decision
+    if decision is not None:
+        return [*map(decision, model([*inputs]))]
     outputs = [model.outputs(one) for one in inputs]
-    return [Judgement(np.concatenate([values.ravel() for _, values in sorted(one.items())])) for one in outputs]
+    return [Decision(np.concatenate([values.ravel() for _, values in sorted(one.items())])) for one in outputs]
 
 
-def _compared(one: Judgement, other: Judgement) -> tuple[float, NDArray[np.float64]]:
+def _compared(one: Decision, other: Decision) -> tuple[float, NDArray[np.float64]]:
     """The agreement of one input, and the differences of its scores."""
     first, second = _aligned(one.scores, other.scores)
     agreement = _cosine(first, second) if one.best is None or other.best is None else _overlap(one.best, other.best)
@@ -89,7 +89,7 @@ def _aligned(one: Scores, other: Scores) -> list[NDArray[np.float64]]:
     return [np.asarray(scores, np.float64).ravel() for scores in (one, other)]
 
 
-def _overlap(one: Decision, other: Decision) -> float:
+def _overlap(one: Chosen, other: Chosen) -> float:
     """Dice's coefficient: 1 or 0 for one decision each, a share for several."""
     return 2 * len(one & other) / (len(one) + len(other)) if one or other else 1.0
 

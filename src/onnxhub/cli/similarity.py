@@ -67,7 +67,7 @@ def similarity(
         outputs=output_names(output_name),
     )
     best: list[tuple[float, str]] = []
-    measure = embedder.encoder.similarity_fn_name
+    measure = embedder.preprocessor.similarity_fn_name
     for lines in chunks:
         found = [*zip(embedder.similarity(asked, lines.texts).tolist(), lines.texts, strict=True)]
         if top_k is None:

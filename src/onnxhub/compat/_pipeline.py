@@ -12,7 +12,7 @@ import numpy as np
 from onnxhub._backend.inputs.tokenizer_limits import declared_tokens
 from onnxhub._calls.model import Model
 from onnxhub._contracts.postprocessor import ItemT
-from onnxhub._contracts.preprocessor import Encoder
+from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._toolkit.text.tokens import positive, require_inputs
 from onnxhub._toolkit.text.windows import truncate, truncate_one
 from onnxhub.errors import InvalidInputError, InvalidOptionError, nearest
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CallOptions",
-    "CutEncoder",
     "Pipeline",
     "TokenizerKwargs",
+    "TruncatingPreprocessor",
     "declared_length",
     "kept",
     "strategy",
@@ -108,12 +108,12 @@ class NamedTokens:
 class Pipeline:
     """A callable that gives what transformers' pipeline of the same name gives.
 
-    It wraps a Model, ``model``, whose encoder and postprocessor are replaced by those of the subclass.
+    It wraps a Model, ``model``, whose preprocessor and postprocessor are replaced by those of the subclass.
     """
 
     options: ClassVar[frozenset[str]]
     """Names of the options, at construction and at the call."""
-    encoder: ClassVar[type[Encoder[Any, Any]]]
+    preprocessor: ClassVar[type[Preprocessor[Any, Any]]]
     postprocessor: ClassVar[type[Postprocessor[Any, Any]]]
     loaded_with: ClassVar[type[Postprocessor[Any, Any]] | None] = None
     """What ``model`` itself is loaded with; None: its task's own."""
@@ -135,7 +135,7 @@ class Pipeline:
         plain: Model[Any, Any, Any] = Model(
             model.task,
             model.backend,
-            encoder=self.encoder.for_model(model.backend),
+            preprocessor=self.preprocessor.for_model(model.backend),
             postprocessor=self.postprocessor.for_model(model.backend),
             info=model.info,
         )
@@ -188,7 +188,7 @@ class Pipeline:
         return type(self), (self.model, self._options, self._batch_size)
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
-        """Fields of encoder and postprocessor for the options that were given: transformers' precedence."""
+        """Fields of preprocessor and postprocessor for the options that were given: transformers' precedence."""
         return dict(options)
 
     @classmethod
@@ -224,7 +224,7 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
-class CutEncoder(Encoder[Any, ItemT]):
+class TruncatingPreprocessor(Preprocessor[Any, ItemT]):
     """Inputs to one row each; whole, unless transformers' tokenizer arguments ask for a cut."""
 
     tokenizer: Tokenizer
@@ -252,7 +252,7 @@ class CutEncoder(Encoder[Any, ItemT]):
 
 
 def tokenizer_fields(option: str, given: Mapping[str, Any] | None) -> dict[str, object]:
-    """Fields of a ``CutEncoder`` for the tokenizer's arguments that were given as the value of this option.
+    """Fields of a ``TruncatingPreprocessor`` for the tokenizer's arguments that were given as the value of this option.
 
     Raises:
         InvalidOptionError: it has others.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
 from onnxhub._contracts.postprocessor import Postprocessor
-from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._toolkit.numeric import finite
 from onnxhub._toolkit.text.tokens import as_text, graph_rows
-from onnxhub.compat._pipeline import CallOptions, CutEncoder, Pipeline, TokenizerKwargs, tokenizer_fields
+from onnxhub.compat._pipeline import CallOptions, Pipeline, TokenizerKwargs, TruncatingPreprocessor, tokenizer_fields
 from onnxhub.errors import InvalidOptionError
 from onnxhub.tasks.feature_extraction import TOKENS, EmbeddingItem
 
@@ -31,17 +31,17 @@ class FeatureExtractionOptions(CallOptions, total=False):
 
 
 @dataclass(frozen=True)
-class VectorEncoder(CutEncoder[EmbeddingItem]):
+class VectorPreprocessor(TruncatingPreprocessor[EmbeddingItem]):
     """Texts to one row each."""
 
-    def __call__(self, inputs: Sequence[str]) -> list[Encoded[EmbeddingItem]]:
+    def __call__(self, inputs: Sequence[str]) -> list[Prepared[EmbeddingItem]]:
         """One item an input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         return [self._encoded(tokens) for tokens in self.tokenizer.encode(texts)]
 
-    def _encoded(self, tokens: Tokens) -> Encoded[EmbeddingItem]:
+    def _encoded(self, tokens: Tokens) -> Prepared[EmbeddingItem]:
         positions = self.cut(tokens)
-        return Encoded(graph_rows(tokens, [positions], self.inputs), EmbeddingItem(len(positions)))
+        return Prepared(graph_rows(tokens, [positions], self.inputs), EmbeddingItem(len(positions)))
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class FeatureExtractionPipeline(Pipeline):
     """``transformers.FeatureExtractionPipeline`` over an onnxhub Model."""
 
     options = frozenset(FeatureExtractionOptions.__annotations__)
-    encoder = VectorEncoder
+    preprocessor = VectorPreprocessor
     postprocessor = VectorPostprocessor
 
     def __call__(self, inputs: Json, **options: Unpack[FeatureExtractionOptions]) -> Json:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 import numpy as np
 
 from onnxhub._contracts.postprocessor import Postprocessor
-from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._toolkit.numeric import best, finite, softmax
 from onnxhub._toolkit.text.tokens import as_text, graph_rows, option_texts
-from onnxhub.compat._pipeline import CallOptions, CutEncoder, Pipeline, TokenizerKwargs, tokenizer_fields
+from onnxhub.compat._pipeline import CallOptions, Pipeline, TokenizerKwargs, TruncatingPreprocessor, tokenizer_fields
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -55,15 +55,15 @@ class MaskedItem:
 
 
 @dataclass(frozen=True)
-class MaskedEncoder(CutEncoder[MaskedItem]):
+class MaskedPreprocessor(TruncatingPreprocessor[MaskedItem]):
     """Texts with masks to one row each."""
 
-    def __call__(self, inputs: Sequence[str]) -> list[Encoded[MaskedItem]]:
+    def __call__(self, inputs: Sequence[str]) -> list[Prepared[MaskedItem]]:
         """One item an input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         return [self._encoded(tokens, index) for index, tokens in enumerate(self.tokenizer.encode(texts))]
 
-    def _encoded(self, tokens: Tokens, index: int) -> Encoded[MaskedItem]:
+    def _encoded(self, tokens: Tokens, index: int) -> Prepared[MaskedItem]:
         positions = self.cut(tokens)
         ids = tokens.ids[positions]
         # Wherever they are: a mask token that the tokenizer adds by itself would be filled too.
@@ -72,7 +72,7 @@ class MaskedEncoder(CutEncoder[MaskedItem]):
             mask = "".join(self.tokenizer.tokens([self.tokenizer.mask_token_id or 0]))
             msg = f"the text has no mask; this model's is written {mask}"
             raise InvalidInputError(msg, index)
-        return Encoded(graph_rows(tokens, [positions], self.inputs), MaskedItem(ids, masks))
+        return Prepared(graph_rows(tokens, [positions], self.inputs), MaskedItem(ids, masks))
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class FillMaskPipeline(Pipeline):
     """``transformers.FillMaskPipeline`` over an onnxhub Model."""
 
     options = frozenset(FillMaskOptions.__annotations__)
-    encoder = MaskedEncoder
+    preprocessor = MaskedPreprocessor
     postprocessor = MaskedPostprocessor
 
     def __call__(self, inputs: Json, **options: Unpack[FillMaskOptions]) -> Json:

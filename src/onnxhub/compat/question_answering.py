@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 import numpy as np
 
 from onnxhub._contracts.postprocessor import Postprocessor
-from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._toolkit.numeric import finite, softmax
 from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._toolkit.text.windows import windows
@@ -75,7 +75,7 @@ class SpanItem:
 
 
 @dataclass(frozen=True)
-class SpanEncoder(Encoder["tuple[str, str]", SpanItem]):
+class SpanPreprocessor(Preprocessor["tuple[str, str]", SpanItem]):
     """Pairs of question and context to windows."""
 
     tokenizer: Tokenizer
@@ -106,7 +106,7 @@ class SpanEncoder(Encoder["tuple[str, str]", SpanItem]):
         """Takes the model's tokenizer and its graph's input names."""
         return cls(require_offsets(backend, NAME), require_inputs(backend, NAME), declared_length(backend))
 
-    def __call__(self, inputs: Sequence[tuple[str, str]]) -> list[Encoded[SpanItem]]:
+    def __call__(self, inputs: Sequence[tuple[str, str]]) -> list[Prepared[SpanItem]]:
         """One item an input."""
         pairs = [question_and_context(value, index) for index, value in enumerate(inputs)]
         questions, contexts = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -114,7 +114,7 @@ class SpanEncoder(Encoder["tuple[str, str]", SpanItem]):
         encoded = self.tokenizer.encode(*((questions, contexts) if side else (contexts, questions)))
         return [self._encoded(tokens, contexts[index], side, index) for index, tokens in enumerate(encoded)]
 
-    def _encoded(self, tokens: Tokens, context: str, side: int, index: int) -> Encoded[SpanItem]:
+    def _encoded(self, tokens: Tokens, context: str, side: int, index: int) -> Prepared[SpanItem]:
         ids, sequences = tokens.ids, tokens.sequences
         cuts = windows(sequences, side, self.size, self.overlap, self.tokenizer.truncation_side)
         if not cuts:
@@ -124,7 +124,7 @@ class SpanEncoder(Encoder["tuple[str, str]", SpanItem]):
         allowed = (sequences == 1) | (ids == self.tokenizer.cls_token_id) if side else np.ones(len(ids), bool)
         padding = ids == self.tokenizer.padding["input_ids"] if side == 0 else np.zeros(len(ids), bool)
         item = SpanItem(context, side, sequences, tokens.words, tokens.offsets, allowed, padding, tuple(cuts))
-        return Encoded(graph_rows(tokens, cuts, self.inputs), item)
+        return Prepared(graph_rows(tokens, cuts, self.inputs), item)
 
 
 def question_and_context(value: object, index: int | None) -> tuple[str, str]:
@@ -240,7 +240,7 @@ class QuestionAnsweringPipeline(Pipeline):
     """``transformers.QuestionAnsweringPipeline`` over an onnxhub Model."""
 
     options = frozenset(QuestionAnsweringOptions.__annotations__)
-    encoder = SpanEncoder
+    preprocessor = SpanPreprocessor
     postprocessor = SpanPostprocessor
 
     def __call__(self, *inputs: Json, **options: Unpack[Call]) -> Json:

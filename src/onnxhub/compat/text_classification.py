@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 import numpy as np
 
 from onnxhub._contracts.postprocessor import Postprocessor
-from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.numeric import finite, sigmoid, softmax
 from onnxhub._toolkit.text.tokens import as_text, graph_rows
-from onnxhub.compat._pipeline import CallOptions, CutEncoder, Pipeline
+from onnxhub.compat._pipeline import CallOptions, Pipeline, TruncatingPreprocessor
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.text_classification import ClassificationItem, activation_of
 
@@ -40,20 +40,20 @@ class TextClassificationOptions(CallOptions, total=False):
 
 
 @dataclass(frozen=True)
-class TextEncoder(CutEncoder[ClassificationItem]):
+class TextPreprocessor(TruncatingPreprocessor[ClassificationItem]):
     """A text, a dict of text and text_pair, or the older ``[[text, text_pair]]``, to one row."""
 
-    def __call__(self, inputs: Sequence[object]) -> list[Encoded[ClassificationItem]]:
+    def __call__(self, inputs: Sequence[object]) -> list[Prepared[ClassificationItem]]:
         """One item an input."""
         return [self._encoded(value, index) for index, value in enumerate(inputs)]
 
-    def _encoded(self, value: object, index: int) -> Encoded[ClassificationItem]:
+    def _encoded(self, value: object, index: int) -> Prepared[ClassificationItem]:
         tokens = self._tokens(value, index)
         try:
             positions = self.cut(tokens)
         except InvalidInputError as error:
             raise error.at(index) from None
-        return Encoded(graph_rows(tokens, [positions], self.inputs), ClassificationItem())
+        return Prepared(graph_rows(tokens, [positions], self.inputs), ClassificationItem())
 
     def _tokens(self, value: object, index: int) -> Tokens:
         text, pair = text_and_pair(value, index)
@@ -120,7 +120,7 @@ class TextClassificationPipeline(Pipeline):
     """``transformers.TextClassificationPipeline`` over an onnxhub Model."""
 
     options = frozenset(TextClassificationOptions.__annotations__)
-    encoder = TextEncoder
+    preprocessor = TextPreprocessor
     postprocessor = LabelPostprocessor
 
     def __call__(self, inputs: Json, **options: Unpack[TextClassificationOptions]) -> Json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 import numpy as np
 
 from onnxhub._contracts.postprocessor import Postprocessor
-from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.labels import mixed_schemes
 from onnxhub._toolkit.numeric import finite, softmax
@@ -71,7 +71,7 @@ class TokenItem:
 
 
 @dataclass(frozen=True)
-class TokenEncoder(Encoder[str, TokenItem]):
+class TokenPreprocessor(Preprocessor[str, TokenItem]):
     """Texts to one row that is cut at the tokenizer's length, or, with a stride, to windows of that length."""
 
     tokenizer: Tokenizer
@@ -89,13 +89,13 @@ class TokenEncoder(Encoder[str, TokenItem]):
         """Takes the model's tokenizer and its graph's input names."""
         return cls(require_offsets(backend, NAME), require_inputs(backend, NAME), declared_length(backend))
 
-    def __call__(self, inputs: Sequence[str]) -> list[Encoded[TokenItem]]:
+    def __call__(self, inputs: Sequence[str]) -> list[Prepared[TokenItem]]:
         """One item an input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         encoded = self.tokenizer.encode(texts)
         return [self._encoded(tokens, texts[index], index) for index, tokens in enumerate(encoded)]
 
-    def _encoded(self, tokens: Tokens, text: str, index: int) -> Encoded[TokenItem]:
+    def _encoded(self, tokens: Tokens, text: str, index: int) -> Prepared[TokenItem]:
         sequences, side = tokens.sequences, self.tokenizer.truncation_side
         if self.stride is None:
             cuts = [truncate(sequences, self.longest, side)]
@@ -114,7 +114,7 @@ class TokenEncoder(Encoder[str, TokenItem]):
         read = (
             self._tokens(ids[cut], own[cut], offsets[cut], text, shift) for cut, shift in zip(cuts, shifts, strict=True)
         )
-        return Encoded(rows, TokenItem(tuple(map(tuple, read))))
+        return Prepared(rows, TokenItem(tuple(map(tuple, read))))
 
     def _shifted(self, row: Features, shift: int) -> Features:
         fill = self.tokenizer.padding
@@ -268,7 +268,7 @@ class TokenClassificationPipeline(Pipeline):
     """``transformers.TokenClassificationPipeline`` over an onnxhub Model."""
 
     options = frozenset(TokenClassificationOptions.__annotations__)
-    encoder = TokenEncoder
+    preprocessor = TokenPreprocessor
     postprocessor = EntityPostprocessor
     loaded_with = AnyLabels
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from onnxhub._backend.repository.json_files import whole_number
 from onnxhub._contracts.postprocessor import Postprocessor
-from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.numeric import finite, softmax
@@ -56,7 +56,7 @@ class SequenceItem:
 
 
 @dataclass(frozen=True)
-class SequenceEncoder(Encoder[str, SequenceItem]):
+class SequencePreprocessor(Preprocessor[str, SequenceItem]):
     """Each text to a row for each candidate label."""
 
     tokenizer: Tokenizer
@@ -71,14 +71,14 @@ class SequenceEncoder(Encoder[str, SequenceItem]):
         """Takes the model's tokenizer and its graph's input names."""
         return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), declared_length(backend))
 
-    def __call__(self, inputs: Sequence[str]) -> list[Encoded[SequenceItem]]:
+    def __call__(self, inputs: Sequence[str]) -> list[Prepared[SequenceItem]]:
         """One item an input."""
         hypotheses = self._hypotheses()
         items = [SequenceItem(_text(value, index), tuple(self.candidates or ())) for index, value in enumerate(inputs)]
         pairs = [(item.sequence, hypothesis) for item in items for hypothesis in hypotheses]
         encoded = self.tokenizer.encode([text for text, _ in pairs], [hypothesis for _, hypothesis in pairs])
         rows = iter([self._row(tokens) for tokens in encoded])
-        return [Encoded([next(rows) for _ in hypotheses], item) for item in items]
+        return [Prepared([next(rows) for _ in hypotheses], item) for item in items]
 
     def _hypotheses(self) -> list[str]:
         """The template with each label in it; checked for the first alone, as in transformers."""
@@ -166,7 +166,7 @@ class ZeroShotClassificationPipeline(Pipeline):
     """``transformers.ZeroShotClassificationPipeline`` over an onnxhub Model."""
 
     options = frozenset(ZeroShotClassificationOptions.__annotations__)
-    encoder = SequenceEncoder
+    preprocessor = SequencePreprocessor
     postprocessor = SequencePostprocessor
     loaded_with = LastIsEntailment
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.postprocessor import Postprocessor
-from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing, nearest
 
@@ -49,7 +49,7 @@ class ArraysItem:
 
 
 @dataclass(frozen=True)
-class ArraysEncoder(Encoder["Given", ArraysItem]):
+class ArraysPreprocessor(Preprocessor["Given", ArraysItem]):
     """Mappings of arrays, checked against what the graph declares."""
 
     parts: Mapping[str, Mapping[str, GraphInput]]
@@ -68,10 +68,10 @@ class ArraysEncoder(Encoder["Given", ArraysItem]):
         parts = {part: backend.inputs(part) for part in backend.sessions}
         return cls(parts, next(iter(parts)))
 
-    def __call__(self, inputs: Sequence[Given]) -> list[Encoded[ArraysItem]]:
+    def __call__(self, inputs: Sequence[Given]) -> list[Prepared[ArraysItem]]:
         """One item an input."""
         checked = [self._checked(value, index) for index, value in enumerate(inputs)]
-        return [Encoded([arrays], ArraysItem(arrays)) for arrays in checked]
+        return [Prepared([arrays], ArraysItem(arrays)) for arrays in checked]
 
     def _checked(self, value: object, index: int) -> Arrays:
         declared = self.parts[self.part]
@@ -143,7 +143,7 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         raise InvalidInputError(msg)
 
     def _decoded(
-        self, ready: Iterable[Encoded[ArraysItem] | IndexedError], watch: Watch | None
+        self, ready: Iterable[Prepared[ArraysItem] | IndexedError], watch: Watch | None
     ) -> Iterator[tuple[int, Arrays | IndexedError]]:
         for number, one in enumerate(ready):
             try:
@@ -151,10 +151,10 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
             except IndexedError as error:
                 yield number, error
 
-    def _alone(self, one: Encoded[ArraysItem], watch: Watch | None) -> Arrays:
+    def _alone(self, one: Prepared[ArraysItem], watch: Watch | None) -> Arrays:
         if watch is not None:
             watch.done(1, 0)
-        part = self.encoder.part if isinstance(self.encoder, ArraysEncoder) else ""
+        part = self.preprocessor.part if isinstance(self.preprocessor, ArraysPreprocessor) else ""
         # Not as other postprocessors are called: these arrays have no axis of rows, and keep their dtypes.
         return self.postprocessor.decode(self.backend.arrays(part, one.rows[0]), one.item)  # type: ignore[arg-type]
 
@@ -203,7 +203,7 @@ def _raw(
         summary=summary,
         result="arrays by name",
         model=ArraysModel,
-        encoder=ArraysEncoder,
+        preprocessor=ArraysPreprocessor,
         postprocessor=ArraysPostprocessor,
         outputs=(),
         ort_class=ort_class,

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.evaluation import COSINE, Judgement, Trial
+from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, misfit, numbers, of_shape
-from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.registry import ANY_NAME, Task
 from onnxhub._toolkit.numeric import finite, l2_normalize
 from onnxhub._toolkit.sentence_transformers.layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
-from onnxhub._toolkit.sentence_transformers.prompts import PromptEncoder
+from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import SENTENCE, read_settings, vector_output
 from onnxhub._toolkit.sentence_transformers.weights import read_layers
 from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, warn_cut
@@ -62,7 +62,7 @@ class EmbeddingItem:
 
 
 @dataclass(frozen=True)
-class EmbeddingEncoder(PromptEncoder[str, EmbeddingItem]):
+class EmbeddingPreprocessor(PromptPreprocessor[str, EmbeddingItem]):
     """Texts, behind a prompt if there is one, to one row each."""
 
     skip_prompt: bool = False
@@ -98,7 +98,7 @@ class EmbeddingEncoder(PromptEncoder[str, EmbeddingItem]):
             similarity_fn_name=model.similarity_fn_name,
         )  # fmt: skip
 
-    def __call__(self, inputs: Sequence[str]) -> list[Encoded[EmbeddingItem]]:
+    def __call__(self, inputs: Sequence[str]) -> list[Prepared[EmbeddingItem]]:
         """One item an input."""
         prompt = self.prompt
         texts = [prompt + self.cased(as_text(value, index)) for index, value in enumerate(inputs)]
@@ -106,7 +106,7 @@ class EmbeddingEncoder(PromptEncoder[str, EmbeddingItem]):
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
         return [self._encoded(one, skip, index) for index, one in enumerate(tokens)]
 
-    def _encoded(self, tokens: Tokens, skip: int, index: int) -> Encoded[EmbeddingItem]:
+    def _encoded(self, tokens: Tokens, skip: int, index: int) -> Prepared[EmbeddingItem]:
         kept = np.arange(len(tokens))
         if self.tokenizer.max_length is not None and len(kept) > self.tokenizer.max_length:
             warn_cut(self.tokenizer.max_length, "; embed its parts to keep all of it")
@@ -114,7 +114,7 @@ class EmbeddingEncoder(PromptEncoder[str, EmbeddingItem]):
         if not len(kept):
             msg = "the text has no tokens; this model's tokenizer adds none to an empty text"
             raise InvalidInputError(msg, index)
-        return Encoded(graph_rows(tokens, [kept], self.inputs), EmbeddingItem(len(kept), min(skip, len(kept) - 1)))
+        return Prepared(graph_rows(tokens, [kept], self.inputs), EmbeddingItem(len(kept), min(skip, len(kept) - 1)))
 
     def _prompt_tokens(self, prompt: str) -> int:
         # As sentence-transformers counts: with the special tokens before the prompt, without those after it.
@@ -301,7 +301,7 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             ``[-1, 1]``; other measures are the dot product, and the Euclidean and the Manhattan distance, negative.
         """
         left, right = (np.asarray(self._call(texts, {}), np.float32) for texts in (first, second))
-        compare = SIMILARITIES[self.encoder.similarity_fn_name]
+        compare = SIMILARITIES[self.preprocessor.similarity_fn_name]
         found = compare(np.atleast_2d(left), np.atleast_2d(right))
         return np.asarray(found.reshape(left.shape[:-1] + right.shape[:-1]))
 
@@ -333,7 +333,7 @@ TASK = Task(
     summary="one vector for a text, to compare texts by",
     result="float32 array (dim,)",
     model=FeatureExtractionModel,
-    encoder=EmbeddingEncoder,
+    preprocessor=EmbeddingPreprocessor,
     postprocessor=EmbeddingPostprocessor,
     outputs=(
         {SENTENCE: 2, "token_embeddings": 3},
@@ -347,5 +347,5 @@ TASK = Task(
     default_model="Xenova/all-MiniLM-L6-v2",
     one_liners=("onnxhub.embed", "onnxhub.similarity"),
     commands=("onnxhub.cli.embed:embed", "onnxhub.cli.similarity:similarity"),
-    trial=Trial(measure=COSINE, judgement=Judgement),
+    evaluation=Evaluation(measure=COSINE, decision=Decision),
 )

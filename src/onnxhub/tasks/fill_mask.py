@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.evaluation import Judgement, Trial
+from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
-from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.numeric import best, finite, softmax, sound
@@ -86,7 +86,7 @@ class FillMaskItem:
 
 
 @dataclass(frozen=True)
-class FillMaskEncoder(Encoder[str, FillMaskItem]):
+class FillMaskPreprocessor(Preprocessor[str, FillMaskItem]):
     """Texts with masks to one row each."""
 
     tokenizer: Tokenizer
@@ -119,7 +119,7 @@ class FillMaskEncoder(Encoder[str, FillMaskItem]):
             raise TaskMismatchError(backend.model_id, NAME, ("its tokenizer has no mask token",))
         return cls(tokenizer, require_inputs(backend, NAME), tokenizer.tokens([tokenizer.mask_token_id])[0])
 
-    def __call__(self, inputs: Sequence[str]) -> list[Encoded[FillMaskItem]]:
+    def __call__(self, inputs: Sequence[str]) -> list[Prepared[FillMaskItem]]:
         """One item an input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         targets = None if self.targets is None else self._target_ids()
@@ -128,7 +128,9 @@ class FillMaskEncoder(Encoder[str, FillMaskItem]):
             for index, tokens in enumerate(self.tokenizer.encode(texts))
         ]
 
-    def _encoded(self, text: str, tokens: Tokens, targets: tuple[int, ...] | None, index: int) -> Encoded[FillMaskItem]:
+    def _encoded(
+        self, text: str, tokens: Tokens, targets: tuple[int, ...] | None, index: int
+    ) -> Prepared[FillMaskItem]:
         limit = self.tokenizer.max_length
         if limit is not None and len(tokens) > limit:
             # What surrounds a mask decides what fits: a part of the text would give other words without notice.
@@ -140,7 +142,7 @@ class FillMaskEncoder(Encoder[str, FillMaskItem]):
             raise InvalidInputError(msg, index)
         spans = tuple(self._span(text, tokens, position) for position in positions)
         rows = graph_rows(tokens, [np.arange(len(tokens))], self.inputs)
-        return Encoded(rows, FillMaskItem(text, tuple(positions), spans, targets))
+        return Prepared(rows, FillMaskItem(text, tuple(positions), spans, targets))
 
     def _span(self, text: str, tokens: Tokens, position: int) -> tuple[int, int]:
         """Characters of a mask; its token may include the spaces around it."""
@@ -322,7 +324,7 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
     @property
     def mask(self) -> str:
         """How the model writes a mask: ``"[MASK]"``, ``"<mask>"``."""
-        return self.encoder.mask if isinstance(self.encoder, FillMaskEncoder) else ""
+        return self.preprocessor.mask if isinstance(self.preprocessor, FillMaskPreprocessor) else ""
 
     def with_options(
         self, *, top_k: int | EllipsisType = ..., targets: Sequence[str] | Column | EllipsisType | None = ...
@@ -335,9 +337,9 @@ def _input(model: FillMaskModel, texts: Sequence[str]) -> str:
     return f"{texts[0]} {model.mask}"
 
 
-def _judgement(result: Sequence[Sequence[MaskFill]]) -> Judgement:
+def _judgement(result: Sequence[Sequence[MaskFill]]) -> Decision:
     scores = {(mask, one.text): one.score for mask, found in enumerate(result) for one in found}
-    return Judgement(scores, frozenset((mask, found[0].text) for mask, found in enumerate(result)))
+    return Decision(scores, frozenset((mask, found[0].text) for mask, found in enumerate(result)))
 
 
 TASK = Task(
@@ -346,12 +348,12 @@ TASK = Task(
     summary="the tokens that fit where a text has a mask",
     result="list[list[MaskFill]]",
     model=FillMaskModel,
-    encoder=FillMaskEncoder,
+    preprocessor=FillMaskPreprocessor,
     postprocessor=FillMaskPostprocessor,
     outputs=({"logits": 3},),
     ort_class="ORTModelForMaskedLM",
     default_model="Xenova/distilbert-base-uncased",
     one_liners=("onnxhub.fill_mask",),
     commands=("onnxhub.cli.fill_mask:fill_mask",),
-    trial=Trial(input=_input, measure="same word", judgement=_judgement),
+    evaluation=Evaluation(input=_input, measure="same word", decision=_judgement),
 )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Self, overload
 
 from onnxhub._calls.batches import collate
 from onnxhub._calls.model import Model
-from onnxhub._contracts.evaluation import Judgement, Trial
+from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
-from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.numeric import best, finite, softmax, sound
 from onnxhub._toolkit.text.tokens import as_text_and_list, encode_prefix, paired_row, positive, require_inputs
@@ -88,7 +88,7 @@ class MultipleChoiceItem:
 
 
 @dataclass(frozen=True)
-class MultipleChoiceEncoder(Encoder["PromptChoices", MultipleChoiceItem]):
+class MultipleChoicePreprocessor(Preprocessor["PromptChoices", MultipleChoiceItem]):
     """Each prompt with its choices to one row of shape ``(choices, tokens)``: the pairs of the prompt and a choice."""
 
     tokenizer: Tokenizer
@@ -99,7 +99,7 @@ class MultipleChoiceEncoder(Encoder["PromptChoices", MultipleChoiceItem]):
         """Takes the model's tokenizer and its graph's input names."""
         return cls(backend.tokenizer, require_inputs(backend, NAME, axes=3))
 
-    def __call__(self, inputs: Sequence[PromptChoices]) -> list[Encoded[MultipleChoiceItem]]:
+    def __call__(self, inputs: Sequence[PromptChoices]) -> list[Prepared[MultipleChoiceItem]]:
         """One item an input."""
         checked = [as_text_and_list(value, index, "prompt", "choice", least=2) for index, value in enumerate(inputs)]
         tokens = iter(
@@ -111,7 +111,7 @@ class MultipleChoiceEncoder(Encoder["PromptChoices", MultipleChoiceItem]):
             )
         )
         return [
-            Encoded(
+            Prepared(
                 [
                     collate(
                         [self._pair(next(tokens), place, index) for place in range(len(choices))],
@@ -208,8 +208,8 @@ def _input(_model: object, texts: Sequence[str]) -> PromptChoices:
     return texts[0], ["It is true.", "It is not true."]
 
 
-def _judgement(result: Choice) -> Judgement:
-    return Judgement({one.index: one.score for one in result.ranking}, frozenset({result.index}))
+def _judgement(result: Choice) -> Decision:
+    return Decision({one.index: one.score for one in result.ranking}, frozenset({result.index}))
 
 
 TASK = Task(
@@ -217,11 +217,11 @@ TASK = Task(
     summary="which of several continuations fits a text best",
     result="Choice",
     model=MultipleChoiceModel,
-    encoder=MultipleChoiceEncoder,
+    preprocessor=MultipleChoicePreprocessor,
     postprocessor=MultipleChoicePostprocessor,
     outputs=({"logits": 2},),
     ort_class="ORTModelForMultipleChoice",
     one_liners=("onnxhub.choose",),
     commands=("onnxhub.cli.choose:choose",),
-    trial=Trial(input=_input, measure="same choice", judgement=_judgement),
+    evaluation=Evaluation(input=_input, measure="same choice", decision=_judgement),
 )

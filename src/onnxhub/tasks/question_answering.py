@@ -9,9 +9,9 @@ import numpy as np
 
 from onnxhub._calls.batches import stack
 from onnxhub._calls.model import Model
-from onnxhub._contracts.evaluation import QUESTION, Judgement, Trial
+from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
-from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._strings.graphemes import Graphemes
 from onnxhub._toolkit.numeric import finite, log_sum_exp
@@ -99,7 +99,7 @@ class QuestionAnsweringItem:
 
 
 @dataclass(frozen=True)
-class QuestionAnsweringEncoder(Encoder[QuestionContext, QuestionAnsweringItem]):
+class QuestionAnsweringPreprocessor(Preprocessor[QuestionContext, QuestionAnsweringItem]):
     """Pairs of question and context to overlapping windows, each with the whole question."""
 
     tokenizer: Tokenizer
@@ -118,7 +118,7 @@ class QuestionAnsweringEncoder(Encoder[QuestionContext, QuestionAnsweringItem]):
         """Takes the model's tokenizer and its graph's input names."""
         return cls(require_offsets(backend, NAME), require_inputs(backend, NAME))
 
-    def __call__(self, inputs: Sequence[QuestionContext]) -> list[Encoded[QuestionAnsweringItem]]:
+    def __call__(self, inputs: Sequence[QuestionContext]) -> list[Prepared[QuestionAnsweringItem]]:
         """One item an input."""
         checked = [as_question_context(value, index) for index, value in enumerate(inputs)]
         questions, contexts = [pair[0] for pair in checked], [pair[1] for pair in checked]
@@ -130,7 +130,7 @@ class QuestionAnsweringEncoder(Encoder[QuestionContext, QuestionAnsweringItem]):
             for index, tokens in enumerate(self.tokenizer.encode(texts, pairs))
         ]
 
-    def _encoded(self, tokens: Tokens, context: str, side: int, index: int) -> Encoded[QuestionAnsweringItem]:
+    def _encoded(self, tokens: Tokens, context: str, side: int, index: int) -> Prepared[QuestionAnsweringItem]:
         ids, sequences = tokens.ids, tokens.sequences
         answerable = sequences == side
         if not answerable.any():
@@ -140,7 +140,7 @@ class QuestionAnsweringEncoder(Encoder[QuestionContext, QuestionAnsweringItem]):
         classification = np.flatnonzero((ids == self.tokenizer.cls_token_id) & (sequences == -1))
         null = int(classification[0]) if len(classification) else None
         item = QuestionAnsweringItem(context, tokens.offsets, answerable, null, tokens.words, tuple(cuts))
-        return Encoded(graph_rows(tokens, cuts, self.inputs), item)
+        return Prepared(graph_rows(tokens, cuts, self.inputs), item)
 
     def _windows(self, sequences: NDArray[np.int8], side: int, index: int) -> list[NDArray[np.intp]]:
         limit = min(self.max_length, self.tokenizer.max_length or self.max_length)
@@ -368,9 +368,9 @@ def _input(_model: object, texts: Sequence[str]) -> tuple[str, str]:
     return QUESTION, texts[0]
 
 
-def _judgement(result: Answer) -> Judgement:
+def _judgement(result: Answer) -> Decision:
     span = (result.start, result.end)
-    return Judgement({span: result.score}, frozenset({span}))
+    return Decision({span: result.score}, frozenset({span}))
 
 
 TASK = Task(
@@ -378,7 +378,7 @@ TASK = Task(
     summary="the span of a context that answers a question",
     result="Answer",
     model=QuestionAnsweringModel,
-    encoder=QuestionAnsweringEncoder,
+    preprocessor=QuestionAnsweringPreprocessor,
     postprocessor=QuestionAnsweringPostprocessor,
     outputs=({"start_logits": 2, "end_logits": 2},),
     ort_class="ORTModelForQuestionAnswering",
@@ -386,5 +386,5 @@ TASK = Task(
     bundled_model="builtin:qa",
     one_liners=("onnxhub.answer",),
     commands=("onnxhub.cli.answer:answer",),
-    trial=Trial(input=_input, measure="same answer", judgement=_judgement),
+    evaluation=Evaluation(input=_input, measure="same answer", decision=_judgement),
 )

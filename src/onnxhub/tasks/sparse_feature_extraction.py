@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal, Self, cast, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.evaluation import COSINE, Judgement, Trial
+from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, of_shape
-from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.numeric import best, finite
-from onnxhub._toolkit.sentence_transformers.prompts import PromptEncoder
+from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
 from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, require_vocabulary, warn_cut
 from onnxhub._toolkit.text.windows import truncate
@@ -81,7 +81,7 @@ class SparseEmbeddingItem:
 
 
 @dataclass(frozen=True)
-class SparseEmbeddingEncoder(PromptEncoder[str, SparseEmbeddingItem]):
+class SparseEmbeddingPreprocessor(PromptPreprocessor[str, SparseEmbeddingItem]):
     """Texts, behind a prompt if there is one, to one row each."""
 
     @classmethod
@@ -95,14 +95,14 @@ class SparseEmbeddingEncoder(PromptEncoder[str, SparseEmbeddingItem]):
         require_vocabulary(backend, NAME)
         return cls._with_settings(backend, NAME, read_settings(backend, NAME))
 
-    def __call__(self, inputs: Sequence[str]) -> list[Encoded[SparseEmbeddingItem]]:
+    def __call__(self, inputs: Sequence[str]) -> list[Prepared[SparseEmbeddingItem]]:
         """One item an input."""
         prompt = self.prompt
         texts = [prompt + self.cased(as_text(value, index)) for index, value in enumerate(inputs)]
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
         return [self._encoded(one, index) for index, one in enumerate(tokens)]
 
-    def _encoded(self, tokens: Tokens, index: int) -> Encoded[SparseEmbeddingItem]:
+    def _encoded(self, tokens: Tokens, index: int) -> Prepared[SparseEmbeddingItem]:
         limit = self.tokenizer.max_length
         if limit is not None and len(tokens) > limit:
             warn_cut(limit, "; embed its parts to keep all of it")
@@ -110,7 +110,7 @@ class SparseEmbeddingEncoder(PromptEncoder[str, SparseEmbeddingItem]):
         if not len(kept):
             msg = "the text has no tokens; this model's tokenizer adds none to an empty text"
             raise InvalidInputError(msg, index)
-        return Encoded(graph_rows(tokens, [kept], self.inputs), SparseEmbeddingItem(len(kept)))
+        return Prepared(graph_rows(tokens, [kept], self.inputs), SparseEmbeddingItem(len(kept)))
 
 
 @dataclass(frozen=True)
@@ -227,8 +227,8 @@ class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbed
         return dict(zip(names, (value for value, _ in order), strict=True))
 
 
-def _judgement(result: SparseEmbedding) -> Judgement:
-    return Judgement(dict(zip(result.indices, result.values, strict=True)))
+def _judgement(result: SparseEmbedding) -> Decision:
+    return Decision(dict(zip(result.indices, result.values, strict=True)))
 
 
 TASK = Task(
@@ -237,11 +237,11 @@ TASK = Task(
     summary="weights of words, to search with an inverted index",
     result="SparseEmbedding",
     model=SparseFeatureExtractionModel,
-    encoder=SparseEmbeddingEncoder,
+    preprocessor=SparseEmbeddingPreprocessor,
     postprocessor=SparseEmbeddingPostprocessor,
     outputs=({"logits": 3},),
     ort_class="ORTModelForMaskedLM",
     one_liners=("onnxhub.embed_sparse",),
     commands=("onnxhub.cli.embed_sparse:embed_sparse",),
-    trial=Trial(measure=COSINE, judgement=_judgement),
+    evaluation=Evaluation(measure=COSINE, decision=_judgement),
 )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.evaluation import Judgement, Trial
+from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
-from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
@@ -104,7 +104,7 @@ class ClassificationItem:
 
 
 @dataclass(frozen=True)
-class TextClassificationEncoder(Encoder["TextOrPair", ClassificationItem]):
+class TextClassificationPreprocessor(Preprocessor["TextOrPair", ClassificationItem]):
     """Texts and pairs of texts to one row each, or to windows."""
 
     tokenizer: Tokenizer
@@ -129,7 +129,7 @@ class TextClassificationEncoder(Encoder["TextOrPair", ClassificationItem]):
             logger.warning("%s has a default prompt, %s: %s", backend.model_id, shorten(name), advice)
         return cls(backend.tokenizer, require_inputs(backend, NAME), backend.tokenizer.max_length)
 
-    def __call__(self, inputs: Sequence[TextOrPair]) -> list[Encoded[ClassificationItem]]:
+    def __call__(self, inputs: Sequence[TextOrPair]) -> list[Prepared[ClassificationItem]]:
         """One item an input."""
         checked = [as_text_or_pair(value, index) for index, value in enumerate(inputs)]
         return [self._encoded(tokens, index) for index, tokens in enumerate(self._tokenize(checked))]
@@ -143,13 +143,13 @@ class TextClassificationEncoder(Encoder["TextOrPair", ClassificationItem]):
         of_pairs = iter(self.tokenizer.encode(*zip(*pairs, strict=True), offsets=False) if pairs else ())
         return [next(of_texts if isinstance(value, str) else of_pairs) for value in inputs]
 
-    def _encoded(self, tokens: Tokens, index: int) -> Encoded[ClassificationItem]:
+    def _encoded(self, tokens: Tokens, index: int) -> Prepared[ClassificationItem]:
         rows = self._rows(tokens, index)
         if not len(rows[0]):
             msg = "the text has no tokens; this model's tokenizer adds none to an empty text"
             raise InvalidInputError(msg, index)
         item = ClassificationItem(tuple(len(positions) for positions in rows))
-        return Encoded(graph_rows(tokens, rows, self.inputs), item)
+        return Prepared(graph_rows(tokens, rows, self.inputs), item)
 
     def _rows(self, tokens: Tokens, index: int) -> list[NDArray[np.intp]]:
         limit, size = self.max_length, len(tokens)
@@ -298,9 +298,9 @@ def as_text_or_pair(value: object, index: int | None) -> TextOrPair:
     return as_text(value[0], index, "first text"), as_text(value[1], index, "second text")
 
 
-def judgement(result: Classification) -> Judgement:
+def decision(result: Classification) -> Decision:
     """The label, and the scores of all."""
-    return Judgement({one.label: one.score for one in result.ranking}, frozenset({result.label}))
+    return Decision({one.label: one.score for one in result.ranking}, frozenset({result.label}))
 
 
 TASK = Task(
@@ -309,7 +309,7 @@ TASK = Task(
     summary="one label with a score, for a text or a pair of texts",
     result="Classification",
     model=TextClassificationModel,
-    encoder=TextClassificationEncoder,
+    preprocessor=TextClassificationPreprocessor,
     postprocessor=ClassificationPostprocessor,
     outputs=({"logits": 2},),
     ort_class="ORTModelForSequenceClassification",
@@ -317,5 +317,5 @@ TASK = Task(
     bundled_model="builtin:sentiment",
     one_liners=("onnxhub.classify",),
     commands=("onnxhub.cli.classify:classify",),
-    trial=Trial(measure="same label", judgement=judgement),
+    evaluation=Evaluation(measure="same label", decision=decision),
 )

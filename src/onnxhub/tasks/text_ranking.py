@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.evaluation import QUESTION, Judgement, Trial
+from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
-from onnxhub._contracts.preprocessor import Encoded
+from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.label_names import declared_size
 from onnxhub._toolkit.numeric import finite, sigmoid
-from onnxhub._toolkit.sentence_transformers.prompts import PromptEncoder
+from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
 from onnxhub._toolkit.text.tokens import as_text_and_list, encode_prefix, graph_rows, positive, warn_cut
 from onnxhub._toolkit.text.windows import truncate
@@ -82,7 +82,7 @@ class TextRankingItem:
 
 
 @dataclass(frozen=True)
-class TextRankingEncoder(PromptEncoder["QueryDocuments", TextRankingItem]):
+class TextRankingPreprocessor(PromptPreprocessor["QueryDocuments", TextRankingItem]):
     """Each query, behind a prompt if there is one, with its documents to a row a document: a pair of texts."""
 
     @classmethod
@@ -94,7 +94,7 @@ class TextRankingEncoder(PromptEncoder["QueryDocuments", TextRankingItem]):
         """
         return cls._with_settings(backend, NAME, read_settings(backend, NAME))
 
-    def __call__(self, inputs: Sequence[QueryDocuments]) -> list[Encoded[TextRankingItem]]:
+    def __call__(self, inputs: Sequence[QueryDocuments]) -> list[Prepared[TextRankingItem]]:
         """One item an input."""
         checked = [as_text_and_list(value, index, "query", "document", least=1) for index, value in enumerate(inputs)]
         prompt = self.prompt
@@ -107,7 +107,7 @@ class TextRankingEncoder(PromptEncoder["QueryDocuments", TextRankingItem]):
             )
         )
         return [
-            Encoded([self._row(next(tokens)) for _ in documents], TextRankingItem(documents))
+            Prepared([self._row(next(tokens)) for _ in documents], TextRankingItem(documents))
             for _, documents in checked
         ]
 
@@ -257,8 +257,8 @@ def _input(_model: object, texts: Sequence[str]) -> QueryDocuments:
     return QUESTION, texts
 
 
-def _judgement(result: Sequence[Ranked]) -> Judgement:
-    return Judgement({one.index: one.score for one in result}, frozenset({result[0].index}))
+def _judgement(result: Sequence[Ranked]) -> Decision:
+    return Decision({one.index: one.score for one in result}, frozenset({result[0].index}))
 
 
 TASK = Task(
@@ -267,12 +267,12 @@ TASK = Task(
     summary="documents by how well they answer a query, best first",
     result="list[Ranked]",
     model=TextRankingModel,
-    encoder=TextRankingEncoder,
+    preprocessor=TextRankingPreprocessor,
     postprocessor=TextRankingPostprocessor,
     outputs=({"logits": 2},),
     ort_class="ORTModelForSequenceClassification",
     default_model="Xenova/ms-marco-MiniLM-L-6-v2",
     one_liners=("onnxhub.rerank",),
     commands=("onnxhub.cli.rerank:rerank",),
-    trial=Trial(input=_input, competing=8, measure="same best text", judgement=_judgement),
+    evaluation=Evaluation(input=_input, competing=8, measure="same best text", decision=_judgement),
 )

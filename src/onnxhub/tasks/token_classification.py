@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.evaluation import Judgement, Trial
+from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
-from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._strings.graphemes import Graphemes
 from onnxhub._toolkit.label_names import labels_of
@@ -105,7 +105,7 @@ class TokenClassificationItem:
 
 
 @dataclass(frozen=True)
-class TokenClassificationEncoder(Encoder[str, TokenClassificationItem]):
+class TokenClassificationPreprocessor(Preprocessor[str, TokenClassificationItem]):
     """Texts to overlapping windows."""
 
     tokenizer: Tokenizer
@@ -124,12 +124,12 @@ class TokenClassificationEncoder(Encoder[str, TokenClassificationItem]):
         """Takes the model's tokenizer and its graph's input names."""
         return cls(require_offsets(backend, NAME), require_inputs(backend, NAME))
 
-    def __call__(self, inputs: Sequence[str]) -> list[Encoded[TokenClassificationItem]]:
+    def __call__(self, inputs: Sequence[str]) -> list[Prepared[TokenClassificationItem]]:
         """One item an input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         return [self._encoded(tokens, text) for tokens, text in zip(self.tokenizer.encode(texts), texts, strict=True)]
 
-    def _encoded(self, tokens: Tokens, text: str) -> Encoded[TokenClassificationItem]:
+    def _encoded(self, tokens: Tokens, text: str) -> Prepared[TokenClassificationItem]:
         limits = [limit for limit in (self.max_length, self.tokenizer.max_length) if limit is not None]
         limit = min(limits, default=None)
         overlap = self.overlap if limit is None else min(self.overlap, max((limit - 4) // 2, 0))
@@ -137,7 +137,7 @@ class TokenClassificationEncoder(Encoder[str, TokenClassificationItem]):
         if not cuts:
             raise InvalidOptionError("max_length", limit, "more tokens than the special ones of a window")
         item = TokenClassificationItem(text, tokens.offsets, tokens.words, tuple(cuts))
-        return Encoded(graph_rows(tokens, cuts, self.inputs), item)
+        return Prepared(graph_rows(tokens, cuts, self.inputs), item)
 
 
 @dataclass(frozen=True)
@@ -346,9 +346,9 @@ def _by_word(scores: NDArray[np.float32], starts: NDArray[np.intp], aggregation:
     return scores[order[starts]]
 
 
-def _judgement(result: Sequence[Entity]) -> Judgement:
+def _judgement(result: Sequence[Entity]) -> Decision:
     found = {(one.label, one.start, one.end): one.score for one in result}
-    return Judgement(found, frozenset(found))
+    return Decision(found, frozenset(found))
 
 
 TASK = Task(
@@ -357,7 +357,7 @@ TASK = Task(
     summary="the entities of a text, as spans with a type and a score",
     result="list[Entity]",
     model=TokenClassificationModel,
-    encoder=TokenClassificationEncoder,
+    preprocessor=TokenClassificationPreprocessor,
     postprocessor=TokenClassificationPostprocessor,
     outputs=({"logits": 3},),
     ort_class="ORTModelForTokenClassification",
@@ -365,5 +365,5 @@ TASK = Task(
     bundled_model="builtin:ner",
     one_liners=("onnxhub.tag",),
     commands=("onnxhub.cli.tag:tag",),
-    trial=Trial(measure="same entities", judgement=_judgement),
+    evaluation=Evaluation(measure="same entities", decision=_judgement),
 )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, overload
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.evaluation import Trial
+from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, of_shape
-from onnxhub._contracts.preprocessor import Encoded, Encoder
+from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
@@ -23,7 +23,7 @@ from onnxhub._toolkit.text.tokens import (
     require_inputs,
 )
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
-from onnxhub.tasks.text_classification import Classification, judgement, ranked
+from onnxhub.tasks.text_classification import Classification, decision, ranked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ class ZeroShotItem:
 
 
 @dataclass(frozen=True)
-class ZeroShotEncoder(Encoder[str, ZeroShotItem]):
+class ZeroShotPreprocessor(Preprocessor[str, ZeroShotItem]):
     """Each text to a row for each candidate label: the text, and the template with the label in it."""
 
     tokenizer: Tokenizer
@@ -76,7 +76,7 @@ class ZeroShotEncoder(Encoder[str, ZeroShotItem]):
         """Takes the model's tokenizer and its graph's input names."""
         return cls(backend.tokenizer, require_inputs(backend, NAME))
 
-    def __call__(self, inputs: Sequence[str]) -> list[Encoded[ZeroShotItem]]:
+    def __call__(self, inputs: Sequence[str]) -> list[Prepared[ZeroShotItem]]:
         """One item an input."""
         if not self.candidates:
             raise InvalidOptionError("labels", self.candidates, "at least one label to choose from")
@@ -90,7 +90,7 @@ class ZeroShotEncoder(Encoder[str, ZeroShotItem]):
         )
         size, item = len(hypotheses), ZeroShotItem(tuple(self.candidates))
         return [
-            Encoded(
+            Prepared(
                 [
                     self._row(one, label, index)
                     for one, label in zip(tokens[index * size : (index + 1) * size], self.candidates, strict=True)
@@ -264,12 +264,14 @@ TASK = Task(
     summary="one of the labels that are named at the call, with a score",
     result="Classification",
     model=ZeroShotClassificationModel,
-    encoder=ZeroShotEncoder,
+    preprocessor=ZeroShotPreprocessor,
     postprocessor=ZeroShotPostprocessor,
     outputs=({"logits": 2},),
     ort_class="ORTModelForSequenceClassification",
     default_model="Xenova/nli-deberta-v3-xsmall",
     one_liners=("onnxhub.classify_zero_shot",),
     commands=("onnxhub.cli.classify_zero_shot:classify_zero_shot",),
-    trial=Trial(measure="same label", judgement=judgement, options={"labels": ("sport", "politics", "science")}),
+    evaluation=Evaluation(
+        measure="same label", decision=decision, options={"labels": ("sport", "politics", "science")}
+    ),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from onnxhub._contracts.postprocessor import ItemT
-from onnxhub._contracts.preprocessor import Encoder
+from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._toolkit.text.tokens import require_inputs
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from onnxhub._contracts.protocols import Backend, Tokenizer
     from onnxhub._toolkit.sentence_transformers.settings import SentenceSettings
 
-__all__ = ["PromptEncoder", "lower"]
+__all__ = ["PromptPreprocessor", "lower"]
 
 InputT = TypeVar("InputT")
 
 
 @dataclass(frozen=True)
-class PromptEncoder(Encoder[InputT, ItemT], Generic[InputT, ItemT]):
+class PromptPreprocessor(Preprocessor[InputT, ItemT], Generic[InputT, ItemT]):
     """Texts to rows, the first text of each behind a prompt if there is one."""
 
     tokenizer: Tokenizer
@@ -41,7 +41,7 @@ class PromptEncoder(Encoder[InputT, ItemT], Generic[InputT, ItemT]):
 
     @classmethod
     def _with_settings(cls, backend: Backend, task: str, settings: SentenceSettings, **more: Any) -> Self:
-        """The encoder for a model whose files say this.
+        """The preprocessor for a model whose files say this.
 
         Raises:
             TaskMismatchError: they have a limit that the tokenizer does not, as one in the transformer's own folder.
