@@ -47,6 +47,7 @@ quick: test-lint
 test-lint: .venv/.dev
 	$(FULL) -m ruff check .
 	$(FULL) -m ruff format --check .
+	.venv/bin/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(FULL) -m mypy
 	$(FULL) -m pyright --pythonpath $(FULL)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import onnxhub
-from onnxhub.tasks import BUILT_IN
+from onnxhub._contracts.built_in import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

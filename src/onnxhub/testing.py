@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
-    from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
 
     from onnxhub._calls.model import Model
+    from onnxhub._contracts.foreign import InferenceSession
     from onnxhub._contracts.protocols import Features, Outputs
     from onnxhub._loading.request import AnyPostprocessor, PostprocessorOf
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel

@@ -12,8 +12,9 @@ import pytest
 
 from onnxhub._backend.graphs import protobuf
 from onnxhub._backend.graphs.protobuf import Reader
-from onnxhub._backend.graphs.safety import find_facts, relative_location
+from onnxhub._backend.graphs.safety import find_facts
 from onnxhub._backend.graphs.signature import read_graph
+from onnxhub._backend.kept.values import relative_location
 from onnxhub.errors import IntegrityError, UnsafeModelError
 from tests.external import PLACES
 from tests.fuzz.graphs import HIDING, OUTSIDE, Piece, Trick, messages, mutant, seeds, sights, written

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onnxhub._contracts.evaluation import Decision, Evaluation, inputs_for
+from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.registry import get_task
 from onnxhub._workshop.compare import Agreement, compare
 from onnxhub._workshop.sentences import SENTENCES
+from onnxhub._workshop.trials import sample_inputs
 from onnxhub.testing import CannedBackend
 
 TEXTS = ["Ada met Ben", "Cem met Dag"]
@@ -86,7 +87,7 @@ def test_words_of_masks_agree_by_the_share_of_masks() -> None:
 
 def test_rankings_agree_if_the_same_text_is_first() -> None:
     """Eight texts compete for one query."""
-    assert inputs_for(model("text-ranking", [[0.0]], ("LABEL_0",)), ["a"] * 9, competing=True) == [
+    assert sample_inputs(model("text-ranking", [[0.0]], ("LABEL_0",)), ["a"] * 9, competing=True) == [
         ("What is it about?", ["a"] * 8),
         ("What is it about?", ["a"]),
     ]

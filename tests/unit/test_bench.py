@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from onnxhub._contracts.evaluation import inputs_for, made_ready
 from onnxhub._contracts.registry import get_task
 from onnxhub._workshop.bench import (
     FEWEST,
@@ -26,6 +25,7 @@ from onnxhub._workshop.bench import (
     sample_texts,
     settings,
 )
+from onnxhub._workshop.trials import configure_for_evaluation, sample_inputs
 from onnxhub.errors import InvalidOptionError, VariantNotFoundError
 from onnxhub.testing import CannedBackend, CannedTokenizer
 
@@ -94,23 +94,23 @@ def test_the_texts_are_cut_to_what_a_model_takes() -> None:
 def test_each_task_gets_inputs_of_its_kind(task: str, expected: object) -> None:
     """Which the model's own encoder takes."""
     asked = SimpleNamespace(task=get_task(task), mask="[MASK]")
-    assert inputs_for(asked, ["a", "b"])[0] == expected
+    assert sample_inputs(asked, ["a", "b"])[0] == expected
 
 
 def test_a_task_on_arrays_has_no_texts() -> None:
     """It is said which kind is wanted."""
     with pytest.raises(InvalidOptionError, match="a task on texts"):
-        inputs_for(SimpleNamespace(task=get_task("image-classification")), ["a"])
+        sample_inputs(SimpleNamespace(task=get_task("image-classification")), ["a"])
 
 
 def test_a_zero_shot_model_is_given_labels() -> None:
     """Else it could not be called with a text alone; any other model stays as it is."""
     labels = ("contradiction", "neutral", "entailment")
     backend = CannedBackend({"logits": [0.0, 0.0, 1.0]}, labels=labels)
-    model = made_ready(backend.load("zero-shot-classification"))
+    model = configure_for_evaluation(backend.load("zero-shot-classification"))
     assert len(model("a text").ranking) == 3
     other = CannedBackend({"logits": [0.0, 1.0]}, labels=("A", "B")).load("text-classification")
-    assert made_ready(other) is other
+    assert configure_for_evaluation(other) is other
 
 
 # --- loading ---------------------------------------------------------------------------------------------------------

@@ -8,14 +8,14 @@ from importlib import import_module
 from pathlib import Path
 
 import onnxhub
-from onnxhub.tasks import BUILT_IN
+from onnxhub._contracts.built_in import BUILT_IN
 
 
 def test_the_table_has_the_names_of_every_task() -> None:
-    """Each name and alias once, under its module; no module of the folder is left out."""
+    """Each name and alias once, under its module; no module of the folder is left out but what tasks share."""
     found = {}
     for path in sorted(Path(onnxhub.__file__).parent.glob("tasks/*.py")):
-        if path.stem != "__init__":
+        if path.stem not in {"__init__", "results"}:
             module = import_module(f"onnxhub.tasks.{path.stem}")
             for task in getattr(module, "TASKS", None) or (module.TASK,):
                 found |= dict.fromkeys((task.name, *task.aliases), path.stem)

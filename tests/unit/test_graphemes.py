@@ -15,7 +15,7 @@ from onnxhub import (
     TokenClassificationItem,
     TokenClassificationPostprocessor,
 )
-from onnxhub._strings.graphemes import Graphemes
+from onnxhub._toolkit.text.graphemes import Graphemes
 
 WHOLE = {
     "acute accent": "e\u0301",

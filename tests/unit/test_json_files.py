@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onnxhub._backend.repository.json_files import MOST_BYTES, MOST_DEPTH, parse, token_id, token_ids, whole_number
+from onnxhub._toolkit.json_files import MOST_BYTES, MOST_DEPTH, parse, token_id, token_ids, whole_number
 from onnxhub.errors import IntegrityError
 
 if TYPE_CHECKING:

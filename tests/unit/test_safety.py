@@ -14,8 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxhub import errors
 from onnxhub._backend.graphs import safety
-from onnxhub._backend.graphs.safety import read_facts, relative_location
+from onnxhub._backend.graphs.safety import read_facts
 from onnxhub._backend.graphs.schema import MESSAGES
+from onnxhub._backend.kept.values import relative_location
 from tests.external import PLACES, constant, embedded, external, graph, in_initializer, in_subgraph
 
 if TYPE_CHECKING:

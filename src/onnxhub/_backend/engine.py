@@ -14,7 +14,6 @@ from onnxhub._backend.inputs.safetensors import read_safetensors
 from onnxhub._backend.inputs.tokenizer import load_tokenizer
 from onnxhub._backend.kept.entries import retry_if_cleared
 from onnxhub._backend.plan import ChosenFiles, prepare
-from onnxhub._backend.repository.json_files import token_ids
 from onnxhub._backend.runtime.compiled import ModelFile, build_compiled
 from onnxhub._backend.runtime.padding import Padding
 from onnxhub._backend.runtime.pair import Pair
@@ -25,6 +24,7 @@ from onnxhub._calls.neighbours import Neighbours
 from onnxhub._calls.run import Lanes
 from onnxhub._contracts.outputs import match_outputs, rename
 from onnxhub._process.once import lazy
+from onnxhub._toolkit.json_files import token_ids
 from onnxhub.errors import InvalidInputError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -218,7 +218,8 @@ class OnnxBackend:
         """The class of optimum with this name, over the session."""
         from onnxhub._backend.ort_model import build_ort_model
 
-        return build_ort_model(self, class_name)
+        files = {part: choice.file for part, choice in self.choices.items()}
+        return build_ort_model(self.repository, self.sessions, files, class_name)
 
     def write(self, folder: str | os.PathLike[str]) -> None:
         """Write the model into a folder that ``load`` takes; other files in it stay."""

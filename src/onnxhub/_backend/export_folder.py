@@ -9,8 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from onnxhub._backend.files.layout import is_of_model
-from onnxhub._backend.making.staging import VOCABULARIES
+from onnxhub._backend.files.layout import VOCABULARIES, is_of_model
 from onnxhub._backend.making.tokenizer_conversion import FAST, fast_form
 from onnxhub.errors import InvalidOptionError, MissingDependencyError, TaskMismatchError
 

@@ -13,9 +13,12 @@ from onnxhub._backend.making.staging import stage
 from onnxhub.errors import MissingDependencyError, TaskMismatchError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from optimum.onnxruntime import ORTModel
 
-    from onnxhub._backend.engine import OnnxBackend
+    from onnxhub._backend.repository.repository import Repository
+    from onnxhub._contracts.foreign import InferenceSession
 
 __all__ = ["build_ort_model"]
 
@@ -25,10 +28,12 @@ MODEL_ARGUMENTS = {MODEL: "session"}
 SPEECH = {"whisper": "ORTModelForWhisper", "moonshine": "ORTModelForMoonshine"}
 
 
-def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
+def build_ort_model(
+    repository: Repository, sessions: Mapping[str, InferenceSession], files: Mapping[str, str], class_name: str
+) -> ORTModel:
     """The class of ``optimum.onnxruntime`` with this name, over the model's own sessions.
 
-    IO binding is off: the session was built for numpy arrays, and optimum binds torch tensors only.
+    ``sessions`` and ``files``, paths in the repository, are by role. IO binding is off: the session was built for numpy arrays, and optimum binds torch tensors only.
 
     Raises:
         MissingDependencyError: optimum is not installed.
@@ -41,29 +46,29 @@ def build_ort_model(backend: OnnxBackend, class_name: str) -> ORTModel:
     except ImportError as error:
         raise MissingDependencyError.of(error, "optimum", class_name, "pip install 'onnxhub[optimum]'") from error
     with TemporaryDirectory(prefix="onnxhub-") as folder:
-        stage(backend.repository, [name for name in READ if backend.repository.has(name)], Path(folder))
+        stage(repository, [name for name in READ if repository.has(name)], Path(folder))
         try:
             # False, and not the default: that asks on the terminal whether code of the repository may run.
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             saved = _saved_generation(Path(folder))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            said = str(error).replace(folder, backend.model_id)
+            said = str(error).replace(folder, repository.model_id)
             problem = f"transformers cannot read its config.json: {said}"
-            raise TaskMismatchError(backend.model_id, class_name, (problem,)) from error
-    config.name_or_path = str(backend.repository.folder)
+            raise TaskMismatchError(repository.model_id, class_name, (problem,)) from error
+    config.name_or_path = str(repository.folder)
     # As optimum's from_pretrained: two kinds of speech models have classes of their own, which it does not export.
     speech = SPEECH.get(config.model_type) if class_name == "ORTModelForSpeechSeq2Seq" else None
     kind: Any = getattr(modeling_seq2seq, speech) if speech else getattr(optimum_onnxruntime, class_name)
-    for part, session in backend.sessions.items():
+    for part, session in sessions.items():
         # The file that save_pretrained copies: the repository's own, not a compiled graph for this processor alone.
         private: Any = session
-        private._model_path = str(backend.repository.path(backend.choices[part].file))  # noqa: SLF001
-    sessions = {MODEL_ARGUMENTS.get(part, f"{part}_session"): one for part, one in backend.sessions.items()}
+        private._model_path = str(repository.path(files[part]))  # noqa: SLF001
+    arguments = {MODEL_ARGUMENTS.get(part, f"{part}_session"): session for part, session in sessions.items()}
     generating = {}
     if issubclass(kind, GenerationMixin):
-        generating = {"generation_config": _generation(backend, config, saved, several=len(sessions) > 1)}
+        generating = {"generation_config": _generation(sessions, config, saved)}
     build: Any = kind  # with what its class takes, which type checkers do not know of any subclass
-    model: ORTModel = build(config=config, use_io_binding=False, **sessions, **generating)
+    model: ORTModel = build(config=config, use_io_binding=False, **arguments, **generating)
     # An instance attribute, so that the class stays exactly optimum's.
     model.to = partial(_stay_or_refuse, weakref.ref(model))  # else nothing would free the model at once
     return model
@@ -78,19 +83,19 @@ def _saved_generation(folder: Path) -> Any:
     return GenerationConfig.from_pretrained(folder, local_files_only=True)
 
 
-def _generation(backend: OnnxBackend, config: Any, saved: Any, *, several: bool) -> Any:
+def _generation(sessions: Mapping[str, InferenceSession], config: Any, saved: Any) -> Any:
     """How the model generates, by the repository's own file if it has one; sets the configuration accordingly.
 
     This is what optimum's ``from_pretrained`` does between reading the files and building the object.
     """
     from transformers import GenerationConfig
 
-    names = {entry.name for session in backend.sessions.values() for entry in session.get_inputs()}
+    names = {entry.name for session in sessions.values() for entry in session.get_inputs()}
     config.use_cache = any(name.startswith("past_key_values") for name in names)
     if hasattr(config, "is_decoder"):
-        config.is_decoder = not several
+        config.is_decoder = len(sessions) == 1
     if hasattr(config, "is_encoder_decoder"):
-        config.is_encoder_decoder = several
+        config.is_encoder_decoder = len(sessions) > 1
     if hasattr(config, "_attn_implementation"):
         config._attn_implementation = "onnxruntime"  # noqa: SLF001  # so does optimum
     generation = saved if saved is not None else GenerationConfig.from_model_config(config)

@@ -10,8 +10,9 @@ from onnxhub._calls.batches import collate
 from onnxhub._calls.decoding import decoded, encoded, located, stacked
 from onnxhub._calls.failures import without_failures
 from onnxhub._calls.run import run
-from onnxhub._calls.streams import LOOK_AHEAD, Watch, as_many, check_iterable, streamed, tokens
+from onnxhub._calls.streams import LOOK_AHEAD, Watch, check_iterable, streamed, tokens
 from onnxhub._contracts.info import Config, ModelInfo
+from onnxhub._contracts.inputs import as_many
 from onnxhub._process.once import lazy
 from onnxhub._strings.plain_text import plain
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
@@ -28,10 +29,8 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
-    from optimum.onnxruntime import ORTModel  # noqa: TID251  # for a type alone
-
     from onnxhub._calls.failures import Failure
+    from onnxhub._contracts.foreign import InferenceSession, ORTModel
     from onnxhub._contracts.postprocessor import Item, Postprocessor
     from onnxhub._contracts.preprocessor import Prepared, Preprocessor
     from onnxhub._contracts.protocols import Backend, Column, Features, ListOf, Outputs

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
     from typing import TypeAlias
 
-    from onnxhub._calls.neighbours import Neighbours
-    from onnxhub._contracts.protocols import Backend, Features, Outputs
+    from onnxhub._contracts.protocols import Backend, Features, Neighbours, Outputs
 
     Row: TypeAlias = tuple[int, Features]
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from onnxhub.errors import InvalidOptionError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
-    from typing import TypeAlias
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from onnxhub._calls.model import Model
-    from onnxhub._contracts.registry import Task
 
-    AnyModel: TypeAlias = Model[Any, Any, Any]
-
-__all__ = ["COSINE", "QUESTION", "Decision", "Evaluation", "inputs_for", "made_ready", "require_texts"]
+__all__ = ["COSINE", "QUESTION", "Decision", "Evaluation"]
 
 COSINE: Final = "cosine similarity"
 QUESTION: Final = "What is it about?"
@@ -40,7 +33,7 @@ class Decision:
     """What it decides for; None: a vector decides nothing, and its direction counts."""
 
 
-def _itself(_model: AnyModel, texts: Sequence[str]) -> object:
+def _itself(_model: object, texts: Sequence[str]) -> object:
     return texts[0]
 
 
@@ -68,33 +61,3 @@ class Evaluation:
     """What agreement means, in a few words: ``"same label"``."""
     decision: Callable[[Any], Decision] | None = None
     """A result of the task, in a form that can be compared; None: the graph's outputs are compared instead."""
-
-
-def made_ready(model: AnyModel) -> AnyModel:
-    """The model with what no text can tell, such as the labels to choose from."""
-    options = model.task.evaluation.options
-    ready: Any = model
-    return ready.with_options(**options) if options else model
-
-
-def require_texts(task: Task[Any]) -> None:
-    """Raise ``InvalidOptionError`` for a task that runs on arrays, for which no text is an input."""
-    if task.raw:
-        raise InvalidOptionError("task", task.name, "a task on texts; this one runs on arrays")
-
-
-def inputs_for(model: AnyModel, texts: Sequence[str], *, competing: bool = False) -> list[object]:
-    """The texts as inputs of the model's task: alone, or with what else the task asks for.
-
-    Args:
-        model: Which takes them.
-        texts: At least one.
-        competing: Whether there has to be something to decide.
-
-    Raises:
-        InvalidOptionError: the task is not one on texts.
-    """
-    task = model.task
-    require_texts(task)
-    number = task.evaluation.competing if competing else 1
-    return [task.evaluation.input(model, texts[start : start + number]) for start in range(0, len(texts), number)]

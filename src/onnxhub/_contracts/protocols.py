@@ -9,18 +9,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
     from typing import SupportsIndex, TypeAlias
 
     import numpy as np
     from numpy.typing import NDArray
-    from onnxruntime import InferenceSession  # noqa: TID251  # for a type alone
-    from optimum.onnxruntime import ORTModel  # noqa: TID251  # for a type alone
 
-    from onnxhub._calls.neighbours import Neighbours
-    from onnxhub._calls.run import Lanes
+    from onnxhub._contracts.foreign import InferenceSession, ORTModel
 
-__all__ = ["Backend", "Column", "Features", "GraphInput", "ListOf", "Outputs", "Tokenizer", "Tokens", "width"]
+
+__all__ = [
+    "Backend",
+    "Column",
+    "Features",
+    "GraphInput",
+    "Lanes",
+    "ListOf",
+    "Neighbours",
+    "Outputs",
+    "Tokenizer",
+    "Tokens",
+    "width",
+]
 
 if TYPE_CHECKING:
     Features: TypeAlias = Mapping[str, NDArray[np.generic]]
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
     Outputs: TypeAlias = Mapping[str, NDArray[np.float32]]
     """Graph output name -> float32 array ``(batch, ...)``."""
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -167,6 +178,32 @@ class Tokenizer(Protocol):
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
         """Ids back to text; without special tokens, if they are to be skipped."""
+        ...
+
+
+class Lanes(Protocol):
+    """How many batches of a model run at once, and their threads."""
+
+    @property
+    def number(self) -> int:
+        """Batches at once."""
+        ...
+
+    def __call__(self, jobs: Iterable[Callable[[bool], T]]) -> Iterator[T]:
+        """Yield each job's result in order; a job is told whether others run at the same time."""
+        ...
+
+
+class Neighbours(Protocol):
+    """What sees to it that no row's outputs depend on the other rows of its batch."""
+
+    @property
+    def need_one_length(self) -> bool:
+        """Whether only rows of one length may share a batch, as far as it is known."""
+        ...
+
+    def run(self, rows: Sequence[Features], run_batch: Callable[[Sequence[Features]], Outputs]) -> list[Outputs]:
+        """Run rows in one batch, or in several if padding makes a difference; gives the outputs ``(...)`` of each."""
         ...
 
 

@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from onnxhub._contracts.built_in import BUILT_IN
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._process import logs as _logs  # noqa: F401  # so that whatever is logged is printable
 from onnxhub.errors import InvalidOptionError, UnknownTaskError, one_line
-from onnxhub.tasks import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from importlib.metadata import EntryPoint, EntryPoints
 
-    from onnxhub._calls.model import Model
     from onnxhub._contracts.postprocessor import Postprocessor
     from onnxhub._contracts.preprocessor import Preprocessor
 
@@ -29,7 +28,7 @@ ANY_NAME = "*"
 """In ``Task.outputs``: the only output of a graph, whatever its name, unless the name or the architecture is one of
 another task's."""
 
-ModelT_co = TypeVar("ModelT_co", bound="Model[Any, Any, Any]", covariant=True)
+ModelT_co = TypeVar("ModelT_co", covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""Characters: what is printable, what one letter is. The ground of everything else, errors included."""
+"""Text that is printed: the ground of everything else, errors included."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from onnxhub._contracts.evaluation import made_ready
+from onnxhub._workshop.trials import configure_for_evaluation
 from onnxhub.errors import OnnxHubError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from typing import TypeAlias
 
-    from onnxhub._contracts.evaluation import AnyModel
+    from onnxhub._workshop.trials import AnyModel
 
     Purpose: TypeAlias = Literal["throughput", "latency"]
 
@@ -151,7 +151,7 @@ def open_each(
             try:
                 model = load(**setting.options)
                 opened.callback(model.close)
-                loaded[key] = made_ready(model)
+                loaded[key] = configure_for_evaluation(model)
             except OnnxHubError as error:
                 loaded[key] = error
         found = loaded[key]

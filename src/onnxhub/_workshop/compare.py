@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._contracts.evaluation import AnyModel
+    from onnxhub._workshop.trials import AnyModel
 
     Scores: TypeAlias = Mapping[Any, float] | NDArray[np.float32]
     Chosen: TypeAlias = frozenset[Hashable]

@@ -14,10 +14,10 @@ import onnxhub
 from onnxhub._backend.files.layout import with_files_beside
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub._backend.runtime.threads import usable_cores
-from onnxhub._contracts.evaluation import inputs_for, require_texts
 from onnxhub._loading.forecast import forecast
 from onnxhub._process.sizes import sized
 from onnxhub._workshop.bench import fitting, measure, open_each, recommend, sample_texts, settings
+from onnxhub._workshop.trials import require_texts, sample_inputs
 from onnxhub.cli._options import (
     Debug,
     File,
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from onnxhub._backend.engine import OnnxBackend
     from onnxhub._backend.repository.repository import Repository
-    from onnxhub._contracts.evaluation import AnyModel
     from onnxhub._workshop.bench import Measured, Recommended, Setting
+    from onnxhub._workshop.trials import AnyModel
 
 __all__ = ["bench"]
 
@@ -119,7 +119,7 @@ def bench(
     with ExitStack() as opened, _progress(seconds) as (loading, measuring):
         models, failed = open_each(asked, _told(load, loading), opened)
         first = next(iter(models.values()))
-        inputs = inputs_for(first, texts or fitting(first, sample_texts(SAMPLE)))
+        inputs = sample_inputs(first, texts or fitting(first, sample_texts(SAMPLE)))
         found, number, rounds = measure(models, inputs, seconds=seconds, tell=measuring)
         sizes = {one.dtype: cast("OnnxBackend", model.backend).size for one, model in models.items()}
     chosen = next((one.dtype for one in usual.files if one.chosen), dtypes[0])

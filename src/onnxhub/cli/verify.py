@@ -12,12 +12,12 @@ from rich.console import Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub._contracts.evaluation import inputs_for, made_ready, require_texts
 from onnxhub._contracts.registry import get_task
 from onnxhub._process.sizes import sized
 from onnxhub._workshop.bench import Setting, fitting, measure
 from onnxhub._workshop.compare import compare
 from onnxhub._workshop.sentences import SENTENCES
+from onnxhub._workshop.trials import configure_for_evaluation, require_texts, sample_inputs
 from onnxhub.cli._options import Debug, File, Json, ModelArgument, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from onnxhub._backend.engine import OnnxBackend
-    from onnxhub._contracts.evaluation import AnyModel
+    from onnxhub._workshop.trials import AnyModel
 
 __all__ = ["verify"]
 
@@ -77,9 +77,12 @@ def verify(
     given = [text for lines in read_lines(texts, file) for text in lines.texts] if texts or file else None
     load = partial(onnxhub.load, task, model, provider, revision=revision)
     with ExitStack() as opened:
-        judged = {Setting(dtype=one): made_ready(opened.enter_context(load(dtype=one))) for one in (against, dtype)}
+        judged = {
+            Setting(dtype=one): configure_for_evaluation(opened.enter_context(load(dtype=one)))
+            for one in (against, dtype)
+        }
         reference, variant = judged.values()
-        inputs = inputs_for(reference, given or fitting(reference, SENTENCES), competing=True)
+        inputs = sample_inputs(reference, given or fitting(reference, SENTENCES), competing=True)
         agreement = compare(reference, variant, inputs)
         measured, _, _ = measure(judged, inputs, seconds=seconds)
         rates = {one.setting: one.texts_per_second for one in measured}

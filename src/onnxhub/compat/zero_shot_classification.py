@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
-from onnxhub._backend.repository.json_files import whole_number
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._strings.plain_text import shorten
+from onnxhub._toolkit.json_files import whole_number
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.numeric import finite, softmax
 from onnxhub._toolkit.text.tokens import as_text, graph_rows, require_inputs

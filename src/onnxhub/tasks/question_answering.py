@@ -13,8 +13,8 @@ from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
-from onnxhub._strings.graphemes import Graphemes
 from onnxhub._toolkit.numeric import finite, log_sum_exp
+from onnxhub._toolkit.text.graphemes import Graphemes
 from onnxhub._toolkit.text.spans import WordSpans, best_first, span_scores
 from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._toolkit.text.windows import room, windows

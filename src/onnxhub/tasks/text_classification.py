@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.evaluation import Decision, Evaluation
+from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import best, finite, sigmoid, softmax, sound
+from onnxhub._toolkit.numeric import finite, sigmoid, softmax, sound
 from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
 from onnxhub._toolkit.text.windows import truncate, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
+from onnxhub.tasks.results import Classification, LabelScore, decide, rank_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,47 +48,6 @@ NAME = "text-classification"
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 
 logger = logging.getLogger("onnxhub")
-
-
-@dataclass(frozen=True, slots=True)
-class LabelScore:
-    """A label and its score."""
-
-    label: str
-    """One of the model's labels."""
-    score: float
-    """Its probability, or the raw logit of a regression model."""
-
-    def __repr__(self) -> str:
-        return f"LabelScore(label={self.label!r}, score={self.score:.4g})"
-
-    def to_dict(self) -> dict[str, object]:
-        """Field name -> value, ready for JSON."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Classification:
-    """The best label, and all labels with their scores.
-
-    Examples:
-        >>> Classification("POSITIVE", 0.9, (LabelScore("POSITIVE", 0.9), LabelScore("NEGATIVE", 0.1)))
-        Classification(label='POSITIVE', score=0.9)
-    """
-
-    label: str
-    """The best label."""
-    score: float
-    """Its score."""
-    ranking: tuple[LabelScore, ...]
-    """Labels with their scores, best first, cut to ``top_k``."""
-
-    def __repr__(self) -> str:
-        return f"Classification(label={self.label!r}, score={self.score:.4g})"
-
-    def to_dict(self) -> dict[str, object]:
-        """Field name -> value, ready for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +181,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
             raise TaskMismatchError("the model", NAME, (problem,))
         by_row = [same_shape(self.scores(sound(row)), row, f"{type(self).__name__}.scores") for row in logits]
         scores = finite(by_row[0] if item.rows == 1 else np.average(by_row, axis=0, weights=item.weights))
-        return ranked(self.labels, scores, self.top_k)
+        return rank_labels(self.labels, scores, self.top_k)
 
 
 class TextClassificationModel(Model["TextOrPair", Classification, "list[Classification]"]):
@@ -263,13 +223,6 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
         return self._with({"top_k": top_k, "long_text": long_text})
 
 
-def ranked(labels: Sequence[str], scores: NDArray[np.float32], top_k: int | None) -> Classification:
-    """The labels by their scores, the first of equals first; shape of ``scores``: ``(labels,)``."""
-    values = scores.tolist()
-    ranking = tuple([LabelScore(labels[index], values[index]) for index in best(scores, top_k)])
-    return Classification(ranking[0].label, ranking[0].score, ranking)
-
-
 def activation_of(problem_type: object, labels: int) -> Activation:
     """The rule of transformers (``TextClassificationPipeline.postprocess``): the problem type, else the number of labels.
 
@@ -298,11 +251,6 @@ def as_text_or_pair(value: object, index: int | None) -> TextOrPair:
     return as_text(value[0], index, "first text"), as_text(value[1], index, "second text")
 
 
-def decision(result: Classification) -> Decision:
-    """The label, and the scores of all."""
-    return Decision({one.label: one.score for one in result.ranking}, frozenset({result.label}))
-
-
 TASK = Task(
     name=NAME,
     aliases=("sentiment-analysis", "sequence-classification"),
@@ -317,5 +265,5 @@ TASK = Task(
     bundled_model="builtin:sentiment",
     one_liners=("onnxhub.classify",),
     commands=("onnxhub.cli.classify:classify",),
-    evaluation=Evaluation(measure="same label", decision=decision),
+    evaluation=Evaluation(measure="same label", decision=decide),
 )

@@ -14,10 +14,10 @@ from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
-from onnxhub._strings.graphemes import Graphemes
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.labels import Ignored, group, mixed_schemes, stray_labels
 from onnxhub._toolkit.numeric import finite, softmax, sound
+from onnxhub._toolkit.text.graphemes import Graphemes
 from onnxhub._toolkit.text.spans import word_starts
 from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._toolkit.text.windows import depth, windows

@@ -23,7 +23,7 @@ from onnxhub._toolkit.text.tokens import (
     require_inputs,
 )
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
-from onnxhub.tasks.text_classification import Classification, decision, ranked
+from onnxhub.tasks.results import Classification, decide, rank_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,7 +166,7 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
             problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
         scores = of_shape(self.scores(logits), logits.shape[:1], f"{type(self).__name__}.scores")
-        return ranked(item.candidates, finite(scores), self.top_k)
+        return rank_labels(item.candidates, finite(scores), self.top_k)
 
     def _entailment(self) -> int:
         found = _named(self.labels, "entail")
@@ -271,7 +271,5 @@ TASK = Task(
     default_model="Xenova/nli-deberta-v3-xsmall",
     one_liners=("onnxhub.classify_zero_shot",),
     commands=("onnxhub.cli.classify_zero_shot:classify_zero_shot",),
-    evaluation=Evaluation(
-        measure="same label", decision=decision, options={"labels": ("sport", "politics", "science")}
-    ),
+    evaluation=Evaluation(measure="same label", decision=decide, options={"labels": ("sport", "politics", "science")}),
 )

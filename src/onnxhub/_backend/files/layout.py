@@ -9,16 +9,24 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.files.variants import choose_file
-from onnxhub._backend.making.staging import BESIDE, VOCABULARIES
 from onnxhub.errors import OnnxHubError, listing
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from onnxhub._backend.repository.repository import Repository
 
-__all__ = ["advise_of_file", "describe_beside", "is_of_model", "with_files_beside"]
+__all__ = ["BESIDE", "VOCABULARIES", "describe_beside", "is_of_model", "with_files_beside"]
 
+VOCABULARIES: Final = (
+    "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model",
+    "tokenizer.model", "spm.model", "vocab.model", "bpe.codes", "spm_char.model", "source.spm", "target.spm",
+    "prophetnet.tokenizer", "byte_maps.json", "vocab-src.json", "vocab-tgt.json",
+)  # fmt: skip
+"""Files that tokenizers are made from. Those that transformers would have to unpickle are not among them."""
+BESIDE: Final = (
+    "added_tokens.json", "dict.txt", "emoji.json", "entity_vocab.json", "normalizer.json", "target_vocab.json",
+    "word_pronunciation.json", "word_shape.json",
+)  # fmt: skip
+"""What some tokenizers read beside a vocabulary."""
 _ROOT: Final = "."
 _KINDS: Final = (".json", ".txt", ".model", ".jinja", ".codes", ".bpe", ".vocab", ".spm", ".tokenizer")
 _MODULE: Final = re.compile(r"\d+_\w+/[^/]+(\.json|\.safetensors|\.txt)")
@@ -27,8 +35,6 @@ _TOKENIZER: Final = frozenset({
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", *VOCABULARIES, *BESIDE,
 })  # fmt: skip
 """What makes a tokenizer, all of one folder."""
-_WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".gguf")
-_ARCHIVES: Final = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z")
 
 
 def with_files_beside(
@@ -68,18 +74,6 @@ def is_of_model(name: str) -> bool:
     if "/" in name:
         return _MODULE.fullmatch(name) is not None
     return name.endswith(_KINDS) and not name.endswith(".index.json")
-
-
-def advise_of_file(path: Path) -> str:
-    """Say what to pass in the place of a file, by what kind of file it is."""
-    suffix = path.suffix.lower()
-    if suffix == ".onnx":
-        return f"a file, not a folder; pass its folder, and file={path.name!r}"
-    if suffix in _ARCHIVES:
-        return "an archive, not a folder; unpack it, and pass the folder with its config.json"
-    if suffix in _WEIGHTS:
-        return f"a file of weights, not a folder; pass its folder, {str(path.parent)!r}, with its config.json"
-    return f"a file, not a folder; pass the folder of a model, such as {str(path.parent)!r}"
 
 
 def _graph_folder(repository: Repository, dtype: str, file: str | Mapping[str, str] | None, *, gpu: bool) -> str | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
-from onnxhub import __version__
 from onnxhub._backend.files.roles import MODEL, choose_parts
 from onnxhub._backend.files.variants import FULL_PRECISION, Choice, base_of, canonical, describe
 from onnxhub._backend.graphs.precision import agrees, claims, precision_of
@@ -94,7 +94,7 @@ def _check_record(repository: Repository) -> None:
         raise IntegrityError(_RECORD, f"{repository.model_id}: its schema_version is {shorten(schema)}, not a number")
     if schema > _SCHEMA:
         wanted = f"its format is schema {schema} of transformers' exporter, and {_SCHEMA} is known here"
-        raise TooNewError(_RECORD, "onnxhub", __version__, wanted, "pip install --upgrade onnxhub")
+        raise TooNewError(_RECORD, "onnxhub", metadata.version("onnxhub"), wanted, "pip install --upgrade onnxhub")
 
 
 def take_as_they_are(repository: Repository, ort_class: str, dtype: str) -> Mapping[str, Choice]:

@@ -16,12 +16,13 @@ import os
 import sysconfig
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.graphs.precision import BLOCKS
 from onnxhub._backend.graphs.protobuf import Reader
 from onnxhub._backend.graphs.schema import MESSAGES
+from onnxhub._backend.kept.values import relative_location
 from onnxhub.errors import IntegrityError, UnsafeModelError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from onnxhub._backend.graphs.schema import Message
 
-__all__ = ["GraphFacts", "check_links", "check_place", "find_facts", "read_facts", "relative_location"]
+__all__ = ["GraphFacts", "check_links", "check_place", "find_facts", "read_facts"]
 
 # Every message on a path from a model to a tensor or an operator; others are jumped over.
 _WALKED: Final = frozenset({"model", "training", "graph", "function", "node", "attribute", "sparse", "tensor"})
@@ -39,8 +40,6 @@ _MAX_DEPTH: Final = 100  # the limit of protobuf's own parsers
 _MAX_DIMS: Final = 64  # numpy's own; a product of more would only keep the processor busy
 _GIT_LFS_POINTER: Final = b"version https://git-lfs"
 # In ONNX Runtime's own marks for "the bytes are at this address of the process", a part begins so, after a star.
-_MEMORY_ADDRESS: Final = "_ORT_"
-_LONGEST_LOCATION: Final = 4096  # no file system takes more
 _ENTRIES: Final = frozenset({"location", "offset", "length", "checksum"})
 
 
@@ -86,23 +85,6 @@ def find_facts(path: Path, data: mmap.mmap | bytes) -> GraphFacts:
         reason = f"it has {_COMPILED} operators, which stand for files that its execution provider opens unseen"
         raise UnsafeModelError(str(path), reason)
     return GraphFacts(walk.needs, frozenset(walk.operators), walk.weights, walk.bits)
-
-
-def relative_location(location: str, path: str | Path) -> str:
-    """The location in plain form, if it stays inside the folder of ``path``; by the rules of every platform at once.
-
-    Raises:
-        UnsafeModelError: It is empty, absolute, or climbs out.
-    """
-    if len(location) > _LONGEST_LOCATION:
-        raise UnsafeModelError(str(path), f"it refers to a file whose name has {len(location)} characters")
-    posix, windows = PurePosixPath(location), PureWindowsPath(location)
-    parts = (*posix.parts, *windows.parts)
-    outside = posix.is_absolute() or windows.drive or windows.root or ".." in parts
-    address = "*" in parts and any(part.startswith(_MEMORY_ADDRESS) for part in parts)
-    if outside or address or not posix.parts or "\0" in location:
-        raise UnsafeModelError(str(path), f"it refers to {location!r}, which is not a file inside its folder")
-    return posix.as_posix()
 
 
 def check_place(model: Path, location: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from onnxhub._backend.inputs.tokenizer_bounds import check_description, check_work
 from onnxhub._backend.inputs.tokenizer_config import adapt, added_tokens, check_settings, family_of, special_tokens
 from onnxhub._backend.inputs.tokenizer_limits import check_limit, find_limit, usable_length
-from onnxhub._backend.repository.json_files import token_id, token_ids
+from onnxhub._toolkit.json_files import token_id, token_ids
 from onnxhub._toolkit.sentence_transformers.files import length_settings
 from onnxhub.errors import InvalidInputError, OnnxHubError, OutOfMemoryError, one_line
 

@@ -6,20 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from onnxhub._backend.repository.json_files import whole_number
+from onnxhub._toolkit.json_files import whole_number
+from onnxhub._toolkit.text.positions import first_position
 from onnxhub.errors import IntegrityError
 
-__all__ = ["Limit", "check_limit", "declared_tokens", "find_limit", "first_position", "usable_length"]
+__all__ = ["Limit", "check_limit", "declared_tokens", "find_limit", "usable_length"]
 
 UNLIMITED: Final = 1_000_000
 """A ``model_max_length`` of this size or more is transformers' way to say that there is none."""
 MOST_POSITIONS: Final = 2**31 - 1
 """No graph has more; whatever says so means that there is no limit."""
-OFFSET_POSITIONS: Final = frozenset({
-    "camembert", "data2vec-text", "esm", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mpnet",
-    "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod",
-})  # fmt: skip
-"""Model types whose first position is the padding id plus 1."""
 POSITIONS: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("codegen", "ctrl", "gpt-sw3", "gpt2", "gpt_bigcode", "gptj", "nomic_bert", "openai-gpt"), "n_positions"
@@ -98,10 +94,3 @@ def _positions(config: Mapping[str, object]) -> Limit | None:
     if positions is None or not 0 < positions <= MOST_POSITIONS:
         return None
     return Limit(positions - first_position(config), key, "config.json")
-
-
-def first_position(config: Mapping[str, object]) -> int:
-    """The position of a text's first token: 0 but in the families that count from their padding id."""
-    kind = config.get("model_type")
-    padding = whole_number(config.get("pad_token_id")) if isinstance(kind, str) and kind in OFFSET_POSITIONS else None
-    return 0 if padding is None or padding < 0 else padding + 1

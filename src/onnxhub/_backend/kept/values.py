@@ -7,17 +7,23 @@ form here, once, before anything is done by it: a digest is hexadecimal digits a
 from __future__ import annotations
 
 import re
-from typing import Final
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Final
 
-from onnxhub._backend.graphs.safety import relative_location
 from onnxhub._backend.kept.digests import DIGEST
 from onnxhub._strings.plain_text import shorten
+from onnxhub.errors import UnsafeModelError
 
-__all__ = ["is_commit", "parse_commit", "parse_digest", "parse_file_name", "parse_size"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["is_commit", "parse_commit", "parse_digest", "parse_file_name", "parse_size", "relative_location"]
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _LARGEST_FILE: Final = 2**50
 """Bytes; a petabyte is no file of a model."""
+_LONGEST_LOCATION: Final = 4096  # no file system takes more
+_MEMORY_ADDRESS: Final = "_ORT_"
 _LONGEST_NAME: Final = 1024
 _LONGEST_PART: Final = 255
 """Bytes of a path, and of a name in it, that every file system takes."""
@@ -97,3 +103,20 @@ def parse_file_name(value: object, source: str, *, windows: bool) -> str:
 
 def _is_foreign_to_windows(part: str) -> bool:
     return _DEVICE.fullmatch(part) is not None or part.endswith((".", " ")) or any(sign in part for sign in '<>:"|?*\\')
+
+
+def relative_location(location: str, path: str | Path) -> str:
+    """The location in plain form, if it stays inside the folder of ``path``; by the rules of every platform at once.
+
+    Raises:
+        UnsafeModelError: It is empty, absolute, or climbs out.
+    """
+    if len(location) > _LONGEST_LOCATION:
+        raise UnsafeModelError(str(path), f"it refers to a file whose name has {len(location)} characters")
+    posix, windows = PurePosixPath(location), PureWindowsPath(location)
+    parts = (*posix.parts, *windows.parts)
+    outside = posix.is_absolute() or windows.drive or windows.root or ".." in parts
+    address = "*" in parts and any(part.startswith(_MEMORY_ADDRESS) for part in parts)
+    if outside or address or not posix.parts or "\0" in location:
+        raise UnsafeModelError(str(path), f"it refers to {location!r}, which is not a file inside its folder")
+    return posix.as_posix()

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from onnxhub._backend.files.layout import BESIDE, VOCABULARIES
 from onnxhub._backend.making.settings import PICKLED, SAFE, SETTINGS, prepare_settings
 from onnxhub._strings.plain_text import shorten
 from onnxhub.errors import ExportError, IntegrityError, NoOnnxFileError, UnsafeModelError, listing
@@ -20,24 +21,13 @@ if TYPE_CHECKING:
 
     from onnxhub._backend.repository.repository import Repository
 
-__all__ = ["BESIDE", "VOCABULARIES", "convertible", "settings_of", "stage"]
+__all__ = ["convertible", "settings_of", "stage"]
 
 FOREIGN: Final = {
     "tf_model.h5": "TensorFlow", "tf_model.h5.index.json": "TensorFlow", "saved_model.pb": "TensorFlow",
     "flax_model.msgpack": "Flax", "flax_model.msgpack.index.json": "Flax", "rust_model.ot": "Rust",
 }  # fmt: skip
 """Weights that transformers reads through frameworks that it has given up."""
-VOCABULARIES: Final = (
-    "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model",
-    "tokenizer.model", "spm.model", "vocab.model", "bpe.codes", "spm_char.model", "source.spm", "target.spm",
-    "prophetnet.tokenizer", "byte_maps.json", "vocab-src.json", "vocab-tgt.json",
-)  # fmt: skip
-"""Files that tokenizers are made from. Those that transformers would have to unpickle are not among them."""
-BESIDE: Final = (
-    "added_tokens.json", "dict.txt", "emoji.json", "entity_vocab.json", "normalizer.json", "target_vocab.json",
-    "word_pronunciation.json", "word_shape.json",
-)  # fmt: skip
-"""What some tokenizers read beside a vocabulary."""
 
 
 def convertible(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from onnxhub._backend.files.layout import BESIDE, VOCABULARIES
 from onnxhub._backend.inputs.tokenizer import load_tokenizer, usable_length
 from onnxhub._backend.kept.digests import digest_of, sha256
 from onnxhub._backend.kept.store import find, make
 from onnxhub._backend.making.child_process import run_child
 from onnxhub._backend.making.settings import RECIPE
-from onnxhub._backend.making.staging import BESIDE, VOCABULARIES, settings_of, stage
+from onnxhub._backend.making.staging import settings_of, stage
 from onnxhub.errors import ExportError, MissingDependencyError, TaskMismatchError, one_line
 
 if TYPE_CHECKING:

@@ -16,12 +16,11 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from onnxhub import builtin
-from onnxhub._backend.files.layout import advise_of_file
 from onnxhub._backend.graphs.safety import check_links, check_place, read_facts
 from onnxhub._backend.kept.assets import assets_dir
 from onnxhub._backend.kept.digests import compute_sha256, digest_of, has_digest, matches
 from onnxhub._backend.kept.locking import lock_file, take
-from onnxhub._backend.repository import json_files
+from onnxhub._backend.repository.advice import advise_of_file
 from onnxhub._backend.repository.cache import (
     CachedRepository,
     default_cache_dir,
@@ -31,6 +30,7 @@ from onnxhub._backend.repository.cache import (
 )
 from onnxhub._backend.repository.client import HubModel, checked_token
 from onnxhub._backend.repository.listing import Blob
+from onnxhub._toolkit import json_files
 from onnxhub.errors import (
     IntegrityError,
     InvalidOptionError,

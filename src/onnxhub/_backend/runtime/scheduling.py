@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from onnxhub._backend.graphs.precision import DYNAMIC_QUANTIZATION
+
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-__all__ = ["DYNAMIC_QUANTIZATION", "Pace", "choose_pace"]
+__all__ = ["Pace", "choose_pace"]
 
 BATCH_TOKENS: Final = 1024
 """Padded tokens of a batch on the CPU; larger ones fall out of its caches."""
@@ -16,11 +18,6 @@ GPU_BATCH_TOKENS: Final = 16384
 SMALL: Final = 24 * 2**20
 """Bytes of a model whose operators are too short for several threads: a list is up to 1.7 times as fast in as many
 batches at once."""
-DYNAMIC_QUANTIZATION: Final = frozenset({
-    "DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
-})  # fmt: skip
-"""Operators that scale by the range of the whole batch: there, a row's result would depend on its neighbours. So rows are
-run alone, which is too little work for several threads: a list is 1.3 times as fast with a row on each core."""
 FOUR_BITS: Final = "MatMulNBits"
 """Does as much work as a model of eight times the size."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from onnxhub._strings.graphemes import Graphemes
+from onnxhub._toolkit.text.graphemes import Graphemes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

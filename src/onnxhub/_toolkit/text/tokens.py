@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnxhub._backend.inputs.tokenizer_limits import first_position
-from onnxhub._calls.streams import is_table, list_column
+from onnxhub._contracts.inputs import is_table, list_column
 from onnxhub._contracts.protocols import width
 from onnxhub._strings.plain_text import PlainWarning, shorten
+from onnxhub._toolkit.text.positions import first_position
 from onnxhub._toolkit.text.windows import truncate_one
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 

@@ -1,0 +1,25 @@
+"""What to pass in the place of a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["advise_of_file"]
+
+_WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".gguf")
+_ARCHIVES: Final = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z")
+
+
+def advise_of_file(path: Path) -> str:
+    """Say what to pass in the place of a file, by what kind of file it is."""
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
+        return f"a file, not a folder; pass its folder, and file={path.name!r}"
+    if suffix in _ARCHIVES:
+        return "an archive, not a folder; unpack it, and pass the folder with its config.json"
+    if suffix in _WEIGHTS:
+        return f"a file of weights, not a folder; pass its folder, {str(path.parent)!r}, with its config.json"
+    return f"a file, not a folder; pass the folder of a model, such as {str(path.parent)!r}"

@@ -1,0 +1,70 @@
+"""Results that several tasks give, so that tasks do not import each other."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from onnxhub._contracts.evaluation import Decision
+from onnxhub._toolkit.numeric import best
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Classification", "LabelScore", "decide", "rank_labels"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """A label and its score."""
+
+    label: str
+    """One of the model's labels."""
+    score: float
+    """Its probability, or the raw logit of a regression model."""
+
+    def __repr__(self) -> str:
+        return f"LabelScore(label={self.label!r}, score={self.score:.4g})"
+
+    def to_dict(self) -> dict[str, object]:
+        """Field name -> value, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The best label, and all labels with their scores.
+
+    Examples:
+        >>> Classification("POSITIVE", 0.9, (LabelScore("POSITIVE", 0.9), LabelScore("NEGATIVE", 0.1)))
+        Classification(label='POSITIVE', score=0.9)
+    """
+
+    label: str
+    """The best label."""
+    score: float
+    """Its score."""
+    ranking: tuple[LabelScore, ...]
+    """Labels with their scores, best first, cut to ``top_k``."""
+
+    def __repr__(self) -> str:
+        return f"Classification(label={self.label!r}, score={self.score:.4g})"
+
+    def to_dict(self) -> dict[str, object]:
+        """Field name -> value, ready for JSON."""
+        return asdict(self)
+
+
+def rank_labels(labels: Sequence[str], scores: NDArray[np.float32], top_k: int | None) -> Classification:
+    """The labels by their scores, the first of equals first; shape of ``scores``: ``(labels,)``."""
+    values = scores.tolist()
+    ranking = tuple([LabelScore(labels[index], values[index]) for index in best(scores, top_k)])
+    return Classification(ranking[0].label, ranking[0].score, ranking)
+
+
+def decide(result: Classification) -> Decision:
+    """The label, and the scores of all."""
+    return Decision({one.label: one.score for one in result.ranking}, frozenset({result.label}))
