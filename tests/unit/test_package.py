@@ -209,9 +209,9 @@ except onnxhub.errors.InvalidOptionError as error:
 
 @pytest.mark.parametrize("path", MODULES, ids=ids)
 def test_modules_and_functions_are_short(path: Path) -> None:
-    """No module of more than 400 lines, no function body of more than 40 without its docstring."""
+    """No module of more than 600 lines (one subject is the rule), no function body of more than 40 without its docstring."""
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 400
+    assert len(text.splitlines()) <= 600
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) is not None else node.body
