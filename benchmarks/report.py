@@ -113,13 +113,13 @@ def _targets(sections: Mapping[str, Section]) -> str:
         (target.name, f"{target.ratio:.2f}", target.said, "met" if target.met else "**falls short**")
         for target in targets
     ]
-    return "## Targets\n\n" + _grid(("what", "ratio", "target", ""), rows)
+    return "## Targets\n\n" + grid(("what", "ratio", "target", ""), rows)
 
 
 def _table(table: Table) -> Iterator[str]:
     yield f"### {table.title[0].upper()}{table.title[1:]}\n"
     if table.rows:
-        yield _grid(table.columns, table.rows)
+        yield grid(table.columns, table.rows)
     for plot in table.plots:
         yield f"![{plot.title}]({IMAGES}/{plot.name}.svg)\n"
     for target in table.targets:
@@ -129,6 +129,7 @@ def _table(table: Table) -> Iterator[str]:
         yield f"```text\n{table.why}\n```\n"
 
 
-def _grid(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def grid(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown; all columns but the first are numbers."""
     lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -60,7 +60,7 @@ def imports(bench: Bench) -> Iterator[Table]:
     """``import onnxhub`` and ``import numpy`` in new processes."""
     for install in ("light", "full"):
         python = bench.installs[install]
-        commands = {name: [python, "-c", _timed_import(name)] for name in ("numpy", "onnxhub")}
+        commands = {name: [python, "-c", time_import(name)] for name in ("numpy", "onnxhub")}
         runs = side_by_side(commands, bench.rounds(40))
         inside, whole = output_medians(runs), medians(runs)
         ratios = {name: seconds / inside["numpy"] for name, seconds in inside.items()}
@@ -74,7 +74,8 @@ def imports(bench: Bench) -> Iterator[Table]:
         yield explained(f"{install} install", columns, rows, [target], lambda python=python: profiles.of_import(python))
 
 
-def _timed_import(name: str) -> str:
+def time_import(name: str) -> str:
+    """Return a program that prints the seconds of an import."""
     return f"from time import perf_counter as t; s = t(); import {name}; print(t() - s)"
 
 

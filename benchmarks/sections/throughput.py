@@ -84,9 +84,9 @@ def embeddings(bench: Bench) -> Iterator[Table]:
 
 def _contested(bench: Bench, contest: Contest) -> Table:
     number = bench.some(contest.texts)
-    best = {name: _best(bench, contest, name, number) for name in contest.settings}
+    best = {name: find_best_setting(bench, contest, name, number) for name in contest.settings}
     entered = {(name, setting) for name, setting in [*contest.fixed.items(), *best.items()]}
-    commands = {_label(*one): _command(bench, contest, *one) for one in sorted(entered, key=_order)}
+    commands = {_label(*one): command_of(bench, contest, *one) for one in sorted(entered, key=_order)}
     seconds = passes(commands, number, bench.rounds(contest.rounds))
     rates = {label: number / one for label, one in seconds.items()}
     mine = rates["onnxhub"]
@@ -99,21 +99,22 @@ def _contested(bench: Bench, contest: Contest) -> Table:
     plot = Bars(f"throughput-{contest.model}", f"{number:,} texts of real lengths, {contest.model}", "texts/s", values)
     return explained(
         f"{number:,} texts, {contest.model}", ("program", "texts a second", "onnxhub's in times of it"), rows, targets,
-        lambda: profiles.of_worker(_command(bench, contest, "by_onnxhub", None), number), [plot],
+        lambda: profiles.of_worker(command_of(bench, contest, "by_onnxhub", None), number), [plot],
     )  # fmt: skip
 
 
-def _best(bench: Bench, contest: Contest, program: str, number: int) -> int:
-    """The setting with which a program is fastest, by one pass of each over half of the texts."""
+def find_best_setting(bench: Bench, contest: Contest, program: str, number: int) -> int:
+    """Return the setting with which a program is fastest, by one pass of each over half of the texts."""
     seconds = {}
     for setting in contest.settings[program]:
-        with workers({program: _command(bench, contest, program, setting)}) as running:
+        with workers({program: command_of(bench, contest, program, setting)}) as running:
             running[program].ask(max(number // 16, 8))
             seconds[setting] = running[program].ask(number // 2)["seconds"]
     return min(seconds, key=seconds.__getitem__)
 
 
-def _command(bench: Bench, contest: Contest, program: str, setting: int | None) -> list[str]:
+def command_of(bench: Bench, contest: Contest, program: str, setting: int | None) -> list[str]:
+    """Return the command of a program with a setting."""
     python = bench.fastembed if program == "by_fastembed" else bench.full
     options = () if setting is None else (setting,)
     return bench.program(contest.file, program, bench.model(contest.model), *options, python=python)

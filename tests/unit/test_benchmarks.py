@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -10,13 +13,17 @@ import pytest
 
 pytest.importorskip("benchmarks.sections", reason="not a checkout")
 
-from benchmarks import models, report, results
+import benchmarks.__main__ as program
+from benchmarks import against, measure, models, report, results
 from benchmarks.bench import Bench, require_agreement
+from benchmarks.measure import Run
 from benchmarks.plots import WIDTH, Axis, Bars, Lines
 from benchmarks.report import Section, Table, Target, explained
 from benchmarks.sections import SECTIONS
+from benchmarks.sources import CHECKOUT, Source, extract_source, find_source
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 LINES = Lines(
@@ -118,3 +125,105 @@ def test_a_quick_look_is_quick() -> None:
     assert [quick.rounds(9), quick.rounds(2), quick.some(256), quick.some(4)] == [2, 2, 32, 1]
     full = Bench("full", "light", "fastembed")
     assert [full.rounds(9), full.some(256)] == [9, 256]
+
+
+# --- two sources against each other ----------------------------------------------------------------------------------
+
+ends = pytest.mark.skipif(not hasattr(os, "wait4"), reason="a process's memory and time are told by wait4")
+QUICK = Bench(sys.executable, sys.executable, "none", quick=True)
+PYTHONS = ["--full", "full", "--light", "light", "--fastembed", "fastembed"]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository whose onnxhub says 1 in its first commit, tagged v1, and 2 in the next."""
+    folder = tmp_path / "repository"
+    module = folder / "src" / "onnxhub" / "__init__.py"
+    module.parent.mkdir(parents=True)
+    settings = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    for number in (1, 2):
+        module.write_text(f"print({number})\n", encoding="utf-8")
+        subprocess.run(["git", "-C", folder, "add", "--all"], check=True)
+        subprocess.run(["git", "-C", folder, *settings, "commit", "--quiet", "--message", "m"], check=True)
+        subprocess.run(["git", "-C", folder, "tag", f"v{number}"], check=True)
+    return folder
+
+
+def test_the_source_of_a_revision_is_laid_out_once(repository: Path, tmp_path: Path) -> None:
+    """Under the name of its commit, as it was then; the checkout is not touched, and a folder is taken as it is."""
+    found = extract_source("v1", repository, tmp_path / "sources")
+    assert (found.path / "onnxhub" / "__init__.py").read_text(encoding="utf-8") == "print(1)\n"
+    assert found.name == f"v1 ({found.path.name[:10]})"
+    (found.path / "kept").touch()
+    assert extract_source(found.path.name[:7], repository, tmp_path / "sources").path == found.path
+    assert (found.path / "kept").exists()
+    assert [path.name for path in (tmp_path / "sources").iterdir()] == [found.path.name]
+    assert find_source(str(repository / "src"), repository).path == repository / "src"
+    assert (repository / "src" / "onnxhub" / "__init__.py").read_text(encoding="utf-8") == "print(2)\n"
+
+
+@pytest.mark.parametrize("revision", ["v3", "--all", ""])
+def test_a_revision_that_there_is_not_is_refused(revision: str, repository: Path, tmp_path: Path) -> None:
+    """With what git says, and nothing is left under .cache."""
+    with pytest.raises(RuntimeError, match="git rev-parse"):
+        extract_source(revision, repository, tmp_path / "sources")
+    assert not (tmp_path / "sources").exists()
+
+
+@ends
+def test_programs_import_the_onnxhub_of_the_source_that_they_are_given(repository: Path) -> None:
+    """In an environment whose caches are the source's own; else one would find what the other has made."""
+    source = Source("another", repository / "src")
+    assert measure.run([sys.executable, "-c", "import onnxhub"], source).output == "2"
+    assert measure.environment(source)["HF_HOME"] != measure.environment()["HF_HOME"]
+    assert measure.environment() == measure.environment(CHECKOUT)
+
+
+@ends
+def test_an_interpreter_with_another_onnxhub_is_refused(tmp_path: Path) -> None:
+    """Else an installed package would be measured twice."""
+    with pytest.raises(RuntimeError, match=r"imports onnxhub from .*, not from"):
+        against._require_source(Source("empty", tmp_path), sys.executable)
+
+
+def test_two_sources_run_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unrecorded round, then rounds of which every other one begins with the other source."""
+    ran: list[str] = []
+
+    def run(_: Sequence[str], source: Source) -> Run:
+        ran.append(source.name)
+        return Run(float(len(ran)), 1.0, "")
+
+    monkeypatch.setattr(against, "run", run)
+    monkeypatch.setattr(against, "wait_for_calm", lambda _: None)
+    sources = [Source(name, CHECKOUT.path) for name in "ab"]
+    then, now = against.alternate(QUICK, [], sources, 2)
+    assert "".join(ran) == "ab" + "ba" + "ab"
+    assert ([took.seconds for took in then], [took.seconds for took in now]) == ([4.0, 5.0], [3.0, 6.0])
+
+
+def test_a_figure_is_a_ratio_of_medians_with_its_spread() -> None:
+    """The checkout's in times of the other's, with the number of rounds; less is better in all of them."""
+    figure = against.Figure("a call", "ms", [0.010, 0.020, 0.030], [0.012, 0.010, 0.030])
+    assert figure.cells == ("a call", "3", "20 ms", "12 ms", "0.600", "0.750 to 1.100")
+    single = against.Figure("a call", "MiB", [1.0], [2.0])
+    assert single.cells == ("a call", "1", "1.0 MiB", "2.0 MiB", "2.000", "2.000 to 2.000")
+
+
+def test_sources_whose_scores_differ_are_not_compared() -> None:
+    """The ceiling gives none, and is left out."""
+    against._require_same([{"scores": [0.1]}, {"scores": [0.10001]}, {"scores": []}])
+    with pytest.raises(RuntimeError, match="two sources give scores that are"):
+        against._require_same([{"scores": [0.1]}, {"scores": [0.2]}, {"scores": []}])
+
+
+def test_a_section_that_cannot_tell_sources_apart_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """All that can are the default; without a revision, all sections are."""
+    assert program.read_options(PYTHONS).only == list(SECTIONS)
+    assert program.read_options([*PYTHONS, "--against", "v1"]).only == list(against.SECTIONS)
+    assert set(against.SECTIONS) <= set(SECTIONS)
+    for arguments, wrong in ((["--against", "v1", "--only", "cold,rerank"], "rerank"), (["--only", "hot"], "hot")):
+        with pytest.raises(SystemExit):
+            program.read_options([*PYTHONS, *arguments])
+        assert f"no section {wrong}; there are cold, " in capsys.readouterr().err
