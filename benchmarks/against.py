@@ -1,6 +1,6 @@
 """Two sources of onnxhub held against each other: a revision and the checkout, in turn, in new processes.
 
-Each round runs both, the first of them second in the next round, so that what slows the machine down hits them alike. A
+Each round runs both, and begins with the one that was second before, so that what slows the machine down hits them alike. A
 ratio is that of the medians; beside it stands the middle half of the rounds' own ratios, which says how far to believe it.
 All figures are such that less is better.
 """
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from benchmarks.measure import Run
     from benchmarks.sources import Source
 
+LEAST_PASSES = 6
+"""Of a worker: even in a quick look, since one pass says little."""
 PROGRAMS = {"by_onnxhub": "`load` and a call", "by_one_liner": "`classify`"}
 COLUMNS = ("what", "n", "{}", "{}", "ratio", "middle half of the ratios")
 UNITS: Mapping[str, Callable[[float], str]] = {
@@ -105,8 +107,8 @@ def alternate(bench: Bench, command: Sequence[str], sources: Sequence[Source], r
 
 
 def _order(places: int, number: int) -> list[int]:
-    """The order of a round: every other one is reversed."""
-    return [*range(places)][:: -1 if number % 2 else 1]
+    """Return the order of a round: each begins one place later, so that none is always first, or behind the same one."""
+    return [(number + place) % places for place in range(places)]
 
 
 def _wait(bench: Bench) -> None:
@@ -153,9 +155,8 @@ def compare_throughput(bench: Bench, sources: Sequence[Source]) -> Iterator[Figu
         budget = throughput.find_best_setting(bench, contest, "by_ceiling", number)
         mine = throughput.command_of(bench, contest, "by_onnxhub", None)
         ceiling = throughput.command_of(bench, contest, "by_ceiling", budget)
-        then, now, bare = _ask_in_turn(
-            bench, [(mine, source) for source in sources] + [(ceiling, CHECKOUT)], number, bench.rounds(8)
-        )
+        commands = [*((mine, source) for source in sources), (ceiling, CHECKOUT)]
+        then, now, bare = _ask_in_turn(bench, commands, number, max(bench.rounds(3 * contest.rounds), LEAST_PASSES))
         what = f"{number:,} texts, {contest.model}"
         yield Figure(what, "ms", then, now)
         over = [[took / least for took, least in zip(some, bare, strict=True)] for some in (then, now)]
