@@ -87,7 +87,7 @@ def test_a_room_has_few_files() -> None:
 
 def test_every_decision_is_a_short_record_and_is_listed() -> None:
     """Context, measurement, decision, in at most a screen; numbered without a gap, and with a row of the list."""
-    index = (ROOT / "docs" / "decisions" / "index.md").read_text(encoding="utf-8")
+    index = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
     assert [path.name[:3] for path in DECISIONS] == [f"{number:03}" for number in range(1, len(DECISIONS) + 1)]
     for path in DECISIONS:
         text = path.read_text(encoding="utf-8")
@@ -95,4 +95,4 @@ def test_every_decision_is_a_short_record_and_is_listed() -> None:
         assert len(text.split()) <= 300, path.name
         title = re.search(r"^# (\d{3}): (.+)$", text, re.MULTILINE)
         assert title is not None
-        assert f"| [{title[1]}]({path.name}) | {title[2]} | " in index
+        assert f"| [{title[1]}](decisions/{path.name}) | {title[2]} | " in index
