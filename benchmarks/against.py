@@ -156,26 +156,28 @@ def compare_throughput(bench: Bench, sources: Sequence[Source]) -> Iterator[Figu
         mine = throughput.command_of(bench, contest, "by_onnxhub", None)
         ceiling = throughput.command_of(bench, contest, "by_ceiling", budget)
         commands = [*((mine, source) for source in sources), (ceiling, CHECKOUT)]
-        then, now, bare = _ask_in_turn(bench, commands, number, max(bench.rounds(3 * contest.rounds), LEAST_PASSES))
+        answers = _ask_in_turn(bench, commands, number, max(bench.rounds(3 * contest.rounds), LEAST_PASSES))
         what = f"{number:,} texts, {contest.model}"
-        yield Figure(what, "ms", then, now)
-        over = [[took / least for took, least in zip(some, bare, strict=True)] for some in (then, now)]
-        yield Figure(f"{what}, in times of the ceiling ({budget} tokens a batch)", "times", *over)
+        for key, said in (("seconds", what), ("cpu", f"{what}, CPU")):
+            then, now, bare = ([answer[key] for answer in some] for some in answers)
+            yield Figure(said, "ms", then, now)
+            over = [[took / least for took, least in zip(some, bare, strict=True)] for some in (then, now)]
+            yield Figure(f"{said}, in times of the ceiling ({budget} tokens a batch)", "times", *over)
 
 
 def _ask_in_turn(
     bench: Bench, commands: Sequence[tuple[Sequence[str], Source]], question: int, rounds: int
-) -> list[list[float]]:
-    """Return the seconds of each worker, round after round; an unrecorded round shows that scores are the same."""
-    seconds: list[list[float]] = [[] for _ in commands]
+) -> list[list[Mapping[str, Any]]]:
+    """Return the answers of each worker, round after round; an unrecorded round shows that scores are the same."""
+    answers: list[list[Mapping[str, Any]]] = [[] for _ in commands]
     with ExitStack() as running:
         workers = [running.enter_context(Worker(command, source)) for command, source in commands]
         _require_same([worker.ask(question) for worker in workers])
         for number in range(rounds):
             _wait(bench)
             for place in _order(len(workers), number):
-                seconds[place].append(workers[place].ask(question)["seconds"])
-    return seconds
+                answers[place].append(workers[place].ask(question))
+    return answers
 
 
 def _require_same(answers: Sequence[Mapping[str, Any]]) -> None:

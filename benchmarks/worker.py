@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ def serve(answer: Callable[[Any], Mapping[str, object]]) -> None:
 
 
 def serve_passes(run: Callable[[Sequence[str]], Sequence[float]], texts: Callable[[int], Sequence[str]]) -> None:
-    """Answer each number of texts with the seconds that they take, given all at once, and with their scores."""
+    """Answer each number of texts with the seconds that they take, given all at once, those of the processor, and scores."""
     made: dict[int, Sequence[str]] = {}
 
     def answer(number: int) -> Mapping[str, object]:
         if number not in made:
             made[number] = texts(number)
-        took, scores = timed(lambda: run(made[number]))
-        return {"seconds": took, "scores": list(scores)}
+        took, (cpu, scores) = timed(lambda: _measure_cpu(lambda: run(made[number])))
+        return {"seconds": took, "cpu": cpu, "scores": list(scores)}
 
     serve(answer)
 
@@ -42,6 +42,13 @@ def timed(step: Callable[[], T]) -> tuple[float, T]:
     start = perf_counter()
     found = step()
     return perf_counter() - start, found
+
+
+def _measure_cpu(step: Callable[[], T]) -> tuple[float, T]:
+    """Return the seconds of the processor, of all threads of this process together, and what came of the step."""
+    before = process_time()
+    found = step()
+    return process_time() - before, found
 
 
 def seconds(step: Callable[[], object]) -> float:
