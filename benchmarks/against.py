@@ -116,7 +116,7 @@ def _wait(bench: Bench) -> None:
 
 
 def cold(bench: Bench, sources: Sequence[Source]) -> Iterator[Figure]:
-    """New process to first answer: time, processor's time and memory, in both installs."""
+    """Measure a new process to its first answer: time, processor's time and memory, in both installs."""
     for install in ("light", "full"):
         for program, said in PROGRAMS.items():
             command = bench.program(f"{program}.py", bench.model(DISTILBERT), SHORT, python=bench.installs[install])
@@ -128,7 +128,7 @@ def cold(bench: Bench, sources: Sequence[Source]) -> Iterator[Figure]:
 
 
 def imports(bench: Bench, sources: Sequence[Source]) -> Iterator[Figure]:
-    """``import onnxhub`` in a new process, numpy included."""
+    """Measure ``import onnxhub`` in a new process, numpy included."""
     for install in ("light", "full"):
         command = [bench.installs[install], "-c", time_import("onnxhub")]
         then, now = alternate(bench, command, sources, bench.rounds(40))
@@ -136,7 +136,7 @@ def imports(bench: Bench, sources: Sequence[Source]) -> Iterator[Figure]:
 
 
 def warm(bench: Bench, sources: Sequence[Source]) -> Iterator[Figure]:
-    """The median call with one short text, of each process."""
+    """Measure the median call with one short text, of each process."""
     for model, calls in ((TINY, 3000), (DISTILBERT, 60)):
         for program, said in PROGRAMS.items():
             command = bench.program("warm.py", program, bench.model(model), SHORT, calls)
@@ -149,7 +149,7 @@ def _printed(runs: Sequence[Run]) -> list[float]:
 
 
 def compare_throughput(bench: Bench, sources: Sequence[Source]) -> Iterator[Figure]:
-    """Texts of real lengths in one list, and the same in times of the ceiling: the bare session on the same tokens."""
+    """Measure texts of real lengths in one list, also in times of the ceiling: the bare session on the same tokens."""
     for contest in throughput.CLASSIFIERS:
         number = bench.some(contest.texts)
         budget = throughput.find_best_setting(bench, contest, "by_ceiling", number)
