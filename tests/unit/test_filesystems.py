@@ -36,7 +36,7 @@ def test_a_file_system_is_known_by_its_mount(
     table = tmp_path / "mountinfo"
     table.write_text(MOUNTS.replace("UPPER", str(tmp_path)), encoding="utf-8")
     monkeypatch.setattr(filesystems, "_MOUNTS", table)
-    monkeypatch.setattr(filesystems, "_mount_of", lambda path: 22 if path == str(tmp_path) else number)
+    monkeypatch.setattr(filesystems, "_find_mount", lambda path: 22 if path == str(tmp_path) else number)
     monkeypatch.setattr(filesystems, "_known", {})
     assert filesystems.notes_changes(tmp_path / "file", 1) is sound
 
@@ -44,7 +44,7 @@ def test_a_file_system_is_known_by_its_mount(
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
 def test_the_mount_of_a_file_is_one_of_the_table(tmp_path: Path) -> None:
     """The system numbers both alike."""
-    assert filesystems._mount_of(tmp_path) in filesystems._mounts()
+    assert filesystems._find_mount(tmp_path) in filesystems._read_mounts()
 
 
 def test_where_nothing_is_told_times_are_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ class CachedModel:
                 yield IntegrityError(str(link), f"it is a link to {real}, outside of the cache")
             elif not real.is_file():
                 yield IntegrityError(str(link), f"it is a link to {real}, which is missing")
-            elif digest and real not in checked and not matches(real, digest, anew=True):
+            elif digest and real not in checked and not matches(real, digest, reread=True):
                 named = "that is its name" if real.name == digest else digest
                 yield IntegrityError(str(real), f"it does not have the digest {named}; it is {link.name}")
             checked.add(real)
@@ -85,7 +85,7 @@ class CachedModel:
                 continue
             if not cached.owns(blob, named=True):
                 yield IntegrityError(str(blob), f"it is a link to {real_path(blob)}, outside of the cache")
-            elif not matches(blob, blob.name, anew=True):
+            elif not matches(blob, blob.name, reread=True):
                 yield IntegrityError(str(blob), "it does not have the digest that is its name; it is no file of now")
 
     def _names(self) -> dict[Path, str]:

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Final
 from onnxhub._backend.files.naming import find_precision
 from onnxhub._backend.files.roles import choose_parts
 from onnxhub._backend.files.variants import canonical, describe, sibling
+from onnxhub._backend.kept.building import make
 from onnxhub._backend.kept.digests import sha256
-from onnxhub._backend.kept.store import Origin, make
+from onnxhub._backend.kept.store import Origin
 from onnxhub._backend.making.child_process import run_child
 from onnxhub._backend.repository.repository import fetch_model
 from onnxhub._backend.runtime.gathering import gathered
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from onnxhub._backend.files.variants import Choice
-    from onnxhub._backend.kept.store import Entry
+    from onnxhub._backend.kept.entries import Entry
     from onnxhub._backend.repository.repository import Repository
 
 __all__ = ["foretold", "with_variant"]
@@ -76,7 +77,7 @@ def with_variant(
         if not allowed:
             raise replace(missing, hint=f"export=False forbids to make it of {source}")
         origin = _origin(repository, source, canonical(dtype))
-        entry = origin.found()
+        entry = origin.find()
         if entry is None:
             _check_installed(origin, source, missing)
             _check_precision(repository, source, missing)
@@ -92,7 +93,7 @@ def foretold(repository: Repository, ort_class: str, dtype: str, missing: Varian
     told = []
     for target, source in lacking(repository, ort_class, dtype, missing).items():
         origin = _origin(repository, source, canonical(dtype))
-        entry = origin.found()
+        entry = origin.find()
         if entry is None:
             _check_installed(origin, source, missing)
             if repository.is_here(source):

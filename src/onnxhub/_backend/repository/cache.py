@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 from uuid import uuid4
 
-from onnxhub._backend.kept.assets import expanded, hub_home, read_sealed, sweep_unfinished, write_sealed
-from onnxhub._backend.kept.store import sweep_folder, unfinished_name
+from onnxhub._backend.kept.assets import expand_path, hub_home, read_sealed, sweep_small_files, write_sealed
+from onnxhub._backend.kept.unfinished import name_unfinished, sweep_folder
 from onnxhub._backend.kept.values import is_commit, parse_digest
 from onnxhub._backend.repository.listing import Blob, Listing, restore_listing
 from onnxhub.errors import ModelNotFoundError, UnsafeModelError, one_line
@@ -127,7 +127,7 @@ class CachedRepository:
         self._check_real(folder)
         folder.mkdir(parents=True, exist_ok=True)
         sweep_folder(folder)
-        path = folder / unfinished_name(digest or "unnamed")
+        path = folder / name_unfinished(digest or "unnamed")
         with path.open("xb"):
             return path
 
@@ -180,7 +180,7 @@ class CachedRepository:
             self._check_real(path.parent)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                sweep_unfinished(path.parent)
+                sweep_small_files(path.parent)
                 write_sealed(path, listing.to_json(self.folder.name))
             except OSError as exc:
                 _log.debug("the listing %s is not stored: %s", path, exc)
@@ -235,7 +235,7 @@ def real_path(path: Path) -> Path:
 def default_cache_dir() -> Path:
     """Where huggingface_hub keeps its cache, by the environment variables that it documents."""
     named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    return expanded(named or os.path.join(hub_home(), "hub"))
+    return expand_path(named or os.path.join(hub_home(), "hub"))
 
 
 def offline_because(*, local_files_only: bool) -> str | None:
