@@ -18,6 +18,7 @@ from onnxhub._backend.kept.building import make
 from onnxhub._backend.kept.digests import digest_of, sha256
 from onnxhub._backend.kept.store import find
 from onnxhub._backend.making.child_process import run_child
+from onnxhub._backend.making.programs.convert_tokenizer import convert
 from onnxhub._backend.making.settings import RECIPE
 from onnxhub._backend.making.staging import settings_of, stage
 from onnxhub.errors import ExportError, MissingDependencyError, TaskMismatchError, one_line
@@ -146,8 +147,6 @@ def _run(repository: Repository, work: Path) -> dict[str, Any]:
     except ExportError as error:
         if not isinstance(error.__cause__, OSError):
             raise _useless(repository, error.reason) from error
-        from onnxhub._backend.making.programs.convert_tokenizer import convert
-
         return convert(work / "source", work / "output")
     facts: dict[str, Any] = json.loads((work / "output" / "facts.json").read_bytes())
     return facts
