@@ -300,7 +300,7 @@ def test_a_pipe_in_the_place_of_a_branch(documents: Path) -> None:
     """It is no branch."""
     copy = Copy(documents)
     os.mkfifo(copy.folder / "refs" / "main")
-    assert CachedRepository(copy.folder).on_disk("main") is None
+    assert CachedRepository(copy.folder).scan_snapshot("main") is None
 
 
 def test_a_loop_of_links_is_no_place(tmp_path: Path) -> None:
@@ -322,8 +322,8 @@ def test_redirects_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> 
 
     def follow(_session: object) -> None:
         while True:
-            hub_answers._look_at(Answer())
+            hub_answers._limit_answer(Answer())
 
-    monkeypatch.setattr(hub_answers, "_session", lambda: None)
+    monkeypatch.setattr(hub_answers, "_get_session", lambda: None)
     with pytest.raises(OfflineError, match="from one address to another, 50 times"):
         call_within(Limits("org/name", "config.json", None), follow)

@@ -68,7 +68,7 @@ class CachedModel:
         checked: set[Path] = set()
         for link, known in self._names().items():
             real = real_path(link)
-            digest = known or cached.named_digest(link)
+            digest = known or cached.read_digest(link)
             if not cached.owns(link, named=bool(digest)):
                 yield IntegrityError(str(link), f"it is a link to {real}, outside of the cache")
             elif not real.is_file():
@@ -95,7 +95,7 @@ class CachedModel:
             if snapshot.is_symlink():
                 found[snapshot] = ""
                 continue
-            listing = CachedRepository(self.folder).stored(snapshot.name)
+            listing = CachedRepository(self.folder).load_listing(snapshot.name)
             known = {} if listing is None else {name: blob.hash or "" for name, blob in listing.files.items()}
             for path in sorted(snapshot.rglob("*")):
                 if path.is_symlink() or path.is_file():
@@ -155,11 +155,11 @@ def refreshed(model_id: str, revision: str | None, token: str | bool | None = No
         OfflineError, ModelNotFoundError, GatedModelError: see ``open_repository``.
     """
     cached = CachedRepository(default_cache_dir() / f"{_PREFIX}{model_id.replace('/', '--')}")
-    before = cached.stored(revision or "main")
+    before = cached.load_listing(revision or "main")
     repository = open_repository(model_id, revision=revision, token=token, refresh=True)
     if repository.commit is None:
         raise InvalidOptionError("model", model_id, "an id of the Hub; a folder is always as it is on disk")
-    now = cached.stored(revision or "main")
+    now = cached.load_listing(revision or "main")
     changes = () if before is None or now is None else _changes(before, now)
     return Refreshed(repository.model_id, before.commit if before else None, repository.commit, changes)
 

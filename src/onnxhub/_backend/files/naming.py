@@ -51,7 +51,7 @@ def settle(repository: Repository, choice: Choice, facts: GraphFacts, *, dtype: 
     told = f"its graph is {found.described}"
     if agrees(choice.dtype, found):
         return choice if found.dtype != "mixed" else replace(choice, reason=f"{choice.reason}; {told}")
-    if dtype != "auto" and claims(choice.dtype) and choice.file not in repository.made:
+    if dtype != "auto" and claims(choice.dtype) and choice.file not in repository.generated:
         instead = f"; file={choice.file!r} runs it as it is" if role == MODEL else ""
         hint = f"{choice.file} is {choice.dtype} by its name alone: {told}{instead}"
         variants = describe(repository.files, {choice.file: found.dtype})

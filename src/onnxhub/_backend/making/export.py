@@ -65,7 +65,7 @@ def with_onnx(repository: Repository, ort_class: str, asked: Conversion) -> tupl
         return repository, ""
     entry = _entry(repository, ort_class, asked)
     made = {name: entry.folder / name for name in entry.files}
-    return replace(repository, files=own).with_made(made), _told(entry.made_of)
+    return replace(repository, files=own).with_generated(made), _told(entry.made_of)
 
 
 def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:

@@ -85,7 +85,7 @@ def with_variant(
         folder = PurePosixPath(target).parent
         made |= {(folder / name).as_posix(): entry.folder / name for name in entry.files}
         makers[target] = f"made of {source} by onnxruntime {_maker(entry)}"
-    return repository.with_made(made), makers
+    return repository.with_generated(made), makers
 
 
 def foretold(repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError) -> str:
@@ -191,7 +191,7 @@ def _files(repository: Repository, file: str) -> list[str]:
 
 def _identity(repository: Repository, file: str) -> list[str]:
     """What the source is, without reading a file of a commit."""
-    if repository.commit is not None and file not in repository.made:
+    if repository.commit is not None and file not in repository.generated:
         return [repository.model_id, repository.commit, file]
     return [f"{name}:{sha256(repository.path(name))}" for name in _files(repository, file)]
 
