@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 from onnxhub._backend.kept.assets import read_sealed
 from onnxhub._backend.kept.digests import DIGEST, matches
-from onnxhub._backend.repository.cache import CachedRepository, default_cache_dir, real_path
+from onnxhub._backend.kept.filesystems import real_path
+from onnxhub._backend.repository.cache import CachedRepository, default_cache_dir
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub.errors import IntegrityError, InvalidOptionError, UnsafeModelError
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from onnxhub._backend.kept.assets import assets_dir, is_behind_link, read_sealed, sweep_small_files, write_sealed
-from onnxhub._backend.kept.filesystems import notes_changes
+from onnxhub._backend.kept.filesystems import notes_changes, real_path
 
 __all__ = ["DIGEST", "compute_sha256", "digest_of", "forget", "has_digest", "matches", "remember_moved", "sha256"]
 
@@ -91,7 +91,7 @@ def _is_current(memo: Path) -> bool:
 def remember_moved(path: Path) -> None:
     """Record the new place of a file whose digest was remembered before it was moved; the file is not read."""
     try:
-        real = Path(os.path.realpath(path))
+        real = real_path(path)
         state = _state(real)
     except OSError as error:  # another process has just deleted it
         _log.debug("the digest of %s is not kept: %s", path, error)
@@ -106,7 +106,7 @@ def _kind_of(digest: str) -> str:
 
 def _look_up(path: Path, kind: str, *, reread: bool) -> str:
     """Return the remembered digest of a file, or compute and remember it."""
-    real = Path(os.path.realpath(path))
+    real = real_path(path)
     state = _state(real)
     if state[2] < REMEMBERED or not notes_changes(real, state[0]):
         return _compute(real, kind)

@@ -11,13 +11,18 @@ import sys
 from pathlib import Path
 from typing import Final
 
-__all__ = ["notes_changes"]
+__all__ = ["notes_changes", "real_path"]
 
 _RELIABLE: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "bcachefs", "f2fs"})
 _NEVER_WRITTEN: Final = frozenset({"squashfs", "erofs", "iso9660", "cramfs", "romfs"})
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _known: dict[int, bool] = {}
 """Device -> whether its file system records every change."""
+
+
+def real_path(path: Path) -> Path:
+    """Return the path with all links resolved; a loop of links, which Path.resolve refuses, is returned as it is."""
+    return Path(os.path.realpath(path))
 
 
 def notes_changes(path: Path, device: int) -> bool:

@@ -140,7 +140,7 @@ def _check_precision(repository: Repository, source: str, missing: VariantNotFou
     """Whether it is a full-precision file, as its name says: of another, the tools make nothing, or something else."""
     found = find_precision(fetch_model(repository, source, missing=False))
     if found.is_quantised or found.dtype in {"fp16", "bf16"}:
-        reason = f"int8, uint8, q8 and fp16 are made of an fp32 file, and the graph of {source} is {found.described}"
+        reason = f"int8, uint8, q8 and fp16 are made of an fp32 file, and the graph of {source} is {found.description}"
         variants = describe(repository.files, {source: found.dtype})
         raise replace(missing, variants=variants, hint=reason)
 

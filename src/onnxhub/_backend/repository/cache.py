@@ -28,6 +28,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from onnxhub._backend.kept.assets import expand_path, hub_home, read_sealed, sweep_small_files, write_sealed
+from onnxhub._backend.kept.filesystems import real_path
 from onnxhub._backend.kept.unfinished import name_unfinished, sweep_folder
 from onnxhub._backend.kept.values import is_commit, parse_digest
 from onnxhub._backend.repository.listing import Blob, Listing, restore_listing
@@ -36,7 +37,7 @@ from onnxhub.errors import ModelNotFoundError, UnsafeModelError, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CachedRepository", "default_cache_dir", "explain_offline", "list_files", "real_path"]
+__all__ = ["CachedRepository", "default_cache_dir", "explain_offline", "list_files"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -224,11 +225,6 @@ class CachedRepository:
             place /= part
             if os.path.islink(place):  # noqa: PTH114  # on every load
                 raise UnsafeModelError(str(path), f"{place} is a link, which leads to {real_path(place)}")
-
-
-def real_path(path: Path) -> Path:
-    """Return the path with all links resolved; a loop of links, which Path.resolve refuses, is returned as it is."""
-    return Path(os.path.realpath(path))
 
 
 def default_cache_dir() -> Path:

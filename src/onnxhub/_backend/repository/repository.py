@@ -20,6 +20,7 @@ from onnxhub import builtin
 from onnxhub._backend.graphs.safety import check_links, check_place, read_facts
 from onnxhub._backend.kept.assets import assets_dir
 from onnxhub._backend.kept.digests import compute_sha256, digest_of, has_digest, matches
+from onnxhub._backend.kept.filesystems import real_path
 from onnxhub._backend.kept.locking import lock_file, take
 from onnxhub._backend.repository.advice import advise_of_file
 from onnxhub._backend.repository.cache import (
@@ -27,7 +28,6 @@ from onnxhub._backend.repository.cache import (
     default_cache_dir,
     explain_offline,
     list_files,
-    real_path,
 )
 from onnxhub._backend.repository.client import HubModel, check_token
 from onnxhub._backend.repository.listing import Blob
