@@ -48,12 +48,12 @@ def sha256(path: Path, *, reread: bool = False) -> str:
 
 def matches(path: Path, expected: str, *, reread: bool = False) -> bool:
     """Tell whether a file has the digest by which the Hub names it: SHA-256 of an LFS file, git's blob id of any other."""
-    return _look_up(path, _kind_of(expected), reread=reread) == expected
+    return _look_up(path, _choose_kind(expected), reread=reread) == expected
 
 
 def has_digest(path: Path, expected: str) -> bool:
     """Tell whether a file has the digest, as ``matches`` does; nothing is looked up or remembered."""
-    return _compute(path, _kind_of(expected)) == expected
+    return _compute(path, _choose_kind(expected)) == expected
 
 
 def compute_sha256(path: Path) -> str:
@@ -100,7 +100,7 @@ def remember_moved(path: Path) -> None:
         _recall(_memo_path(state, SHA256), real, state)
 
 
-def _kind_of(digest: str) -> str:
+def _choose_kind(digest: str) -> str:
     return SHA256 if len(digest) == 64 else GIT_BLOB
 
 

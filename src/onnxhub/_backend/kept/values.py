@@ -24,6 +24,7 @@ _LARGEST_FILE: Final = 2**50
 """Bytes; no file of a model has a petabyte."""
 _LONGEST_LOCATION: Final = 4096  # no file system takes more
 _MEMORY_ADDRESS: Final = "_ORT_"
+"""Begins a part of ONNX Runtime's marks for data at an address in memory; the part before it is a star."""
 _LONGEST_NAME: Final = 1024
 _LONGEST_PART: Final = 255
 """Bytes of a path, and of a name in it, that every file system accepts."""

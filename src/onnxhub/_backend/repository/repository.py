@@ -151,12 +151,12 @@ class Repository:
         return json_files.parse(self.path(name), self.beside.get(name, name), self.model_id, kind)
 
     @property
-    def _cached(self) -> CachedRepository:
+    def _cache(self) -> CachedRepository:
         return CachedRepository(self.folder.parent.parent)
 
     def _ensure_cached(self, name: str, commit: str) -> Path:
         """Return the file in the Hub's cache, verified against the Hub's digest; downloaded if missing or damaged."""
-        path = self._cached.locate(commit, name)
+        path = self._cache.locate(commit, name)
         problem = self._find_problem(name, path)
         if problem is None:
             return path
@@ -204,9 +204,9 @@ class Repository:
     def _compare(self, name: str, path: Path, size: int) -> str | None:
         """Return in what a file differs from the Hub's; None if it does not."""
         # Without a listing, the digest is the cache's own name of the file.
-        digest = self.hashes.get(name) or self._cached.read_digest(path)
+        digest = self.hashes.get(name) or self._cache.read_digest(path)
         real, expected = real_path(path), self.files[name]
-        if not self._cached.owns(path, named=digest is not None):
+        if not self._cache.owns(path, named=digest is not None):
             return f"{path} is a link to {real}, outside of the cache"
         if expected is not None and expected != size:
             return f"{real} has {size} bytes where {expected} are expected"
@@ -235,7 +235,7 @@ class Repository:
 
     def _fetch_once(self, name: str, commit: str, *, plainly: bool) -> Path:
         blob = Blob(self.files[name], self.hashes.get(name))
-        place = self._cached.begin(blob.hash)
+        place = self._cache.begin(blob.hash)
         try:
             HubModel(self.model_id, self.token).fetch(name, blob, commit, place, plainly=plainly)
             size = place.stat().st_size
@@ -247,7 +247,7 @@ class Repository:
             if problem is not None:
                 reason = f"what the Hub sends {problem}{_TWICE if plainly else ''}"
                 raise IntegrityError(name, f"{self.model_id}: {reason}")
-            return self._cached.finish(place, blob.hash or compute_sha256(place), commit, name)
+            return self._cache.finish(place, blob.hash or compute_sha256(place), commit, name)
         finally:
             place.unlink(missing_ok=True)
 
