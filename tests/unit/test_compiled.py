@@ -247,7 +247,7 @@ def test_engines_of_tensorrt_are_listed_and_cleared_away(tmp_path: Path) -> None
     assert (entry.model, entry.made_with) == ("org/name", "file model.onnx")
     assert entry.size > 12345
     assert kept.find_damage(entry) == []
-    assert [one.key for one in kept.clear("tensorrt").removed] == [entry.key]
+    assert [removed.key for removed in kept.clear("tensorrt").removed] == [entry.key]
     assert not folder.exists()
 
 

@@ -56,13 +56,13 @@ def unused(folder: Path, days: float) -> None:
 
 def names() -> list[str]:
     """The keys of all that is kept."""
-    return [one.key for one in list_entries()]
+    return [entry.key for entry in list_entries()]
 
 
 def test_what_something_was_made_with_names_no_nothing() -> None:
     """A folder has no revision, and nobody reads about one."""
     make("exported", "a", {"model": "folder", "revision": None, "with": {"optimum": "2.1"}}, lambda _: None)
-    assert [one.made_with for one in list_entries()] == ["optimum 2.1"]
+    assert [entry.made_with for entry in list_entries()] == ["optimum 2.1"]
 
 
 def test_everything_is_listed_with_its_facts() -> None:
@@ -70,14 +70,14 @@ def test_everything_is_listed_with_its_facts() -> None:
     for kind, key in (("tokenizers", "b"), ("compiled", "z"), ("tokenizers", "a"), ("new kind", "y")):
         made(kind, key, days=2)
     found = list_entries()
-    assert [(one.kind, one.model) for one in found] == [
+    assert [(entry.kind, entry.model) for entry in found] == [
         ("compiled", "org/z"), ("new kind", "org/y"), ("tokenizers", "org/a"), ("tokenizers", "org/b"),
     ]  # fmt: skip
-    assert {one.made_with for one in found} == {"version 3"}
-    for one in found:
-        assert one.size == sum(path.stat().st_size for path in one.folder.rglob("*") if path.is_file()) > SIZE
-        assert abs(time.time() - one.used - 2 * DAY) < 60
-    assert [one.key for one in list_entries(["tokenizers"])] == ["a", "b"]
+    assert {entry.made_with for entry in found} == {"version 3"}
+    for entry in found:
+        assert entry.size == sum(path.stat().st_size for path in entry.folder.rglob("*") if path.is_file()) > SIZE
+        assert abs(time.time() - entry.used - 2 * DAY) < 60
+    assert [entry.key for entry in list_entries(["tokenizers"])] == ["a", "b"]
 
 
 def test_finding_an_entry_is_using_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,12 +93,12 @@ def test_the_least_recently_used_go_first() -> None:
     """Over all kinds together, and no more of them than need be."""
     for kind, key, days in (("a", "old", 9), ("b", "older", 10), ("a", "newer", 1), ("b", "new", 2)):
         made(kind, key, days)
-    total = sum(one.size for one in list_entries())
+    total = sum(entry.size for entry in list_entries())
     assert prune(total).removed == []
-    assert [one.key for one in prune(total - 1).removed] == ["older"]
-    assert [one.key for one in prune(2 * SIZE + SIZE // 2).removed] == ["old"]
+    assert [entry.key for entry in prune(total - 1).removed] == ["older"]
+    assert [entry.key for entry in prune(2 * SIZE + SIZE // 2).removed] == ["old"]
     assert names() == ["newer", "new"]
-    assert [one.key for one in prune(0).removed] == ["new", "newer"]
+    assert [entry.key for entry in prune(0).removed] == ["new", "newer"]
     assert list_entries() == []
 
 
@@ -107,7 +107,7 @@ def test_what_was_not_used_for_long_goes() -> None:
     for key, days in (("a", 40), ("b", 31), ("c", 29), ("d", 50)):
         made("things", key, days)
     find("things", "d")
-    assert [one.key for one in prune(older_than=30 * DAY).removed] == ["a", "b"]
+    assert [entry.key for entry in prune(older_than=30 * DAY).removed] == ["a", "b"]
     assert names() == ["c", "d"]
 
 
@@ -149,9 +149,9 @@ def test_what_is_not_an_entry_stays(tmp_path: Path) -> None:
     (folder / "link").symlink_to(outside)
     inside = made("things", "with a link")
     (inside / "deep" / "out").symlink_to(outside)
-    assert sorted(one.key for one in prune(0).removed) == ["key", "with a link"]
+    assert sorted(entry.key for entry in prune(0).removed) == ["key", "with a link"]
     made("things", "key")
-    assert [one.key for one in clear().removed] == ["key"]
+    assert [entry.key for entry in clear().removed] == ["key"]
     left = {path.name for path in folder.iterdir()}
     assert left == {mine.name, other.name, "somebody's", "notes.txt", "link", ".locks"}
     assert (outside / "precious").read_text() == "x"
@@ -177,8 +177,10 @@ def test_what_belongs_to_another_user_stays() -> None:
     theirs, mine = made("things", "theirs", 9), made("things", "mine", 1)
     os.chown(theirs, 54321, 54321)
     removal = prune(0)
-    assert [one.key for one in removal.removed] == ["mine"]
-    assert [(one.key, reason) for one, reason in removal.skipped] == [("theirs", "it belongs to another user (54321)")]
+    assert [entry.key for entry in removal.removed] == ["mine"]
+    assert [(entry.key, reason) for entry, reason in removal.skipped] == [
+        ("theirs", "it belongs to another user (54321)")
+    ]
     assert theirs.is_dir()
     assert not mine.exists()
 
@@ -234,7 +236,7 @@ def test_all_damaged_entries_are_named(name: str) -> None:
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         path.write_bytes(data)
     made("things", "sound")
-    found = {one.key: [error.path for error in find_damage(one)] for one in list_entries()}
+    found = {entry.key: [error.path for error in find_damage(entry)] for entry in list_entries()}
     assert found.pop("sound") == []
     assert found == {key: [str(assets_dir("things") / key / name)] for key in found}
     assert len(found) == 200
@@ -284,7 +286,7 @@ def test_a_process_that_is_killed_while_it_prunes_does_no_harm(seed: int) -> Non
             process.stdout.readline()
             time.sleep(chance.random() * 0.15)
             process.send_signal(signal.SIGKILL)
-        assert [find_damage(one) for one in list_entries()] == [[]] * len(list_entries())
+        assert [find_damage(entry) for entry in list_entries()] == [[]] * len(list_entries())
         prune(0)
         assert [path.name for path in assets_dir("things").iterdir()] == [".locks"]
         assert made("things", "a").is_dir()
