@@ -19,6 +19,7 @@ from onnxhub._backend.kept import store
 from onnxhub._backend.kept.assets import assets_dir, write_sealed
 from onnxhub._backend.kept.digests import remember_moved, sha256
 from onnxhub._backend.kept.entries import MANIFEST, Entry, track
+from onnxhub._backend.kept.filesystems import remove_tree
 from onnxhub._backend.kept.housekeeping import LIMIT, keep_within_limit
 from onnxhub._backend.kept.locking import BusyError, lock_file, take
 from onnxhub._backend.kept.unfinished import name_unfinished, sweep_folder
@@ -119,7 +120,7 @@ def _build(
                 raise
             return present or _keep_private(place, unfinished, entry)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        remove_tree(unfinished)
     for name in entry.files:
         remember_moved(place / name)
     if os.environ.get(LIMIT):
@@ -157,4 +158,4 @@ def _make_private_folder(key: str) -> Path:
 def _remove_private(folder: Path, pid: int) -> None:
     """Delete a temporary folder when the process that made it ends, not when a child that it forked does."""
     if os.getpid() == pid:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)

@@ -7,11 +7,12 @@ of programs (NFS, SMB, 9p, FUSE), which answer with times from a cache.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Final
 
-__all__ = ["notes_changes", "real_path"]
+__all__ = ["notes_changes", "real_path", "remove_tree"]
 
 _RELIABLE: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "bcachefs", "f2fs"})
 _NEVER_WRITTEN: Final = frozenset({"squashfs", "erofs", "iso9660", "cramfs", "romfs"})
@@ -23,6 +24,20 @@ _known: dict[int, bool] = {}
 def real_path(path: Path) -> Path:
     """Return the path with all links resolved; a loop of links, which Path.resolve refuses, is returned as it is."""
     return Path(os.path.realpath(path))
+
+
+def remove_tree(folder: Path) -> None:
+    """Delete a folder, as far as that is possible; an interrupt meanwhile is raised as it came.
+
+    ``shutil.rmtree`` of Python 3.11 closes a descriptor a second time if it is interrupted just after it has closed it. The
+    OSError of that would replace the interrupt.
+    """
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        interrupt = error.__context__
+        if interrupt is not None and not isinstance(interrupt, OSError):
+            raise interrupt from None
 
 
 def notes_changes(path: Path, device: int) -> bool:

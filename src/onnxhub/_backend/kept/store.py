@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxhub._backend.kept.assets import assets_dir, read_sealed
 from onnxhub._backend.kept.digests import digest_of
 from onnxhub._backend.kept.entries import MANIFEST, Entry, track
+from onnxhub._backend.kept.filesystems import remove_tree
 from onnxhub._backend.kept.unfinished import name_unfinished
 from onnxhub._backend.kept.values import parse_digest, parse_file_name, parse_size
 from onnxhub.errors import IntegrityError
@@ -137,7 +137,7 @@ def discard(kind: str, key: str) -> bool:
         return False
     if doomed.is_symlink():
         doomed.unlink(missing_ok=True)
-    shutil.rmtree(doomed, ignore_errors=True)
+    remove_tree(doomed)
     return True
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import socket
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from onnxhub._backend.kept.assets import sweep_small_files
+from onnxhub._backend.kept.filesystems import remove_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def sweep_folder(folder: Path, key: str | None = None) -> None:
         if match is None or key not in {None, match[1]} or not _is_abandoned(path, *match.groups()[1:]):
             continue
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
+            remove_tree(path)
         else:
             with suppress(OSError):
                 path.unlink()

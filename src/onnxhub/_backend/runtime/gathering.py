@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.graphs.inlining import inline_small_tensors
+from onnxhub._backend.kept.filesystems import remove_tree
 from onnxhub._backend.kept.unfinished import name_unfinished, sweep_folder
 from onnxhub._backend.runtime.providers import onnxruntime
 
@@ -57,7 +58,7 @@ def gathered(model: Path, weights: Sequence[Path], *, inlined: bool = False) -> 
             (folder / model.name).write_bytes(inline_small_tensors(model))
         yield folder / model.name
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 def _lie_apart(model: Path, weights: Sequence[Path]) -> bool:
