@@ -228,7 +228,7 @@ PRUNE = """
 from onnxhub._backend.kept.housekeeping import clear, prune
 for removal in (prune(0), clear()):
     assert removal.removed == []
-    assert [reason for _, reason in removal.spared] == [REASON]
+    assert [reason for _, reason in removal.skipped] == [REASON]
 """
 REASON = "it cannot be moved: it is in use, or its folder cannot be written"
 
