@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from onnxhub._backend.kept.assets import assets_dir
-from onnxhub._backend.kept.store import MANIFEST, make
+from onnxhub._backend.kept.building import make
+from onnxhub._backend.kept.entries import MANIFEST
 from tests import tiny
 from tests.hub_server import HubServer
 

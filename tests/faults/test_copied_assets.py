@@ -13,9 +13,11 @@ import pytest
 
 from onnxhub._backend.graphs.safety import check_links, check_place
 from onnxhub._backend.kept import housekeeping as kept
-from onnxhub._backend.kept import store
+from onnxhub._backend.kept import unfinished
 from onnxhub._backend.kept.assets import assets_dir, read_sealed, write_sealed
 from onnxhub._backend.kept.locking import lock_file
+from onnxhub._backend.kept.store import find
+from onnxhub._backend.kept.unfinished import sweep_folder
 from onnxhub._backend.repository.answers import Limits, call_within
 from onnxhub._backend.repository.cache import CachedRepository
 from onnxhub._backend.runtime import gathering
@@ -81,8 +83,8 @@ def seal(path: Path, text: str) -> None:
 
 def use() -> list[IntegrityError]:
     """What the commands of ``onnxhub cache`` do, one after the other; what is found damaged."""
-    kept.digests_size()
-    found = [error for kind in kept.listed() for error in kept.damage(kind)]
+    kept.measure_digests()
+    found = [error for kind in kept.list_entries() for error in kept.find_damage(kind)]
     for model in hub_models():
         assert model.size >= 0
         assert model.used >= 0
@@ -138,7 +140,7 @@ def test_a_manifest_names_files_of_the_entry_alone(documents: Path) -> None:
     shutil.move(folder / "manifest.json", documents / "manifest.json")
     (folder / "manifest.json").symlink_to(documents / "manifest.json")
     (assets_dir("compiled") / "whole").symlink_to(documents)
-    assert store.find("compiled", "whole") is None
+    assert find("compiled", "whole") is None
     READ.clear()
     assert len(use()) == 5
     assert [path for path in READ if path.startswith(str(documents))] == []
@@ -189,7 +191,7 @@ def test_only_our_own_names_are_swept(name: str, documents: Path) -> None:
     for folder in (assets_dir("compiled") / name, documents / name):
         folder.mkdir(parents=True)
         os.utime(folder, (0, 0))
-    store.sweep("compiled")
+    sweep_folder(assets_dir("compiled"))
     gathering._make_folder(documents).rmdir()
     assert (assets_dir("compiled") / name).exists()
     assert (documents / name).exists()
@@ -198,7 +200,7 @@ def test_only_our_own_names_are_swept(name: str, documents: Path) -> None:
 
 def test_what_was_left_beside_a_model_is_swept(documents: Path) -> None:
     """A folder in which a process that is gone gathered files is deleted; what is not of that kind stays."""
-    gone = f"{store._HOST}.999999999.0123456789abcdef"
+    gone = f"{unfinished._HOST}.999999999.0123456789abcdef"
     for name in (f".gathered.{gone}", f".other.{gone}"):
         (documents / name).mkdir()
     gathering._make_folder(documents).rmdir()
@@ -298,7 +300,7 @@ def test_a_pipe_in_the_place_of_a_branch(documents: Path) -> None:
     """It is no branch."""
     copy = Copy(documents)
     os.mkfifo(copy.folder / "refs" / "main")
-    assert CachedRepository(copy.folder).on_disk("main") is None
+    assert CachedRepository(copy.folder).scan_snapshot("main") is None
 
 
 def test_a_loop_of_links_is_no_place(tmp_path: Path) -> None:
@@ -320,8 +322,8 @@ def test_redirects_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> 
 
     def follow(_session: object) -> None:
         while True:
-            hub_answers._look_at(Answer())
+            hub_answers._limit_answer(Answer())
 
-    monkeypatch.setattr(hub_answers, "_session", lambda: None)
+    monkeypatch.setattr(hub_answers, "_get_session", lambda: None)
     with pytest.raises(OfflineError, match="from one address to another, 50 times"):
         call_within(Limits("org/name", "config.json", None), follow)

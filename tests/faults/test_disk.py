@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from onnxhub._backend.kept.assets import read_sealed, write_sealed
-from onnxhub._backend.kept.store import MANIFEST
+from onnxhub._backend.kept.entries import MANIFEST
 from tests import tiny
 from tests.hub_server import run_python
 from tests.runtime import compiles
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytest.importorskip("resource", reason="quotas, users and mounts are POSIX's")
 
 STORE = """
-from onnxhub._backend.kept.store import make
+from onnxhub._backend.kept.building import make
 
 def build(folder):
     (folder / "deep").mkdir()
@@ -228,7 +228,7 @@ PRUNE = """
 from onnxhub._backend.kept.housekeeping import clear, prune
 for removal in (prune(0), clear()):
     assert removal.removed == []
-    assert [reason for _, reason in removal.spared] == [REASON]
+    assert [reason for _, reason in removal.skipped] == [REASON]
 """
 REASON = "it cannot be moved: it is in use, or its folder cannot be written"
 

@@ -179,19 +179,19 @@ def test_an_interrupted_maker_leaves_no_entry_locked(tmp_path: Path, monkeypatch
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     printed = run("""
 import subprocess
-from onnxhub._backend.kept import store
+from onnxhub._backend.kept.building import make as make_entry
 
 def build(folder):
     (folder / "data").write_bytes(b"data")
 
 def make():
-    store.make("things", "key", {}, build, anew=True)
+    make_entry("things", "key", {}, build, replace=True)
 
 make()
 kept = interrupted(make, 500 * ROUNDS, 0.003)
 program = (
-    "import sys; sys.path[:] = " + repr(sys.path) + "; from onnxhub._backend import store\\n"
-    "print(store.make_unless_busy('things', 'key', {}, lambda folder: (folder / 'data').touch()) is not None)"
+    "import sys; sys.path[:] = " + repr(sys.path) + "; from onnxhub._backend.kept import building\\n"
+    "print(building.make_unless_busy('things', 'key', {}, lambda folder: (folder / 'data').touch()) is not None)"
 )
 print(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip())
 """)

@@ -100,7 +100,7 @@ def test_a_lenient_reader_would_be_found_out(monkeypatch: pytest.MonkeyPatch) ->
             value |= (self.data[position] & 0x7F) << 7 * (position - start)
             if self.data[position] < 0x80:
                 return value, position + 1
-        raise self.damaged(f"byte {start} starts no number")
+        raise self.refuse_damaged(f"byte {start} starts no number")
 
     monkeypatch.setattr(Reader, "varint", lenient)
     monkeypatch.setattr(protobuf, "_TELLTALES", ())

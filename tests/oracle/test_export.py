@@ -380,7 +380,7 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("onnxhub._backend.kept.store._lock_file", refused)
+    monkeypatch.setattr("onnxhub._backend.kept.building._open_lock", refused)
     assert onnxhub.load("text-classification", classifier)("a good one").label == right
     assert "the cache cannot be written" in caplog.text
     assert not assets_dir("exported").exists()

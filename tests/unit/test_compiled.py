@@ -16,7 +16,7 @@ import onnxhub
 from onnxhub import builtin
 from onnxhub._backend.kept import housekeeping as kept
 from onnxhub._backend.kept.assets import assets_dir
-from onnxhub._backend.kept.store import make
+from onnxhub._backend.kept.building import make
 from onnxhub._backend.runtime import compiled
 from onnxhub._backend.runtime.providers import Provider
 from onnxhub.errors import InvalidOptionError
@@ -243,11 +243,11 @@ def test_engines_of_tensorrt_are_listed_and_cleared_away(tmp_path: Path) -> None
     file = compiled.ModelFile("org/name", tiny.make_model(tmp_path) / "model.onnx")
     folder = Path(str(compiled._with_engines(file, Provider("tensorrt", {})).options["trt_engine_cache_path"]))
     (folder / "TensorrtExecutionProvider.engine").write_bytes(bytes(12345))
-    (entry,) = kept.listed(["tensorrt"])
+    (entry,) = kept.list_entries(["tensorrt"])
     assert (entry.model, entry.made_with) == ("org/name", "file model.onnx")
     assert entry.size > 12345
-    assert kept.damage(entry) == []
-    assert [one.key for one in kept.clear("tensorrt").removed] == [entry.key]
+    assert kept.find_damage(entry) == []
+    assert [removed.key for removed in kept.clear("tensorrt").removed] == [entry.key]
     assert not folder.exists()
 
 

@@ -45,7 +45,7 @@ def test_a_digest_is_that_of_hashlib(large: Path) -> None:
 def test_a_digest_is_looked_up_the_second_time(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes are read once; also under a new name, since a made file is moved into place."""
     first = sha256(large)
-    monkeypatch.setattr(digests, "_taken", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(digests, "_compute", lambda *_: pytest.fail("read again"))
     assert sha256(large) == first
     os.link(large, large.with_name("other.bin"))
     monkeypatch.undo()
@@ -106,17 +106,17 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(large: Path) -> None:
 
 def test_a_file_that_vanishes_while_it_is_read_gives_its_digest(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when another process deletes a damaged file: nothing is remembered, and nothing is raised."""
-    expected, take = hashlib.sha256(large.read_bytes()).hexdigest(), digests._taken
+    expected, take = hashlib.sha256(large.read_bytes()).hexdigest(), digests._compute
 
     def taken(path: Path, kind: str) -> str:
         found = take(path, kind)
         path.unlink()
         return found
 
-    monkeypatch.setattr(digests, "_taken", taken)
+    monkeypatch.setattr(digests, "_compute", taken)
     assert sha256(large) == expected
     assert not assets_dir("digests").exists()
-    digests.note_place(large)
+    digests.remember_moved(large)
 
 
 def test_where_times_tell_little_the_digest_is_taken_each_time(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 import onnxhub
 from onnxhub._backend.kept import housekeeping as kept
+from onnxhub._backend.kept.building import make
 from onnxhub._backend.kept.entries import TRIES, retry_if_cleared
-from onnxhub._backend.kept.store import find, make
+from onnxhub._backend.kept.store import find
 from onnxhub._backend.runtime import compiled
 from onnxhub.errors import IntegrityError
 from tests.runtime import compiles
@@ -17,7 +18,7 @@ from tests.runtime import compiles
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from onnxhub._backend.kept.store import Entry
+    from onnxhub._backend.kept.entries import Entry
 
 
 @pytest.fixture(autouse=True)

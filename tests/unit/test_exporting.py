@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import onnxhub
-from onnxhub._backend.kept import store
+from onnxhub._backend.kept.building import make
 from onnxhub._backend.making import export as exporting
 from onnxhub._backend.making import exporters
 from onnxhub._backend.making.staging import convertible
@@ -88,7 +88,7 @@ def test_inspection_knows_a_conversion_that_is_kept(
     assert "would be converted, once" in look_into(repository, get_task("text-classification")).choice
     files = convertible(repository, allow_pickle=False)
     key = exporting._origin(repository, files, CLASSIFIER).key
-    store.make("exported", key, {"with": versions}, lambda made: (made / "model.onnx").touch())
+    make("exported", key, {"with": versions}, lambda made: (made / "model.onnx").touch())
     if not installed:
         monkeypatch.setattr(exporters, "version_of", lambda _: None)
     found = look_into(repository, get_task("text-classification"))

@@ -36,7 +36,7 @@ def test_a_file_system_is_known_by_its_mount(
     table = tmp_path / "mountinfo"
     table.write_text(MOUNTS.replace("UPPER", str(tmp_path)), encoding="utf-8")
     monkeypatch.setattr(filesystems, "_MOUNTS", table)
-    monkeypatch.setattr(filesystems, "_mount_of", lambda path: 22 if path == str(tmp_path) else number)
+    monkeypatch.setattr(filesystems, "_find_mount", lambda path: 22 if path == str(tmp_path) else number)
     monkeypatch.setattr(filesystems, "_known", {})
     assert filesystems.notes_changes(tmp_path / "file", 1) is sound
 
@@ -44,7 +44,7 @@ def test_a_file_system_is_known_by_its_mount(
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
 def test_the_mount_of_a_file_is_one_of_the_table(tmp_path: Path) -> None:
     """The system numbers both alike."""
-    assert filesystems._mount_of(tmp_path) in filesystems._mounts()
+    assert filesystems._find_mount(tmp_path) in filesystems._read_mounts()
 
 
 def test_where_nothing_is_told_times_are_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,3 +58,39 @@ def test_a_file_that_is_gone_is_not_remembered(tmp_path: Path, monkeypatch: pyte
     """It is no error here: who reads it, will say so."""
     monkeypatch.setattr(filesystems, "_known", {})
     assert filesystems.notes_changes(tmp_path / "none", 1) is (sys.platform != "linux")
+
+
+@pytest.mark.parametrize("folder", ["here", "none"])
+def test_a_folder_is_removed_as_far_as_that_is_possible(folder: str, tmp_path: Path) -> None:
+    """With all that is in it; one that is not there is no error."""
+    (tmp_path / "here" / "deep").mkdir(parents=True)
+    (tmp_path / "here" / "deep" / "file").write_bytes(b"x")
+    filesystems.remove_tree(tmp_path / folder)
+    assert not (tmp_path / folder).exists()
+
+
+def test_an_interrupt_while_a_folder_is_removed_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11 closes a descriptor twice then, and its error would be raised in the place of the interrupt."""
+    interrupt = KeyboardInterrupt()
+
+    def rmtree(_: Path, ignore_errors: bool) -> None:
+        try:
+            raise interrupt
+        finally:
+            raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr("shutil.rmtree", rmtree)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        filesystems.remove_tree(tmp_path)
+    assert raised.value is interrupt
+
+
+def test_a_folder_that_cannot_be_closed_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a network file system that fails meanwhile."""
+
+    def rmtree(_: Path, ignore_errors: bool) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("shutil.rmtree", rmtree)
+    filesystems.remove_tree(tmp_path)
+    assert tmp_path.is_dir()

@@ -44,10 +44,10 @@ def agrees_with_onnx_runtime(path: Path) -> Graph:
     for ours, theirs in ((graph.inputs, session.get_inputs()), (graph.outputs, session.get_outputs())):
         assert [port.name for port in ours] == [port.name for port in theirs]
         assert [f"tensor({RUNTIME_TYPES.get(port.type, port.type)})" for port in ours] == [port.type for port in theirs]
-        for one, other in zip(ours, theirs, strict=True):
-            assert one.shape is None or list(one.shape) == list(other.shape)
+        for port, expected in zip(ours, theirs, strict=True):
+            assert port.shape is None or list(port.shape) == list(expected.shape)
     model = onnx.load(path, load_external_data=False)
-    assert graph.opsets == {one.domain or "ai.onnx": one.version for one in model.opset_import}
+    assert graph.opsets == {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
     assert graph.producer == " ".join(filter(None, (model.producer_name, model.producer_version)))
     return graph
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,6 +78,25 @@ def test_other_encodings_of_json(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_bytes('{"a": "x"}'.encode("utf-16-le").replace(b"x\0", b"\0\xd8"))
     with pytest.raises(IntegrityError, match="not valid JSON: 'utf-16-le' codec"):
         parse(tmp_path / "x.json", "config.json", "org/name", dict)
+
+
+DECODER = """
+import sys
+from onnxhub._toolkit.json_files import decode
+
+before = set(sys.modules)
+print(ascii({decode(bytes.fromhex(text)) for text in sys.argv[1:]}))
+print(sorted(name for name in set(sys.modules) - before))
+"""
+
+
+def test_no_codec_is_imported_for_json() -> None:
+    """Every encoding of JSON is read by what Python has in memory, since nothing can be imported where no file can be opened."""
+    text = '{"a": "é😀"}'
+    encodings = ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be", "utf-32-le")
+    command = [sys.executable, "-c", DECODER, *(text.encode(name).hex() for name in encodings)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines() == [ascii({text}), "[]"]
 
 
 @pytest.mark.parametrize(

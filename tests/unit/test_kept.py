@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onnxhub._backend.kept import digests, store
+from onnxhub._backend.kept import digests, unfinished
 from onnxhub._backend.kept import housekeeping as kept
 from onnxhub._backend.kept.assets import assets_dir, read_sealed, write_sealed
+from onnxhub._backend.kept.building import make
 from onnxhub._backend.kept.digests import REMEMBERED
-from onnxhub._backend.kept.housekeeping import clear, damage, digests_size, listed, prune
-from onnxhub._backend.kept.store import LIMIT, MANIFEST, find, make
+from onnxhub._backend.kept.entries import MANIFEST
+from onnxhub._backend.kept.housekeeping import LIMIT, clear, find_damage, list_entries, measure_digests, prune
+from onnxhub._backend.kept.store import find
 from onnxhub.errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -54,36 +56,36 @@ def unused(folder: Path, days: float) -> None:
 
 def names() -> list[str]:
     """The keys of all that is kept."""
-    return [one.key for one in listed()]
+    return [entry.key for entry in list_entries()]
 
 
 def test_what_something_was_made_with_names_no_nothing() -> None:
     """A folder has no revision, and nobody reads about one."""
     make("exported", "a", {"model": "folder", "revision": None, "with": {"optimum": "2.1"}}, lambda _: None)
-    assert [one.made_with for one in listed()] == ["optimum 2.1"]
+    assert [entry.made_with for entry in list_entries()] == ["optimum 2.1"]
 
 
 def test_everything_is_listed_with_its_facts() -> None:
     """By kind, then by model; sizes are those on disk."""
     for kind, key in (("tokenizers", "b"), ("compiled", "z"), ("tokenizers", "a"), ("new kind", "y")):
         made(kind, key, days=2)
-    found = listed()
-    assert [(one.kind, one.model) for one in found] == [
+    found = list_entries()
+    assert [(entry.kind, entry.model) for entry in found] == [
         ("compiled", "org/z"), ("new kind", "org/y"), ("tokenizers", "org/a"), ("tokenizers", "org/b"),
     ]  # fmt: skip
-    assert {one.made_with for one in found} == {"version 3"}
-    for one in found:
-        assert one.size == sum(path.stat().st_size for path in one.folder.rglob("*") if path.is_file()) > SIZE
-        assert abs(time.time() - one.used - 2 * DAY) < 60
-    assert [one.key for one in listed(["tokenizers"])] == ["a", "b"]
+    assert {entry.made_with for entry in found} == {"version 3"}
+    for entry in found:
+        assert entry.size == sum(path.stat().st_size for path in entry.folder.rglob("*") if path.is_file()) > SIZE
+        assert abs(time.time() - entry.used - 2 * DAY) < 60
+    assert [entry.key for entry in list_entries(["tokenizers"])] == ["a", "b"]
 
 
 def test_finding_an_entry_is_using_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """And its files are not touched by it: their digests stay remembered."""
     made("things", "key", days=5, size=REMEMBERED)
-    monkeypatch.setattr(digests, "_taken", lambda path, _: pytest.fail(f"{path} was read again"))
+    monkeypatch.setattr(digests, "_compute", lambda path, _: pytest.fail(f"{path} was read again"))
     assert find("things", "key")
-    (found,) = listed()
+    (found,) = list_entries()
     assert time.time() - found.used < 60
 
 
@@ -91,13 +93,13 @@ def test_the_least_recently_used_go_first() -> None:
     """Over all kinds together, and no more of them than need be."""
     for kind, key, days in (("a", "old", 9), ("b", "older", 10), ("a", "newer", 1), ("b", "new", 2)):
         made(kind, key, days)
-    total = sum(one.size for one in listed())
+    total = sum(entry.size for entry in list_entries())
     assert prune(total).removed == []
-    assert [one.key for one in prune(total - 1).removed] == ["older"]
-    assert [one.key for one in prune(2 * SIZE + SIZE // 2).removed] == ["old"]
+    assert [entry.key for entry in prune(total - 1).removed] == ["older"]
+    assert [entry.key for entry in prune(2 * SIZE + SIZE // 2).removed] == ["old"]
     assert names() == ["newer", "new"]
-    assert [one.key for one in prune(0).removed] == ["new", "newer"]
-    assert listed() == []
+    assert [entry.key for entry in prune(0).removed] == ["new", "newer"]
+    assert list_entries() == []
 
 
 def test_what_was_not_used_for_long_goes() -> None:
@@ -105,7 +107,7 @@ def test_what_was_not_used_for_long_goes() -> None:
     for key, days in (("a", 40), ("b", 31), ("c", 29), ("d", 50)):
         made("things", key, days)
     find("things", "d")
-    assert [one.key for one in prune(older_than=30 * DAY).removed] == ["a", "b"]
+    assert [entry.key for entry in prune(older_than=30 * DAY).removed] == ["a", "b"]
     assert names() == ["c", "d"]
 
 
@@ -138,8 +140,8 @@ def test_what_is_not_an_entry_stays(tmp_path: Path) -> None:
     (outside / "precious").write_text("x")
     (outside / MANIFEST).write_text("{}")
     folder = made("things", "key").parent
-    mine = folder / f".making.{store._HOST}.{os.getpid()}.{store._TOKEN}00000000"
-    other = folder / f".making.{store._HOST}.{os.getppid()}.1234567812345678"
+    mine = folder / f".making.{unfinished._HOST}.{os.getpid()}.{unfinished._TOKEN}00000000"
+    other = folder / f".making.{unfinished._HOST}.{os.getppid()}.1234567812345678"
     for path in (mine, other, folder / "somebody's"):
         path.mkdir()
         (path / "part").write_text("x")
@@ -147,9 +149,9 @@ def test_what_is_not_an_entry_stays(tmp_path: Path) -> None:
     (folder / "link").symlink_to(outside)
     inside = made("things", "with a link")
     (inside / "deep" / "out").symlink_to(outside)
-    assert sorted(one.key for one in prune(0).removed) == ["key", "with a link"]
+    assert sorted(entry.key for entry in prune(0).removed) == ["key", "with a link"]
     made("things", "key")
-    assert [one.key for one in clear().removed] == ["key"]
+    assert [entry.key for entry in clear().removed] == ["key"]
     left = {path.name for path in folder.iterdir()}
     assert left == {mine.name, other.name, "somebody's", "notes.txt", "link", ".locks"}
     assert (outside / "precious").read_text() == "x"
@@ -163,7 +165,7 @@ def test_a_kind_that_is_a_link_is_left_alone(tmp_path: Path) -> None:
     assert names() == ["key"]
     for removal in (prune(0), clear("things")):
         assert removal.removed == []
-        ((entry, reason),) = removal.spared
+        ((entry, reason),) = removal.skipped
         assert entry.key == "key"
         assert reason.endswith("things is a link to another place")
     assert find("things", "key")
@@ -175,8 +177,10 @@ def test_what_belongs_to_another_user_stays() -> None:
     theirs, mine = made("things", "theirs", 9), made("things", "mine", 1)
     os.chown(theirs, 54321, 54321)
     removal = prune(0)
-    assert [one.key for one in removal.removed] == ["mine"]
-    assert [(one.key, reason) for one, reason in removal.spared] == [("theirs", "it belongs to another user (54321)")]
+    assert [entry.key for entry in removal.removed] == ["mine"]
+    assert [(entry.key, reason) for entry, reason in removal.skipped] == [
+        ("theirs", "it belongs to another user (54321)")
+    ]
     assert theirs.is_dir()
     assert not mine.exists()
 
@@ -198,12 +202,12 @@ def test_digests_of_files_that_are_gone_are_forgotten(tmp_path: Path) -> None:
     (tmp_path / "gone").unlink()
     (tmp_path / "touched").write_bytes(b"other")
     (assets_dir("digests") / "1-1-sha256.json").write_text("?")
-    assert digests_size()[0] == 4
+    assert measure_digests()[0] == 4
     prune(10**12)
     (memo,) = assets_dir("digests").glob("*.json")
     assert read_sealed(memo)["file"] == str(tmp_path / "here")
     clear("digests")
-    assert digests_size() == (0, 0)
+    assert measure_digests() == (0, 0)
 
 
 def test_damage_is_found_though_a_digest_is_remembered() -> None:
@@ -216,8 +220,8 @@ def test_damage_is_found_though_a_digest_is_remembered() -> None:
         file.write(b"?")
     write_sealed(memo, {"file": str(data), "state": digests._state(data), "digest": whole})
     assert find("things", "key")
-    (entry,) = listed()
-    (error,) = damage(entry)
+    (entry,) = list_entries()
+    (error,) = find_damage(entry)
     assert (error.path, error.reason) == (str(data), "it is not as it was written")
     assert find("things", "key") is None
 
@@ -232,7 +236,7 @@ def test_all_damaged_entries_are_named(name: str) -> None:
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         path.write_bytes(data)
     made("things", "sound")
-    found = {one.key: [error.path for error in damage(one)] for one in listed()}
+    found = {entry.key: [error.path for error in find_damage(entry)] for entry in list_entries()}
     assert found.pop("sound") == []
     assert found == {key: [str(assets_dir("things") / key / name)] for key in found}
     assert len(found) == 200
@@ -249,14 +253,14 @@ def test_an_unknown_kind_is_an_error() -> None:
 
 def test_nothing_is_kept_yet() -> None:
     """Where no folder is, nothing is made."""
-    assert listed() == kept.kinds() == prune(0).removed == clear().removed == []
+    assert list_entries() == kept.list_kinds() == prune(0).removed == clear().removed == []
     assert not assets_dir("things").parent.exists()
 
 
 PRUNER = """
 import sys
+from onnxhub._backend.kept.building import make
 from onnxhub._backend.kept.housekeeping import prune
-from onnxhub._backend.kept.store import make
 
 def build(folder):
     for number in range(40):
@@ -282,7 +286,7 @@ def test_a_process_that_is_killed_while_it_prunes_does_no_harm(seed: int) -> Non
             process.stdout.readline()
             time.sleep(chance.random() * 0.15)
             process.send_signal(signal.SIGKILL)
-        assert [damage(one) for one in listed()] == [[]] * len(listed())
+        assert [find_damage(entry) for entry in list_entries()] == [[]] * len(list_entries())
         prune(0)
         assert [path.name for path in assets_dir("things").iterdir()] == [".locks"]
         assert made("things", "a").is_dir()

@@ -17,7 +17,7 @@ def test_made_files_stand_beside_and_in_place_of_the_repository_s_own(tmp_path: 
     (elsewhere / "m").write_bytes(b"12345")
 
     plain = open_repository(folder)
-    made = plain.with_made({"config.json": elsewhere / "c", "onnx/model.onnx": elsewhere / "m"})
+    made = plain.with_generated({"config.json": elsewhere / "c", "onnx/model.onnx": elsewhere / "m"})
 
     assert made.json("config.json") == {"of": "what was made"}
     assert made.path("onnx/model.onnx") == elsewhere / "m"

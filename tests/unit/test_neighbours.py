@@ -88,9 +88,9 @@ def obeying(folder: Path, **options: Any) -> Any:
     return onnxhub.load("text-classification", tiny.make_model(folder, **options), threads=1)
 
 
-def entries() -> list[kept.Kept]:
+def entries() -> list[kept.EntryInfo]:
     """Give what is kept of padding."""
-    return kept.listed([PADDING])
+    return kept.list_entries([PADDING])
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ def test_the_cache_commands_know_what_is_kept(tmp_path: Path) -> None:
     [entry] = entries()
     assert entry.model == str(tmp_path / "model")
     assert "padding makes a difference" in entry.made_with
-    assert kept.damage(entry) == []
+    assert kept.find_damage(entry) == []
     assert kept.clear(PADDING).removed == [entry]
 
 

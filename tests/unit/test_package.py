@@ -229,6 +229,28 @@ def test_no_asserts_on_data_no_prints_no_todos(path: Path) -> None:
     assert not re.search(r"\b(TODO|FIXME|XXX)\b(?!.*#\d)", text)
 
 
+@pytest.mark.parametrize("path", MODULES, ids=ids)
+def test_every_codec_is_there_without_an_import(path: Path) -> None:
+    """Text is read and written in UTF-8: any other codec is imported first, which fails where no file can be opened."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            named = [keyword.value for keyword in node.keywords if keyword.arg == "encoding"]
+            if isinstance(node.func, ast.Attribute) and node.func.attr in {"encode", "decode"}:
+                named += node.args[:1]
+            codecs = {value.value for value in named if isinstance(value, ast.Constant)}
+            assert codecs <= {"utf-8"}, node.lineno
+
+
+@pytest.mark.parametrize("path", MODULES, ids=ids)
+def test_no_handler_of_errors_imports_a_module(path: Path) -> None:
+    """An import can fail by itself, where no more files can be opened, and its error would take the place of ours."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        is_exit = isinstance(node, ast.FunctionDef) and node.name == "__exit__"
+        if is_exit or isinstance(node, ast.ExceptHandler):
+            imports = [inner.lineno for inner in ast.walk(node) if isinstance(inner, ast.Import | ast.ImportFrom)]
+            assert imports == []
+
+
 def test_the_types_are_shipped() -> None:
     """`py.typed` is beside the code."""
     assert (SOURCE / "py.typed").is_file()

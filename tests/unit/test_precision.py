@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 import onnxhub
 from onnxhub import builtin
 from onnxhub._backend.files.naming import find_precision
-from onnxhub._backend.graphs.precision import agrees, claims, precision_of
+from onnxhub._backend.graphs.precision import agrees, claims, determine_precision
 from onnxhub._backend.repository.repository import fetch_model, open_repository
 from onnxhub._contracts.registry import get_task
 from onnxhub._loading.inspection import look_into
@@ -67,9 +67,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_the_kinds_of_graphs(operators: set[str], weights: dict[int, int], dtype: str, kind: str) -> None:
     """By operators, and by the types of the weights: constants beside them do not count."""
-    found = precision_of(frozenset(operators), weights)
+    found = determine_precision(frozenset(operators), weights)
     assert (found.dtype, found.kind) == (dtype, kind)
-    assert found.dtype in found.described
+    assert found.dtype in found.description
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
@@ -84,10 +84,10 @@ def test_blocks_of_any_size(bits: int, tmp_path: Path) -> None:
     assert (found.dtype, found.kind) == (f"q{bits}", f"{bits}-bit blocks")
 
 
-EIGHT_BITS = precision_of(frozenset({"QLinearConv"}), {INT8: 9})
-FOUR_BITS = precision_of(frozenset({"MatMulNBits"}), {UINT8: 9})
-FULL = precision_of(frozenset(), {FLOAT: 9})
-MIXED = precision_of(frozenset(), {FLOAT: 9, HALF: 18})
+EIGHT_BITS = determine_precision(frozenset({"QLinearConv"}), {INT8: 9})
+FOUR_BITS = determine_precision(frozenset({"MatMulNBits"}), {UINT8: 9})
+FULL = determine_precision(frozenset(), {FLOAT: 9})
+MIXED = determine_precision(frozenset(), {FLOAT: 9, HALF: 18})
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_a_name_may_be_said_of(name: str, kinds: str) -> None:
         kind for kind in every if kind in kinds.split()
     ]
     assert claims(name) == (name not in {"O3", "optimized"})
-    assert agrees(name, precision_of(frozenset(), {7: 3}))  # which tells nothing
+    assert agrees(name, determine_precision(frozenset(), {7: 3}))  # which tells nothing
 
 
 def refused(folder: Path, **options: object) -> str:

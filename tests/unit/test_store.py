@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onnxhub._backend.kept import locking, store
+from onnxhub._backend.kept import building, locking, store, unfinished
 from onnxhub._backend.kept.assets import assets_dir
+from onnxhub._backend.kept.building import make, make_unless_busy
 from onnxhub._backend.kept.digests import forget
-from onnxhub._backend.kept.store import find, make, make_unless_busy, newest
+from onnxhub._backend.kept.store import find, find_newest
+from onnxhub._backend.kept.unfinished import sweep_folder
 from onnxhub.errors import GatedModelError
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ DATA = random.Random(0).randbytes(1000)
 MAKER = """
 import sys, time
 from pathlib import Path
-from onnxhub._backend.kept.store import make
+from onnxhub._backend.kept.building import make
 
 def build(folder):
     (folder / "data").write_bytes(bytes(500))
@@ -58,7 +60,7 @@ def build_large(folder: Path) -> None:
     (folder / "large").write_bytes(bytes(2**18))
 
 
-def unfinished() -> list[str]:
+def half_written() -> list[str]:
     """What somebody began and did not end."""
     return [path.name for path in assets_dir("things").iterdir() if path.name.startswith(".") and path.name != ".locks"]
 
@@ -77,7 +79,7 @@ def test_an_entry_is_made_once_and_found_after() -> None:
     assert made == again == find("things", "key")
     assert (again.folder / "deep" / "more").read_bytes() == DATA[::-1]
     assert again.made_of == {"of": "this"}
-    assert unfinished() == []
+    assert half_written() == []
 
 
 def test_anew_takes_the_place_of_what_is_there() -> None:
@@ -88,7 +90,7 @@ def test_anew_takes_the_place_of_what_is_there() -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        make("things", "key", {}, failing, anew=True)
+        make("things", "key", {}, failing, replace=True)
     assert find("things", "key").made_of == {"of": "this"}
     made_of: dict[str, object] = {"of": "that"}
 
@@ -96,23 +98,23 @@ def test_anew_takes_the_place_of_what_is_there() -> None:
         (folder / "other").write_bytes(DATA)
         made_of["more"] = 1
 
-    made = make("things", "key", made_of, other, anew=True)
+    made = make("things", "key", made_of, other, replace=True)
     assert find("things", "key") == made
     assert list(made.files) == ["other"]
     assert made.made_of == {"of": "that", "more": 1}
-    assert unfinished() == []
+    assert half_written() == []
 
 
 def test_the_newest_of_those_whose_keys_begin_alike() -> None:
     """By when they were made; a damaged one is passed over, and others do not count."""
-    assert newest("things", "a-") is None
+    assert find_newest("things", "a-") is None
     for age, key in enumerate(("b-1", "a-3", "a-1", "a-2")):
         folder = make("things", key, {"key": key}, build).folder
         os.utime(folder, (10**9 - age, 10**9 - age))
-    assert newest("things", "a-").made_of == {"key": "a-3"}
+    assert find_newest("things", "a-").made_of == {"key": "a-3"}
     (assets_dir("things") / "a-3" / "data").write_bytes(b"damaged")
-    assert newest("things", "a-").made_of == {"key": "a-1"}
-    assert newest("things", "c-") is None
+    assert find_newest("things", "a-").made_of == {"key": "a-1"}
+    assert find_newest("things", "c-") is None
 
 
 def test_what_fails_leaves_nothing() -> None:
@@ -125,7 +127,7 @@ def test_what_fails_leaves_nothing() -> None:
     with pytest.raises(OSError, match="No space left"):
         make("things", "key", {}, failing)
     assert find("things", "key") is None
-    assert unfinished() == []
+    assert half_written() == []
     assert make("things", "key", {}, build)
 
 
@@ -159,7 +161,7 @@ def test_processes_that_start_together_make_it_once(tmp_path: Path) -> None:
     answers = [process.communicate(timeout=60)[0] for process in running]
     assert answers == ["['data', 'more']\n"] * 8
     assert (tmp_path / "log").read_text() == "x"
-    assert unfinished() == []
+    assert half_written() == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no flock")
@@ -176,7 +178,7 @@ def test_a_lock_that_holds_nobody_does_no_harm(
             raise OSError(problem, os.strerror(problem))
 
     monkeypatch.setattr("fcntl.flock", flock)
-    monkeypatch.setattr(locking._files, "told", False)
+    monkeypatch.setattr(locking._files, "is_reported", False)
     caplog.set_level(logging.INFO, "onnxhub")
     first: list[object] = []
 
@@ -187,7 +189,7 @@ def test_a_lock_that_holds_nobody_does_no_harm(
     assert make("things", "key", {}, overtaken) == first[0]
     assert make_unless_busy("things", "key", {}, build) == first[0]
     assert make_unless_busy("things", "other", {}, build)
-    assert unfinished() == []
+    assert half_written() == []
     assert caplog.text.count("has no locks") == (problem is not None)
 
 
@@ -239,9 +241,9 @@ def test_a_process_that_is_killed_does_no_harm(tmp_path: Path, delay: float) -> 
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert find("things", "key") is None
-    assert len(unfinished()) == 1
+    assert len(half_written()) == 1
     assert (make("things", "key", {}, build).folder / "data").read_bytes() == DATA
-    assert unfinished() == []
+    assert half_written() == []
 
 
 def test_what_can_neither_be_used_nor_replaced_is_made_for_the_process(
@@ -250,7 +252,7 @@ def test_what_can_neither_be_used_nor_replaced_is_made_for_the_process(
     """As another user's damaged entry in a folder that both may write: it stays, and nothing is built twice."""
     place = make("things", "key", {}, build).folder
     (place / "data").write_bytes(b"damaged")
-    monkeypatch.setattr(store, "_drop", lambda _: False)
+    monkeypatch.setattr(store, "discard", lambda _kind, _key: False)
     built: list[Path] = []
 
     def counted(folder: Path) -> None:
@@ -264,7 +266,7 @@ def test_what_can_neither_be_used_nor_replaced_is_made_for_the_process(
     assert len(built) == 1
     assert (place / "data").read_bytes() == b"damaged"
     assert "can be neither used nor replaced" in caplog.text
-    assert unfinished() == []
+    assert half_written() == []
 
 
 def test_small_files_that_a_killed_process_was_writing_are_swept() -> None:
@@ -274,7 +276,7 @@ def test_small_files_that_a_killed_process_was_writing_are_swept() -> None:
     for path in (old, new):
         path.write_bytes(b"")
     os.utime(old, (0, 0))
-    store.sweep("things")
+    sweep_folder(assets_dir("things"))
     assert (old.exists(), new.exists()) == (False, True)
 
 
@@ -315,7 +317,7 @@ def test_a_user_without_a_home_folder_gets_one_for_the_process(tmp_path: Path) -
 def test_what_others_are_making_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that lives, or another machine; but not what has been lying there for days, or this process's namesake."""
     folder = assets_dir("things")
-    host, pid = store._HOST, os.getpid()
+    host, pid = unfinished._HOST, os.getpid()
     parent = f".key.{host}.{os.getppid()}.1234567812345678"
     places = [
         parent,
@@ -327,7 +329,7 @@ def test_what_others_are_making_is_left_alone(monkeypatch: pytest.MonkeyPatch) -
         (folder / name).mkdir(parents=True)
     os.utime(folder / ".key.01d01d01.1.1234567812345678", (0, 0))
     make("things", "key", {}, build)
-    assert sorted(unfinished()) == sorted([parent, ".key.e15e3e5e.1.1234567812345678"])
+    assert sorted(half_written()) == sorted([parent, ".key.e15e3e5e.1.1234567812345678"])
 
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(
@@ -338,12 +340,12 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(store, "_lock_file", refused)
+    monkeypatch.setattr(building, "_open_lock", refused)
     entry = make("things", "key", {}, build)
     assert (entry.folder / "data").read_bytes() == DATA
     assert "the cache cannot be written" in caplog.text
     assert make("things", "key", {}, build) == entry  # which is not made twice
-    assert make("things", "key", {}, build, anew=True) != entry
+    assert make("things", "key", {}, build, replace=True) != entry
 
 
 def test_an_error_of_what_is_made_is_not_one_of_the_cache() -> None:
@@ -370,19 +372,19 @@ def test_a_container_of_the_same_name_is_another_machine(monkeypatch: pytest.Mon
             return told
 
         monkeypatch.setattr(os, "readlink", told)
-        hosts.add(store._host())
+        hosts.add(unfinished._identify_host())
     assert len(hosts) == 3
 
 
 FOR_ITSELF = """
 import os, sys
-from onnxhub._backend.kept import store
+from onnxhub._backend.kept import building
 
 def refused(*_, **__):
     raise PermissionError(13, "Permission denied")
 
-store._lock_file = refused
-entry = store.make("things", "key", {}, lambda folder: (folder / "data").touch())
+building._open_lock = refused
+entry = building.make("things", "key", {}, lambda folder: (folder / "data").touch())
 process = os.fork()
 if process == 0:
     sys.exit(0)  # as a server's worker does, with all that Python does when it ends
@@ -414,7 +416,7 @@ def test_no_newest_of_what_cannot_be_listed() -> None:
     """It is as if there were none."""
     assets_dir("things").parent.mkdir(parents=True)
     assets_dir("things").write_bytes(b"")
-    assert newest("things", "a") is None
+    assert find_newest("things", "a") is None
 
 
 def test_the_digests_of_what_was_made_are_not_forgotten() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from onnxhub._backend.files.layout import VOCABULARIES, is_of_model
+from onnxhub._backend.kept.filesystems import remove_tree
 from onnxhub._backend.making.tokenizer_conversion import FAST, fast_form
 from onnxhub.errors import InvalidOptionError, MissingDependencyError, TaskMismatchError
 
@@ -60,7 +61,7 @@ def write_folder(ready: ChosenFiles, folder: Path, made_of: Mapping[str, object]
         (unfinished / RECORD).write_text(f"{record}\n", encoding="utf-8")
         _move(unfinished, folder)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        remove_tree(unfinished)
     return sizes
 
 
@@ -113,7 +114,7 @@ def _move(unfinished: Path, folder: Path) -> None:
         if folder.exists():
             folder.rename(old)
         unfinished.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        remove_tree(old)
         return
     for path in sorted(unfinished.rglob("*")):
         place = folder / path.relative_to(unfinished)

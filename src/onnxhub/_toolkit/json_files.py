@@ -8,6 +8,7 @@ counts, as there.
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["parse", "token_id", "token_ids", "whole_number"]
+__all__ = ["decode", "parse", "token_id", "token_ids", "whole_number"]
 
 MOST_BYTES: Final = 32 * 2**20
 """Of a file of settings; the largest of real models have one or two million (thousands of added tokens or labels)."""
@@ -27,6 +28,17 @@ MOST_DIGITS: Final = 400
 """Of a whole number; the largest that real files have is 10**30, and no float is above 10**308."""
 MOST_ID: Final = 2**31 - 1
 """What a graph with inputs of int32 can still be given."""
+
+_DECODERS: Final = {
+    "utf-8": codecs.utf_8_decode,
+    "utf-16": codecs.utf_16_decode,
+    "utf-16-be": codecs.utf_16_be_decode,
+    "utf-16-le": codecs.utf_16_le_decode,
+    "utf-32": codecs.utf_32_decode,
+    "utf-32-be": codecs.utf_32_be_decode,
+    "utf-32-le": codecs.utf_32_le_decode,
+}
+"""Encoding of JSON -> its decoder. By its name, bytes.decode would import a module first, which can fail by itself."""
 
 JsonT = TypeVar("JsonT", dict[str, object], list[object])
 
@@ -49,8 +61,7 @@ def parse(path: Path, name: str, model_id: str, kind: type[JsonT]) -> JsonT:
         raise IntegrityError(name, f"{model_id}: it has {size:,} bytes, and settings may have {MOST_BYTES:,}")
     data = path.read_bytes()
     try:
-        # Decoded here: json.loads would take lone surrogates in bytes.
-        text = data.decode(json.detect_encoding(data))
+        text = decode(data)  # json.loads would take lone surrogates in bytes
         value: object = json.loads(text, parse_int=_read_digits)
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError tell the position
         raise IntegrityError(name, f"{model_id}: not valid JSON: {error}") from error
@@ -61,6 +72,18 @@ def parse(path: Path, name: str, model_id: str, kind: type[JsonT]) -> JsonT:
     if ("\\ud" in text or "\\uD" in text) and not _is_unicode(value):
         raise IntegrityError(name, f"{model_id}: a text in it has a lone surrogate (half of a UTF-16 pair)")
     return value
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a JSON file, in one of the encodings that ``json.loads`` reads.
+
+    Raises:
+        UnicodeDecodeError: it is in none of them.
+    """
+    encoding = json.detect_encoding(data)
+    if encoding == "utf-8-sig":
+        encoding, data = "utf-8", data[len(codecs.BOM_UTF8) :]
+    return _DECODERS[encoding](data, "strict", True)[0]  # its parameters have no names
 
 
 def whole_number(value: object) -> int | None:

@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 from onnxhub._backend.kept.assets import read_sealed
 from onnxhub._backend.kept.digests import DIGEST, matches
-from onnxhub._backend.repository.cache import CachedRepository, default_cache_dir, real_path
+from onnxhub._backend.kept.filesystems import real_path
+from onnxhub._backend.repository.cache import CachedRepository, default_cache_dir
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub.errors import IntegrityError, InvalidOptionError, UnsafeModelError
 
@@ -68,12 +69,12 @@ class CachedModel:
         checked: set[Path] = set()
         for link, known in self._names().items():
             real = real_path(link)
-            digest = known or cached.named_digest(link)
+            digest = known or cached.read_digest(link)
             if not cached.owns(link, named=bool(digest)):
                 yield IntegrityError(str(link), f"it is a link to {real}, outside of the cache")
             elif not real.is_file():
                 yield IntegrityError(str(link), f"it is a link to {real}, which is missing")
-            elif digest and real not in checked and not matches(real, digest, anew=True):
+            elif digest and real not in checked and not matches(real, digest, reread=True):
                 named = "that is its name" if real.name == digest else digest
                 yield IntegrityError(str(real), f"it does not have the digest {named}; it is {link.name}")
             checked.add(real)
@@ -85,7 +86,7 @@ class CachedModel:
                 continue
             if not cached.owns(blob, named=True):
                 yield IntegrityError(str(blob), f"it is a link to {real_path(blob)}, outside of the cache")
-            elif not matches(blob, blob.name, anew=True):
+            elif not matches(blob, blob.name, reread=True):
                 yield IntegrityError(str(blob), "it does not have the digest that is its name; it is no file of now")
 
     def _names(self) -> dict[Path, str]:
@@ -95,7 +96,7 @@ class CachedModel:
             if snapshot.is_symlink():
                 found[snapshot] = ""
                 continue
-            listing = CachedRepository(self.folder).stored(snapshot.name)
+            listing = CachedRepository(self.folder).load_listing(snapshot.name)
             known = {} if listing is None else {name: blob.hash or "" for name, blob in listing.files.items()}
             for path in sorted(snapshot.rglob("*")):
                 if path.is_symlink() or path.is_file():
@@ -155,11 +156,11 @@ def refreshed(model_id: str, revision: str | None, token: str | bool | None = No
         OfflineError, ModelNotFoundError, GatedModelError: see ``open_repository``.
     """
     cached = CachedRepository(default_cache_dir() / f"{_PREFIX}{model_id.replace('/', '--')}")
-    before = cached.stored(revision or "main")
+    before = cached.load_listing(revision or "main")
     repository = open_repository(model_id, revision=revision, token=token, refresh=True)
     if repository.commit is None:
         raise InvalidOptionError("model", model_id, "an id of the Hub; a folder is always as it is on disk")
-    now = cached.stored(revision or "main")
+    now = cached.load_listing(revision or "main")
     changes = () if before is None or now is None else _changes(before, now)
     return Refreshed(repository.model_id, before.commit if before else None, repository.commit, changes)
 

@@ -24,6 +24,8 @@ CHUNK = 1 << 16
 """Bytes that are read at once: enough lines to make good batches of, few enough to answer soon."""
 STDIN = "-"
 EMPTY = "there is no text in it"
+_NOT_OF_WINDOWS = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
+"""Bytes that Windows-1252 leaves undefined. They are listed here, since its codec would have to be imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +170,9 @@ def _decoded(data: bytes, title: str) -> str:
 
 
 def _of_windows(data: bytes) -> bool:
-    """Whether it has quotation marks and dashes where Latin 1 has control characters."""
-    try:
-        return data.decode("latin1") != data.decode("windows-1252")
-    except UnicodeDecodeError:
-        return False
+    """Tell whether it has quotation marks and dashes where Latin 1 has control characters."""
+    controls = set(data) & set(range(0x80, 0xA0))
+    return bool(controls) and not controls & _NOT_OF_WINDOWS
 
 
 def _opened(name: str) -> BufferedReader:

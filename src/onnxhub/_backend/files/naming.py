@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.files.roles import MODEL, choose_parts
 from onnxhub._backend.files.variants import FULL_PRECISION, Choice, base_of, canonical, describe
-from onnxhub._backend.graphs.precision import agrees, claims, precision_of
+from onnxhub._backend.graphs.precision import agrees, claims, determine_precision
 from onnxhub._backend.repository.repository import fetch_model
 from onnxhub._strings.plain_text import shorten
 from onnxhub.errors import AmbiguousFileError, IntegrityError, OnnxHubError, TooNewError, VariantNotFoundError
@@ -30,7 +30,7 @@ __all__ = ["choose_by_graphs", "find_precision", "settle", "take_as_they_are"]
 
 def find_precision(facts: GraphFacts) -> Precision:
     """Tell the precision of a graph by what a walk over its file has found."""
-    return precision_of(facts.operators, facts.weights, facts.bits)
+    return determine_precision(facts.operators, facts.weights, facts.bits)
 
 
 def settle(repository: Repository, choice: Choice, facts: GraphFacts, *, dtype: str, role: str = MODEL) -> Choice:
@@ -48,10 +48,10 @@ def settle(repository: Repository, choice: Choice, facts: GraphFacts, *, dtype: 
             here is as the tools make it, which may leave most of a graph as it was.
     """
     found = find_precision(facts)
-    told = f"its graph is {found.described}"
+    told = f"its graph is {found.description}"
     if agrees(choice.dtype, found):
         return choice if found.dtype != "mixed" else replace(choice, reason=f"{choice.reason}; {told}")
-    if dtype != "auto" and claims(choice.dtype) and choice.file not in repository.made:
+    if dtype != "auto" and claims(choice.dtype) and choice.file not in repository.generated:
         instead = f"; file={choice.file!r} runs it as it is" if role == MODEL else ""
         hint = f"{choice.file} is {choice.dtype} by its name alone: {told}{instead}"
         variants = describe(repository.files, {choice.file: found.dtype})
@@ -111,7 +111,7 @@ def take_as_they_are(repository: Repository, ort_class: str, dtype: str) -> Mapp
         return {}
     reason = f"dtype={dtype!r} was asked for; its graph is"
     return {
-        role: Choice(choice.file, found[choice.file].dtype, f"{reason} {found[choice.file].described}")
+        role: Choice(choice.file, found[choice.file].dtype, f"{reason} {found[choice.file].description}")
         for role, choice in choices.items()
     }
 

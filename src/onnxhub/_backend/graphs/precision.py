@@ -1,4 +1,4 @@
-"""Which precision a graph has: by the types of its weights and by its operators, whatever its file is called."""
+"""The precision of a graph: by the types of its weights and by its operators, whatever its file is called."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
-__all__ = ["BLOCKS", "Precision", "agrees", "claims", "precision_of"]
+__all__ = ["BLOCKS", "Precision", "agrees", "claims", "determine_precision"]
 
-DYNAMIC_QUANTIZATION: Final = frozenset({
-    "DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
-})  # fmt: skip
-"""Operators that scale by the range of the whole batch: there, a row's result would depend on its neighbours. So rows are
+DYNAMIC_QUANTIZATION: Final = frozenset(
+    ["DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"]
+)
+"""Operators that scale by the range of the whole batch, so that a row's result would depend on the other rows. So rows are
 run alone, which is too little work for several threads: a list is 1.3 times as fast with a row on each core."""
 BLOCKS: Final = frozenset({"MatMulNBits", "GatherBlockQuantized", "MatMulBnb4", "MatMulFpQ4", "QMoE"})
 """Operators over blocks of weights, whose attributes say how many bits an element has."""
 _BNB4: Final = "MatMulBnb4"
-_STATIC: Final = frozenset({
-    "QLinearMatMul", "QLinearConv", "QLinearAdd", "QLinearMul", "QGemm", "QAttention", "QEmbedLayerNormalization",
-})  # fmt: skip
+_STATIC: Final = frozenset(
+    ["QLinearMatMul", "QLinearConv", "QLinearAdd", "QLinearMul", "QGemm", "QAttention", "QEmbedLayerNormalization"]
+)
 _INTEGER: Final = frozenset({"MatMulInteger", "MatMulInteger16", "ConvInteger"})
 _BOTH_ENDS: Final = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _DEFAULT_BITS: Final = 4
-"""Of an operator over blocks that does not say it."""
+"""Bits of a weight where an operator over blocks does not say it."""
 
 # TensorProto.DataType by number.
 _FLOATS: Final = {1: ("fp32", 4), 10: ("fp16", 2), 11: ("fp64", 8), 16: ("bf16", 2)}
@@ -36,13 +36,13 @@ _FLOAT8: Final = frozenset({17, 18, 19, 20})
 _BITS: Final = {"fp64": 64, "fp32": 32, "fp16": 16, "bf16": 16}
 
 QUANTISED: Final = 0.05
-"""The share of all weights from which on those of few bits are more than constants beside the weights."""
+"""Share of all weights from which on weights of few bits are more than constants."""
 CAST: Final = 0.25
-"""The same for whole numbers that no operator of quantisation reads, but a Cast may."""
+"""The same for integers that no operator of quantisation reads, but a Cast may."""
 PURE: Final = 0.75
-"""The share of the bytes of all floats that a float type must have to be the graph's."""
+"""Share of the bytes of all floats from which on a float type is the type of the graph."""
 PRESENT: Final = 0.1
-"""The share of those bytes that a graph of several float types must have of the one that its name tells."""
+"""Share of those bytes that, in a graph of mixed float types, the type in the file's name must have at least."""
 
 _EIGHT_BITS: Final = re.compile(r"q8|q?u?int8|8bit")
 _FEW: Final = re.compile(r"q[1-7]|bnb4|q?u?int[1-7](?!\d)|[1-7]bit")
@@ -51,20 +51,20 @@ _FLOAT: Final = re.compile(r"(?:fp|bf)\d+")
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """What a graph computes with."""
+    """The precision of a graph."""
 
     dtype: str
-    """Its name as an option of ``load``; empty if the graph has no weights that tell it."""
+    """Its name as the option ``dtype`` of ``load``; empty if the graph has no weights that show it."""
     kind: str
     """``"none"``, ``"fp16"``, ``"8-bit, dynamic"``, ``"8-bit, static"``, ``"4-bit blocks"``, ..."""
     bits: int = 0
-    """Of a weight; 0 where they differ, or there are none."""
+    """Bits of a weight; 0 if they differ, or if there are no weights."""
     parts: frozenset[str] = frozenset()
-    """The float types that are more than constants, where the graph has several."""
+    """The float types that are more than constants, if the graph has several."""
 
     @property
-    def described(self) -> str:
-        """In words, for a reason or an error."""
+    def description(self) -> str:
+        """The precision in words, for a reason or an error."""
         if self.kind == "none":
             return self.dtype
         if self.parts:
@@ -73,37 +73,37 @@ class Precision:
 
     @property
     def is_quantised(self) -> bool:
-        """Whether its weights have lost their floats."""
+        """Whether its weights are quantised."""
         return 0 < self.bits <= 8
 
 
-def precision_of(operators: AbstractSet[str], weights: Mapping[int, int], bits: int | None = None) -> Precision:
-    """Tell the precision of a graph.
+def determine_precision(operators: AbstractSet[str], weights: Mapping[int, int], bits: int | None = None) -> Precision:
+    """Return the precision of a graph.
 
     Args:
         operators: The types of its operators.
         weights: Type of the elements, by its number in onnx.proto -> how many there are.
-        bits: Of an element of the blocks, where the graph has some and says it.
+        bits: Bits of a weight in blocks, if the graph has blocks and says it.
     """
     if operators & BLOCKS:
         size = bits or _DEFAULT_BITS
         return Precision("bnb4" if operators & BLOCKS == {_BNB4} else f"q{size}", f"{size}-bit blocks", size)
     every = sum(weights.get(kind, 0) for kind in (*_FLOATS, _UINT8, _INT8, *_FEW_BITS, *_FLOAT8)) or 1
     few = {size: sum(weights.get(kind, 0) for kind, own in _FEW_BITS.items() if own == size) for size in (4, 2)}
-    size = max(few, key=lambda one: few[one])
+    size = max(few, key=lambda bits_each: few[bits_each])
     if few[size] >= QUANTISED * every:
         return Precision(f"q{size}", f"{size}-bit, weights alone", size)
     eight = (weights.get(_UINT8, 0) + weights.get(_INT8, 0)) / every
-    kind = _eight_bit_kind(operators, eight)
-    if kind:
-        return Precision(_signed(weights) if eight >= QUANTISED else "q8", kind, 8)
-    if sum(weights.get(one, 0) for one in _FLOAT8) >= QUANTISED * every:
+    eight_bit = _name_eight_bit_kind(operators, eight)
+    if eight_bit:
+        return Precision(_name_integers(weights) if eight >= QUANTISED else "q8", eight_bit, 8)
+    if sum(weights.get(kind, 0) for kind in _FLOAT8) >= QUANTISED * every:
         return Precision("fp8", "8-bit floats", 8)
-    return _float_precision(weights)
+    return _find_float_precision(weights)
 
 
-def _eight_bit_kind(operators: AbstractSet[str], share: float) -> str:
-    """How the graph uses 8 bits; empty if it does not."""
+def _name_eight_bit_kind(operators: AbstractSet[str], share: float) -> str:
+    """Return how the graph uses 8 bits; empty if it does not."""
     if operators & DYNAMIC_QUANTIZATION:
         return "8-bit, dynamic"
     if operators & _STATIC or operators >= _BOTH_ENDS:
@@ -115,12 +115,12 @@ def _eight_bit_kind(operators: AbstractSet[str], share: float) -> str:
     return ""
 
 
-def _signed(weights: Mapping[int, int]) -> str:
-    """By any signed number: ONNX Runtime's tools write tables of vectors, and ranges, unsigned in int8 graphs as well."""
+def _name_integers(weights: Mapping[int, int]) -> str:
+    """Return ``int8`` if any weight is signed: ONNX Runtime's tools write some unsigned tensors into int8 graphs, too."""
     return "int8" if weights.get(_INT8) else "uint8"
 
 
-def _float_precision(weights: Mapping[int, int]) -> Precision:
+def _find_float_precision(weights: Mapping[int, int]) -> Precision:
     sizes = {name: weights[kind] * size for kind, (name, size) in _FLOATS.items() if weights.get(kind)}
     if not sizes:
         return Precision("", "none")
@@ -132,21 +132,20 @@ def _float_precision(weights: Mapping[int, int]) -> Precision:
 
 
 def agrees(name: str, found: Precision) -> bool:
-    """Whether a graph may be called by this name of a dtype; names that tell no precision go with all that is not quantised."""
+    """Tell whether a dtype's name fits a graph; names without a precision fit every graph that is not quantised."""
     if not found.dtype or name == found.dtype:
         return True
     if _FEW.match(name):
         return 0 < found.bits < 8
     if _EIGHT_BITS.match(name):
         signed = re.search(r"u?int8", name)
-        return found.bits == 8 and found.dtype != "fp8" and (
-            signed is None or found.dtype not in {"int8", "uint8"} or found.dtype == signed[0]
-        )  # fmt: skip
-    if told := _FLOAT.match(name):
-        return told[0] == found.dtype or (told[0] != "fp32" and told[0] in found.parts)
+        fits = signed is None or found.dtype not in {"int8", "uint8"} or found.dtype == signed[0]
+        return found.bits == 8 and found.dtype != "fp8" and fits
+    if kind := _FLOAT.match(name):
+        return kind[0] == found.dtype or (kind[0] != "fp32" and kind[0] in found.parts)
     return name != "mixed" and not found.is_quantised
 
 
 def claims(name: str) -> bool:
-    """Whether the name of a dtype tells a precision, as those of optimisers do not."""
+    """Tell whether a dtype's name says a precision; names of optimisers do not."""
     return name == "mixed" or any(pattern.match(name) for pattern in (_FEW, _EIGHT_BITS, _FLOAT))

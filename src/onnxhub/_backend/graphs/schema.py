@@ -12,13 +12,13 @@ __all__ = ["BYTES", "FIXED", "MESSAGES", "VARINT", "Field", "Message"]
 
 VARINT: Final = 0
 BYTES: Final = 2
-"""A message, a text, an array: whatever has a length before it."""
+"""Wire type of everything that has a length before it: a message, a text, an array."""
 FIXED: Final = {1: 8, 5: 4}
-"""Wire type of numbers of a fixed size -> how many bytes they have."""
+"""Wire type of a number of fixed size -> its bytes."""
 _WIRES: Final = {"int": VARINT, "double": 1, "float": 5}
 
-# Number -> type and name; a star: any number of them. The types of messages are the keys here, and ``bytes`` are texts, bytes,
-# and messages through which no path leads to a tensor and that are not read here.
+# Number -> type and name; a star: any number of values. The keys of this table are types of messages; ``bytes`` are texts,
+# bytes, and messages that contain no tensor and are not read here.
 _SCHEMA: Final[Mapping[str, Mapping[int, str]]] = {
     "model": {
         1: "int ir_version",
@@ -142,7 +142,7 @@ class Field:
     name: str
     type: str
     once: int
-    """A bit of its own where a message may have it once, zero where any number of times."""
+    """A bit of its own if a message may have it once, zero if any number of times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +151,12 @@ class Message:
 
     name: str
     fields: Mapping[int, Field]
-    """By their numbers."""
+    """The fields by number."""
     tags: Mapping[int, Field]
-    """By what stands before each: its number and wire type; arrays of numbers may be written in either of two ways."""
+    """The fields by tag, which is number and wire type; arrays of numbers have two possible tags."""
 
 
-def _describe(name: str, rows: Mapping[int, str]) -> Message:
+def _build_message(name: str, rows: Mapping[int, str]) -> Message:
     fields, tags = {}, {}
     for number, row in rows.items():
         kind, label = row.split()
@@ -167,4 +167,4 @@ def _describe(name: str, rows: Mapping[int, str]) -> Message:
     return Message(name, fields, tags)
 
 
-MESSAGES: Final[Mapping[str, Message]] = {name: _describe(name, rows) for name, rows in _SCHEMA.items()}
+MESSAGES: Final[Mapping[str, Message]] = {name: _build_message(name, rows) for name, rows in _SCHEMA.items()}

@@ -10,6 +10,7 @@ import numpy as np
 from onnxhub._backend.inputs.tokenizer_bounds import check_description, check_work
 from onnxhub._backend.inputs.tokenizer_config import adapt, added_tokens, check_settings, family_of, special_tokens
 from onnxhub._backend.inputs.tokenizer_limits import check_limit, find_limit, usable_length
+from onnxhub._backend.inputs.tokenizer_support import explain_refusal
 from onnxhub._toolkit.json_files import token_id, token_ids
 from onnxhub._toolkit.sentence_transformers.files import length_settings
 from onnxhub.errors import InvalidInputError, OnnxHubError, OutOfMemoryError, one_line
@@ -68,8 +69,6 @@ class Reading(Calling):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and _is_failure(error) and not isinstance(error, MemoryError):
-            from onnxhub._backend.inputs.tokenizer_support import explain_refusal  # which loads that work do without
-
             raise explain_refusal(self.path, error) from error
 
 

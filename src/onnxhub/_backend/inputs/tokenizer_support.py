@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from onnxhub._toolkit import json_files
 from onnxhub.errors import IntegrityError, TooNewError, listing, one_line
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def explain_refusal(path: str, error: BaseException) -> OnnxHubError:
     said = one_line(error)
     damaged = IntegrityError(path, f"no tokenizer could be read from it: {said}")
     try:
-        content: Any = json.loads(Path(path).read_bytes())
+        content: Any = json.loads(json_files.decode(Path(path).read_bytes()))
     except (OSError, ValueError, RecursionError):
         return damaged
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):

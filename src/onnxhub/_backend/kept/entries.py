@@ -1,4 +1,4 @@
-"""A finished entry of the store: what it holds, whether it is as it was made, and what to do when it is cleared away."""
+"""A complete entry of the store: its files, whether they are intact, and a retry for when it was removed before use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["MANIFEST", "Entry", "note", "retry_if_cleared"]
+__all__ = ["MANIFEST", "Entry", "retry_if_cleared", "track"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -27,12 +27,12 @@ T = TypeVar("T")
 
 MANIFEST: Final = "manifest.json"
 TRIES: Final = 5
-"""Times that something is done because the entries that it found were cleared away."""
+"""How often work is tried whose entries were removed before it had opened them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A finished entry."""
+    """A complete entry."""
 
     folder: Path
     made_of: Mapping[str, object]
@@ -46,19 +46,23 @@ class Entry:
         Raises:
             IntegrityError: one is missing, or not as it was written; its path is in the error.
         """
-        for error in self.damage():
+        for error in self.find_damage():
             raise error
 
-    def damage(self, *, anew: bool = False) -> Iterator[IntegrityError]:
-        """An error for each file that is missing, or not as it was written; ``anew`` reads those that are remembered, too."""
+    def find_damage(self, *, reread: bool = False) -> Iterator[IntegrityError]:
+        """Yield an error for each file that is missing or was changed.
+
+        Args:
+            reread: Whether to read files whose digests are remembered, too.
+        """
         for name, (size, digest) in self.files.items():
             path = self.folder / name
             try:
-                sound = self._is_own(name) and path.stat().st_size == size and sha256(path, anew=anew) == digest
+                intact = self._is_own(name) and path.stat().st_size == size and sha256(path, reread=reread) == digest
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 yield IntegrityError(str(path), "it is missing")
             else:
-                if not sound:
+                if not intact:
                     yield IntegrityError(str(path), "it is not as it was written")
 
     def _is_own(self, name: str) -> bool:
@@ -68,36 +72,36 @@ class Entry:
 
     @property
     def is_gone(self) -> bool:
-        """Whether somebody has cleared it away."""
-        return not os.path.isfile(self.folder / MANIFEST)  # where Path.is_file would raise for a closed folder
+        """Whether it was removed."""
+        return not os.path.isfile(self.folder / MANIFEST)  # Path.is_file would raise where permission is denied
 
 
-_found: ContextVar[list[Entry] | None] = ContextVar("_found", default=None)
-"""What ``retry_if_cleared`` watches over."""
+_tracked: ContextVar[list[Entry] | None] = ContextVar("_tracked", default=None)
+"""The entries that were found or made within the innermost ``retry_if_cleared``."""
 
 
 def retry_if_cleared(work: Callable[P, T]) -> Callable[P, T]:
-    """Decorate what finds entries and opens their files: where they were cleared away in between, it is done once more.
+    """Decorate a function that finds entries and opens their files: it is called again if they were removed in between.
 
     Raises:
-        IntegrityError: they were cleared away each time.
+        IntegrityError: they were removed each time.
     """
 
     @wraps(work)
     def retry(*args: P.args, **options: P.kwargs) -> T:
         gone: Entry | None = None
         for _ in range(TRIES):
-            found: list[Entry] = []
-            token = _found.set(found)
+            entries: list[Entry] = []
+            token = _tracked.set(entries)
             try:
                 return work(*args, **options)
             except (FileNotFoundError, IntegrityError) as error:
-                gone = next((entry for entry in found if entry.is_gone), None)
+                gone = next((entry for entry in entries if entry.is_gone), None)
                 if gone is None:
                     raise
                 _log.info("%s was cleared away just now, and is made anew: %s", gone.folder, error)
             finally:
-                _found.reset(token)
+                _tracked.reset(token)
         raise IntegrityError(
             str(gone and gone.folder), "it is cleared away whenever it has been made; load the model again"
         )
@@ -105,9 +109,9 @@ def retry_if_cleared(work: Callable[P, T]) -> Callable[P, T]:
     return retry
 
 
-def note(entry: Entry) -> Entry:
-    """Watch over an entry that was found or made just now."""
-    found = _found.get()
-    if found is not None:
-        found.append(entry)
+def track(entry: Entry) -> Entry:
+    """Let ``retry_if_cleared`` know of an entry that was found or made just now, and return it."""
+    entries = _tracked.get()
+    if entries is not None:
+        entries.append(entry)
     return entry

@@ -1,7 +1,7 @@
-"""What onnxhub has made and keeps: listed, checked, and cleared away, the least recently used first.
+"""What the store holds: listed, checked, and removed, the least recently used entries first.
 
-Only whole entries of the store go, by being moved aside in one step, so that whoever has one open goes on with it. What
-is being made, what belongs to another user, and what lies behind a link stays where it is.
+Only whole entries are removed, by being renamed in one step, so that processes that have their files open keep them.
+Entries that are being built, that belong to another user, or that lie behind a link stay where they are.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.kept import store
-from onnxhub._backend.kept.assets import assets_dir, behind_a_link
+from onnxhub._backend.kept.assets import assets_dir, is_behind_link
 from onnxhub._backend.kept.digests import forget
+from onnxhub._backend.kept.entries import MANIFEST
+from onnxhub._backend.kept.unfinished import sweep_folder
 from onnxhub._process import sizes as _units
 from onnxhub.errors import IntegrityError, InvalidOptionError
 
@@ -26,30 +28,33 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DIGESTS",
-    "Kept",
+    "LIMIT",
+    "EntryInfo",
     "Removal",
     "clear",
-    "damage",
-    "digests_size",
+    "find_damage",
     "keep_within_limit",
-    "kinds",
-    "listed",
+    "list_entries",
+    "list_kinds",
+    "measure_digests",
     "prune",
 ]
 
 _log = logging.getLogger("onnxhub")
 
+LIMIT: Final = "ONNXHUB_CACHE_LIMIT"
+"""The environment variable that limits the size of the store, such as 20GB."""
 DIGESTS: Final = "digests"
-"""The kind that is no entries: remembered digests, a small file each."""
+"""The kind that holds no entries but remembered digests, a small file each."""
 KINDS: Final = ("compiled", "exported", "padding", "tensorrt", "tokenizers", "variants")
-"""Those that there may be, though nothing of them is there."""
+"""The kinds that may be named although there are no entries of them."""
 RECENT: Final = 600
-"""Seconds within which an entry was used by somebody who may be about to open its files; the limit spares those."""
+"""Seconds after its last use during which the limit spares an entry: its user may be about to open its files."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """One entry."""
+class EntryInfo:
+    """An entry of the store as it is listed."""
 
     kind: str
     key: str
@@ -58,7 +63,7 @@ class Kept:
     size: int
     """Bytes on disk."""
     used: float
-    """When it was found or made last, in seconds since the epoch."""
+    """When it was last found or made, in seconds since the epoch."""
 
     @property
     def folder(self) -> Path:
@@ -72,7 +77,7 @@ class Kept:
 
     @property
     def made_with(self) -> str:
-        """The rest of what it was made of, for people to read."""
+        """Everything else that it was made of, for people to read."""
         parts: list[tuple[str, object]] = []
         for name, value in self.made_of.items():
             parts += value.items() if isinstance(value, dict) else [(name, value)] if name != "model" else []
@@ -81,104 +86,106 @@ class Kept:
 
 @dataclass(slots=True)
 class Removal:
-    """What came of clearing away."""
+    """The result of pruning or clearing."""
 
-    removed: list[Kept] = field(default_factory=list)
-    spared: list[tuple[Kept, str]] = field(default_factory=list)
-    """What would have gone, and why it stays."""
+    removed: list[EntryInfo] = field(default_factory=list)
+    skipped: list[tuple[EntryInfo, str]] = field(default_factory=list)
+    """Entries that were to be removed, and why they stay."""
 
 
-def kinds() -> list[str]:
-    """The kinds of entries that there are."""
+def list_kinds() -> list[str]:
+    """Return the kinds of which there are entries."""
     root = assets_dir(DIGESTS).parent
-    found = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    return sorted(name for name in found if name != DIGESTS and not name.startswith("."))
+    names = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    return sorted(name for name in names if name != DIGESTS and not name.startswith("."))
 
 
-def listed(of: Iterable[str] | None = None) -> list[Kept]:
-    """The entries, by kind and model."""
-    entries = [entry for kind in (kinds() if of is None else of) for entry in _of_kind(kind)]
-    return sorted(entries, key=lambda one: (one.kind, one.model, one.key))
+def list_entries(kinds: Iterable[str] | None = None) -> list[EntryInfo]:
+    """Return the entries of these kinds, or of all, sorted by kind and model."""
+    entries = [entry for kind in (list_kinds() if kinds is None else kinds) for entry in _read_entries(kind)]
+    return sorted(entries, key=lambda entry: (entry.kind, entry.model, entry.key))
 
 
-def digests_size() -> tuple[int, int]:
-    """How many digests are remembered, and their bytes on disk."""
+def measure_digests() -> tuple[int, int]:
+    """Return how many digests are remembered, and their bytes on disk."""
     sizes = []
     for path in assets_dir(DIGESTS).glob("*.json"):
-        with suppress(OSError):  # it was deleted just now
+        with suppress(OSError):  # another process has just deleted it
             sizes.append(path.stat().st_size)
     return len(sizes), sum(sizes)
 
 
-def damage(entry: Kept) -> list[IntegrityError]:
-    """An error for each file that is not as it was written; all of them are read."""
+def find_damage(entry: EntryInfo) -> list[IntegrityError]:
+    """Read every file of an entry, and return an error for each that differs from the manifest."""
     try:
-        found = list(store.read(entry.kind, entry.key).damage(anew=True))
-    except FileNotFoundError:  # somebody dropped it just now
+        errors = list(store.read(entry.kind, entry.key).find_damage(reread=True))
+    except FileNotFoundError:  # another process has just discarded it
         return []
     except IntegrityError as error:
-        found = [error]
-    except OSError as error:  # somebody else's, who lets nobody look; or a disk that cannot be read
-        found = [IntegrityError(str(entry.folder), f"it cannot be read ({error})")]
-    return found if os.path.lexists(entry.folder) else []
+        errors = [error]
+    except OSError as error:  # another user's, without read permission; or a disk that cannot be read
+        errors = [IntegrityError(str(entry.folder), f"it cannot be read ({error})")]
+    return errors if os.path.lexists(entry.folder) else []
 
 
 def prune(limit: int | None = None, older_than: float | None = None, *, recent: float = 0) -> Removal:
-    """Clear away entries that were not used for that many seconds, then the least recently used until all fit the limit.
+    """Remove entries that were not used for a time, then the least recently used ones until the rest fits the limit.
 
-    ``recent``: entries that were used within so many seconds stay.
+    Args:
+        limit: Bytes that may stay; None: any number.
+        older_than: Seconds since the last use after which an entry is removed; None: entries of any age stay.
+        recent: Seconds since the last use within which an entry stays in any case.
     """
     forget()
-    entries, now, done = sorted(listed(), key=lambda one: one.used), time.time(), Removal()
-    for kind in kinds():
-        _swept(kind)
-    total = sum(one.size for one in entries)
-    for one in entries:
-        old = older_than is not None and now - one.used > older_than
-        large = limit is not None and total > limit
-        if (old or large) and not 0 <= now - one.used < recent and _remove(one, done):
-            total -= one.size
-    return done
+    entries, now, removal = sorted(list_entries(), key=lambda entry: entry.used), time.time(), Removal()
+    for kind in list_kinds():
+        _sweep(kind)
+    total = sum(entry.size for entry in entries)
+    for entry in entries:
+        age = now - entry.used
+        is_old = older_than is not None and age > older_than
+        is_over = limit is not None and total > limit
+        if (is_old or is_over) and not 0 <= age < recent and _remove(entry, removal):
+            total -= entry.size
+    return removal
 
 
 def clear(kind: str | None = None) -> Removal:
-    """Clear away all entries of a kind, or of all.
+    """Remove all entries of a kind, or of all kinds.
 
     Raises:
         InvalidOptionError: there is no such kind.
     """
-    known = [*dict.fromkeys((*KINDS, *kinds())), DIGESTS]
+    known = [*dict.fromkeys((*KINDS, *list_kinds())), DIGESTS]
     if kind is not None and kind not in known:
         raise InvalidOptionError("kind", kind, f"one of {', '.join(known)}", tuple(known))
-    done = Removal()
-    for one in [name for name in known if kind in {None, name}]:
-        if one == DIGESTS:
+    removal = Removal()
+    for name in known if kind is None else [kind]:
+        if name == DIGESTS:
             forget(every=True)
             continue
-        _swept(one)
-        for entry in _of_kind(one):
-            _remove(entry, done)
-    return done
+        _sweep(name)
+        for entry in _read_entries(name):
+            _remove(entry, removal)
+    return removal
 
 
-def keep_within_limit(limit: str, made: Path) -> None:
-    """Prune to a limit that the environment names, after something was made, which stays; nothing here is an error."""
+def keep_within_limit(limit: str, newest: Path) -> None:
+    """Prune to the limit of the environment variable after an entry was made, which stays; errors are only logged."""
     try:
-        most = _units.size(store.LIMIT, limit)
-        os.utime(made / store.MANIFEST)  # so that it is the last to go, whatever the clock did since it was begun
-        done = prune(most, recent=RECENT)
+        most = _units.size(LIMIT, limit)
+        os.utime(newest / MANIFEST)  # the last one to go, even if the clock was set back while it was built
+        removal = prune(most, recent=RECENT)
     except (OSError, InvalidOptionError) as error:
-        _log.warning("%s is not kept to: %s", store.LIMIT, error)
+        _log.warning("%s is not kept to: %s", LIMIT, error)
         return
-    for entry in done.removed:
-        _log.info(
-            "%s %s of %s was cleared away to keep to %s=%s", entry.kind, entry.key, entry.model, store.LIMIT, limit
-        )
+    for entry in removal.removed:
+        _log.info("%s %s of %s was cleared away to keep to %s=%s", entry.kind, entry.key, entry.model, LIMIT, limit)
 
 
-def _of_kind(kind: str) -> Iterator[Kept]:
+def _read_entries(kind: str) -> Iterator[EntryInfo]:
     try:
-        keys = store.keys(kind)
+        keys = store.list_keys(kind)
     except OSError as error:
         _log.warning("what is kept in %s cannot be listed: %s", assets_dir(kind), error)
         return
@@ -186,38 +193,41 @@ def _of_kind(kind: str) -> Iterator[Kept]:
         folder = assets_dir(kind) / key
         try:
             size = sum(stat.st_size for path in folder.rglob("*") if S_ISREG((stat := path.lstat()).st_mode))
-            yield Kept(kind, key, _made_of(kind, key), size, (folder / store.MANIFEST).stat().st_mtime)
+            yield EntryInfo(kind, key, _read_made_of(kind, key), size, (folder / MANIFEST).stat().st_mtime)
         except OSError as error:
             _log.debug("%s was dropped just now: %s", folder, error)
 
 
-def _made_of(kind: str, key: str) -> Mapping[str, object]:
+def _read_made_of(kind: str, key: str) -> Mapping[str, object]:
     try:
         return store.read(kind, key).made_of
     except IntegrityError:
         return {}
 
 
-def _swept(kind: str) -> None:
-    if not behind_a_link(kind):
-        store.sweep(kind)
+def _sweep(kind: str) -> None:
+    """Delete what processes that have ended were building of a kind, unless its folder is a link to another place."""
+    if not is_behind_link(kind):
+        sweep_folder(assets_dir(kind))
 
 
-def _remove(entry: Kept, done: Removal) -> bool:
-    obstacle = _obstacle(entry)
+def _remove(entry: EntryInfo, removal: Removal) -> bool:
+    """Remove an entry, add it to the result, and return whether it is gone."""
+    obstacle = _find_obstacle(entry)
     if obstacle is None and not store.discard(entry.kind, entry.key):
         if not entry.folder.exists():  # another process was faster
             return True
         obstacle = "it cannot be moved: it is in use, or its folder cannot be written"
     if obstacle is None:
-        done.removed.append(entry)
+        removal.removed.append(entry)
     else:
-        done.spared.append((entry, obstacle))
+        removal.skipped.append((entry, obstacle))
     return obstacle is None
 
 
-def _obstacle(entry: Kept) -> str | None:
-    if behind_a_link(entry.kind):
+def _find_obstacle(entry: EntryInfo) -> str | None:
+    """Return why an entry must not be removed; None if it may be."""
+    if is_behind_link(entry.kind):
         return f"{assets_dir(entry.kind)} is a link to another place"
     try:
         owner = entry.folder.lstat().st_uid

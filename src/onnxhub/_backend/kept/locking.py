@@ -1,13 +1,13 @@
-"""A lock between processes, on which nothing depends: it spares work that another process is doing already.
+"""A lock between processes that saves duplicate work; correctness must never depend on it.
 
-It is a file's (``flock``), which the system lets go of when the file is closed, however the process ends. Some file systems
-have no such locks, or only pretend to: then everybody goes on at once.
+It is a file lock (``flock``), which the system releases when the file is closed, however the process ends. Some file
+systems have no such locks, or only pretend to have them: then all processes go on at once.
 
     with lock_file(path) as file:
         take(file)
 
-What is entered is a file, whose methods are not written in Python: an interrupt between any two steps closes it. Not so
-``filelock``, whose lock would stay held by this process for as long as a traceback lives.
+The context manager is the file itself, whose methods are not written in Python: an interrupt between any two steps closes
+it. ``filelock`` does not, and its lock would be held for as long as a traceback lives.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["BusyError", "lock_file", "take"]
 _log = logging.getLogger("onnxhub")
 
 _HELD_BY_OTHERS = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
-"""What the system says of a lock that another process holds, and would have to be waited for."""
+"""Error numbers that say that another process holds the lock."""
 
 
 class BusyError(Exception):
@@ -41,23 +41,23 @@ class BusyError(Exception):
 
 
 class _LockFiles:
-    """Those that are open: a forked child would hold its parent's locks for as long as it lives."""
+    """The open lock files: a forked child would hold its parent's locks for as long as it lives."""
 
     def __init__(self) -> None:
         self.files: WeakSet[FileIO] = WeakSet()
-        self.told = False
+        self.is_reported = False
         watch(self)
 
     def forked(self) -> None:
-        """Close them, which leaves the parent's as they are."""
+        """Close the child's copies, which leaves the parent's locks held."""
         for file in list(self.files):
             file.close()
         self.files = WeakSet()
 
-    def lack(self, file: FileIO, error: OSError) -> None:
-        """Say once that there are no locks."""
-        log = _log.debug if self.told else _log.info
-        self.told = True
+    def report_missing(self, file: FileIO, error: OSError) -> None:
+        """Log that the file system has no locks; only the first time at level INFO."""
+        log = _log.debug if self.is_reported else _log.info
+        self.is_reported = True
         log(
             "the file system of %s has no locks (%s): processes that start together may make the same", file.name, error
         )
@@ -67,11 +67,11 @@ _files = _LockFiles()
 
 
 def lock_file(path: Path) -> FileIO:
-    """Open the file of a lock, which is made if need be; ``take`` takes the lock.
+    """Open the file of a lock, creating it if needed; ``take`` takes the lock.
 
     Raises:
         OSError: the folder cannot be written.
-        UnsafeModelError: the file, or its folder, is a link or a pipe: opening it could make a file elsewhere, or wait.
+        UnsafeModelError: the file, or its folder, is a link or a pipe: opening it could create a file elsewhere, or block.
     """
     if path.parent.is_symlink():
         raise UnsafeModelError(str(path.parent), "it is a link, and no folder of locks; delete it")
@@ -79,7 +79,7 @@ def lock_file(path: Path) -> FileIO:
     try:
         file = FileIO(path, "a", opener=_open)
     except PermissionError:
-        file = FileIO(path, opener=_open)  # another user's, whose lock can be taken all the same
+        file = FileIO(path, opener=_open)  # another user's file, whose lock can be taken although it cannot be written
     _files.files.add(file)
     return file
 
@@ -98,17 +98,17 @@ def _open(path: str, flags: int) -> int:
 
 
 def take(file: FileIO, *, wait: bool = True) -> None:
-    """Take the lock of an open file, until it is closed; where the file system has none, do nothing.
+    """Take the lock of an open file until it is closed; do nothing where the file system has no locks.
 
     Raises:
-        BusyError: somebody has it, and ``wait`` is False.
+        BusyError: another process or thread holds it, and ``wait`` is False.
     """
     try:
         _take(file, wait=wait)
     except OSError as error:
         if not wait and error.errno in _HELD_BY_OTHERS:
             raise BusyError from error
-        _files.lack(file, error)
+        _files.report_missing(file, error)
 
 
 if sys.platform == "win32":

@@ -1,7 +1,7 @@
-"""What a Hub, a mirror or a copied cache says, parsed into values that may become a path, a key or an argument.
+"""Validate values of a Hub, a mirror or a copied cache before they become a path, a key or an argument.
 
-A listing names files, digests, sizes and commits. Whoever writes a listing chooses these texts, so each is held to its
-form here, once, before anything is done by it: a digest is hexadecimal digits and can be nothing else.
+A listing names files, digests, sizes and commits. Its author chooses these texts, so each is checked here, once, before it
+is used: a digest is hexadecimal digits and can be nothing else.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ __all__ = ["is_commit", "parse_commit", "parse_digest", "parse_file_name", "pars
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _LARGEST_FILE: Final = 2**50
-"""Bytes; a petabyte is no file of a model."""
+"""Bytes; no file of a model has a petabyte."""
 _LONGEST_LOCATION: Final = 4096  # no file system takes more
 _MEMORY_ADDRESS: Final = "_ORT_"
+"""Begins a part of ONNX Runtime's marks for data at an address in memory; the part before it is a star."""
 _LONGEST_NAME: Final = 1024
 _LONGEST_PART: Final = 255
-"""Bytes of a path, and of a name in it, that every file system takes."""
+"""Bytes of a path, and of a name in it, that every file system accepts."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _DEVICE: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
-"""Names that are no files on Windows, whatever folder they are in."""
+"""Names of devices on Windows, in whatever folder they are."""
 
 
 def is_commit(value: object) -> bool:
-    """Tell whether a value is a full commit hash, which never comes to mean something else."""
+    """Tell whether a value is a full commit hash, whose content never changes."""
     return isinstance(value, str) and _COMMIT.fullmatch(value) is not None
 
 
@@ -66,7 +67,7 @@ def parse_size(value: object) -> int | None:
     """Return a number of bytes; None for None.
 
     Raises:
-        ValueError: the value is something else, or no file is as large.
+        ValueError: the value is something else, or larger than any file.
     """
     if value is None:
         return None
@@ -79,16 +80,16 @@ def parse_file_name(value: object, source: str, *, windows: bool) -> str:
     """Return the path of a file inside a repository, with ``/``.
 
     Args:
-        value: What was said.
-        source: Who said it, for the error.
-        windows: Whether the name must be one that Windows takes, too.
+        value: The name as it was read.
+        source: What it was read from, for the error.
+        windows: Whether the name must be valid on Windows, too.
 
     Raises:
-        ValueError: it is no text, too long, not in plain form, or holds control characters.
-        UnsafeModelError: it is absolute, or climbs out of the folder.
+        ValueError: it is not a text, is too long, not in plain form, or holds control characters.
+        UnsafeModelError: it is absolute, or leads out of the folder.
     """
     if not isinstance(value, str):
-        raise ValueError(f"{shorten(value)} is not the name of a file")  # noqa: TRY004  # what is wrong is what was said
+        raise ValueError(f"{shorten(value)} is not the name of a file")  # noqa: TRY004  # the value was read, not passed
     if _CONTROL.search(value):
         raise ValueError(f"{shorten(value)} has control characters, which no name of a file may have")
     parts = value.split("/")
@@ -106,10 +107,10 @@ def _is_foreign_to_windows(part: str) -> bool:
 
 
 def relative_location(location: str, path: str | Path) -> str:
-    """The location in plain form, if it stays inside the folder of ``path``; by the rules of every platform at once.
+    """Return the location in plain form, which is inside the folder of ``path`` by the rules of every platform.
 
     Raises:
-        UnsafeModelError: It is empty, absolute, or climbs out.
+        UnsafeModelError: it is empty, absolute, or leads out of the folder.
     """
     if len(location) > _LONGEST_LOCATION:
         raise UnsafeModelError(str(path), f"it refers to a file whose name has {len(location)} characters")

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from onnxhub._backend.kept.building import make
 from onnxhub._backend.kept.digests import sha256
-from onnxhub._backend.kept.store import Origin, make
+from onnxhub._backend.kept.store import Origin
 from onnxhub._backend.making.exporters import NATIVE, OPTIMUM, installed_exporter, version_of
 from onnxhub._backend.making.settings import RECIPE as RULES
 from onnxhub.errors import ExportError, MissingDependencyError
@@ -23,7 +24,7 @@ from onnxhub.errors import ExportError, MissingDependencyError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onnxhub._backend.kept.store import Entry
+    from onnxhub._backend.kept.entries import Entry
     from onnxhub._backend.making.exporters import Exporter
     from onnxhub._backend.repository.repository import Repository
 
@@ -64,7 +65,7 @@ def with_onnx(repository: Repository, ort_class: str, asked: Conversion) -> tupl
         return repository, ""
     entry = _entry(repository, ort_class, asked)
     made = {name: entry.folder / name for name in entry.files}
-    return replace(repository, files=own).with_made(made), _told(entry.made_of)
+    return replace(repository, files=own).with_generated(made), _told(entry.made_of)
 
 
 def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
@@ -72,7 +73,7 @@ def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
 
     files = convertible(repository, allow_pickle=asked.allow_pickle)
     origin = _origin(repository, files, ort_class)
-    entry = None if asked.anew else origin.found()
+    entry = None if asked.anew else origin.find()
     if entry is not None:
         return entry
     check_model_type(repository)
@@ -84,7 +85,7 @@ def foretold(repository: Repository, ort_class: str) -> str:
     """Who made the conversion that ``with_onnx`` would find, or that it would make one; raises what it would raise."""
     from onnxhub._backend.making.staging import convertible
 
-    entry = _origin(repository, convertible(repository, allow_pickle=False), ort_class).found()
+    entry = _origin(repository, convertible(repository, allow_pickle=False), ort_class).find()
     if entry is not None:
         return _told(entry.made_of)
     check_model_type(repository)
@@ -191,7 +192,7 @@ def _converted(
                     path.rename(folder / path.name)
         _log.info("%s was converted to ONNX in %.1f s", repository.model_id, time.monotonic() - started)
 
-    return make(KIND, origin.key, made_of, build, anew=anew)
+    return make(KIND, origin.key, made_of, build, replace=anew)
 
 
 def _restate(repository: Repository, config: Mapping[str, object]) -> dict[str, object]:

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Final
 from onnxhub._backend.files.naming import find_precision
 from onnxhub._backend.files.roles import choose_parts
 from onnxhub._backend.files.variants import canonical, describe, sibling
+from onnxhub._backend.kept.building import make
 from onnxhub._backend.kept.digests import sha256
-from onnxhub._backend.kept.store import Origin, make
+from onnxhub._backend.kept.store import Origin
 from onnxhub._backend.making.child_process import run_child
 from onnxhub._backend.repository.repository import fetch_model
 from onnxhub._backend.runtime.gathering import gathered
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from onnxhub._backend.files.variants import Choice
-    from onnxhub._backend.kept.store import Entry
+    from onnxhub._backend.kept.entries import Entry
     from onnxhub._backend.repository.repository import Repository
 
 __all__ = ["foretold", "with_variant"]
@@ -76,7 +77,7 @@ def with_variant(
         if not allowed:
             raise replace(missing, hint=f"export=False forbids to make it of {source}")
         origin = _origin(repository, source, canonical(dtype))
-        entry = origin.found()
+        entry = origin.find()
         if entry is None:
             _check_installed(origin, source, missing)
             _check_precision(repository, source, missing)
@@ -84,7 +85,7 @@ def with_variant(
         folder = PurePosixPath(target).parent
         made |= {(folder / name).as_posix(): entry.folder / name for name in entry.files}
         makers[target] = f"made of {source} by onnxruntime {_maker(entry)}"
-    return repository.with_made(made), makers
+    return repository.with_generated(made), makers
 
 
 def foretold(repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError) -> str:
@@ -92,7 +93,7 @@ def foretold(repository: Repository, ort_class: str, dtype: str, missing: Varian
     told = []
     for target, source in lacking(repository, ort_class, dtype, missing).items():
         origin = _origin(repository, source, canonical(dtype))
-        entry = origin.found()
+        entry = origin.find()
         if entry is None:
             _check_installed(origin, source, missing)
             if repository.is_here(source):
@@ -139,7 +140,7 @@ def _check_precision(repository: Repository, source: str, missing: VariantNotFou
     """Whether it is a full-precision file, as its name says: of another, the tools make nothing, or something else."""
     found = find_precision(fetch_model(repository, source, missing=False))
     if found.is_quantised or found.dtype in {"fp16", "bf16"}:
-        reason = f"int8, uint8, q8 and fp16 are made of an fp32 file, and the graph of {source} is {found.described}"
+        reason = f"int8, uint8, q8 and fp16 are made of an fp32 file, and the graph of {source} is {found.description}"
         variants = describe(repository.files, {source: found.dtype})
         raise replace(missing, variants=variants, hint=reason)
 
@@ -190,7 +191,7 @@ def _files(repository: Repository, file: str) -> list[str]:
 
 def _identity(repository: Repository, file: str) -> list[str]:
     """What the source is, without reading a file of a commit."""
-    if repository.commit is not None and file not in repository.made:
+    if repository.commit is not None and file not in repository.generated:
         return [repository.model_id, repository.commit, file]
     return [f"{name}:{sha256(repository.path(name))}" for name in _files(repository, file)]
 

@@ -14,9 +14,11 @@ import numpy as np
 
 from onnxhub._backend.files.layout import BESIDE, VOCABULARIES
 from onnxhub._backend.inputs.tokenizer import load_tokenizer, usable_length
+from onnxhub._backend.kept.building import make
 from onnxhub._backend.kept.digests import digest_of, sha256
-from onnxhub._backend.kept.store import find, make
+from onnxhub._backend.kept.store import find
 from onnxhub._backend.making.child_process import run_child
+from onnxhub._backend.making.programs.convert_tokenizer import convert
 from onnxhub._backend.making.settings import RECIPE
 from onnxhub._backend.making.staging import settings_of, stage
 from onnxhub.errors import ExportError, MissingDependencyError, TaskMismatchError, one_line
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from onnxhub._backend.inputs.tokenizer import TextTokenizer
-    from onnxhub._backend.kept.store import Entry
+    from onnxhub._backend.kept.entries import Entry
     from onnxhub._backend.repository.repository import Repository
 
 __all__ = ["SlowTokenizer", "check_vocabulary", "convert_tokenizer", "fast_form"]
@@ -122,7 +124,7 @@ def _convert(repository: Repository, files: Sequence[str], key: str, *, anew: bo
             for path in [output / FAST] if facts["fast"] else source.iterdir():
                 shutil.copyfile(path, folder / path.name)
 
-    return make(KIND, key, made_of, build, anew=anew)
+    return make(KIND, key, made_of, build, replace=anew)
 
 
 def _check_installed(repository: Repository) -> None:
@@ -145,8 +147,6 @@ def _run(repository: Repository, work: Path) -> dict[str, Any]:
     except ExportError as error:
         if not isinstance(error.__cause__, OSError):
             raise _useless(repository, error.reason) from error
-        from onnxhub._backend.making.programs.convert_tokenizer import convert
-
         return convert(work / "source", work / "output")
     facts: dict[str, Any] = json.loads((work / "output" / "facts.json").read_bytes())
     return facts

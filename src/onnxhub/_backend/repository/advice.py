@@ -1,4 +1,4 @@
-"""What to pass in the place of a file."""
+"""Advice for a path that is a file, where a folder is expected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ARCHIVES: Final = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z")
 
 
 def advise_of_file(path: Path) -> str:
-    """Say what to pass in the place of a file, by what kind of file it is."""
+    """Say what to pass instead of a file, by the kind of file that it is."""
     suffix = path.suffix.lower()
     if suffix == ".onnx":
         return f"a file, not a folder; pass its folder, and file={path.name!r}"

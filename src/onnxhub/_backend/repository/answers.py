@@ -1,9 +1,9 @@
-"""The answers of a Hub, bounded while they come: in bytes, in time, and in what it asks us to wait for.
+"""Limits for the answers of a Hub: in bytes, in time, and in the pauses that it asks for.
 
 huggingface_hub reads an answer to its end, however long it is, and waits between attempts for as long as the answer
-says. A mirror that sends a byte a second, or for ever, would hold a program that loads a model. The HTTP library calls
-a hook for each answer when its headers have come; the hook that is installed here bounds the bodies of our own requests.
-Headers that never end nobody can bound from within: so a request runs in a thread, which is left behind then.
+says. A mirror that sends a byte a second, or for ever, would block a program that loads a model. The HTTP library calls
+a hook for each answer when its headers have come; the hook that is installed here limits the bodies of our own requests.
+Headers that never end cannot be limited by a hook: so a request runs in a thread, which is abandoned then.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 __all__ = ["MOST_JSON", "Limits", "call_within"]
 
 MOST_JSON: Final = 2**26
-"""Bytes of a listing; that of 100,000 files has a quarter of it."""
+"""Bytes of a listing; a listing of 100,000 files has a quarter of it."""
 _MOST_SECONDS: Final = 20
 """How long the Hub may ask to wait before the next attempt."""
 _LEAST_RATE: Final = 100
@@ -33,31 +33,31 @@ _LEAST_RATE: Final = 100
 _PERIOD: Final = 3
 """The length of a period, in times of ``HF_HUB_DOWNLOAD_TIMEOUT`` (10 seconds unless it is set)."""
 _LEAST_PATIENCE: Final = 30.0
-"""Seconds for which headers are awaited at the least: huggingface_hub itself waits between its attempts."""
+"""Least time in seconds to wait for headers, since huggingface_hub itself waits between its attempts."""
 _MOST_ANSWERS: Final = 50
-"""To one request: huggingface_hub tries again some times, and follows up to 20 or 30 redirects, but those to the same host
-for as long as they come."""
+"""Answers to one request. huggingface_hub tries some times, and follows up to 20 or 30 redirects, but any number of them to
+the same host."""
 _PIECE: Final = 2**16
 
 
 @dataclass(slots=True)
 class Limits:
-    """What the answers to one request may be."""
+    """The limits of the answers to one request."""
 
     model_id: str
     what: str
-    """What is asked for, to name it in the error."""
+    """Names what is asked for in the error."""
     most: int | None
-    """Bytes of a body; None: no bound."""
+    """Bytes of a body; None: any number."""
     answered: float = field(default_factory=monotonic, init=False)
-    """When something came from the Hub last."""
+    """When something last came from the Hub."""
     answers: int = field(default=0, init=False)
     """How many have come."""
     given_up: bool = field(default=False, init=False)
-    """Whether nobody waits for the request any more."""
+    """Whether the caller has stopped waiting."""
 
     def refuse(self, reason: str) -> OfflineError:
-        """Return the error for an answer that is not read to its end."""
+        """Return the error for an answer that is given up."""
         return OfflineError(self.model_id, f"{self.what} could not be fetched: {reason}", "try again later")
 
 
@@ -65,23 +65,23 @@ _limits: ContextVar[Limits | None] = ContextVar("onnxhub_answer_limits", default
 
 
 def call_within(limits: Limits, call: Callable[[Any], T]) -> T:
-    """Call a function, which gets huggingface_hub's session, and hold the answers to its requests to the limits.
+    """Call a function with huggingface_hub's session, and apply the limits to the answers to its requests.
 
     Raises:
-        OfflineError: an answer breaks them.
-        Exception: whatever the function raises.
+        OfflineError: an answer exceeds them.
+        Exception: any error of the function.
     """
     outcome: Future[T] = Future()
 
     def run() -> None:
         _limits.set(limits)
         try:
-            outcome.set_result(call(_session()))
-        except BaseException as error:  # noqa: BLE001  # it is raised where it is awaited
+            outcome.set_result(call(_get_session()))
+        except BaseException as error:  # noqa: BLE001  # the waiting thread raises it
             outcome.set_exception(error)
 
     Thread(target=run, name="onnxhub-request", daemon=True).start()
-    patience = max(2 * _period(), _LEAST_PATIENCE)
+    patience = max(2 * _read_period(), _LEAST_PATIENCE)
     try:
         while not wait([outcome], limits.answered + patience - monotonic()).done:
             if monotonic() - limits.answered >= patience:
@@ -91,19 +91,19 @@ def call_within(limits: Limits, call: Callable[[Any], T]) -> T:
     return outcome.result()
 
 
-def _session() -> Any:
+def _get_session() -> Any:
     """Return the session of this thread, with the hook."""
     from huggingface_hub.utils import get_session  # type: ignore[attr-defined]  # it is in no __all__
 
     session: Any = get_session()
     hooks = session.event_hooks if hasattr(session, "event_hooks") else session.hooks
-    if _look_at not in hooks.setdefault("response", []):
-        hooks["response"].append(_look_at)
+    if _limit_answer not in hooks.setdefault("response", []):
+        hooks["response"].append(_limit_answer)
     return session
 
 
-def _look_at(response: Any, *_arguments: object, **_options: object) -> None:
-    """Bound an answer before its body is read; the hook of httpx, and of requests."""
+def _limit_answer(response: Any, *_arguments: object, **_options: object) -> None:
+    """Limit an answer before its body is read; the hook of httpx and of requests."""
     limits = _limits.get()
     if limits is None:
         return
@@ -112,7 +112,7 @@ def _look_at(response: Any, *_arguments: object, **_options: object) -> None:
     if limits.answers > _MOST_ANSWERS:
         raise limits.refuse(f"the Hub sends it from one address to another, {_MOST_ANSWERS} times")
     _refuse_long_wait(response, limits)
-    body = _Body(limits, _period())
+    body = _Body(limits, _read_period())
     if hasattr(response, "iter_raw"):  # httpx
         read = response.iter_raw
         response.iter_raw = lambda chunk_size=None: body.pass_on(read(chunk_size))
@@ -134,14 +134,14 @@ def _refuse_long_wait(response: Any, limits: Limits) -> None:
         raise limits.refuse(f"HTTP {response.status_code}, and the Hub asks to wait for {int(wait[:9]):,} seconds")
 
 
-def _period() -> float:
+def _read_period() -> float:
     from huggingface_hub import constants
 
     return _PERIOD * float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
 
 
 class _Body:
-    """How much of a body has come, and how fast."""
+    """Counts the bytes of a body, and how fast they come."""
 
     def __init__(self, limits: Limits, period: float) -> None:
         self.limits = limits
@@ -154,7 +154,7 @@ class _Body:
         """Pass the bytes on as they come.
 
         Raises:
-            OfflineError: they are too many, or come too slowly.
+            OfflineError: there are too many, or they come too slowly.
         """
         for piece in pieces:
             self._count(len(piece))

@@ -1,19 +1,19 @@
-"""The Hub's cache on disk, by its documented layout: nothing here imports huggingface_hub or opens a socket.
+"""The Hub's cache on disk, by its documented layout; nothing here imports huggingface_hub or opens a socket.
 
     <cache folder>/
-    ├── blobs/<2 digits>/<hash>              bytes that repositories share, put there by huggingface_hub (1.32 and later)
+    ├── blobs/<2 digits>/<hash>              files that repositories share, stored by huggingface_hub (1.32 and later)
     └── models--org--name/
-        ├── blobs/<digest>                   the bytes, or a link to those that are shared
+        ├── blobs/<digest>                   the files, or links to shared ones
         ├── refs/<branch or tag>             a commit hash
         ├── snapshots/<commit>/<path>        links to the blobs
-        └── onnxhub/<quoted revision>.json   what the Hub said the commit holds: written here, read here
+        └── onnxhub/<quoted revision>.json   the Hub's listing of the commit: written here, read here
 
-What is on disk says little about what a repository has, since any tool may have fetched any part of it. So the commit's
-listing is kept beside it, and decides.
+The files on disk say little about what a repository has, since any tool may have fetched any part of it. So the commit's
+listing is stored beside it, and decides.
 
-A cache may be a copy from somebody else. So what is read from it is parsed like an answer of the Hub, no file is read or
-written through a link that leads out of it, and nothing is deleted: bytes are replaced, in one step, by those that were
-fetched and compared.
+A cache may be a copy from somebody else. So everything read from it is parsed like an answer of the Hub, no file is read or
+written through a link that leads out of it, and nothing is deleted: files are replaced, in one step, by others that were
+downloaded and compared.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 from uuid import uuid4
 
-from onnxhub._backend.kept.assets import expanded, hub_home, read_sealed, sweep_unfinished, write_sealed
-from onnxhub._backend.kept.store import sweep_folder, unfinished_name
+from onnxhub._backend.kept.assets import expand_path, hub_home, read_sealed, sweep_small_files, write_sealed
+from onnxhub._backend.kept.filesystems import real_path
+from onnxhub._backend.kept.unfinished import name_unfinished, sweep_folder
 from onnxhub._backend.kept.values import is_commit, parse_digest
 from onnxhub._backend.repository.listing import Blob, Listing, restore_listing
 from onnxhub.errors import ModelNotFoundError, UnsafeModelError, one_line
@@ -36,7 +37,7 @@ from onnxhub.errors import ModelNotFoundError, UnsafeModelError, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CachedRepository", "default_cache_dir", "files_on_disk", "offline_because", "real_path"]
+__all__ = ["CachedRepository", "default_cache_dir", "explain_offline", "list_files"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -44,7 +45,7 @@ _TRUE: Final = {"1", "ON", "YES", "TRUE"}
 _MAX_DEPTH: Final = 4
 _MAX_FILES: Final = 10_000
 _SHARED_MARKER: Final = ".huggingface-shared-blobs"
-"""The file by which huggingface_hub tells its store of shared bytes from a folder of somebody else."""
+"""The file that marks huggingface_hub's own store of shared files."""
 _SHARED: Final = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}")
 
 
@@ -59,7 +60,7 @@ class CachedRepository:
         return self.folder / "snapshots" / commit
 
     def locate(self, commit: str, name: str) -> Path:
-        """Return where a file of a commit is, or is to be: in the repository's own folder, whatever links there are.
+        """Return where a file of a commit is, or is to be: in the repository's own folder.
 
         Raises:
             UnsafeModelError: a folder on the way is a link that leads somewhere else.
@@ -69,7 +70,7 @@ class CachedRepository:
         return path
 
     def check_folders(self) -> None:
-        """Look whether the folders of the layout are here.
+        """Check that the folders of the layout are inside this repository.
 
         Raises:
             UnsafeModelError: one of them is a link that leads somewhere else.
@@ -77,26 +78,25 @@ class CachedRepository:
         for name in ("onnxhub", "snapshots", "blobs"):
             self._check_real(self.folder / name)
 
-    def named_digest(self, path: Path) -> str | None:
+    def read_digest(self, path: Path) -> str | None:
         """Return the digest by which the cache itself names a file: the name of the blob that it is a link to.
 
-        Of a chain of links the first one counts: it leads to a blob, which may be a link to bytes that are shared, and
-        these have names of another kind.
+        Only the first link of a chain counts: the blob may itself be a link to a shared file, whose name is of another kind.
         """
         try:
-            return parse_digest(self._blob_of(path).name)
+            return parse_digest(self._find_blob(path).name)
         except ValueError:
             return None
 
     def owns(self, path: Path, *, named: bool) -> bool:
-        """Tell whether a file may be read as one of this repository, wherever links lead.
+        """Tell whether a file may be read as one of this repository.
 
         Args:
             path: Where it is in a snapshot.
-            named: Whether its digest is known, and tells what it is: then it may lie anywhere in the cache, as it does
-                where repositories share bytes; else it lies in this repository, or in the cache's store of shared bytes.
+            named: Whether its digest is known. If so, it may lie anywhere in the cache, since repositories share files;
+                else it must lie in this repository, or in the cache's store of shared files.
         """
-        blob = self._blob_of(path)
+        blob = self._find_blob(path)
         if blob.name and not os.path.islink(blob) and not os.path.islink(blob.parent):  # noqa: PTH114  # on every load
             return True
         real, cache = real_path(path), real_path(self.folder.parent)
@@ -107,7 +107,7 @@ class CachedRepository:
             return False
         return _SHARED.fullmatch(real.relative_to(shared).as_posix()) is not None
 
-    def _blob_of(self, path: Path) -> Path:
+    def _find_blob(self, path: Path) -> Path:
         """Return the blob of this repository that a file is a link to; an empty path if it is no such link."""
         try:
             target = os.path.normpath(os.path.join(path.parent, os.readlink(path)))  # noqa: PTH115
@@ -117,7 +117,7 @@ class CachedRepository:
         return blob if blob.parent == Path(os.path.normpath(self.folder / "blobs")) else Path()
 
     def begin(self, digest: str | None) -> Path:
-        """Make an empty file for bytes that are to come, under a name that nobody else has.
+        """Make an empty file for a download, under a unique name.
 
         Raises:
             OSError: the disk is full, or cannot be written.
@@ -127,12 +127,12 @@ class CachedRepository:
         self._check_real(folder)
         folder.mkdir(parents=True, exist_ok=True)
         sweep_folder(folder)
-        path = folder / unfinished_name(digest or "unnamed")
+        path = folder / name_unfinished(digest or "unnamed")
         with path.open("xb"):
             return path
 
     def finish(self, fetched: Path, digest: str, commit: str, name: str) -> Path:
-        """Put fetched bytes into their place, in one step; whoever has the old ones open goes on with those.
+        """Move a downloaded file into its place, in one step; processes that have the old one open keep it.
 
         Raises:
             OSError: the disk is full, or cannot be written.
@@ -143,7 +143,7 @@ class CachedRepository:
         blob, link = self.folder / "blobs" / digest, path.with_name(f".{uuid4().hex[:16]}.link")
         try:
             link.symlink_to(os.path.relpath(blob, path.parent))
-        except OSError:  # no right to make links, as on Windows: the bytes themselves lie in the snapshot
+        except OSError:  # no right to make links, as on Windows: the file itself lies in the snapshot
             fetched.replace(path)
             return path
         try:
@@ -153,8 +153,8 @@ class CachedRepository:
             link.unlink(missing_ok=True)
         return path
 
-    def stored(self, revision: str) -> Listing | None:
-        """Return the listing that was stored for the revision; a damaged one is as good as none.
+    def load_listing(self, revision: str) -> Listing | None:
+        """Return the stored listing of the revision; None if there is none, or if it is damaged.
 
         Raises:
             UnsafeModelError: see ``locate``.
@@ -169,8 +169,8 @@ class CachedRepository:
             _log.warning("the stored listing %s cannot be used (%s), and is made anew", path, one_line(exc))
             return None
 
-    def store(self, revision: str, listing: Listing) -> None:
-        """Store the listing under the revision and under its commit; a cache that cannot be written is left alone.
+    def save_listing(self, revision: str, listing: Listing) -> None:
+        """Store the listing under the revision and under its commit; do nothing if the cache cannot be written.
 
         Raises:
             UnsafeModelError: see ``locate``.
@@ -180,29 +180,29 @@ class CachedRepository:
             self._check_real(path.parent)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                sweep_unfinished(path.parent)
+                sweep_small_files(path.parent)
                 write_sealed(path, listing.to_json(self.folder.name))
             except OSError as exc:
                 _log.debug("the listing %s is not stored: %s", path, exc)
 
-    def on_disk(self, revision: str) -> Listing | None:
-        """Return what another tool has left of the revision, which may be a part of it.
+    def scan_snapshot(self, revision: str) -> Listing | None:
+        """Return a listing of the revision's files on disk, fetched by another tool; None if there are none. It may be partial.
 
         Raises:
             UnsafeModelError: see ``locate``.
         """
-        commit = revision if is_commit(revision) else self._ref(revision)
+        commit = revision if is_commit(revision) else self._read_ref(revision)
         if commit is None or not self.snapshot(commit).is_dir():
             return None
         self._check_real(self.snapshot(commit))
-        sizes = files_on_disk(self.snapshot(commit))
+        sizes = list_files(self.snapshot(commit))
         return Listing(commit, {name: Blob(size, None) for name, size in sizes.items()})
 
-    def _ref(self, revision: str) -> str | None:
+    def _read_ref(self, revision: str) -> str | None:
         path = self.folder / "refs" / revision
         try:
             self._check_real(path)
-            if not path.is_file():  # a pipe would have us wait
+            if not path.is_file():  # opening a pipe would block
                 return None
             with path.open(encoding="utf-8") as file:
                 commit = file.read(64).strip()
@@ -215,10 +215,10 @@ class CachedRepository:
         return self.folder / "onnxhub" / f"{quote(revision, safe='')}.json"
 
     def _check_real(self, path: Path) -> None:
-        """Refuse a path that leads somewhere else: through a link, files anywhere would be read and written.
+        """Refuse a path with a link in it, through which files anywhere could be read and written.
 
         Raises:
-            UnsafeModelError: it does.
+            UnsafeModelError: a folder on the way is a link.
         """
         place = self.folder
         for part in path.relative_to(self.folder).parts:
@@ -227,19 +227,14 @@ class CachedRepository:
                 raise UnsafeModelError(str(path), f"{place} is a link, which leads to {real_path(place)}")
 
 
-def real_path(path: Path) -> Path:
-    """Return where a path leads, through all links; of a loop of links, which Path.resolve refuses, the path itself."""
-    return Path(os.path.realpath(path))
-
-
 def default_cache_dir() -> Path:
-    """Where huggingface_hub keeps its cache, by the environment variables that it documents."""
+    """Return the folder of huggingface_hub's cache, by the environment variables that it documents."""
     named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    return expanded(named or os.path.join(hub_home(), "hub"))
+    return expand_path(named or os.path.join(hub_home(), "hub"))
 
 
-def offline_because(*, local_files_only: bool) -> str | None:
-    """What forbids to ask the Hub, if anything does; the variables are those of huggingface_hub."""
+def explain_offline(*, local_files_only: bool) -> str | None:
+    """Return the setting that forbids asking the Hub, or None; the variables are those of huggingface_hub."""
     if local_files_only:
         return "local_files_only=True"
     variable = "HF_HUB_OFFLINE" if os.environ.get("HF_HUB_OFFLINE") else "TRANSFORMERS_OFFLINE"
@@ -247,11 +242,11 @@ def offline_because(*, local_files_only: bool) -> str | None:
     return f"{variable}={value}" if value.upper() in _TRUE else None
 
 
-def files_on_disk(folder: Path) -> dict[str, int]:
-    """The folder's files and their sizes, by their paths with ``/``, in order; hidden folders are left out.
+def list_files(folder: Path) -> dict[str, int]:
+    """Return the folder's files by their paths with ``/``, in order, and their sizes; hidden folders are left out.
 
     Raises:
-        ModelNotFoundError: There are far too many for a model: it is the wrong folder.
+        ModelNotFoundError: there are too many files for a model: it is the wrong folder.
     """
     sizes: dict[str, int] = {}
     for file in _walk(folder, 0):

@@ -1,7 +1,7 @@
-"""The Hub over the network: the only place that imports huggingface_hub, when it is needed.
+"""The Hub over the network: this room alone imports huggingface_hub, when it is needed.
 
-huggingface_hub says where a file is, and transfers its bytes; where these go, and whether they stay, is decided here. Its
-own way into the cache names files by what the answers say, so an answer could have a file written anywhere.
+huggingface_hub finds out where a file is, and transfers its bytes; where they are written, and whether they are kept, is
+decided here. Its own cache code names files by what the answers say, so an answer could have a file written anywhere.
 
 Whatever huggingface_hub and its HTTP library raise (requests up to 0.x, httpx from 1.0 on) becomes one of the library's
 own errors here. Their messages name the file that failed and never quote the answer, so that no token gets into them.
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["HubModel", "checked_token"]
+__all__ = ["HubModel", "check_token"]
 
 _RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
-"""What a Hub answers that may be better in a moment."""
+"""Status codes that are worth another attempt."""
 _RANGE_NOT_SATISFIABLE: Final = 416
 _PAUSES: Final = (0.5, 1.5)
 """Seconds between the attempts at a listing."""
 _SLACK: Final = 2**20
-"""Bytes that an answer may have beyond the file itself: that of an error, of a file whose size is small."""
+"""Bytes that an answer may have beyond the size of the file, since the answer may be an error instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +54,32 @@ class HubModel:
     model_id: str
     token: str | bool | None = field(default=None, repr=False)
 
-    def listing(self, revision: str) -> Listing:
-        """Ask for the commit that the revision means now, and for what it holds.
+    def fetch_listing(self, revision: str) -> Listing:
+        """Ask the Hub for the commit that the revision is now, and for its files.
 
         Raises:
-            IntegrityError, UnsafeModelError: the answer names what cannot be a file, a digest, a size or a commit.
+            IntegrityError, UnsafeModelError: the answer has an invalid file name, digest, size or commit.
             OfflineError, ModelNotFoundError, GatedModelError, InvalidOptionError: see ``open_repository``.
         """
         what = f"the list of files of revision {revision!r}"
-        limits = self._limits(what, MOST_JSON)
+        limits = self._make_limits(what, MOST_JSON)
         answer = self._translate(
             lambda: call_within(limits, lambda session: self._ask(session, revision)), what, revision
         )
         return read_listing(answer, what, self.model_id, revision)
 
     def fetch(self, name: str, blob: Blob, commit: str, place: Path, *, plainly: bool = False) -> None:
-        """Fetch the bytes of one file of the commit into a place of ours; whoever calls compares them.
+        """Download one file of the commit to a path of ours; the caller compares it with its digest.
 
         Args:
             name: The file's path in the repository.
-            blob: What is known of it.
+            blob: Its size and digest, as far as they are known.
             commit: The commit's hash.
-            place: A file to write, which is there and empty.
-            plainly: Whether to leave Xet aside, which keeps pieces of files in a cache of its own.
+            place: The file to write, which exists and is empty.
+            plainly: Whether to do without Xet, which keeps pieces of files in a cache of its own.
 
         Raises:
-            IntegrityError: the answer is of another commit, or is not as long as the listing says.
+            IntegrityError: the answer is of another commit, or of another size than the listing says.
             OfflineError, ModelNotFoundError, GatedModelError, InvalidOptionError: see ``open_repository``.
         """
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
@@ -89,23 +89,28 @@ class HubModel:
         url = hf_hub_url(self.model_id, name, revision=commit)
 
         def transfer() -> None:
-            found = call_within(self._limits(name, most), lambda _session: get_hf_file_metadata(url, token=self.token))
-            self._check_commit(name, found.commit_hash, commit)
-            size = blob.size if blob.size is not None else found.size
+            metadata = call_within(
+                self._make_limits(name, most), lambda _session: get_hf_file_metadata(url, token=self.token)
+            )
+            self._check_commit(name, metadata.commit_hash, commit)
+            size = blob.size if blob.size is not None else metadata.size
             headers = {**build_hf_headers(token=self.token), "Accept-Encoding": "identity"}
-            if not plainly and size is not None and _is_xet(found.xet_file_data):
-                _fetch_by_xet(found.xet_file_data, headers, place, size, name)
+            if not plainly and size is not None and _is_xet(metadata.xet_file_data):
+                _fetch_by_xet(metadata.xet_file_data, headers, place, size, name)
                 return
-            if _origin(found.location) != _origin(url):  # a signed address elsewhere, which must not get the token
+            if _parse_origin(metadata.location) != _parse_origin(
+                url
+            ):  # a signed address elsewhere, which must not get the token
                 headers.pop("authorization", None)
             call_within(
-                self._limits(name, most), lambda _session: _fetch_plainly(found.location, headers, place, size, name)
+                self._make_limits(name, most),
+                lambda _session: _fetch_plainly(metadata.location, headers, place, size, name),
             )
 
         self._translate(transfer, name, commit)
 
     def _ask(self, session: Any, revision: str) -> object:
-        """Return what the Hub's answer about a revision holds; one that is out of order for a moment is asked again."""
+        """Return the JSON of the Hub's answer about a revision; a Hub that is out of order for a moment is asked again."""
         from huggingface_hub import constants
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
@@ -121,16 +126,16 @@ class HubModel:
         return json.loads(answer.content)
 
     def _check_commit(self, name: str, answered: str | None, asked: str) -> None:
-        """Refuse a file of another commit; a proxy may leave out which it is, and then its bytes must tell."""
+        """Refuse a file of another commit; where a proxy leaves out the commit, the digest must tell."""
         if answered is not None and answered != asked:
-            reason = f"{_endpoint()} was asked for commit {asked}, and answers with one of another commit"
+            reason = f"{_read_endpoint()} was asked for commit {asked}, and answers with one of another commit"
             raise IntegrityError(name, f"{self.model_id}: {reason}")
 
-    def _limits(self, what: str, most: int | None) -> Limits:
+    def _make_limits(self, what: str, most: int | None) -> Limits:
         return Limits(self.model_id, what, most)
 
     def _translate(self, call: Callable[[], T], what: str, revision: str) -> T:
-        """Call, and raise an error of ours where it fails, whose cause tells no token."""
+        """Call the function; raise an error of ours if it fails, whose cause shows no token."""
         from huggingface_hub import errors, get_token
 
         try:
@@ -142,14 +147,14 @@ class HubModel:
         except Exception as exc:
             # huggingface_hub wraps most failures in "no local file found".
             cause = exc.__cause__ if isinstance(exc, errors.LocalEntryNotFoundError) and exc.__cause__ else exc
-            if _is_of_this_machine(cause, _http_error()):
+            if _is_of_this_machine(cause, _find_http_error()):
                 raise
-            error = self._refusal(cause, what, revision) or self._failure(cause, what)
+            error = self._explain_refusal(cause, what, revision) or self._explain_failure(cause, what)
             shown = without_secrets(exc, self.token if isinstance(self.token, str) else get_token())
-        raise error from shown  # outside of the except clause, whose own exception would be told as well
+        raise error from shown  # outside of the except clause, or its exception would be shown as well
 
-    def _refusal(self, exc: BaseException, what: str, revision: str) -> OnnxHubError | None:
-        """What the Hub says no to, for the reasons that huggingface_hub tells apart."""
+    def _explain_refusal(self, exc: BaseException, what: str, revision: str) -> OnnxHubError | None:
+        """Return the error for a refusal that huggingface_hub has a class for; None for anything else."""
         from huggingface_hub import errors
 
         match exc:
@@ -166,36 +171,36 @@ class HubModel:
                 return ModelNotFoundError(self.model_id, f"{what} is not in revision {revision!r}")
         return None
 
-    def _failure(self, exc: BaseException, what: str) -> OnnxHubError:
-        """Everything else: another refusal, a cut download, a Hub or a network out of order."""
-        status = _status(exc)
+    def _explain_failure(self, exc: BaseException, what: str) -> OnnxHubError:
+        """Return the error for everything else: another refusal, a cut download, a Hub or a network out of order."""
+        status = _read_status(exc)
         if status in {401, 403}:
             reason = f"the Hub refuses {what} (HTTP {status}); does the token give access to it?"
             return GatedModelError(self.model_id, reason, self._page)
         if "Consistency check failed" in str(exc) or status == _RANGE_NOT_SATISFIABLE:
             return IntegrityError(what, f"{self.model_id}: the download was cut, or the file has changed; try again")
         if isinstance(exc, RecursionError):
-            return IntegrityError(what, f"{self.model_id}: the answer of {_endpoint()} is nested too deeply")
-        how = _root_cause(exc) if status is None else f"HTTP {status}"
-        reason = f"{what} could not be fetched from {_endpoint()} ({how})"
+            return IntegrityError(what, f"{self.model_id}: the answer of {_read_endpoint()} is nested too deeply")
+        how = _describe_cause(exc) if status is None else f"HTTP {status}"
+        reason = f"{what} could not be fetched from {_read_endpoint()} ({how})"
         return OfflineError(self.model_id, reason, "try again later, or fetch the model beforehand")
 
     @property
     def _no_such_repository(self) -> str:
         if self.token:
-            return f"{_endpoint()} has no such model, or the token gives no access to it"
-        return f"{_endpoint()} has no such model; if it is private, pass token= or log in with `hf auth login`"
+            return f"{_read_endpoint()} has no such model, or the token gives no access to it"
+        return f"{_read_endpoint()} has no such model; if it is private, pass token= or log in with `hf auth login`"
 
     @property
     def _page(self) -> str:
-        return f"{_endpoint()}/{self.model_id}"
+        return f"{_read_endpoint()}/{self.model_id}"
 
 
-def checked_token(token: object) -> str | bool | None:
-    """The token, if it can be sent in a header: an HTTP library that refuses it would quote it in its error.
+def check_token(token: object) -> str | bool | None:
+    """Return the token if it can be sent in a header: an HTTP library that refused it would quote it in its error.
 
     Raises:
-        InvalidOptionError: It cannot; the token is not in the message.
+        InvalidOptionError: it cannot; the token is not in the message.
     """
     if token is None or isinstance(token, bool):
         return token
@@ -205,7 +210,7 @@ def checked_token(token: object) -> str | bool | None:
 
 
 class _BoundedFile(io.FileIO):
-    """A file that takes no more bytes than it is to have: an answer may go on for ever."""
+    """A file that refuses to grow beyond its size: an answer may go on for ever."""
 
     def __init__(self, place: Path, most: int | None) -> None:
         super().__init__(place, "r+b")
@@ -215,7 +220,7 @@ class _BoundedFile(io.FileIO):
         """Write all of the bytes.
 
         Raises:
-            OSError: they are more than the file is to have.
+            _TooLongError: the file would get larger than it may be.
         """
         view = memoryview(data)
         if self._most is not None and self.tell() + len(view) > self._most:
@@ -257,36 +262,36 @@ def _is_xet(data: Any) -> bool:
 
     if data is None or constants.HF_HUB_DISABLE_XET or find_spec("hf_xet") is None:
         return False
-    return _origin(data.refresh_route) == _origin(constants.ENDPOINT)
+    return _parse_origin(data.refresh_route) == _parse_origin(constants.ENDPOINT)
 
 
-def _origin(url: str) -> tuple[str, str]:
+def _parse_origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc.rpartition("@")[2]
 
 
-def _http_error() -> type[Exception]:
-    """The root of the HTTP library's own errors: RequestException of requests, HTTPError of httpx."""
+def _find_http_error() -> type[Exception]:
+    """Return the root class of the HTTP library's errors: RequestException of requests, HTTPError of httpx."""
     from huggingface_hub.errors import HfHubHTTPError
 
     return [cls for cls in HfHubHTTPError.mro() if issubclass(cls, Exception) and cls.__module__ != "builtins"][-1]
 
 
 def _is_of_this_machine(exc: BaseException, http_error: type[BaseException]) -> bool:
-    """Whether it is about the cache's disk (full, read-only): Python's own error says that best."""
+    """Tell whether an error is about the cache's disk (full, read-only), which Python's own error says best."""
     remote = isinstance(exc, (http_error, ConnectionError, TimeoutError))
     return isinstance(exc, OSError) and exc.errno is not None and not remote
 
 
-def _status(exc: BaseException) -> int | None:
-    """The HTTP status of the answer, if there was one; huggingface_hub lets the HTTP library's own errors through."""
+def _read_status(exc: BaseException) -> int | None:
+    """Return the HTTP status of the answer, if there was one; huggingface_hub lets the HTTP library's errors through."""
     status = getattr(getattr(exc, "response", None), "status_code", None)
     return status if isinstance(status, int) else None
 
 
-def _root_cause(exc: BaseException) -> str:
-    """The innermost error: "Connection refused" at the bottom of what the HTTP library wraps around it."""
-    from urllib.request import getproxies  # which takes longer to import than all of this package
+def _describe_cause(exc: BaseException) -> str:
+    """Describe the innermost error, such as "Connection refused", which the HTTP library has wrapped."""
+    from urllib.request import getproxies  # slow to import; the HTTP library has imported it
 
     root = exc
     while (inner := root.__cause__ or root.__context__) is not None:
@@ -299,8 +304,8 @@ def _root_cause(exc: BaseException) -> str:
     return type(exc).__name__ + (": is the address of a proxy wrong?" if proxy else "")
 
 
-def _endpoint() -> str:
-    """The Hub that is asked, without the credentials that the address of a mirror may hold."""
+def _read_endpoint() -> str:
+    """Return the address of the Hub, without the credentials that the address of a mirror may have."""
     from huggingface_hub import constants
 
     parts = urlsplit(constants.ENDPOINT)

@@ -1,4 +1,4 @@
-"""What a commit of the Hub holds, read from the Hub's answer or from a listing that was stored."""
+"""The files of a commit of the Hub, read from the Hub's answer or from a stored listing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Blob", "Listing", "read_listing", "restore_listing"]
 _MOST_FILES: Final = 200_000
 """Files of a commit; the largest repositories have some 100,000."""
 _FORMAT: Final = 2
-"""Of a stored listing; another version's is made anew."""
+"""The format of a stored listing; listings of another format are asked for again."""
 _WINDOWS: Final = os.name == "nt"
 
 
@@ -33,13 +33,13 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a commit holds."""
+    """The files of a commit."""
 
     commit: str
     files: Mapping[str, Blob]
 
     def to_json(self, repository: str) -> dict[str, object]:
-        """Return what is stored, for a repository of this name; ``restore_listing`` reads it."""
+        """Return the JSON that is stored for a repository of this name; ``restore_listing`` reads it."""
         files = {name: (blob.size, blob.hash) for name, blob in self.files.items()}
         return {"format": _FORMAT, "repository": repository, "commit": self.commit, "files": files}
 
@@ -48,13 +48,13 @@ def read_listing(value: object, what: str, model_id: str, revision: str) -> List
     """Read the Hub's answer about a revision of a model.
 
     Args:
-        value: What its JSON holds.
-        what: What was asked for, to name it in errors.
-        model_id: The model that was asked for; another name in the answer is what the model is called now.
-        revision: What was asked for: of a commit, the answer must be about that one.
+        value: The parsed JSON.
+        what: Names the request in errors.
+        model_id: The model that was asked for; the answer may have another name, if the model was renamed.
+        revision: The revision that was asked for; if it is a commit, the answer must be about that commit.
 
     Raises:
-        IntegrityError: the answer has another form, or names what can be no file, digest, size or commit.
+        IntegrityError: the answer has another form, or an invalid file name, digest, size or commit.
         UnsafeModelError: a file is outside of the repository, by its name.
     """
     entry = ""

@@ -19,8 +19,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.kept.assets import assets_dir
+from onnxhub._backend.kept.building import make, make_unless_busy
 from onnxhub._backend.kept.digests import digest_of, sha256
-from onnxhub._backend.kept.store import discard, find, make, make_unless_busy
+from onnxhub._backend.kept.store import discard, find
 from onnxhub._backend.runtime.providers import onnxruntime
 from onnxhub._backend.runtime.session import build_session
 from onnxhub.errors import IntegrityError, InvalidOptionError, OnnxHubError, TooNewError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from onnxhub._backend.kept.store import Entry
+    from onnxhub._backend.kept.entries import Entry
     from onnxhub._backend.runtime.providers import Provider
     from onnxhub._backend.runtime.session import Session, SessionOptions
 

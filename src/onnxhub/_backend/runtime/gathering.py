@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.graphs.inlining import inline_small_tensors
-from onnxhub._backend.kept.store import sweep_folder, unfinished_name
+from onnxhub._backend.kept.filesystems import remove_tree
+from onnxhub._backend.kept.unfinished import name_unfinished, sweep_folder
 from onnxhub._backend.runtime.providers import onnxruntime
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def gathered(model: Path, weights: Sequence[Path], *, inlined: bool = False) -> 
             (folder / model.name).write_bytes(inline_small_tensors(model))
         yield folder / model.name
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 def _lie_apart(model: Path, weights: Sequence[Path]) -> bool:
@@ -77,7 +78,7 @@ def _make_folder(beside: Path) -> Path:
     """Make an empty folder, on the file system of the files if that can be written: links do not lead to another."""
     with suppress(OSError):
         sweep_folder(beside, _KEY)
-        folder = beside / unfinished_name(_KEY)
+        folder = beside / name_unfinished(_KEY)
         folder.mkdir()
         return folder
     return Path(tempfile.mkdtemp(prefix="onnxhub-gathered-"))

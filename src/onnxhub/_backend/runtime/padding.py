@@ -6,8 +6,9 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from onnxhub._backend.kept.building import make_unless_busy
 from onnxhub._backend.kept.digests import digest_of, sha256
-from onnxhub._backend.kept.store import discard, find, make_unless_busy
+from onnxhub._backend.kept.store import discard, find
 from onnxhub._backend.runtime.providers import onnxruntime
 from onnxhub._calls.neighbours import Findings, Neighbours
 from onnxhub.errors import IntegrityError

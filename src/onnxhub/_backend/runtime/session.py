@@ -14,6 +14,7 @@ from onnxhub._backend.runtime.bfloat16 import BFLOAT16, run_widened
 from onnxhub._backend.runtime.devices import device_of, preload, run_on
 from onnxhub._backend.runtime.gathering import gathered
 from onnxhub._backend.runtime.providers import onnxruntime, require, short_name
+from onnxhub._backend.runtime.support import explain_failure
 from onnxhub._backend.runtime.threads import usable_cores
 from onnxhub._contracts.protocols import GraphInput
 from onnxhub._process.forking import Lock, keep_forever, watch
@@ -301,8 +302,6 @@ def _build(files: Sequence[Path], provider: Provider, options: SessionOptions) -
                 raise
             return _new_session(files, provider, built, inlined=True)
     except _runtime_errors() as error:
-        from onnxhub._backend.runtime.support import explain_failure  # which loads that work do without
-
         raise explain_failure(path, error) from error
 
 

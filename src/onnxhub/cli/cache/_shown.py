@@ -12,7 +12,7 @@ from onnxhub.cli._printing import tell
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onnxhub._backend.kept.housekeeping import Kept, Removal
+    from onnxhub._backend.kept.housekeeping import EntryInfo, Removal
     from onnxhub.cli._printing import Printer
 
 __all__ = ["digests_record", "record", "record_of", "show_removal"]
@@ -38,7 +38,7 @@ def _time(seconds: float, *, short: bool) -> str:
     return f"{when:%Y-%m-%d %H:%M}" if short else when.isoformat(timespec="seconds")
 
 
-def record_of(printer: Printer, entry: Kept) -> Mapping[str, object]:
+def record_of(printer: Printer, entry: EntryInfo) -> Mapping[str, object]:
     """The row of an entry."""
     return record(printer, entry.kind, entry.model, entry.made_with, entry.size, entry.used, entry.key)
 
@@ -55,5 +55,5 @@ def show_removal(printer: Printer, removal: Removal, digests: tuple[int, int] = 
         rows.append(digests_record(printer, *digests))
     total = sum(one.size for one in removal.removed) + digests[1]
     printer.show_table([*rows, record(printer, "total", "", "removed", total, None)])
-    for entry, reason in removal.spared:
+    for entry, reason in removal.skipped:
         tell(f"{entry.folder} stays: {reason}")

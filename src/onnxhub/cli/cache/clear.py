@@ -33,11 +33,11 @@ def clear(
 
     In a pipe, a row is: kind, model, what it was made with, bytes, last use, key; the last row is the total.
     """
-    digests = kept.digests_size() if kind in {None, kept.DIGESTS} else (0, 0)
+    digests = kept.measure_digests() if kind in {None, kept.DIGESTS} else (0, 0)
     if not yes:
         if not sys.stdin or not sys.stdin.isatty():
             raise typer.BadParameter("nobody can be asked here: --yes clears without asking.")
-        entries = kept.listed(None if kind is None else [kind])
+        entries = kept.list_entries(None if kind is None else [kind])
         number, size = len(entries) + digests[0], sized(sum(entry.size for entry in entries) + digests[1])
         typer.confirm(
             f"Clear away {'everything' if kind is None else one_line(kind)} ({number} in all, {size})?",

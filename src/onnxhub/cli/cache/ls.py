@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxhub._backend.kept.housekeeping import digests_size, listed
+from onnxhub._backend.kept.housekeeping import list_entries, measure_digests
 from onnxhub._workshop.hub_models import hub_models, size_on_disk
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
@@ -19,7 +19,7 @@ def ls(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # 
     In a pipe, a row is: kind, model, what it was made with, bytes, last use, key; the last row is the total.
     """
     printer = Printer(json)
-    entries, (number, digests), models = listed(), digests_size(), hub_models()
+    entries, (number, digests), models = list_entries(), measure_digests(), hub_models()
     rows = [record_of(printer, entry) for entry in entries]
     if number:
         rows.append(digests_record(printer, number, digests))

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from onnxhub._backend.kept import housekeeping as kept
-from onnxhub._backend.kept.store import LIMIT
 from onnxhub._process import sizes as _units
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
@@ -22,7 +21,7 @@ def prune(
     limit: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help=f"Keep at most this much, such as 5GB. Default: {LIMIT}.", show_default=False
+            metavar="SIZE", help=f"Keep at most this much, such as 5GB. Default: {kept.LIMIT}.", show_default=False
         ),
     ] = None,
     older_than: Annotated[
@@ -40,7 +39,7 @@ def prune(
 
     In a pipe, a row is: kind, model, what it was made with, bytes, last use, key; the last row is the total.
     """
-    name, size = ("limit", limit) if limit else (LIMIT, os.environ.get(LIMIT))
+    name, size = ("limit", limit) if limit else (kept.LIMIT, os.environ.get(kept.LIMIT))
     if not size and older_than is None:
         raise typer.BadParameter("say what may stay: --limit SIZE, --older-than AGE, or both.")
     most = _units.size(name, size) if size else None

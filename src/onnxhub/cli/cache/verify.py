@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
-from onnxhub._backend.kept.housekeeping import damage, listed
+from onnxhub._backend.kept.housekeeping import find_damage, list_entries
 from onnxhub._workshop.hub_models import hub_models
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
@@ -31,8 +31,8 @@ def verify(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001
     In a pipe, a row is: sound or damaged, kind, model, damaged file, what is wrong with it.
     """
     printer, sound = Printer(json), True
-    for entry in listed():
-        sound &= _shown(printer, entry.kind, entry.model, damage(entry))
+    for entry in list_entries():
+        sound &= _shown(printer, entry.kind, entry.model, find_damage(entry))
     for model in hub_models():
         sound &= _shown(printer, "hub", model.model_id, model.damage())
     if not sound:
