@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
-from onnxhub._backend.files.roles import MODEL, choose_parts
+from onnxhub._backend.files.roles import MODEL, choose_roles
 from onnxhub._backend.files.variants import FULL_PRECISION, Choice, base_of, canonical, describe
 from onnxhub._backend.graphs.precision import agrees, claims, precision_of
 from onnxhub._backend.repository.repository import fetch_model
@@ -66,12 +66,12 @@ def choose_by_graphs(
     """Choose the file of each part by their names, and, where several fit by these, by their graphs.
 
     Raises:
-        InvalidOptionError, NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: See ``choose_parts``.
+        InvalidOptionError, NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: See ``choose_roles``.
         TooNewError, IntegrityError: A record of transformers' own exporter is of a format that is not known.
     """
     _check_record(repository)
     try:
-        return choose_parts(repository, ort_class, dtype=dtype, file=file, gpu=gpu)
+        return choose_roles(repository, ort_class, dtype=dtype, file=file, gpu=gpu)
     except AmbiguousFileError as several:
         wanted = "fp32" if dtype == "auto" else canonical(dtype)
         if len({base_of(name) for name in several.candidates}) > 1 or not claims(wanted):
@@ -103,7 +103,7 @@ def take_as_they_are(repository: Repository, ort_class: str, dtype: str) -> Mapp
     if not claims(wanted):
         return {}
     try:
-        choices = choose_parts(repository, ort_class, dtype="auto", file=None, gpu=False)
+        choices = choose_roles(repository, ort_class, dtype="auto", file=None, gpu=False)
     except OnnxHubError:
         return {}
     found = _precisions(repository, [choice.file for choice in choices.values()])

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.files.naming import find_precision
-from onnxhub._backend.files.roles import choose_parts
+from onnxhub._backend.files.roles import choose_roles
 from onnxhub._backend.files.variants import canonical, describe, sibling
 from onnxhub._backend.kept.digests import sha256
 from onnxhub._backend.kept.store import Origin, make
@@ -118,7 +118,7 @@ def lacking(repository: Repository, ort_class: str, dtype: str, missing: Variant
 
 def _sources(repository: Repository, ort_class: str, missing: VariantNotFoundError) -> Mapping[str, Choice]:
     try:
-        return choose_parts(repository, ort_class, dtype="fp32", file=None, gpu=False)
+        return choose_roles(repository, ort_class, dtype="fp32", file=None, gpu=False)
     except AmbiguousFileError as several:
         raise replace(several, wanted=f"{missing.wanted}, which would be made of one of them") from several
     except VariantNotFoundError as error:
