@@ -101,7 +101,7 @@ def test_interrupts_leave_our_locks_free_however_often_they_come() -> None:
     printed = run("""
 from onnxhub._process.once import OnceCache
 from onnxhub._process.forking import Lock
-from onnxhub._backend.runtime.pair import Pair
+from onnxhub._backend.runtime.pair import SessionPair
 
 class Session:
     def run(self, features, outputs):
@@ -109,7 +109,7 @@ class Session:
     def alike(self, threads):
         return self
 
-lock, cache, pair = Lock(), OnceCache(size=1), Pair(Session(), after=0)
+lock, cache, pair = Lock(), OnceCache(size=1), SessionPair(Session(), after=0)
 
 def take():
     for _ in range(50):
@@ -122,7 +122,7 @@ def ask():
 
 def batches():
     for _ in range(50):
-        pair.run({}, (), beside=False)
+        pair.run({}, (), concurrent=False)
         pair.second()
 
 for work in (take, ask, batches):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import onnxhub
-from onnxhub._backend.runtime.pair import Pair
+from onnxhub._backend.runtime.pair import SessionPair
 from onnxhub._backend.runtime.scheduling import PATIENCE
 from onnxhub._backend.runtime.threads import usable_cores
 from onnxhub._calls.run import AHEAD, LARGEST_WINDOW, WINDOW_TOKENS, Lanes, run
@@ -206,7 +206,7 @@ def test_a_small_model_runs_several_batches_at_once(tiny_model: Any) -> None:
     assert (threads_of(told.backend.session), told.backend.lanes.number, told.backend.pair) == (2, 1, None)
     texts = ["a great film " * (size % 9 + 1) for size in range(400)]
     first = [one.ranking for one in small(texts)]  # which also builds the second session
-    assert isinstance(small.backend.pair, Pair)
+    assert isinstance(small.backend.pair, SessionPair)
     assert threads_of(small.backend.pair.second()) == 1
     assert [one.ranking for one in small(texts)] == first
     for mine, its in zip(first, told(texts), strict=True):
@@ -225,7 +225,7 @@ def test_a_large_quantised_model_runs_rows_at_once_in_a_session_of_their_own(lar
     """With one thread, built once there are rows enough; a text alone keeps all cores, and no bit depends on which it was."""
     model = onnxhub.load("text-classification", large, compiled=True)
     pair = model.backend.pair
-    assert isinstance(pair, Pair)
+    assert isinstance(pair, SessionPair)
     assert (threads_of(model.backend.session), model.backend.lanes.number) == (usable_cores(), usable_cores())
     texts = ["a great film " * (size % 9 + 1) for size in range(PATIENCE)]
     first = model(texts)
@@ -261,7 +261,7 @@ def test_a_compiled_graph_that_was_cleared_away_leaves_all_to_the_first_session(
     model = onnxhub.load("text-classification", large, compiled=True)
     expected = model("a great film").ranking
     pair = model.backend.pair
-    assert isinstance(pair, Pair)
+    assert isinstance(pair, SessionPair)
     pair.second().path.unlink()
     found = model(["a great film"] * 3 * PATIENCE)
     assert {one.ranking for one in found} == {expected}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import onnxhub
-from onnxhub._backend.runtime.scheduling import Pace, choose_pace
+from onnxhub._backend.runtime.scheduling import Schedule, choose_schedule
 from onnxhub._backend.runtime.threads import usable_cores
 
 if TYPE_CHECKING:
@@ -108,26 +108,35 @@ def test_no_memory_is_kept_for_shapes(tiny_model) -> None:
 
 
 USUAL = {
-    "size": 2**28, "operators": {"MatMul"}, "on_cpu": True, "cores": 4, "mapped": True, "together": True, "batch_tokens": None,
+    "size": 2**28, "operators": {"MatMul"}, "on_cpu": True, "cores": 4, "shares_weights": True, "allow_concurrent": True, "budget": None,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, Pace(lanes=1, batch_tokens=1024, patience=8)),
-        ({"size": 2**20}, Pace(lanes=4, batch_tokens=1024)),
-        ({"size": 2**20, "mapped": False}, Pace(lanes=4, batch_tokens=1024)),
-        ({"size": 2**20, "operators": {"MatMulNBits"}}, Pace(lanes=1, batch_tokens=1024)),
-        ({"size": 2**20, "together": False}, Pace(lanes=1, batch_tokens=1024)),
-        ({"size": 2**20, "on_cpu": False}, Pace(lanes=1, batch_tokens=16384)),
-        ({"batch_tokens": 300}, Pace(lanes=1, batch_tokens=300, patience=8)),
-        ({"batch_tokens": 300, "operators": {"DynamicQuantizeLinear"}}, Pace(lanes=4, batch_tokens=1, patience=8)),
-        ({"operators": {"DynamicQuantizeLSTM"}}, Pace(lanes=4, batch_tokens=1, patience=8)),
-        ({"operators": {"DynamicQuantizeLSTM"}, "together": False}, Pace(lanes=1, batch_tokens=1, patience=8)),
-        ({"operators": {"DynamicQuantizeLSTM"}, "mapped": False}, Pace(lanes=1, batch_tokens=1, patience=8)),
+        ({}, Schedule(lanes=1, budget=1024, batches_before_second_session=8)),
+        ({"size": 2**20}, Schedule(lanes=4, budget=1024)),
+        ({"size": 2**20, "shares_weights": False}, Schedule(lanes=4, budget=1024)),
+        ({"size": 2**20, "operators": {"MatMulNBits"}}, Schedule(lanes=1, budget=1024)),
+        ({"size": 2**20, "allow_concurrent": False}, Schedule(lanes=1, budget=1024)),
+        ({"size": 2**20, "on_cpu": False}, Schedule(lanes=1, budget=16384)),
+        ({"budget": 300}, Schedule(lanes=1, budget=300, batches_before_second_session=8)),
+        (
+            {"budget": 300, "operators": {"DynamicQuantizeLinear"}},
+            Schedule(lanes=4, budget=1, batches_before_second_session=8),
+        ),
+        ({"operators": {"DynamicQuantizeLSTM"}}, Schedule(lanes=4, budget=1, batches_before_second_session=8)),
+        (
+            {"operators": {"DynamicQuantizeLSTM"}, "allow_concurrent": False},
+            Schedule(lanes=1, budget=1, batches_before_second_session=8),
+        ),
+        (
+            {"operators": {"DynamicQuantizeLSTM"}, "shares_weights": False},
+            Schedule(lanes=1, budget=1, batches_before_second_session=8),
+        ),
     ],
 )
-def test_the_pace_of_a_model(given: dict[str, Any], expected: Pace) -> None:
+def test_the_schedule_of_a_model(given: dict[str, Any], expected: Schedule) -> None:
     """Threads and batches at once never use more than the cores; what was told is kept, but for dynamic quantisation."""
-    assert choose_pace(**{**USUAL, **given}) == expected
+    assert choose_schedule(**{**USUAL, **given}) == expected

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from onnxhub._backend.files.naming import choose_by_graphs
 from onnxhub._backend.files.roles import MODEL, has_roles
 from onnxhub._backend.graphs.signature import read_graph
-from onnxhub._backend.making.staging import convertible
+from onnxhub._backend.making.staging import files_to_export
 from onnxhub._backend.repository.repository import fetch_model
 from onnxhub._contracts.outputs import rename
 from onnxhub._contracts.registry import get_task, list_tasks
@@ -155,7 +155,7 @@ class _Unconverted:
 def _graph_of(repository: Repository, dtype: str, file: str | Mapping[str, str] | None, *, gpu: bool) -> str:
     """The ONNX file that tells what the model gives."""
     if not any(name.endswith(".onnx") for name in repository.files):
-        convertible(repository, allow_pickle=True)  # says what is missing, if there is nothing to convert
+        files_to_export(repository, allow_pickle=True)  # says what is missing, if there is nothing to convert
         raise make_unclear(repository, None)
     if isinstance(file, Mapping) and set(file) != {MODEL}:
         raise make_unclear(repository, None, PARTS)

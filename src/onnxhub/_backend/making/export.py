@@ -68,9 +68,9 @@ def with_onnx(repository: Repository, ort_class: str, asked: Conversion) -> tupl
 
 
 def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
-    from onnxhub._backend.making.staging import convertible
+    from onnxhub._backend.making.staging import files_to_export
 
-    files = convertible(repository, allow_pickle=asked.allow_pickle)
+    files = files_to_export(repository, allow_pickle=asked.allow_pickle)
     origin = _origin(repository, files, ort_class)
     entry = None if asked.anew else origin.found()
     if entry is not None:
@@ -82,9 +82,9 @@ def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
 
 def foretold(repository: Repository, ort_class: str) -> str:
     """Who made the conversion that ``with_onnx`` would find, or that it would make one; raises what it would raise."""
-    from onnxhub._backend.making.staging import convertible
+    from onnxhub._backend.making.staging import files_to_export
 
-    entry = _origin(repository, convertible(repository, allow_pickle=False), ort_class).found()
+    entry = _origin(repository, files_to_export(repository, allow_pickle=False), ort_class).found()
     if entry is not None:
         return _told(entry.made_of)
     check_model_type(repository)
@@ -97,7 +97,7 @@ def foretold(repository: Repository, ort_class: str) -> str:
 def check_model_type(repository: Repository) -> None:
     """Raise ``ExportError`` where transformers has no class for the model, as far as that is told without importing it."""
     from onnxhub._backend.making.programs.known_settings import advise_newer
-    from onnxhub._backend.making.settings import names_code
+    from onnxhub._backend.making.settings import declares_remote_code
 
     config = repository.json("config.json")
     if config is None:
@@ -108,7 +108,7 @@ def check_model_type(repository: Repository) -> None:
         raise ExportError(repository.model_id, reason)
     if isinstance(kind, str) and _is_known(kind):
         return
-    if names_code(config):
+    if declares_remote_code(config):
         reason = "its model is code of the repository (auto_map in config.json), and such code is never run here"
     elif kind is None:
         reason = "its config.json does not say of which model_type it is"
@@ -161,7 +161,7 @@ def _converted(
     from tempfile import TemporaryDirectory
 
     from onnxhub._backend.making.child_process import run_child
-    from onnxhub._backend.making.settings import names_code
+    from onnxhub._backend.making.settings import declares_remote_code
     from onnxhub._backend.making.staging import stage
 
     made_of: dict[str, object] = {
@@ -181,7 +181,7 @@ def _converted(
                 config.write_text(json.dumps(_restate(repository, json.loads(config.read_bytes()))), encoding="utf-8")
             asked = {
                 "source": str(source), "output": str(output), "ort_class": ort_class,
-                "pickle": any(name.endswith(".bin") for name in files), "code": names_code(repository.json("config.json")),
+                "pickle": any(name.endswith(".bin") for name in files), "code": declares_remote_code(repository.json("config.json")),
             }  # fmt: skip
             what = f"converting {repository.model_id} to ONNX"
             run_child(exporter.program, asked, model_id=repository.model_id, what=what, work=Path(work))

@@ -14,7 +14,7 @@ from onnxhub.errors import IntegrityError, UnsafeModelError, listing
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-__all__ = ["PICKLED", "RECIPE", "SAFE", "SETTINGS", "names_code", "prepare_settings"]
+__all__ = ["PICKLED", "RECIPE", "SAFE", "SETTINGS", "declares_remote_code", "prepare_settings"]
 
 RECIPE: Final = 2
 """Of these rules: what was made of a configuration under other rules has another key."""
@@ -75,7 +75,7 @@ def prepare_settings(name: str, value: Mapping[str, Any], files: Collection[str]
     return _translate(name, prepared)
 
 
-def names_code(config: object) -> bool:
+def declares_remote_code(config: object) -> bool:
     """Whether a configuration says that the model is code of the repository."""
     left = [config]
     while left:

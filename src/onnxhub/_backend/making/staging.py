@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from onnxhub._backend.repository.repository import Repository
 
-__all__ = ["convertible", "settings_of", "stage"]
+__all__ = ["files_to_export", "settings_of", "stage"]
 
 FOREIGN: Final = {
     "tf_model.h5": "TensorFlow", "tf_model.h5.index.json": "TensorFlow", "saved_model.pb": "TensorFlow",
@@ -30,7 +30,7 @@ FOREIGN: Final = {
 """Weights that transformers reads through frameworks that it has given up."""
 
 
-def convertible(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...]:
+def files_to_export(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...]:
     """The files that a conversion reads, by their names alone; of the weights, every file of their format.
 
     Raises:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from onnxhub._backend.runtime.session import Session
     from onnxhub._contracts.protocols import Features, Outputs
 
-__all__ = ["Pair"]
+__all__ = ["SessionPair"]
 
 _log = logging.getLogger("onnxhub")
 
 
-class Pair:
+class SessionPair:
     """A model's session, and a second one with a single thread, for which the first may stand in until it pays to build it.
 
     Of a compiled graph, both map the same weights, so that the second takes little memory. Any number of threads may run
@@ -41,9 +41,9 @@ class Pair:
         self._running: set[object] = set()
         watch(self)
 
-    def run(self, features: Features, outputs: Sequence[str], *, beside: bool) -> Outputs:
-        """Run one batch; ``beside``: whether the caller runs others at the same time. Others may call, too."""
-        session = self.second() if beside or self._running else self._first
+    def run(self, features: Features, outputs: Sequence[str], *, concurrent: bool) -> Outputs:
+        """Run one batch; ``concurrent``: whether the caller runs others at the same time. Others may call, too."""
+        session = self.second() if concurrent or self._running else self._first
         mark = object()
         try:
             self._running.add(mark)  # an interrupt before or after takes away no more, and no less, than this one
@@ -57,12 +57,12 @@ class Pair:
             with self._building.plain:
                 self._batches += 1
                 if self._second is None and self._batches > self._after:
-                    self._second = self._built()
+                    self._second = self._build_second()
         return self._second or self._first
 
-    def _built(self) -> Session:
+    def _build_second(self) -> Session:
         try:
-            return self._first.alike(threads=1)
+            return self._first.clone(threads=1)
         except ClosedModelError:
             raise
         except OnnxHubError as error:  # the file was written anew, or cleared away, meanwhile

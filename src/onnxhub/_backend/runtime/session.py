@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 from dataclasses import dataclass, replace
 from functools import cache
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from onnxhub._backend.runtime.bfloat16 import BFLOAT16, run_widened
 from onnxhub._backend.runtime.devices import device_of, preload, run_on
 from onnxhub._backend.runtime.gathering import gathered
 from onnxhub._backend.runtime.providers import onnxruntime, require, short_name
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, OrtValue
 
     from onnxhub._backend.runtime.providers import Provider
     from onnxhub._contracts.protocols import Features, Outputs
@@ -45,6 +45,9 @@ NUMPY_TYPES = {
     "tensor(bool)": np.bool_, "tensor(double)": np.float64, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8,
     "tensor(uint16)": np.uint16, "tensor(int16)": np.int16, "tensor(uint32)": np.uint32, "tensor(uint64)": np.uint64,
 }  # fmt: skip
+
+BFLOAT16 = "tensor(bfloat16)"
+"""A type that numpy does not have: graph outputs of it are read as float32, which holds each of its values."""
 
 UNREAD_NUMBERS = ("Please load external data into raw data",)
 """What it says where it needs the numbers of a tensor, which are in another file, while it reads the graph."""
@@ -175,7 +178,7 @@ class Session:
         """The file that it was built from."""
         return self._recipe.sources[0].path
 
-    def alike(self, *, threads: int) -> Session:
+    def clone(self, *, threads: int) -> Session:
         """Another session of the same file, with so many threads.
 
         Raises:
@@ -214,7 +217,7 @@ class Session:
         session = self.inference_session  # whose own error, of a closed model, is not one of the input
         try:
             if not self._bfloat16.isdisjoint(outputs):
-                return run_widened(session, outputs, feeds, _quiet())
+                return _run_widened(session, outputs, feeds, _quiet())
             if self._device is not None:
                 return run_on(self._device, session, outputs, feeds, _quiet())
             found: Sequence[Any] = session.run(outputs, dict(feeds), _quiet())
@@ -231,6 +234,24 @@ class Session:
         with self._rebuilding.plain:
             self._closed = True
             self._session = None
+
+
+def _run_widened(
+    session: InferenceSession, outputs: list[str], feeds: Features, options: object
+) -> Sequence[NDArray[Any]]:
+    """Return what ``session.run`` would give if it did not fail on bfloat16."""
+    make = onnxruntime().OrtValue.ortvalue_from_numpy
+    given = {name: make(np.ascontiguousarray(values)) for name, values in feeds.items()}
+    found = session.run_with_ort_values(outputs, given, options)
+    return [_widen(value) if value.data_type() == BFLOAT16 else value.numpy() for value in found]
+
+
+def _widen(value: OrtValue) -> NDArray[np.float32]:
+    """Return a tensor of bfloat16 as float32: a bfloat16 is the upper half of the float32 with the same value."""
+    halves = np.empty(value.shape(), np.uint16)
+    ctypes.memmove(halves.ctypes.data, value.data_ptr(), halves.nbytes)
+    wide = halves.astype(np.uint32) << 16
+    return wide.view(np.float32)
 
 
 @cache

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from onnxhub._contracts.protocols import Features, GraphInput, Outputs
 
-__all__ = ["FixedSizes"]
+__all__ = ["StaticShapes"]
 
 
 @dataclass(frozen=True, slots=True)
-class FixedSizes:
+class StaticShapes:
     """What a graph takes, and nothing else."""
 
     rows: int | None
@@ -27,7 +27,7 @@ class FixedSizes:
     """None: any number. A text that has more is cut, or read in windows, as by a model's own length."""
 
     @classmethod
-    def of(cls, inputs: Mapping[str, GraphInput]) -> Self | None:
+    def read(cls, inputs: Mapping[str, GraphInput]) -> Self | None:
         """The sizes of a graph on tokens; None, as of nearly all, if it takes any.
 
         A text is filled up where the graph is told so by an attention mask, and not else.
