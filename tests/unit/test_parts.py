@@ -151,6 +151,14 @@ def test_a_model_of_images_and_words_has_three_roles(ort_class: str) -> None:
     assert chosen("encoder_model", *SPLIT, ort_class=ort_class)["encoder"] == "encoder_model"
 
 
+def test_a_model_of_masks_has_two_roles() -> None:
+    """As SAM's, for which optimum has no class: as a custom model alone."""
+    files = ("vision_encoder", "prompt_encoder_mask_decoder", "prompt_encoder_mask_decoder_fp16")
+    assert list(chosen(*files, ort_class=CUSTOM).items()) == [(stem, stem) for stem in files[:2]]
+    with pytest.raises(VariantNotFoundError, match="parts of a larger one"):
+        chosen(*files, ort_class="ORTModelForFeatureExtraction")
+
+
 def test_the_role_that_is_missing_is_named() -> None:
     """Of the layout that lacks the fewest."""
     with pytest.raises(VariantNotFoundError, match="for embed_tokens in its root or onnx/"):

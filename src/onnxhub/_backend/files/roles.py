@@ -47,6 +47,8 @@ _WITH_IMAGES: Final[tuple[Layout, ...]] = (
     {**_VISION, **_EMBEDDINGS, **_ENCODER, **_MERGED},
     {**_VISION, **_EMBEDDINGS, **_MERGED},
 )
+_MASKS: Final[tuple[Layout, ...]] = ({**_VISION, "prompt_encoder_mask_decoder": ("prompt_encoder_mask_decoder",)},)
+"""Models of SAM's kind, for which optimum has no class."""
 _WITH_SOUND: Final[tuple[Layout, ...]] = ({**_AUDIO, **_EMBEDDINGS, **_MERGED},)
 LAYOUTS: Final[Mapping[str, tuple[Layout, ...]]] = {
     "ORTModelForCausalLM": (ONE_FILE, *_DECODERS),
@@ -54,7 +56,7 @@ LAYOUTS: Final[Mapping[str, tuple[Layout, ...]]] = {
     "ORTModelForSpeechSeq2Seq": (*_WITH_SOUND, *_ENCODER_DECODERS),
     "ORTModelForVision2Seq": (*_WITH_IMAGES, *_ENCODER_DECODERS),
     "ORTModelForPix2Struct": _ENCODER_DECODERS,
-    "ORTModelForCustomTasks": (ONE_FILE, *_WITH_IMAGES, *_WITH_SOUND, *_ENCODER_DECODERS, *_DECODERS),
+    "ORTModelForCustomTasks": (ONE_FILE, *_WITH_IMAGES, *_WITH_SOUND, *_MASKS, *_ENCODER_DECODERS, *_DECODERS),
 }
 """Class of ``optimum.onnxruntime`` -> the layouts of its models, the best first; all other classes: ``ONE_FILE`` alone."""
 _INPUTS: Final = frozenset({*_ENCODER["encoder"], "vision_encoder", "audio_encoder", "text_encoder", "embed_tokens"})
@@ -165,6 +167,6 @@ def _choose_files(repository: Repository, layout: Layout, dtype: str, *, gpu: bo
     return chosen
 
 
-def _main_choice(choices: Mapping[str, Choice]) -> Choice:
-    """Return the file that does most of the work."""
-    return choices["decoder"] if "decoder" in choices else choices[MODEL]
+def _main_choice(choices: dict[str, Choice]) -> Choice:
+    """Return the file that does most of the work: the decoder, or the last."""
+    return choices["decoder"] if "decoder" in choices else next(reversed(choices.values()))

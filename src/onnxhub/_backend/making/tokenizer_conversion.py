@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import dataclass, field
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -36,6 +37,9 @@ KIND: Final = "tokenizers"
 FAST: Final = "tokenizer.json"
 NAMES: Final = (*VOCABULARIES, *BESIDE, "config.json", "tokenizer_config.json", "special_tokens_map.json")
 """All that a tokenizer may be made from."""
+PROGRAM: Final = "onnxhub._backend.making.programs.convert_tokenizer"
+TORCH: Final = frozenset({"pytorch", "torch"})
+"""What transformers' errors call the package torch."""
 INSTALL: Final = "pip install 'onnxhub[optimum]'"
 
 
@@ -132,24 +136,31 @@ def _check_installed(repository: Repository) -> None:
 
 def _run(repository: Repository, work: Path) -> dict[str, Any]:
     """Convert in a process of its own, where nothing else can be opened; in this one, where none can be started."""
-    asked = {"source": str(work / "source"), "output": str(work / "output")}
-    what = f"converting the tokenizer of {repository.model_id}"
     try:
-        run_child(
-            "onnxhub._backend.making.programs.convert_tokenizer",
-            asked,
-            model_id=repository.model_id,
-            what=what,
-            work=work,
-        )
+        facts = _run_program(repository, work, frameworks=False)
+        # A class that is no tokenizer is reported as a missing torch; with torch, the true reason is known.
+        if _may_lack_torch(facts) and find_spec("torch") is not None:
+            return _run_program(repository, work, frameworks=True)
     except ExportError as error:
         if not isinstance(error.__cause__, OSError):
             raise _useless(repository, error.reason) from error
         from onnxhub._backend.making.programs.convert_tokenizer import convert
 
         return convert(work / "source", work / "output")
+    return facts
+
+
+def _run_program(repository: Repository, work: Path, *, frameworks: bool) -> dict[str, Any]:
+    """Run the program that converts, with or without torch and the like, whose import takes longer than all else."""
+    asked = {"source": str(work / "source"), "output": str(work / "output"), "frameworks": frameworks}
+    what = f"converting the tokenizer of {repository.model_id}"
+    run_child(PROGRAM, asked, model_id=repository.model_id, what=what, work=work)
     facts: dict[str, Any] = json.loads((work / "output" / "facts.json").read_bytes())
     return facts
+
+
+def _may_lack_torch(facts: Mapping[str, Any]) -> bool:
+    return "error" in facts or facts.get("package") in TORCH
 
 
 def _check(repository: Repository, facts: Mapping[str, str]) -> None:

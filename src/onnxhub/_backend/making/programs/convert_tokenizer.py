@@ -1,12 +1,14 @@
 """Make a ``tokenizer.json`` of a vocabulary, as transformers does it.
 
-Asked: ``source`` and ``output``, folders. The output gets ``facts.json``: ``fast``, whether the tokenizer has a fast form,
-which is then beside it as ``tokenizer.json``; or why there is none: ``problem``, or ``package``, one that is missing.
+Asked: ``source`` and ``output``, folders; ``frameworks``, whether torch and the like may be imported. The output gets ``facts.json``: ``fast``, whether the tokenizer has a fast form,
+which is then beside it as ``tokenizer.json``; or why there is none: ``problem``, with the type of the ``error`` that
+transformers raised, if it did; or ``package``, one that is missing.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,12 +21,21 @@ UNICODE_PIECES: Final = (".model", ".spm", ".tokenizer")
 READERS: Final = {False: ("sentencepiece", "google.protobuf"), True: ("tiktoken",)}
 """Whether a vocabulary of such a name is text -> the packages that read it."""
 INSTALLED_AS: Final = {"google.protobuf": "protobuf"}
+WITHOUT_FRAMEWORKS: Final = {
+    "USE_TORCH": "0",
+    "USE_TF": "0",
+    "USE_FLAX": "0",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",  # it advises to install one
+}
+"""Environment variables by which transformers imports none of torch, TensorFlow and Flax."""
 _NEEDED: Final = re.compile(r"(?:requires the|need to install) (\w+)")
 
 
 def main() -> None:
     """Do what the parent asks for."""
     asked = begin()
+    if not asked["frameworks"]:
+        os.environ.update(WITHOUT_FRAMEWORKS)
     output = Path(asked["output"])
     facts = convert(Path(asked["source"]), output)
     (output / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
@@ -74,7 +85,7 @@ def _blame(source: Path, error: Exception) -> dict[str, object]:
             for reader in READERS[_is_text(path)]:
                 if not _is_there(reader):
                     return {"package": INSTALLED_AS.get(reader, reader), "said": ""}
-    return {"problem": f"{type(error).__name__}: {said[:300]}"}
+    return {"problem": f"{type(error).__name__}: {said[:300]}", "error": type(error).__name__}
 
 
 def _is_text(path: Path) -> bool:
