@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import onnxhub
 from onnxhub._backend.runtime.pair import SessionPair
 from onnxhub._backend.runtime.scheduling import PATIENCE
-from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._backend.runtime.threads import count_usable_cores
 from onnxhub._calls.run import AHEAD, LARGEST_WINDOW, WINDOW_TOKENS, Lanes, run
 from onnxhub.errors import ClosedModelError
 from onnxhub.testing import CannedBackend
@@ -201,7 +201,10 @@ def test_an_error_of_the_rows_ends_the_run() -> None:
 def test_a_small_model_runs_several_batches_at_once(tiny_model: Any) -> None:
     """One thread each, and a text alone with all; with as many threads as were asked for, one batch at a time."""
     small = onnxhub.load("text-classification", tiny_model(), batch_tokens=64)
-    assert (threads_of(small.backend.session), small.backend.lanes.number) == (usable_cores(), usable_cores())
+    assert (threads_of(small.backend.session), small.backend.lanes.number) == (
+        count_usable_cores(),
+        count_usable_cores(),
+    )
     told = onnxhub.load("text-classification", tiny_model(), threads=2, batch_tokens=64)
     assert (threads_of(told.backend.session), told.backend.lanes.number, told.backend.pair) == (2, 1, None)
     texts = ["a great film " * (size % 9 + 1) for size in range(400)]
@@ -226,7 +229,10 @@ def test_a_large_quantised_model_runs_rows_at_once_in_a_session_of_their_own(lar
     model = onnxhub.load("text-classification", large, compiled=True)
     pair = model.backend.pair
     assert isinstance(pair, SessionPair)
-    assert (threads_of(model.backend.session), model.backend.lanes.number) == (usable_cores(), usable_cores())
+    assert (threads_of(model.backend.session), model.backend.lanes.number) == (
+        count_usable_cores(),
+        count_usable_cores(),
+    )
     texts = ["a great film " * (size % 9 + 1) for size in range(PATIENCE)]
     first = model(texts)
     assert pair.second().path == model.backend.session.path

@@ -19,7 +19,7 @@ from onnxhub._backend.runtime.padding import Padding
 from onnxhub._backend.runtime.pair import SessionPair
 from onnxhub._backend.runtime.scheduling import choose_schedule
 from onnxhub._backend.runtime.static_shapes import StaticShapes
-from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._backend.runtime.threads import count_usable_cores
 from onnxhub._calls.neighbours import Neighbours
 from onnxhub._calls.run import Lanes
 from onnxhub._contracts.outputs import match_outputs, rename
@@ -272,7 +272,7 @@ def open_model(
         size=size,
         operators=frozenset().union(*(one.operators for one in files.values())),
         on_cpu=first.provider == "cpu",
-        cores=usable_cores(),
+        cores=count_usable_cores(),
         shares_weights=first.path != files[role].path,
         allow_concurrent=not (options.threads or options.sets_threads or task.raw),  # arrays are run as they come
         budget=batch_tokens,

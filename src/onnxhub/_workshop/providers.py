@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from onnxhub._backend.runtime.providers import FULL_NAMES, Provider, needs, onnxruntime
+from onnxhub._backend.runtime.providers import FULL_NAMES, Provider, describe_need, import_onnxruntime
 from onnxhub._backend.runtime.session import SessionOptions, build_session
 from onnxhub.errors import IntegrityError, ProviderUnavailableError, TooNewError
 
@@ -40,10 +40,10 @@ def probe_providers() -> list[ProviderState]:
     Raises:
         MissingDependencyError: no onnxruntime is installed.
     """
-    available = onnxruntime().get_available_providers()
+    available = import_onnxruntime().get_available_providers()
     states = [
         _probe(Provider(name, {})) if full_name in available
-        else ProviderState(name, full_name, "missing", needs(name))
+        else ProviderState(name, full_name, "missing", describe_need(name))
         for name, full_name in FULL_NAMES.items()
     ]  # fmt: skip
     return sorted(states, key=lambda state: ("runs", "fails", "missing").index(state.state))

@@ -14,7 +14,7 @@ from onnxhub.errors import OnnxHubError, listing
 if TYPE_CHECKING:
     from onnxhub._backend.repository.repository import Repository
 
-__all__ = ["BESIDE", "VOCABULARIES", "describe_beside", "is_of_model", "with_files_beside"]
+__all__ = ["BESIDE", "VOCABULARIES", "add_files_beside", "describe_beside", "is_of_model"]
 
 VOCABULARIES: Final = (
     "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model",
@@ -37,7 +37,7 @@ _TOKENIZER: Final = frozenset({
 """What makes a tokenizer, all of one folder."""
 
 
-def with_files_beside(
+def add_files_beside(
     repository: Repository, *, dtype: str = "auto", file: str | Mapping[str, str] | None = None, gpu: bool = False
 ) -> Repository:
     """View the repository so that a small file which its root lacks is the one beside the graph.

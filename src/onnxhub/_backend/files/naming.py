@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.files.roles import MODEL, choose_roles
-from onnxhub._backend.files.variants import FULL_PRECISION, Choice, base_of, canonical, describe
+from onnxhub._backend.files.variants import FULL_PRECISION, Choice, describe_variants, normalize_dtype, parse_base
 from onnxhub._backend.graphs.precision import agrees, claims, precision_of
 from onnxhub._backend.repository.repository import fetch_model
 from onnxhub._strings.plain_text import shorten
@@ -54,7 +54,7 @@ def settle(repository: Repository, choice: Choice, facts: GraphFacts, *, dtype: 
     if dtype != "auto" and claims(choice.dtype) and choice.file not in repository.made:
         instead = f"; file={choice.file!r} runs it as it is" if role == MODEL else ""
         hint = f"{choice.file} is {choice.dtype} by its name alone: {told}{instead}"
-        variants = describe(repository.files, {choice.file: found.dtype})
+        variants = describe_variants(repository.files, {choice.file: found.dtype})
         raise VariantNotFoundError(repository.model_id, f"dtype={dtype!r}", variants, hint)
     reason = choice.reason.replace(FULL_PRECISION, "the file that is of full precision by its name")
     return replace(choice, dtype=found.dtype, reason=f"{reason}; {told}")
@@ -73,8 +73,8 @@ def choose_by_graphs(
     try:
         return choose_roles(repository, ort_class, dtype=dtype, file=file, gpu=gpu)
     except AmbiguousFileError as several:
-        wanted = "fp32" if dtype == "auto" else canonical(dtype)
-        if len({base_of(name) for name in several.candidates}) > 1 or not claims(wanted):
+        wanted = "fp32" if dtype == "auto" else normalize_dtype(dtype)
+        if len({parse_base(name) for name in several.candidates}) > 1 or not claims(wanted):
             raise
         found = _precisions(repository, several.candidates)
         fitting = [name for name, precision in found.items() if agrees(wanted, precision)]
@@ -99,7 +99,7 @@ def _check_record(repository: Repository) -> None:
 
 def take_as_they_are(repository: Repository, ort_class: str, dtype: str) -> Mapping[str, Choice]:
     """Give the files that are on disk and of the wanted dtype by their graphs, though not by their names; or none."""
-    wanted = canonical(dtype)
+    wanted = normalize_dtype(dtype)
     if not claims(wanted):
         return {}
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from onnxhub._backend.files.variants import choose_file, is_of
+from onnxhub._backend.files.variants import choose_file, is_variant_of
 from onnxhub.errors import InvalidOptionError, VariantNotFoundError
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _has_layout(files: Sequence[str], layout: Layout) -> bool:
 
 
 def _has(files: Iterable[str], names: Iterable[str]) -> bool:
-    return any(is_of(file, name) for name in names for file in files)
+    return any(is_variant_of(file, name) for name in names for file in files)
 
 
 def _choose_files(repository: Repository, layout: Layout, dtype: str, *, gpu: bool) -> dict[str, Choice]:
@@ -160,7 +160,7 @@ def _choose_files(repository: Repository, layout: Layout, dtype: str, *, gpu: bo
         return {MODEL: choose_file(repository.model_id, repository.files, dtype=dtype, gpu=gpu)}
     chosen = {}
     for role, names in layout.items():
-        by_name = {name: [file for file in repository.files if is_of(file, name)] for name in names}
+        by_name = {name: [file for file in repository.files if is_variant_of(file, name)] for name in names}
         # Where there is no such file at all, the error is about the usual name, and lists all that there are.
         base, files = next(((name, files) for name, files in by_name.items() if files), (names[0], None))
         chosen[role] = choose_file(repository.model_id, files or repository.files, dtype=dtype, gpu=gpu, base=base)

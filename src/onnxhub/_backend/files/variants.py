@@ -37,7 +37,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = [
-    "FULL_PRECISION", "Choice", "base_of", "canonical", "choose_file", "describe", "dtype_of", "is_of", "sibling",
+    "FULL_PRECISION",
+    "Choice",
+    "choose_file",
+    "describe_variants",
+    "is_variant_of",
+    "name_variant",
+    "normalize_dtype",
+    "parse_base",
+    "parse_dtype",
 ]  # fmt: skip
 
 _FOLDERS: Final = (".", "onnx")
@@ -232,34 +240,34 @@ def _read_name(file: str) -> _Variant:
     return _Variant(file, _SUFFIXES.get(suffix, suffix), match[1])
 
 
-def dtype_of(file: str) -> str:
+def parse_dtype(file: str) -> str:
     """The dtype that the name of any ONNX file tells."""
     return _read_name(file).dtype
 
 
-def canonical(dtype: str) -> str:
+def normalize_dtype(dtype: str) -> str:
     """The one spelling of a dtype that every repository may have."""
     return _ALIASES.get(dtype.lower(), dtype.lower())
 
 
-def sibling(file: str, dtype: str) -> str:
+def name_variant(file: str, dtype: str) -> str:
     """What transformers.js calls a variant of a full-precision file: ``model.onnx`` as q8 is ``model_quantized.onnx``."""
     path = PurePosixPath(file)
     base = re.sub(r"[._-](fp32|float32)$", "", path.stem)
     return path.with_name(f"{base}_{'quantized' if dtype == 'q8' else dtype}.onnx").as_posix()
 
 
-def is_of(file: str, base: str) -> bool:
+def is_variant_of(file: str, base: str) -> bool:
     """Whether an ONNX file is a variant of this base."""
     return file.endswith(".onnx") and _read_name(file).base == base
 
 
-def base_of(file: str) -> str:
+def parse_base(file: str) -> str:
     """The name of the model that an ONNX file is a variant of, by its own name."""
     return _read_name(file).base
 
 
-def describe(files: Iterable[str], known: Mapping[str, str]) -> tuple[str, ...]:
+def describe_variants(files: Iterable[str], known: Mapping[str, str]) -> tuple[str, ...]:
     """Each ONNX file with its dtype: the one that is known of its graph, else the one that its name tells."""
     every = (_read_name(name) for name in sorted(files) if name.endswith(".onnx"))
     return tuple(str(replace(variant, dtype=known.get(variant.file, variant.dtype))) for variant in every)

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from onnxhub._backend.inputs.tokenizer_bounds import check_description, check_work
-from onnxhub._backend.inputs.tokenizer_config import adapt, added_tokens, check_settings, family_of, special_tokens
-from onnxhub._backend.inputs.tokenizer_limits import check_limit, find_limit, usable_length
+from onnxhub._backend.inputs.tokenizer_config import (
+    adapt,
+    check_settings,
+    collect_special_tokens,
+    find_family,
+    parse_added_tokens,
+)
+from onnxhub._backend.inputs.tokenizer_limits import check_limit, find_limit, find_usable_length
 from onnxhub._toolkit.json_files import token_id, token_ids
 from onnxhub._toolkit.sentence_transformers.files import length_settings
 from onnxhub.errors import InvalidInputError, OnnxHubError, OutOfMemoryError, one_line
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
     import tokenizers
     from numpy.typing import NDArray
 
-__all__ = ["FastTokens", "TextTokenizer", "load_tokenizer", "usable_length"]
+__all__ = ["FastTokens", "TextTokenizer", "find_usable_length", "load_tokenizer"]
 
 
 class Files(Protocol):
@@ -191,7 +197,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
     check_settings(options, "tokenizer_config.json")
     check_settings(special_map, "special_tokens_map.json")
     limit = find_limit(length_settings(files), options, config)
-    family = family_of(options, config)
+    family = find_family(options, config)
     with Reading(str(path)):
         backend = read_backend(path)
         padding_side = options.get("padding_side") or (backend.padding or {}).get("direction")
@@ -199,8 +205,8 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
         backend.no_padding()
         backend.no_truncation()
         known = {token.content: token for token in backend.get_added_tokens_decoder().values()}
-        known |= {token.content: token for token in added_tokens(options).values()}
-        special = special_tokens(family, options, special_map, known)
+        known |= {token.content: token for token in parse_added_tokens(options).values()}
+        special = collect_special_tokens(family, options, special_map, known)
         adapt(backend, family, options, special)
         ids = {role: backend.token_to_id(str(getattr(token, "content", token))) for role, token in special.items()}
         check_work(backend, str(path))

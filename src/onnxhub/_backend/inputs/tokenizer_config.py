@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Options: TypeAlias = Mapping[str, object]
     Special: TypeAlias = Mapping[str, str | tokenizers.AddedToken]
 
-__all__ = ["Family", "adapt", "added_tokens", "check_settings", "family_of", "special_tokens"]
+__all__ = ["Family", "adapt", "check_settings", "collect_special_tokens", "find_family", "parse_added_tokens"]
 
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 FLAGS = (
@@ -134,7 +134,7 @@ _MODEL_TYPES = {
 """``model_type`` of config.json -> tokenizer class, for repositories that name none."""
 
 
-def family_of(options: Options, config: Options) -> Family:
+def find_family(options: Options, config: Options) -> Family:
     """The family of the class that AutoTokenizer would take."""
     name = options.get("tokenizer_class") or config.get("tokenizer_class")
     if not isinstance(name, str):
@@ -142,7 +142,7 @@ def family_of(options: Options, config: Options) -> Family:
     return FAMILIES.get(name.removesuffix("Fast").removesuffix("Tokenizer"), Family())
 
 
-def special_tokens(family: Family, options: Options, special_map: Options, vocabulary: Special) -> Special:
+def collect_special_tokens(family: Family, options: Options, special_map: Options, vocabulary: Special) -> Special:
     """Role -> token: the configuration's, else the class's.
 
     Args:
@@ -224,7 +224,7 @@ def _kind(value: object) -> str:
 
 def adapt(backend: tokenizers.Tokenizer, family: Family, options: Options, special: Special) -> None:
     """Configure a tokenizer as its class does, once, before anybody uses it."""
-    _add_tokens(backend, added_tokens(options), special)
+    _add_tokens(backend, parse_added_tokens(options), special)
     _set_prefix_space(backend, options.get("add_prefix_space", False))
     if family.bert_normalizer:
         _set_bert_normalizer(backend, options)
@@ -237,7 +237,7 @@ def adapt(backend: tokenizers.Tokenizer, family: Family, options: Options, speci
     backend.encode_special_tokens = options.get("split_special_tokens") is True
 
 
-def added_tokens(options: Options) -> dict[int, tokenizers.AddedToken]:
+def parse_added_tokens(options: Options) -> dict[int, tokenizers.AddedToken]:
     """``added_tokens_decoder`` of a configuration: id -> token."""
     declared = options.get("added_tokens_decoder")
     entries = declared.items() if isinstance(declared, Mapping) else ()

@@ -10,7 +10,7 @@ from onnxhub._toolkit.json_files import whole_number
 from onnxhub._toolkit.text.positions import first_position
 from onnxhub.errors import IntegrityError
 
-__all__ = ["Limit", "check_limit", "declared_tokens", "find_limit", "usable_length"]
+__all__ = ["Limit", "check_limit", "find_limit", "find_usable_length", "parse_declared_tokens"]
 
 UNLIMITED: Final = 1_000_000
 """A ``model_max_length`` of this size or more is transformers' way to say that there is none."""
@@ -38,7 +38,7 @@ class Limit:
     file: str
 
 
-def usable_length(
+def find_usable_length(
     sentence: Mapping[str, object], options: Mapping[str, object], config: Mapping[str, object]
 ) -> int | None:
     """The most tokens that a model takes, special tokens included; None if nothing says so."""
@@ -59,7 +59,9 @@ def find_limit(
         (options, "model_max_length", "tokenizer_config.json"),
         (options, "max_len", "tokenizer_config.json"),
     )
-    limits = (Limit(tokens, key, file) for said, key, file in places if (tokens := declared_tokens(said.get(key))))
+    limits = (
+        Limit(tokens, key, file) for said, key, file in places if (tokens := parse_declared_tokens(said.get(key)))
+    )
     declared = next(limits, None)
     positions = _positions(config)
     if declared is None or positions is None:
@@ -69,7 +71,7 @@ def find_limit(
     return declared if goes_on or declared.tokens <= positions.tokens else positions
 
 
-def declared_tokens(value: object) -> int | None:
+def parse_declared_tokens(value: object) -> int | None:
     """A limit that settings declare; None where it is no number of tokens, or stands for none."""
     number = whole_number(value)
     return number if number is not None and 0 < number < UNLIMITED else None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from onnxhub._backend.kept.digests import sha256
 from onnxhub._backend.kept.store import Origin, make
-from onnxhub._backend.making.exporters import NATIVE, OPTIMUM, installed_exporter, version_of
+from onnxhub._backend.making.exporters import NATIVE, OPTIMUM, find_exporter, find_version
 from onnxhub._backend.making.settings import RECIPE as RULES
 from onnxhub.errors import ExportError, MissingDependencyError
 
@@ -113,7 +113,7 @@ def check_model_type(repository: Repository) -> None:
     elif kind is None:
         reason = "its config.json does not say of which model_type it is"
     else:
-        installed = version_of("transformers") or ""
+        installed = find_version("transformers") or ""
         advice = advise_newer(config.get("transformers_version"), installed)
         reason = f"transformers {installed} knows no models of type {kind!r}{advice}"
     raise ExportError(repository.model_id, reason)
@@ -135,7 +135,7 @@ def _is_known(kind: str) -> bool:
 
 def _origin(repository: Repository, files: tuple[str, ...], ort_class: str) -> Origin:
     source = [RECIPE, RULES, ort_class, *_identity(repository, files)]
-    found = installed_exporter()
+    found = find_exporter()
     return Origin(KIND, source, found and found[1])
 
 
@@ -145,13 +145,13 @@ def _exporter(repository: Repository) -> Exporter:
     Raises:
         MissingDependencyError: nothing does; of the two ways, the error tells the one that transformers is there for.
     """
-    found = installed_exporter()
+    found = find_exporter()
     if found is not None:
         return found[0]
     purpose = f"converting {repository.model_id} to ONNX"
-    newer = (version_of("transformers") or "").startswith("5.")
+    newer = (find_version("transformers") or "").startswith("5.")
     wanted = NATIVE if newer else OPTIMUM
-    missing = next((package for package in wanted.packages if version_of(package) is None), "transformers")
+    missing = next((package for package in wanted.packages if find_version(package) is None), "transformers")
     raise MissingDependencyError(missing, purpose, _install(repository, wanted))
 
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["EXPORTERS", "NATIVE", "OPTIMUM", "Exporter", "installed_exporter", "version_of"]
+__all__ = ["EXPORTERS", "NATIVE", "OPTIMUM", "Exporter", "find_exporter", "find_version"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Exporter:
 
     def versions(self) -> dict[str, str] | None:
         """Of its packages; None: one is missing, or transformers is of another version."""
-        found = {package: version for package in self.packages if (version := version_of(package)) is not None}
+        found = {package: version for package in self.packages if (version := find_version(package)) is not None}
         first, last = self.transformers
         fits = len(found) == len(self.packages) and first <= _numbers(found["transformers"]) < last
         return found if fits else None
@@ -53,7 +53,7 @@ EXPORTERS: Final = (OPTIMUM, NATIVE)
 """The first that is installed is taken."""
 
 
-def installed_exporter() -> tuple[Exporter, dict[str, str]] | None:
+def find_exporter() -> tuple[Exporter, dict[str, str]] | None:
     """The one that converts here, and the versions of its packages; None: there is none."""
     for exporter in EXPORTERS:
         versions = exporter.versions()
@@ -62,7 +62,7 @@ def installed_exporter() -> tuple[Exporter, dict[str, str]] | None:
     return None
 
 
-def version_of(package: str) -> str | None:
+def find_version(package: str) -> str | None:
     """Of an installed package, without importing it."""
     from importlib.metadata import PackageNotFoundError, version
 

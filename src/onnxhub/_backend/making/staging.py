@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from onnxhub._backend.repository.repository import Repository
 
-__all__ = ["files_to_export", "settings_of", "stage"]
+__all__ = ["files_to_export", "read_settings", "stage"]
 
 FOREIGN: Final = {
     "tf_model.h5": "TensorFlow", "tf_model.h5.index.json": "TensorFlow", "saved_model.pb": "TensorFlow",
@@ -86,14 +86,14 @@ def stage(repository: Repository, files: Collection[str], folder: Path) -> None:
     """
     weights = {name for name in files if PurePosixPath(name).suffix in {".safetensors", ".bin"}}
     unused = weights - set(_weights(repository, files)) if weights else weights
-    for name, text in settings_of(repository, files).items():
+    for name, text in read_settings(repository, files).items():
         (folder / name).write_text(text, encoding="utf-8")
     for name in files:
         if name not in SETTINGS and name not in unused:
             _link(repository.path(name).resolve(), folder / name)
 
 
-def settings_of(repository: Repository, files: Collection[str]) -> dict[str, str]:
+def read_settings(repository: Repository, files: Collection[str]) -> dict[str, str]:
     """Of these files, those that are settings, as transformers may see them: name -> JSON.
 
     Raises:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from onnxhub._backend.files.layout import BESIDE, VOCABULARIES
-from onnxhub._backend.inputs.tokenizer import load_tokenizer, usable_length
+from onnxhub._backend.inputs.tokenizer import find_usable_length, load_tokenizer
 from onnxhub._backend.kept.digests import digest_of, sha256
 from onnxhub._backend.kept.store import find, make
 from onnxhub._backend.making.child_process import run_child
 from onnxhub._backend.making.settings import RECIPE
-from onnxhub._backend.making.staging import settings_of, stage
+from onnxhub._backend.making.staging import read_settings, stage
 from onnxhub.errors import ExportError, MissingDependencyError, TaskMismatchError, one_line
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from onnxhub._backend.kept.store import Entry
     from onnxhub._backend.repository.repository import Repository
 
-__all__ = ["SlowTokenizer", "check_vocabulary", "convert_tokenizer", "fast_form"]
+__all__ = ["SlowTokenizer", "check_vocabulary", "convert_tokenizer", "find_fast_form"]
 
 KIND: Final = "tokenizers"
 FAST: Final = "tokenizer.json"
@@ -54,7 +54,7 @@ def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> T
     entry = _converted(repository)
     if FAST in entry.files:
         return load_tokenizer(_WithFastForm(repository, entry.folder / FAST), config)
-    limit = usable_length({}, repository.json("tokenizer_config.json") or {}, config)
+    limit = find_usable_length({}, repository.json("tokenizer_config.json") or {}, config)
     return SlowTokenizer(_load_slow(repository, entry.folder), limit)
 
 
@@ -74,7 +74,7 @@ def check_vocabulary(repository: Repository) -> bool:
     return True
 
 
-def fast_form(repository: Repository) -> Path | None:
+def find_fast_form(repository: Repository) -> Path | None:
     """The ``tokenizer.json`` that is made of a vocabulary; None where transformers has none for its class.
 
     Raises:
@@ -205,7 +205,7 @@ def _version() -> str | None:
 
 def _digest(repository: Repository, files: Sequence[str]) -> str:
     """Of everything that the tokenizer is made from, as it is made."""
-    made_from: dict[str, str] = settings_of(repository, files)
+    made_from: dict[str, str] = read_settings(repository, files)
     for name in files:
         if name not in made_from:
             made_from[name] = sha256(repository.path(name))

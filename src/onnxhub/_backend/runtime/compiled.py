@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from onnxhub._backend.kept.assets import assets_dir
 from onnxhub._backend.kept.digests import digest_of, sha256
 from onnxhub._backend.kept.store import discard, find, make, make_unless_busy
-from onnxhub._backend.runtime.providers import onnxruntime
+from onnxhub._backend.runtime.providers import import_onnxruntime
 from onnxhub._backend.runtime.session import build_session
 from onnxhub.errors import IntegrityError, InvalidOptionError, OnnxHubError, TooNewError
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from onnxhub._backend.runtime.providers import Provider
     from onnxhub._backend.runtime.session import Session, SessionOptions
 
-__all__ = ["COMPILED", "ModelFile", "build_compiled", "checked_compiled"]
+__all__ = ["COMPILED", "ModelFile", "build_compiled", "check_compiled"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -106,7 +106,7 @@ class ModelFile:
         return self.size + more
 
 
-def checked_compiled(compiled: object) -> bool | str:
+def check_compiled(compiled: object) -> bool | str:
     """What ``load`` was told, with the environment's word where that is "auto".
 
     Raises:
@@ -159,7 +159,7 @@ def _as_it_is(file: ModelFile, providers: Sequence[Provider], options: SessionOp
 def _unfit(provider: Provider, options: SessionOptions) -> str | None:
     if provider.name != "cpu" or provider.options:
         return f"only plain cpu has compiled graphs, not {provider.name}{' with options' if provider.options else ''}"
-    version = onnxruntime().__version__
+    version = import_onnxruntime().__version__
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST:
         return f"compiled graphs need onnxruntime {'.'.join(map(str, OLDEST))} or later, and this is {version}"
     own = [name for name in OWN_BUILD if name in (options.entries or {})]
@@ -188,7 +188,7 @@ def _compile(
     made_of = {
         "model": file.model_id,
         "file": file.path.name,
-        "onnxruntime": onnxruntime().__version__,
+        "onnxruntime": import_onnxruntime().__version__,
         "processor": platform.machine(),
     }
 
@@ -253,7 +253,7 @@ def _with_engines(file: ModelFile, provider: Provider) -> Provider:
 
 def _key(file: ModelFile, options: SessionOptions) -> str:
     """Digest of everything that the compiled graph depends on."""
-    runtime = onnxruntime()
+    runtime = import_onnxruntime()
     parts = [
         RECIPE, *((path.name, sha256(path)) for path in (file.path, *file.weights)),
         runtime.__version__, runtime.get_build_info(), _processor(), sorted((options.entries or {}).items()),

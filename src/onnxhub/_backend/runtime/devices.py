@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhub._backend.runtime.providers import onnxruntime
+from onnxhub._backend.runtime.providers import import_onnxruntime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Device: TypeAlias = tuple[str, int]
 
-__all__ = ["device_of", "preload", "run_on"]
+__all__ = ["find_device", "preload", "run_on_device"]
 
 logger = logging.getLogger("onnxhub")
 
@@ -33,10 +33,10 @@ MEMORY = {"cuda": "cuda", "tensorrt": "cuda"}
 
 def preload(provider: str) -> None:
     """Load the libraries of CUDA and cuDNN that pip installed, where ONNX Runtime would not look for them."""
-    if provider in MEMORY and hasattr(onnxruntime(), "preload_dlls"):
+    if provider in MEMORY and hasattr(import_onnxruntime(), "preload_dlls"):
         # It prints what it cannot load; whether that matters is said when the session is built.
         with redirect_stdout(_Overheard()) as said:
-            onnxruntime().preload_dlls()
+            import_onnxruntime().preload_dlls()
         if said.getvalue():
             logger.info("preloading the libraries of %s: %s", provider, said.getvalue().strip())
 
@@ -54,17 +54,17 @@ class _Overheard(StringIO):
         return super().write(text) if get_ident() == self._thread else self._usual.write(text)
 
 
-def device_of(provider: str, options: Mapping[str, Any]) -> Device | None:
+def find_device(provider: str, options: Mapping[str, Any]) -> Device | None:
     """The memory of a provider and the number of its device; None: ONNX Runtime copies as it likes."""
     memory = MEMORY.get(provider)
     return None if memory is None else (memory, int(options.get("device_id", 0)))
 
 
-def run_on(
+def run_on_device(
     device: Device, session: InferenceSession, outputs: Sequence[str], feeds: Features, options: Any
 ) -> list[Any]:
     """Run a batch whose inputs are copied to the device once before, and its outputs back once after."""
-    value = onnxruntime().OrtValue
+    value = import_onnxruntime().OrtValue
     binding = session.io_binding()
     for name, array in feeds.items():
         binding.bind_ortvalue_input(name, value.ortvalue_from_numpy(np.ascontiguousarray(array), *device))

@@ -18,22 +18,22 @@ from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.graphs.inlining import inline_small_tensors
 from onnxhub._backend.kept.store import sweep_folder, unfinished_name
-from onnxhub._backend.runtime.providers import onnxruntime
+from onnxhub._backend.runtime.providers import import_onnxruntime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["gathered"]
+__all__ = ["gather_files"]
 
 _log = logging.getLogger("onnxhub")
 
-_KEY: Final = "gathered"
+_KEY: Final = "gather_files"
 _FOLLOWING: Final = (1, 32)
 """The ONNX Runtime from which on weights are read through links to any place of the Hub's cache."""
 
 
 @contextmanager
-def gathered(model: Path, weights: Sequence[Path], *, inlined: bool = False) -> Iterator[Path]:
+def gather_files(model: Path, weights: Sequence[Path], *, inlined: bool = False) -> Iterator[Path]:
     """Give the model's file where ONNX Runtime finds its weights: as it is, or beside them in a folder of the moment.
 
     Args:
@@ -70,7 +70,7 @@ def _lie_apart(model: Path, weights: Sequence[Path]) -> bool:
 
 
 def _version() -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", onnxruntime().__version__)[:2])
+    return tuple(int(part) for part in re.findall(r"\d+", import_onnxruntime().__version__)[:2])
 
 
 def _make_folder(beside: Path) -> Path:

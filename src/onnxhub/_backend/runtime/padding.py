@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from onnxhub._backend.kept.digests import digest_of, sha256
 from onnxhub._backend.kept.store import discard, find, make_unless_busy
-from onnxhub._backend.runtime.providers import onnxruntime
+from onnxhub._backend.runtime.providers import import_onnxruntime
 from onnxhub._calls.neighbours import Findings, Neighbours
 from onnxhub.errors import IntegrityError
 
@@ -91,7 +91,7 @@ class _Kept:
             "file": self.file.path.name,
             "outputs": ", ".join(self.outputs),
             "provider": self.provider,
-            "onnxruntime": onnxruntime().__version__,
+            "onnxruntime": import_onnxruntime().__version__,
         }
         try:
             key = self._key()
@@ -104,7 +104,7 @@ class _Kept:
 
     def _key(self) -> str:
         """Digest of everything that the findings depend on; OSError if the file is not what was loaded."""
-        runtime, paths = onnxruntime(), (self.file.path, *self.file.weights)
+        runtime, paths = import_onnxruntime(), (self.file.path, *self.file.weights)
         digests = [(path.name, sha256(path)) for path in paths]
         if _states(self.file) != self.states:
             msg = f"{self.file.path} has changed since it was loaded"

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     ProviderOptions: TypeAlias = Mapping[str, str | int | bool]
 
-__all__ = ["FULL_NAMES", "Provider", "candidates", "needs", "onnxruntime", "require", "short_name"]
+__all__ = [
+    "FULL_NAMES",
+    "Provider",
+    "choose_candidates",
+    "describe_need",
+    "import_onnxruntime",
+    "refuse_provider",
+    "shorten_name",
+]
 
 logger = logging.getLogger("onnxhub")
 
@@ -76,7 +84,7 @@ class Provider:
         return self.name in {"cuda", "tensorrt", "rocm", "migraphx", "directml"}
 
 
-def candidates(provider: str | Sequence[str], options: ProviderOptions | None) -> list[Provider]:
+def choose_candidates(provider: str | Sequence[str], options: ProviderOptions | None) -> list[Provider]:
     """The providers to try, in order; only a sequence or ``"auto"`` has more than one.
 
     Raises:
@@ -90,33 +98,33 @@ def candidates(provider: str | Sequence[str], options: ProviderOptions | None) -
     if not names:
         raise InvalidOptionError("provider", provider, "a name, or at least one of them")
     wanted = [_parse(name, options or {}) for name in names]
-    available = onnxruntime().get_available_providers()
+    available = import_onnxruntime().get_available_providers()
     usable = [one for one in wanted if one.full_name in available]
     if usable and provider != "auto":
         for one in takewhile(lambda one: one not in usable, wanted):
-            logger.warning("provider %r cannot run here: %s; trying the next", one.name, needs(one.name))
+            logger.warning("provider %r cannot run here: %s; trying the next", one.name, describe_need(one.name))
     if not usable:
-        require(wanted[0], available)
+        refuse_provider(wanted[0], available)
     return usable
 
 
-def require(provider: Provider, available: Sequence[str], reason: str = "") -> None:
+def refuse_provider(provider: Provider, available: Sequence[str], reason: str = "") -> None:
     """Raise ``ProviderUnavailableError``, saying what is missing."""
-    names = tuple(short_name(name) for name in available if name != SERVICE)
-    raise ProviderUnavailableError(provider.name, names, reason or needs(provider.name))
+    names = tuple(shorten_name(name) for name in available if name != SERVICE)
+    raise ProviderUnavailableError(provider.name, names, reason or describe_need(provider.name))
 
 
-def needs(name: str) -> str:
+def describe_need(name: str) -> str:
     """What it takes to have a provider that the installed ONNX Runtime does not have."""
     return INSTALL.get(name, "the installed ONNX Runtime was built without it")
 
 
-def short_name(full_name: str) -> str:
+def shorten_name(full_name: str) -> str:
     """``"cpu"`` for ``"CPUExecutionProvider"``."""
     return next((short for short, full in FULL_NAMES.items() if full == full_name), full_name)
 
 
-def onnxruntime() -> ModuleType:
+def import_onnxruntime() -> ModuleType:
     """The onnxruntime package, which reports nothing to anybody unless the process was told to let it.
 
     Raises:

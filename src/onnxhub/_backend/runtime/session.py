@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from onnxhub._backend.runtime.devices import device_of, preload, run_on
-from onnxhub._backend.runtime.gathering import gathered
-from onnxhub._backend.runtime.providers import onnxruntime, require, short_name
-from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._backend.runtime.devices import find_device, preload, run_on_device
+from onnxhub._backend.runtime.gathering import gather_files
+from onnxhub._backend.runtime.providers import import_onnxruntime, refuse_provider, shorten_name
+from onnxhub._backend.runtime.threads import count_usable_cores
 from onnxhub._contracts.protocols import GraphInput
 from onnxhub._process.forking import Lock, keep_forever, watch
 from onnxhub.errors import (
@@ -138,8 +138,8 @@ class Session:
         self._closed = False
         self._rebuilding = Lock()
         full_name = session.get_providers()[0]
-        self.provider = short_name(full_name)
-        self._device = device_of(self.provider, session.get_provider_options().get(full_name, {}))
+        self.provider = shorten_name(full_name)
+        self._device = find_device(self.provider, session.get_provider_options().get(full_name, {}))
         self.input_types = {entry.name: NUMPY_TYPES.get(entry.type) for entry in session.get_inputs()}
         self.input_names = tuple(self.input_types)
         self.inputs = {entry.name: _graph_input(entry) for entry in session.get_inputs()}
@@ -219,7 +219,7 @@ class Session:
             if not self._bfloat16.isdisjoint(outputs):
                 return _run_widened(session, outputs, feeds, _quiet())
             if self._device is not None:
-                return run_on(self._device, session, outputs, feeds, _quiet())
+                return run_on_device(self._device, session, outputs, feeds, _quiet())
             found: Sequence[Any] = session.run(outputs, dict(feeds), _quiet())
         except _runtime_errors() as error:
             shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
@@ -240,7 +240,7 @@ def _run_widened(
     session: InferenceSession, outputs: list[str], feeds: Features, options: object
 ) -> Sequence[NDArray[Any]]:
     """Return what ``session.run`` would give if it did not fail on bfloat16."""
-    make = onnxruntime().OrtValue.ortvalue_from_numpy
+    make = import_onnxruntime().OrtValue.ortvalue_from_numpy
     given = {name: make(np.ascontiguousarray(values)) for name, values in feeds.items()}
     found = session.run_with_ort_values(outputs, given, options)
     return [_widen(value) if value.data_type() == BFLOAT16 else value.numpy() for value in found]
@@ -257,7 +257,7 @@ def _widen(value: OrtValue) -> NDArray[np.float32]:
 @cache
 def _quiet() -> Any:
     """Options of a run that logs nothing of its errors: they are raised, and an input is tried several times over."""
-    options = onnxruntime().RunOptions()
+    options = import_onnxruntime().RunOptions()
     options.log_severity_level = 4
     return options
 
@@ -298,7 +298,7 @@ def build_session(
         running = session.get_providers()
         del session  # which must not wait for the traceback to go
         if index == len(providers) - 1:
-            require(provider, running, reason)
+            refuse_provider(provider, running, reason)
         logger.warning("provider %r cannot run here: %s; trying the next", provider.name, reason)
     raise AssertionError
 
@@ -328,12 +328,12 @@ def _build(files: Sequence[Path], provider: Provider, options: SessionOptions) -
 
 
 def _new_session(files: Sequence[Path], provider: Provider, options: Any, *, inlined: bool = False) -> InferenceSession:
-    runtime = onnxruntime()
+    runtime = import_onnxruntime()
     entries = [(provider.full_name, {key: str(value) for key, value in provider.options.items()})]
     if provider.name != "cpu":
         entries.append(("CPUExecutionProvider", {}))
     # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
-    with _building.plain, gathered(files[0], files[1:], inlined=inlined) as place:
+    with _building.plain, gather_files(files[0], files[1:], inlined=inlined) as place:
         preload(provider.name)
         session: InferenceSession = runtime.InferenceSession(
             str(place), options, providers=entries, enable_fallback=0, read_config_from_model=0
@@ -365,9 +365,9 @@ def _signature(path: Path) -> tuple[int, ...]:
 
 
 def _session_options(options: SessionOptions) -> Any:
-    built = onnxruntime().SessionOptions()
+    built = import_onnxruntime().SessionOptions()
     built.log_severity_level = 3
-    built.intra_op_num_threads = options.threads or usable_cores()
+    built.intra_op_num_threads = options.threads or count_usable_cores()
     # It remembers how memory was used for each shape, and texts make thousands of them; it saves no time (measured).
     built.enable_mem_pattern = False
     for name, value in (options.entries or {}).items():

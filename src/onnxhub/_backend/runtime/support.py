@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.graphs.protobuf import Reader
 from onnxhub._backend.graphs.schema import MESSAGES
-from onnxhub._backend.runtime.providers import onnxruntime
+from onnxhub._backend.runtime.providers import import_onnxruntime
 from onnxhub.errors import IntegrityError, MissingDependencyError, TooNewError, UnsafeModelError, listing, one_line
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def check_support(path: Path) -> None:
         IntegrityError: The file is no ONNX model.
     """
     try:
-        runtime = onnxruntime()
+        runtime = import_onnxruntime()
     except MissingDependencyError:
         return
     used = _read_operators(path)
@@ -120,7 +120,7 @@ def _too_new_version(path: Path, said: str) -> TooNewError | None:
 def _too_new(path: Path, wanted: str) -> TooNewError:
     package = _package()
     return TooNewError(
-        str(path), package, str(onnxruntime().__version__), wanted, f"pip install --upgrade {package}"
+        str(path), package, str(import_onnxruntime().__version__), wanted, f"pip install --upgrade {package}"
     )  # fmt: skip
 
 

@@ -6,14 +6,14 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["usable_cores"]
+__all__ = ["count_usable_cores"]
 
 CGROUP = Path("/sys/fs/cgroup")
 CPUS = Path("/sys/devices/system/cpu")
 PROCESS = Path("/proc/self/cgroup")
 
 
-def usable_cores(cgroup: Path = CGROUP, cpus: Path = CPUS, process: Path = PROCESS) -> int:
+def count_usable_cores(cgroup: Path = CGROUP, cpus: Path = CPUS, process: Path = PROCESS) -> int:
     """Physical cores that this process may run on, and no more than its container's quota pays for."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1

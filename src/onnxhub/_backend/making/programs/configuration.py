@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from onnxhub._backend.making.programs import refuse
-from onnxhub._backend.making.programs.known_settings import advise_newer, is_newer, not_understood
+from onnxhub._backend.making.programs.known_settings import advise_newer, find_unknown_setting, is_newer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def read_configuration(source: Path, *, code: bool) -> Any:
         refuse(f"transformers {transformers.__version__} knows no models of type {kind!r}{advice}")
     config = transformers.AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     if is_newer(version, transformers.__version__):
-        found = not_understood(written, config, saved_by=version)
+        found = find_unknown_setting(written, config, saved_by=version)
         if found is not None:
             known = f"which transformers {transformers.__version__} does not know, and would ignore"
             refuse(f"its config.json says {found}, {known}{advice}")

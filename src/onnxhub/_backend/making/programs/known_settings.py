@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["advise_newer", "is_newer", "not_understood"]
+__all__ = ["advise_newer", "find_unknown_setting", "is_newer"]
 
 HARMLESS: Final = frozenset({
     "_name_or_path", "add_cross_attention", "attn_implementation", "base_model", "base_model_name", "custom_params",
@@ -70,7 +70,7 @@ def is_newer(saved_by: object, installed: str) -> bool:
     return isinstance(saved_by, str) and _numbers(saved_by) > _numbers(installed)
 
 
-def not_understood(written: Mapping[str, Any], config: Any, *, saved_by: str, where: str = "") -> str | None:
+def find_unknown_setting(written: Mapping[str, Any], config: Any, *, saved_by: str, where: str = "") -> str | None:
     """The first entry of a configuration file that the class of the loaded one has not taken, in a few words.
 
     In a file of a version that is known here, what no version knows is an author's own.
@@ -80,7 +80,7 @@ def not_understood(written: Mapping[str, Any], config: Any, *, saved_by: str, wh
     for key, value in written.items():
         inner = _value(config, key)
         if hasattr(inner, "model_type") and isinstance(value, dict):
-            found = not_understood(value, inner, saved_by=saved_by, where=f"{where}{key}.")
+            found = find_unknown_setting(value, inner, saved_by=saved_by, where=f"{where}{key}.")
             if found is not None:
                 return found
         elif value is None or _is_harmless(key, saved_by):
