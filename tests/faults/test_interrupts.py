@@ -123,7 +123,7 @@ def ask():
 def batches():
     for _ in range(50):
         pair.run({}, (), concurrent=False)
-        pair.second()
+        pair.choose_second()
 
 for work in (take, ask, batches):
     going = True

@@ -250,7 +250,7 @@ def test_files_are_gathered_by_hard_links(tmp_path: Path, monkeypatch: pytest.Mo
     """For an ONNX Runtime that looks beside the model alone, and for the moment alone; a later one takes them as they are."""
     model = lay_apart(tmp_path, {"onnx/model.onnx": b"graph", "onnx/model.onnx_data": b"weights"})
     weights = [model.with_name("model.onnx_data")]
-    monkeypatch.setattr(gathering, "_version", lambda: (1, 31))
+    monkeypatch.setattr(gathering, "_read_version", lambda: (1, 31))
     with gather_files(model, weights) as place:
         assert place.read_bytes() == b"graph"
         assert place.with_name("model.onnx_data").stat().st_ino == weights[0].stat().st_ino
@@ -258,7 +258,7 @@ def test_files_are_gathered_by_hard_links(tmp_path: Path, monkeypatch: pytest.Mo
     assert sorted(path.name for path in model.parent.iterdir()) == ["model.onnx", "model.onnx_data"]
     with gather_files(model, ()) as place:
         assert place == model
-    monkeypatch.setattr(gathering, "_version", lambda: (1, 32))
+    monkeypatch.setattr(gathering, "_read_version", lambda: (1, 32))
     with gather_files(model, weights) as place:
         assert place == model
 
@@ -270,7 +270,7 @@ def test_what_cannot_be_linked_is_copied(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(18, "Invalid cross-device link")
 
     model = lay_apart(tmp_path, {"onnx/model.onnx": b"graph", "onnx/model.onnx_data": b"weights"})
-    monkeypatch.setattr(gathering, "_version", lambda: (1, 31))
+    monkeypatch.setattr(gathering, "_read_version", lambda: (1, 31))
     monkeypatch.setattr("os.link", refuse)
     with gather_files(model, [model.with_name("model.onnx_data")]) as place:
         assert place.with_name("model.onnx_data").read_bytes() == b"weights"

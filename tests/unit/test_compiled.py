@@ -184,7 +184,7 @@ def test_another_runtime_processor_or_option_has_a_graph_of_its_own(monkeypatch:
     assert outputs("ner", "builtin:ner")[0]
     monkeypatch.setattr(onnxruntime, "__version__", "99.0")
     assert outputs("ner", "builtin:ner")[0]
-    monkeypatch.setattr(compiled, "_processor", lambda: ["another"])
+    monkeypatch.setattr(compiled, "_describe_processor", lambda: ["another"])
     assert outputs("ner", "builtin:ner")[0]
     assert len(entries()) == 4
 

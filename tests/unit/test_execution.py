@@ -210,7 +210,7 @@ def test_a_small_model_runs_several_batches_at_once(tiny_model: Any) -> None:
     texts = ["a great film " * (size % 9 + 1) for size in range(400)]
     first = [one.ranking for one in small(texts)]  # which also builds the second session
     assert isinstance(small.backend.pair, SessionPair)
-    assert threads_of(small.backend.pair.second()) == 1
+    assert threads_of(small.backend.pair.choose_second()) == 1
     assert [one.ranking for one in small(texts)] == first
     for mine, its in zip(first, told(texts), strict=True):
         assert [one.score for one in mine] == pytest.approx([one.score for one in its.ranking], abs=1e-6)
@@ -235,8 +235,8 @@ def test_a_large_quantised_model_runs_rows_at_once_in_a_session_of_their_own(lar
     )
     texts = ["a great film " * (size % 9 + 1) for size in range(PATIENCE)]
     first = model(texts)
-    assert pair.second().path == model.backend.session.path
-    assert threads_of(pair.second()) == 1
+    assert pair.choose_second().path == model.backend.session.path
+    assert threads_of(pair.choose_second()) == 1
     assert [one.ranking for one in model(texts)] == [one.ranking for one in first]
     assert [model(text).ranking for text in texts] == [one.ranking for one in first]
 
@@ -268,10 +268,10 @@ def test_a_compiled_graph_that_was_cleared_away_leaves_all_to_the_first_session(
     expected = model("a great film").ranking
     pair = model.backend.pair
     assert isinstance(pair, SessionPair)
-    pair.second().path.unlink()
+    pair.choose_second().path.unlink()
     found = model(["a great film"] * 3 * PATIENCE)
     assert {one.ranking for one in found} == {expected}
-    assert pair.second() is model.backend.session
+    assert pair.choose_second() is model.backend.session
     (record,) = caplog.records
     assert record.getMessage().startswith("batches go on with all threads each: ")
 

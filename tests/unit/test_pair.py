@@ -120,7 +120,7 @@ def test_a_forked_child_runs_none_of_its_parents_batches() -> None:
 def test_closing_closes_the_second_session_and_builds_no_other() -> None:
     """The first one is its owner's to close."""
     pair = pair_of(first := opened(Held()))
-    second = cast("Held", pair.second())
+    second = cast("Held", pair.choose_second())
     pair.close()
     assert (first.closed, second.closed) == (False, True)
     late = pair_of(gone := opened(Held(closed=True)))

@@ -57,7 +57,7 @@ def test_a_tokenizer_in_python_is_tried_once_and_works_everywhere(
     with onnxhub.load("text-classification", folder) as model, pickle.loads(pickle.dumps(model)) as again:
         assert repr(again("good")) == repr(model("good"))
     assert asked == []
-    monkeypatch.setattr(tokenizer_conversion, "_version", lambda: "0.0")
+    monkeypatch.setattr(tokenizer_conversion, "_find_version", lambda: "0.0")
     monkeypatch.setattr(
         tokenizer_conversion, "_convert", lambda *given, **more: asked.append(more) or convert_again(*given)
     )
@@ -75,7 +75,7 @@ def test_a_tokenizer_is_made_of_all_its_files(folder: Path) -> None:
 
     def key() -> str:
         repository = open_repository(folder)
-        return tokenizer_conversion._digest(
+        return tokenizer_conversion._compute_digest(
             repository, [name for name in tokenizer_conversion.NAMES if repository.has(name)]
         )
 

@@ -153,7 +153,7 @@ class OnnxBackend:
         """What measures padding; nothing where rows run alone, or are all filled up to one length."""
         if self.batch_tokens == 1 or (self._fixed is not None and self._fixed.tokens is not None):
             return Neighbours()
-        return self.padding.neighbours(outputs, self.session.provider)
+        return self.padding.get_neighbours(outputs, self.session.provider)
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
         """Run one batch, alone or beside others."""

@@ -45,7 +45,7 @@ def add_files_beside(
     That is how exports into a folder such as ``onnx/`` lie. The files of a tokenizer belong together: where the root has
     no ``tokenizer.json``, and the folder has one, all of them are the folder's.
     """
-    folder = _graph_folder(repository, dtype, file, gpu=gpu)
+    folder = _find_graph_folder(repository, dtype, file, gpu=gpu)
     if folder is None:
         return repository
     inside = {
@@ -70,14 +70,16 @@ def describe_beside(repository: Repository) -> str:
 
 
 def is_of_model(name: str) -> bool:
-    """Whether a file says how a model is used: its configuration, its tokenizer, or a module of sentence-transformers."""
+    """Tell whether a file says how a model is used: its configuration, its tokenizer, or a module of sentence-transformers."""
     if "/" in name:
         return _MODULE.fullmatch(name) is not None
     return name.endswith(_KINDS) and not name.endswith(".index.json")
 
 
-def _graph_folder(repository: Repository, dtype: str, file: str | Mapping[str, str] | None, *, gpu: bool) -> str | None:
-    """The folder of the graph that runs, by the listing; None for the root, or where several may be meant."""
+def _find_graph_folder(
+    repository: Repository, dtype: str, file: str | Mapping[str, str] | None, *, gpu: bool
+) -> str | None:
+    """Return the folder of the graph that runs, by the listing; None for the root, or where several may be meant."""
     if file is not None:
         paths = list(file.values()) if isinstance(file, Mapping) else [file]
     else:

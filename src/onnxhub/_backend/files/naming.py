@@ -76,7 +76,7 @@ def choose_by_graphs(
         wanted = "fp32" if dtype == "auto" else normalize_dtype(dtype)
         if len({parse_base(name) for name in several.candidates}) > 1 or not claims(wanted):
             raise
-        found = _precisions(repository, several.candidates)
+        found = _read_precisions(repository, several.candidates)
         fitting = [name for name, precision in found.items() if agrees(wanted, precision)]
         if len(fitting) != 1 or len(found) != len(several.candidates):
             raise
@@ -106,7 +106,7 @@ def take_as_they_are(repository: Repository, ort_class: str, dtype: str) -> Mapp
         choices = choose_roles(repository, ort_class, dtype="auto", file=None, gpu=False)
     except OnnxHubError:
         return {}
-    found = _precisions(repository, [choice.file for choice in choices.values()])
+    found = _read_precisions(repository, [choice.file for choice in choices.values()])
     if not all(choice.file in found and agrees(wanted, found[choice.file]) for choice in choices.values()):
         return {}
     reason = f"dtype={dtype!r} was asked for; its graph is"
@@ -116,7 +116,7 @@ def take_as_they_are(repository: Repository, ort_class: str, dtype: str) -> Mapp
     }
 
 
-def _precisions(repository: Repository, names: Iterable[str]) -> dict[str, Precision]:
+def _read_precisions(repository: Repository, names: Iterable[str]) -> dict[str, Precision]:
     """Name -> the precision of each file that is on disk and can be read."""
     found = {}
     for name in filter(repository.is_here, names):

@@ -75,7 +75,7 @@ _DETAIL: Final = (
 )
 _NAME: Final = re.compile(rf"(.+?)[._-]({_PRECISION}(?:[._-]{_DETAIL})*)", re.IGNORECASE)
 """A model's name, and the suffix that tells its precision."""
-_PARTS: Final = re.compile(
+_ROLES: Final = re.compile(
     r"(encoder_model|decoder_model|decoder_with_past_model|vision_encoder|audio_encoder|text_encoder|embed_tokens"
     r"|prompt_encoder_mask_decoder|encodec_decode)(_\w+)?"
 )
@@ -135,31 +135,31 @@ def choose_file(
     files = tuple(sorted(files))
     onnx_files = tuple(name for name in files if name.endswith(".onnx"))
     if file is not None:
-        return _named(model_id, onnx_files, file)
+        return _choose_named(model_id, onnx_files, file)
     if not onnx_files:
         hint = "export='auto' converts PyTorch's weights (pip install 'onnxhub[optimum]')"
         raise NoOnnxFileError(model_id, files, hint)
-    variants = _variants(model_id, onnx_files, base)
+    variants = _find_variants(model_id, onnx_files, base)
     if dtype == "auto":
-        return _automatic(model_id, variants, len(onnx_files), gpu=gpu)
-    return _of_dtype(model_id, variants, dtype)
+        return _choose_automatically(model_id, variants, len(onnx_files), gpu=gpu)
+    return _choose_by_dtype(model_id, variants, dtype)
 
 
-def _named(model_id: str, onnx_files: tuple[str, ...], file: str) -> Choice:
+def _choose_named(model_id: str, onnx_files: tuple[str, ...], file: str) -> Choice:
     path = PurePosixPath(file)
     if path.suffix == ".ort":
         raise UnsafeModelError(file, "only .onnx files are loaded, not ONNX Runtime's own .ort format")
     if path.as_posix() not in onnx_files:
-        raise VariantNotFoundError(model_id, f"file={file!r}", _described(map(_read_name, onnx_files)))
+        raise VariantNotFoundError(model_id, f"file={file!r}", _describe(map(_read_name, onnx_files)))
     chosen = _read_name(path.as_posix())
     return Choice(chosen.file, chosen.dtype, f"file={file!r} was asked for")
 
 
-def _automatic(model_id: str, variants: tuple[_Variant, ...], present: int, *, gpu: bool) -> Choice:
+def _choose_automatically(model_id: str, variants: tuple[_Variant, ...], present: int, *, gpu: bool) -> Choice:
     bases = dict.fromkeys(variant.base for variant in variants)
     if len(bases) > 1:
-        fitting = tuple(each for base in bases for each in _best(variants, base))
-        return _only(model_id, "dtype='auto'", fitting, "")
+        fitting = tuple(each for base in bases for each in _keep_best(variants, base))
+        return _require_single(model_id, "dtype='auto'", fitting, "")
     preferred = {"fp32": FULL_PRECISION}
     if gpu:
         preferred = {"fp16": "half precision, since the provider is a GPU", **preferred}
@@ -167,30 +167,30 @@ def _automatic(model_id: str, variants: tuple[_Variant, ...], present: int, *, g
         for dtype, reason in preferred.items():
             fitting = tuple(variant for variant in variants if variant.dtype == dtype)
             if fitting:
-                return _only(model_id, "dtype='auto'", fitting, reason)
+                return _require_single(model_id, "dtype='auto'", fitting, reason)
     alone = "the repository's only ONNX model"
     reason = alone if present == 1 else f"the only ONNX file of {next(iter(bases))!r} in the root and onnx/"
-    return _only(model_id, "dtype='auto'", variants, reason)
+    return _require_single(model_id, "dtype='auto'", variants, reason)
 
 
-def _best(variants: tuple[_Variant, ...], base: str) -> tuple[_Variant, ...]:
-    """The full-precision files of one of several models, or all that it has."""
+def _keep_best(variants: tuple[_Variant, ...], base: str) -> tuple[_Variant, ...]:
+    """Return the full-precision files of one of several models, or all that it has."""
     own = tuple(variant for variant in variants if variant.base == base)
     return tuple(variant for variant in own if variant.dtype == "fp32") or own
 
 
-def _of_dtype(model_id: str, variants: tuple[_Variant, ...], dtype: str) -> Choice:
-    wanted = _canonical(model_id, dtype, variants)
+def _choose_by_dtype(model_id: str, variants: tuple[_Variant, ...], dtype: str) -> Choice:
+    wanted = _require_dtype(model_id, dtype, variants)
     fitting = tuple(variant for variant in variants if variant.dtype == wanted)
     if not fitting and wanted in _FOR_PROCESSORS:
         fitting = tuple(variant for variant in variants if variant.dtype.startswith(_FOR_PROCESSORS[wanted]))
     if not fitting:
-        raise VariantNotFoundError(model_id, f"dtype={dtype!r}", _described(variants))
-    return _only(model_id, f"dtype={dtype!r}", fitting, f"dtype={dtype!r} was asked for")
+        raise VariantNotFoundError(model_id, f"dtype={dtype!r}", _describe(variants))
+    return _require_single(model_id, f"dtype={dtype!r}", fitting, f"dtype={dtype!r} was asked for")
 
 
-def _canonical(model_id: str, dtype: str, variants: tuple[_Variant, ...]) -> str:
-    """The dtype's one spelling; a dtype that only this repository has counts as well."""
+def _require_dtype(model_id: str, dtype: str, variants: tuple[_Variant, ...]) -> str:
+    """Return the dtype's one spelling; a dtype that only this repository has counts as well."""
     known = dict.fromkeys((*_DTYPES, *(variant.dtype for variant in variants)))
     spellings = {name.lower(): name for name in (*known, *_TOLD_BY_GRAPHS)} | _ALIASES
     found = spellings.get(dtype.lower()) if isinstance(dtype, str) else None
@@ -201,16 +201,16 @@ def _canonical(model_id: str, dtype: str, variants: tuple[_Variant, ...]) -> str
     return found
 
 
-def _only(model_id: str, wanted: str, fitting: tuple[_Variant, ...], reason: str) -> Choice:
-    """The one that fits, of one or more."""
+def _require_single(model_id: str, wanted: str, fitting: tuple[_Variant, ...], reason: str) -> Choice:
+    """Return the one that fits, of one or more."""
     chosen, *others = fitting
     if others:
         raise AmbiguousFileError(model_id, wanted, tuple(variant.file for variant in fitting))
     return Choice(chosen.file, chosen.dtype, reason)
 
 
-def _variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_Variant, ...]:
-    """The variants of one model, in the root and in ``onnx/``; with none there, in the only folder that has any."""
+def _find_variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_Variant, ...]:
+    """Return the variants of one model, in the root and in ``onnx/``; with none there, in the only folder that has any."""
     near = tuple(name for name in onnx_files if str(PurePosixPath(name).parent) in _FOLDERS)
     if len({PurePosixPath(name).parent for name in onnx_files}) == 1:
         near = onnx_files
@@ -218,15 +218,15 @@ def _variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_V
     found = tuple(variant for variant in every if variant.base == base)
     if not found and {variant.base for variant in every} >= _STAGES:
         wanted = "a model in one file (prefill and decode are what transformers' own exporter makes to generate texts)"
-        raise VariantNotFoundError(model_id, wanted, _described(map(_read_name, onnx_files)))
-    parts = any(_PARTS.fullmatch(variant.base) for variant in every)
-    if not found and base == "model" and not parts:
+        raise VariantNotFoundError(model_id, wanted, _describe(map(_read_name, onnx_files)))
+    roles = any(_ROLES.fullmatch(variant.base) for variant in every)
+    if not found and base == "model" and not roles:
         found = every  # models under names of their own
     if not found:
-        elsewhere = "a model in one file (these are the parts of a larger one)" if parts else "its root or onnx/"
+        elsewhere = "a model in one file (these are the parts of a larger one)" if roles else "its root or onnx/"
         wanted = elsewhere if base == "model" else f"{base} in its root or onnx/"
-        hint = "" if parts or near else f"file={onnx_files[0]!r} loads one from elsewhere"
-        raise VariantNotFoundError(model_id, wanted, _described(map(_read_name, onnx_files)), hint)
+        hint = "" if roles or near else f"file={onnx_files[0]!r} loads one from elsewhere"
+        raise VariantNotFoundError(model_id, wanted, _describe(map(_read_name, onnx_files)), hint)
     return found
 
 
@@ -241,12 +241,12 @@ def _read_name(file: str) -> _Variant:
 
 
 def parse_dtype(file: str) -> str:
-    """The dtype that the name of any ONNX file tells."""
+    """Return the dtype that the name of any ONNX file tells."""
     return _read_name(file).dtype
 
 
 def normalize_dtype(dtype: str) -> str:
-    """The one spelling of a dtype that every repository may have."""
+    """Return the one spelling of a dtype that every repository may have."""
     return _ALIASES.get(dtype.lower(), dtype.lower())
 
 
@@ -258,20 +258,20 @@ def name_variant(file: str, dtype: str) -> str:
 
 
 def is_variant_of(file: str, base: str) -> bool:
-    """Whether an ONNX file is a variant of this base."""
+    """Tell whether an ONNX file is a variant of this base."""
     return file.endswith(".onnx") and _read_name(file).base == base
 
 
 def parse_base(file: str) -> str:
-    """The name of the model that an ONNX file is a variant of, by its own name."""
+    """Return the name of the model that an ONNX file is a variant of, by its own name."""
     return _read_name(file).base
 
 
 def describe_variants(files: Iterable[str], known: Mapping[str, str]) -> tuple[str, ...]:
-    """Each ONNX file with its dtype: the one that is known of its graph, else the one that its name tells."""
+    """Return each ONNX file with its dtype: the one that is known of its graph, else the one that its name tells."""
     every = (_read_name(name) for name in sorted(files) if name.endswith(".onnx"))
     return tuple(str(replace(variant, dtype=known.get(variant.file, variant.dtype))) for variant in every)
 
 
-def _described(variants: Iterable[_Variant]) -> tuple[str, ...]:
+def _describe(variants: Iterable[_Variant]) -> tuple[str, ...]:
     return tuple(map(str, variants))

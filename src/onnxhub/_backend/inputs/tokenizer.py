@@ -35,11 +35,11 @@ class Files(Protocol):
     """What a tokenizer needs of a repository."""
 
     def json(self, name: str) -> Mapping[str, object] | None:
-        """The object of a JSON file; None if there is no such file."""
+        """Return the object of a JSON file; None if there is no such file."""
         ...
 
     def path(self, name: str) -> Path:
-        """A file on disk."""
+        """Return a file on disk."""
         ...
 
 
@@ -83,7 +83,7 @@ _calling = Calling()
 
 
 def _is_failure(error: BaseException) -> bool:
-    """Whether an error is the library's, and not ours, nor an interrupt."""
+    """Tell whether an error is the library's, and not ours, nor an interrupt."""
     if isinstance(error, Exception):
         return not isinstance(error, OnnxHubError)
     return (type(error).__module__, type(error).__name__) == ("pyo3_runtime", "PanicException")
@@ -163,12 +163,12 @@ class TextTokenizer:
             return [FastTokens(encoding, self.has_type_ids) for encoding in encode(inputs)]
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
-        """The tokens of ids."""
+        """Return the tokens of ids."""
         with _calling:
             return [self.backend.id_to_token(int(each)) or "" for each in ids]
 
     def ids(self, tokens: Sequence[str]) -> list[int | None]:
-        """The ids of tokens."""
+        """Return the ids of tokens."""
         with _calling:
             return [self.backend.token_to_id(token) for token in tokens]
 
@@ -185,7 +185,7 @@ class TextTokenizer:
 
 
 def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
-    """The tokenizer of a repository that has a ``tokenizer.json``, as AutoTokenizer would configure it.
+    """Return the tokenizer of a repository that has a ``tokenizer.json``, as AutoTokenizer would configure it.
 
     Raises:
         IntegrityError: ``tokenizer.json`` cannot be read, or it or the settings beside it say what cannot be.
@@ -220,7 +220,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
         max_length=None if limit is None else limit.tokens,
         padding_side=str(padding_side or family.padding_side),
         truncation_side=str(truncation_side or "right"),
-        padding={"input_ids": padding_id(config, ids.get("pad_token"))},
+        padding={"input_ids": choose_padding_id(config, ids.get("pad_token"))},
         cls_token_id=ids.get("cls_token"),
         unk_token_id=ids.get("unk_token"),
         mask_token_id=ids.get("mask_token"),
@@ -232,7 +232,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
 
 
 def read_backend(path: Path) -> tokenizers.Tokenizer:
-    """The tokenizer in a file; within bounds, as far as they can be seen before it is built."""
+    """Return the tokenizer in a file; within bounds, as far as they can be seen before it is built."""
     from tokenizers import Tokenizer
 
     data = path.read_bytes()
@@ -241,7 +241,7 @@ def read_backend(path: Path) -> tokenizers.Tokenizer:
     return backend
 
 
-def padding_id(config: Mapping[str, object], token: int | None) -> int:
+def choose_padding_id(config: Mapping[str, object], token: int | None) -> int:
     """What fills short rows: what the model takes for padding, if it says so, else the tokenizer's padding token.
 
     Raises:

@@ -91,11 +91,11 @@ def check_steps(value: object, path: str, what: str) -> None:
     if len(steps) > MOST_STEPS:
         raise IntegrityError(path, f"its {what} has {len(steps):,} steps; {MOST_STEPS:,} are the most")
     for step in steps:
-        growth = max(len(_insertion(step)), _longest_mapping(step))
+        growth = max(len(_read_insertion(step)), _measure_longest_mapping(step))
         if growth > MOST_GROWTH:
             raise IntegrityError(path, f"its {what} makes {growth:,} letters of one; {MOST_GROWTH:,} are the most")
     growing = [step for step in steps if _can_grow(step)]
-    if sum(map(len, map(_insertion, growing))) > MOST_GROWTH * 10 or not _is_bounded(growing):
+    if sum(map(len, map(_read_insertion, growing))) > MOST_GROWTH * 10 or not _is_bounded(growing):
         raise IntegrityError(path, f"its {what} makes more than {MOST_GROWTH:,} letters of one, step by step")
 
 
@@ -112,8 +112,8 @@ def check_work(backend: tokenizers.Tokenizer, path: str) -> None:
 
 
 def _find(data: bytes, key: str, path: str, *, escaped: bool) -> Iterator[object]:
-    """The object or list that the key has in a tokenizer.json; a word of the vocabulary may have the same name."""
-    places = [] if escaped else list(_places(data, key))
+    """Return the object or list that the key has in a tokenizer.json; a word of the vocabulary may have the same name."""
+    places = [] if escaped else list(_find_places(data, key))
     if len(places) == 1:
         yield from _decode(data, places[0])
         return
@@ -127,7 +127,7 @@ def _find(data: bytes, key: str, path: str, *, escaped: bool) -> Iterator[object
         yield whole[key]
 
 
-def _places(data: bytes, key: str) -> Iterator[int]:
+def _find_places(data: bytes, key: str) -> Iterator[int]:
     """Where an object or a list begins that is the value of this key."""
     quoted = f'"{key}"'.encode()
     place = data.find(quoted)
@@ -161,13 +161,13 @@ def _flatten(value: object) -> Iterator[Mapping[str, object]]:
             yield step
 
 
-def _insertion(step: Mapping[str, object]) -> str:
-    """The text that a step puts in."""
+def _read_insertion(step: Mapping[str, object]) -> str:
+    """Return the text that a step puts in."""
     text = step.get("prepend" if step.get("type") == "Prepend" else "content")
     return text if isinstance(text, str) else ""
 
 
-def _longest_mapping(step: Mapping[str, object]) -> int:
+def _measure_longest_mapping(step: Mapping[str, object]) -> int:
     """Bytes of the longest replacement of a Precompiled normalizer: a trie of that size, then texts that end in NUL."""
     charsmap = step.get("precompiled_charsmap")
     if not isinstance(charsmap, str):
@@ -184,8 +184,8 @@ def _can_grow(step: Mapping[str, object]) -> bool:
     pattern = step.get("pattern")
     found = pattern.get("String") if isinstance(pattern, Mapping) else None
     if step.get("type") == "Prepend":
-        return bool(_insertion(step))
-    shrinks = isinstance(found, str) and found and len(_insertion(step)) <= len(found)
+        return bool(_read_insertion(step))
+    shrinks = isinstance(found, str) and found and len(_read_insertion(step)) <= len(found)
     return step.get("type") == "Replace" and not shrinks
 
 
@@ -193,19 +193,19 @@ def _is_bounded(steps: Sequence[Mapping[str, object]]) -> bool:
     """Try what each step puts in on all that follow it: growth from there on is the file's, and not the text's."""
     from tokenizers import Regex, normalizers
 
-    made: list[normalizers.Normalizer] = []
+    normalizers_of_steps: list[normalizers.Normalizer] = []
     for step in steps:
-        pattern, text = step.get("pattern"), _insertion(step)
+        pattern, text = step.get("pattern"), _read_insertion(step)
         wanted = pattern if isinstance(pattern, Mapping) else {}
         if step.get("type") == "Prepend":
-            made.append(normalizers.Prepend(text))
+            normalizers_of_steps.append(normalizers.Prepend(text))
         elif isinstance(wanted.get("Regex"), str):
-            made.append(normalizers.Replace(Regex(str(wanted["Regex"])), text))
+            normalizers_of_steps.append(normalizers.Replace(Regex(str(wanted["Regex"])), text))
         else:
-            made.append(normalizers.Replace(str(wanted.get("String", "")), text))
+            normalizers_of_steps.append(normalizers.Replace(str(wanted.get("String", "")), text))
     for place, step in enumerate(steps):
-        text = _insertion(step) * 2  # twice, for what matches across two of them
-        for normalizer in made[place + 1 :]:
+        text = _read_insertion(step) * 2  # twice, for what matches across two of them
+        for normalizer in normalizers_of_steps[place + 1 :]:
             text = normalizer.normalize_str(text)
             if len(text) > 2 * MOST_GROWTH:
                 return False

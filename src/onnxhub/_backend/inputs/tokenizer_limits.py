@@ -41,7 +41,7 @@ class Limit:
 def find_usable_length(
     sentence: Mapping[str, object], options: Mapping[str, object], config: Mapping[str, object]
 ) -> int | None:
-    """The most tokens that a model takes, special tokens included; None if nothing says so."""
+    """Return the most tokens that a model takes, special tokens included; None if nothing says so."""
     limit = find_limit(sentence, options, config)
     return None if limit is None else limit.tokens
 
@@ -49,7 +49,7 @@ def find_usable_length(
 def find_limit(
     sentence: Mapping[str, object], options: Mapping[str, object], config: Mapping[str, object]
 ) -> Limit | None:
-    """The most tokens that a model takes, special tokens included; None if nothing says so.
+    """Return the most tokens that a model takes, special tokens included; None if nothing says so.
 
     Sentence-transformers' own limit, else the tokenizer's; but no more than the positions that the model has (less
     those that its family does not count from: the RoBERTa family starts after its padding id).
@@ -63,7 +63,7 @@ def find_limit(
         Limit(tokens, key, file) for said, key, file in places if (tokens := parse_declared_tokens(said.get(key)))
     )
     declared = next(limits, None)
-    positions = _positions(config)
+    positions = _find_positions(config)
     if declared is None or positions is None:
         return declared or positions
     # DeBERTa without position embeddings goes on beyond the positions that it declares.
@@ -72,7 +72,7 @@ def find_limit(
 
 
 def parse_declared_tokens(value: object) -> int | None:
-    """A limit that settings declare; None where it is no number of tokens, or stands for none."""
+    """Return a limit that settings declare; None where it is no number of tokens, or stands for none."""
     number = whole_number(value)
     return number if number is not None and 0 < number < UNLIMITED else None
 
@@ -84,14 +84,14 @@ def check_limit(limit: Limit | None, special: int) -> None:
         raise IntegrityError(limit.file, f"{room}, and each text has {special:,} special tokens and at least one other")
 
 
-def _positions(config: Mapping[str, object]) -> Limit | None:
+def _find_positions(config: Mapping[str, object]) -> Limit | None:
     kind = config.get("model_type")
     kind = kind if isinstance(kind, str) else ""
     keys = (POSITIONS.get(kind, "max_position_embeddings"), "max_position_embeddings")
     key = next((key for key in keys if config.get(key) is not None), "")
     nested = config.get("text_config")
     if not key and isinstance(nested, Mapping) and "text_config" not in nested:
-        return _positions(nested)  # a model of texts and images has a configuration for each
+        return _find_positions(nested)  # a model of texts and images has a configuration for each
     positions = whole_number(config.get(key))
     if positions is None or not 0 < positions <= MOST_POSITIONS:
         return None

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["explain_refusal"]
 
-_PARTS: Final = {
+_COMPONENTS: Final = {
     "normalizer": "normalizers", "pre_tokenizer": "pre_tokenizers", "model": "models", "post_processor": "processors",
     "decoder": "decoders",
 }  # fmt: skip
 """Key of tokenizer.json -> the module whose classes are the types that it may have."""
 _LISTS: Final = ("normalizers", "pretokenizers", "processors", "decoders")
 """Where a type of several has its components."""
-_KEYS: Final = frozenset({"version", "truncation", "padding", "added_tokens", *_PARTS})
+_KEYS: Final = frozenset({"version", "truncation", "padding", "added_tokens", *_COMPONENTS})
 _VERSION: Final = "1.0"
 _NEW_VALUE: Final = "unknown variant"
-_UNTOLD: Final = "did not match any variant"
+_ANY_FAULT: Final = "did not match any variant"
 """What older versions say of any fault in a component."""
 
 
@@ -41,12 +41,14 @@ def explain_refusal(path: str, error: BaseException) -> OnnxHubError:
         return damaged
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
         return damaged
-    unknown = list(_unknown(content, tokenizers))
+    unknown = list(_find_unknown(content, tokenizers))
     if not unknown and _NEW_VALUE in said:
         unknown = [said]
     if not unknown:
         newer = (
-            f"; if the file is whole, a newer one than {tokenizers.__version__} may read it" if _UNTOLD in said else ""
+            f"; if the file is whole, a newer one than {tokenizers.__version__} may read it"
+            if _ANY_FAULT in said
+            else ""
         )
         return IntegrityError(damaged.path, f"{damaged.reason}{newer}")
     wanted = f"it has what this version does not know: {listing(unknown)}"
@@ -55,19 +57,19 @@ def explain_refusal(path: str, error: BaseException) -> OnnxHubError:
     )  # fmt: skip
 
 
-def _unknown(content: dict[str, Any], library: Any) -> Iterator[str]:
+def _find_unknown(content: dict[str, Any], library: Any) -> Iterator[str]:
     """What the file has and the library does not: types of components, keys, the version of the format."""
-    for key, module in _PARTS.items():
+    for key, module in _COMPONENTS.items():
         known = set(dir(getattr(library, module)))
-        yield from (f"a {key} of type {kind!r}" for kind in _types(content.get(key)) if kind not in known)
+        yield from (f"a {key} of type {kind!r}" for kind in _list_types(content.get(key)) if kind not in known)
     yield from (f"the key {key!r}" for key in content if key not in _KEYS)
     version = content.get("version", _VERSION)
     if version != _VERSION:
         yield f"version {version!r} of its format"
 
 
-def _types(part: object) -> Iterator[str]:
-    """The types of a component, and of those within it."""
+def _list_types(part: object) -> Iterator[str]:
+    """Return the types of a component, and of those within it."""
     waiting = [part]
     while waiting:
         component = waiting.pop()

@@ -80,42 +80,42 @@ def run_child(
         OSError: the disk is full.
         InvalidOptionError: the time limit is no number.
     """
-    seconds = _time_limit()
-    late = Event()
+    seconds = _read_time_limit()
+    expired = Event()
     tail: deque[str] = deque(maxlen=LINES)
-    told = {"asked": arguments, "folders": [str(folder) for folder in (work, *reads)]}
+    request = {"asked": arguments, "folders": [str(folder) for folder in (work, *reads)]}
     with (
         waiting(what),
         TemporaryDirectory(prefix=".home-", dir=work) as home,
-        _started(program, model_id, home) as child,
+        _start(program, model_id, home) as child,
     ):
 
         def stop() -> None:
-            late.set()
+            expired.set()
             _kill(child)
 
         timer = Timer(seconds, stop)
         timer.daemon = True
         timer.start()
         try:
-            _talk(child, told, tail)
+            _talk(child, request, tail)
         finally:
             timer.cancel()
-    if late.is_set():
+    if expired.is_set():
         reason = f"it took more than {seconds:g} seconds (the environment variable {LIMIT} allows more)"
         raise ExportError(model_id, reason)
     if child.returncode:
-        raise _error(child.returncode, tail, model_id)
+        raise _make_error(child.returncode, tail, model_id)
 
 
 @contextmanager
-def _started(program: str, model_id: str, home: str) -> Iterator[subprocess.Popen[str]]:
-    """The process, which is gone afterwards in any case."""
+def _start(program: str, model_id: str, home: str) -> Iterator[subprocess.Popen[str]]:
+    """Return the process, which is gone afterwards in any case."""
     # What this process can import, the child can, and nothing else: -P keeps the working directory out.
     command = [sys.executable, "-P", "-m", program]
     try:
         child = subprocess.Popen(  # noqa: S603  # this Python, and a module of ours
-            command, env=_environment(home), cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command, env=_make_environment(home), cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, encoding="utf-8", errors="replace", start_new_session=True,
         )  # fmt: skip
     except OSError as error:
@@ -130,7 +130,7 @@ def _started(program: str, model_id: str, home: str) -> Iterator[subprocess.Pope
                     child.stdin.close()
 
 
-def _environment(home: str) -> dict[str, str]:
+def _make_environment(home: str) -> dict[str, str]:
     """What a child is told of this process, whose own things it neither finds nor touches."""
     passed = {name: value for name, value in os.environ.items()
               if name.upper() in _PASSED or name.upper().startswith(_FAMILIES)}  # fmt: skip
@@ -143,12 +143,12 @@ def _environment(home: str) -> dict[str, str]:
     return passed | _ENVIRONMENT | own
 
 
-def _talk(child: subprocess.Popen[str], told: Mapping[str, object], tail: deque[str]) -> None:
+def _talk(child: subprocess.Popen[str], request: Mapping[str, object], tail: deque[str]) -> None:
     """Tell the child what to do, and pass on what it says, until it has ended."""
     if child.stdin is None or child.stdout is None:
         raise AssertionError
     with suppress(BrokenPipeError):  # it ended at once, and its last lines say why
-        child.stdin.write(f"{json.dumps(told)}\n")
+        child.stdin.write(f"{json.dumps(request)}\n")
         child.stdin.flush()
     for line in child.stdout:
         if line.strip():
@@ -168,17 +168,17 @@ def _kill(child: subprocess.Popen[str]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def _error(status: int, tail: deque[str], model_id: str) -> Exception:
+def _make_error(status: int, tail: deque[str], model_id: str) -> Exception:
     """What became of a child that has failed."""
     if status == UNSAFE and tail:
         return UnsafeModelError(model_id, tail[-1])
     if status == DISK and tail:
         with suppress(ValueError):
             return OSError(*json.loads(tail[-1]))
-    return ExportError(model_id, _reason(status, tail))
+    return ExportError(model_id, _explain_status(status, tail))
 
 
-def _reason(status: int, tail: deque[str]) -> str:
+def _explain_status(status: int, tail: deque[str]) -> str:
     if status == REFUSED and tail:
         return tail[-1]
     said = "; its last lines were:\n  " + "\n  ".join(tail) if tail else ""
@@ -189,7 +189,7 @@ def _reason(status: int, tail: deque[str]) -> str:
     return f"its process was ended by {name}{memory}{said}"
 
 
-def _time_limit() -> float:
+def _read_time_limit() -> float:
     text = os.environ.get(LIMIT) or str(DEFAULT_SECONDS)
     try:
         seconds = float(text)

@@ -27,11 +27,11 @@ class Exporter:
     transformers: tuple[tuple[int, int], tuple[int, int]]
     """The first version that it works with, and the first that it does not."""
 
-    def versions(self) -> dict[str, str] | None:
+    def find_versions(self) -> dict[str, str] | None:
         """Of its packages; None: one is missing, or transformers is of another version."""
         found = {package: version for package in self.packages if (version := find_version(package)) is not None}
         first, last = self.transformers
-        fits = len(found) == len(self.packages) and first <= _numbers(found["transformers"]) < last
+        fits = len(found) == len(self.packages) and first <= _parse_version(found["transformers"]) < last
         return found if fits else None
 
 
@@ -54,9 +54,9 @@ EXPORTERS: Final = (OPTIMUM, NATIVE)
 
 
 def find_exporter() -> tuple[Exporter, dict[str, str]] | None:
-    """The one that converts here, and the versions of its packages; None: there is none."""
+    """Return the one that converts here, and the versions of its packages; None: there is none."""
     for exporter in EXPORTERS:
-        versions = exporter.versions()
+        versions = exporter.find_versions()
         if versions is not None:
             return exporter, versions
     return None
@@ -72,6 +72,6 @@ def find_version(package: str) -> str | None:
         return None
 
 
-def _numbers(version: str) -> tuple[int, int]:
+def _parse_version(version: str) -> tuple[int, int]:
     first, second, *_ = [*map(int, re.findall(r"\d+", version)), 0, 0]
     return first, second

@@ -64,19 +64,19 @@ _LATER: Final = {"TokenizersBackend": "PreTrainedTokenizerFast", "TokenizersBack
 
 
 def prepare_settings(name: str, value: Mapping[str, Any], files: Collection[str]) -> dict[str, Any]:
-    """A configuration file as the installed transformers may see it, beside the repository's files of those names.
+    """Return a configuration file as the installed transformers may see it, beside the repository's files of those names.
 
     Raises:
         UnsafeModelError: What the model is depends on a file elsewhere.
         IntegrityError: It is nested too deeply, or names a tokenizer's class in no way that there is.
     """
-    drops = _drops_of_tokenizer if name in TOKENIZER else _drops
-    prepared: dict[str, Any] = _select(name, value, lambda key, part: not drops(name, key, part, files), 0)
+    drops = _drops_from_tokenizer if name in TOKENIZER else _drops
+    prepared: dict[str, Any] = _select_entries(name, value, lambda key, part: not drops(name, key, part, files), 0)
     return _translate(name, prepared)
 
 
 def declares_remote_code(config: object) -> bool:
-    """Whether a configuration says that the model is code of the repository."""
+    """Tell whether a configuration says that the model is code of the repository."""
     left = [config]
     while left:
         part = left.pop()
@@ -89,41 +89,43 @@ def declares_remote_code(config: object) -> bool:
     return False
 
 
-def _select(name: str, value: Any, wanted: Callable[[str, object], bool], depth: int) -> Any:
-    """The value with those entries of its objects, at whatever depth, that are wanted."""
+def _select_entries(name: str, value: Any, wanted: Callable[[str, object], bool], depth: int) -> Any:
+    """Return the value with those entries of its objects, at whatever depth, that are wanted."""
     if not isinstance(value, list | dict):
         return value
     if depth > DEEPEST:
         raise IntegrityError(name, f"more than {DEEPEST} lists and objects are inside each other")
     if isinstance(value, list):
-        return [_select(name, part, wanted, depth + 1) for part in value]
+        return [_select_entries(name, part, wanted, depth + 1) for part in value]
     selected: dict[str, Any] = {}
     for key, part in value.items():
         if key in _WORDS and isinstance(part, dict):
-            selected[key] = {word: _select(name, inner, wanted, depth + 2) for word, inner in part.items()}
+            selected[key] = {word: _select_entries(name, inner, wanted, depth + 2) for word, inner in part.items()}
         elif wanted(key, part):
-            selected[key] = _select(name, part, wanted, depth + 1)
+            selected[key] = _select_entries(name, part, wanted, depth + 1)
     return selected
 
 
 def _drops(name: str, key: str, part: object, files: Collection[str]) -> bool:
-    """Whether an entry of a model's configuration is dropped."""
+    """Tell whether an entry of a model's configuration is dropped."""
     if key == "transformers_weights" and part is not None:
         _require_own_weights(name, part, files)
         return True
     if key == "backbone" and isinstance(part, str) and not _BACKBONE.fullmatch(part):
-        raise UnsafeModelError(name, f"its {key!r} is {_shown(part)}, a place and not the name of a model")
+        raise UnsafeModelError(name, f"its {key!r} is {_shorten(part)}, a place and not the name of a model")
     # A number or a switch of such a name opens nothing: "drop_path" is a rate.
     return _is_code(key, part) or (_PLACE.fullmatch(key) is not None and isinstance(part, str | list | dict))
 
 
-def _drops_of_tokenizer(name: str, key: str, part: object, files: Collection[str]) -> bool:
-    """Whether an entry of a tokenizer's configuration is dropped."""
+def _drops_from_tokenizer(name: str, key: str, part: object, files: Collection[str]) -> bool:
+    """Tell whether an entry of a tokenizer's configuration is dropped."""
     if key in _DICTIONARIES and part:
-        raise UnsafeModelError(name, f"its {key!r} is {_shown(part)}: only dictionaries that come as packages are read")
+        raise UnsafeModelError(
+            name, f"its {key!r} is {_shorten(part)}: only dictionaries that come as packages are read"
+        )
     own = isinstance(part, str) and re.split(r"[/\\]", part)[-1] in files
     if key in _VOCABULARIES and not own and part is not None and part != "":
-        raise UnsafeModelError(name, f"its {key!r} is {_shown(part)}, which is no file of the repository")
+        raise UnsafeModelError(name, f"its {key!r} is {_shorten(part)}, which is no file of the repository")
     drops = key in _DICTIONARIES | _VOCABULARIES | _ARGUMENTS or _PLACE.fullmatch(key) is not None
     return drops or _is_code(key, part)
 
@@ -138,11 +140,11 @@ def _require_own_weights(name: str, part: object, files: Collection[str]) -> Non
     if own and part not in [weights for weights in own if weights in files][:1]:
         usual = listing([*SAFE, *PICKLED])
         raise UnsafeModelError(
-            name, f"its 'transformers_weights' is {_shown(part)}; weights are read from {usual} alone"
+            name, f"its 'transformers_weights' is {_shorten(part)}; weights are read from {usual} alone"
         )
 
 
-def _shown(part: object) -> str:
+def _shorten(part: object) -> str:
     text = repr(part)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
@@ -152,7 +154,7 @@ def _translate(name: str, settings: dict[str, Any]) -> dict[str, Any]:
     if "tokenizer_class" in settings:
         kind = settings["tokenizer_class"]
         if not isinstance(kind, str | None):
-            raise IntegrityError(name, f"its 'tokenizer_class' is {_shown(kind)}, not the name of a class")
+            raise IntegrityError(name, f"its 'tokenizer_class' is {_shorten(kind)}, not the name of a class")
         settings["tokenizer_class"] = _LATER.get(kind or "", kind)
     extra = settings.get("extra_special_tokens")
     if name in TOKENIZER and isinstance(extra, list):  # until version 5, an object of names and tokens

@@ -31,7 +31,7 @@ FOREIGN: Final = {
 
 
 def files_to_export(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...]:
-    """The files that a conversion reads, by their names alone; of the weights, every file of their format.
+    """Return the files that a conversion reads, by their names alone; of the weights, every file of their format.
 
     Raises:
         NoOnnxFileError: there are no weights at all.
@@ -85,7 +85,7 @@ def stage(repository: Repository, files: Collection[str], folder: Path) -> None:
         IntegrityError: A file is damaged, or none that can be read.
     """
     weights = {name for name in files if PurePosixPath(name).suffix in {".safetensors", ".bin"}}
-    unused = weights - set(_weights(repository, files)) if weights else weights
+    unused = weights - set(_find_weights(repository, files)) if weights else weights
     for name, text in read_settings(repository, files).items():
         (folder / name).write_text(text, encoding="utf-8")
     for name in files:
@@ -105,8 +105,8 @@ def read_settings(repository: Repository, files: Collection[str]) -> dict[str, s
     return {name: json.dumps(value) for name, value in found.items()}
 
 
-def _weights(repository: Repository, files: Collection[str]) -> tuple[str, ...]:
-    """The files that the weights are in: one, or those that an index names."""
+def _find_weights(repository: Repository, files: Collection[str]) -> tuple[str, ...]:
+    """Return the files that the weights are in: one, or those that an index names."""
     whole, index = SAFE if any(name in files for name in SAFE) else PICKLED
     if whole in files:
         return (whole,)

@@ -44,14 +44,14 @@ INSTALL: Final = "pip install 'onnxhub[optimum]'"
 
 
 def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> TextTokenizer | SlowTokenizer:
-    """The tokenizer that transformers makes of a vocabulary; its fast form is cached and needs transformers only once.
+    """Return the tokenizer that transformers makes of a vocabulary; its fast form is cached and needs transformers only once.
 
     Raises:
         TaskMismatchError: the repository has no vocabulary either, or transformers can make nothing of it.
         MissingDependencyError: transformers, or what it needs for this tokenizer, is not installed.
         UnsafeModelError: the tokenizer would be made of files elsewhere.
     """
-    entry = _converted(repository)
+    entry = _find_or_convert(repository)
     if FAST in entry.files:
         return load_tokenizer(_WithFastForm(repository, entry.folder / FAST), config)
     limit = find_usable_length({}, repository.json("tokenizer_config.json") or {}, config)
@@ -59,7 +59,7 @@ def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> T
 
 
 def check_vocabulary(repository: Repository) -> bool:
-    """Whether a tokenizer would be made of a vocabulary, since there is no ``tokenizer.json``; makes none.
+    """Tell whether a tokenizer would be made of a vocabulary, since there is no ``tokenizer.json``; makes none.
 
     Raises:
         TaskMismatchError: the repository has no vocabulary either.
@@ -67,33 +67,33 @@ def check_vocabulary(repository: Repository) -> bool:
     """
     if repository.has(FAST):
         return False
-    files = _vocabulary_files(repository)
-    entry = find(KIND, _digest(repository, files))
+    files = _list_vocabulary_files(repository)
+    entry = find(KIND, _compute_digest(repository, files))
     if entry is None or not _is_current(entry):
         _check_installed(repository)
     return True
 
 
 def find_fast_form(repository: Repository) -> Path | None:
-    """The ``tokenizer.json`` that is made of a vocabulary; None where transformers has none for its class.
+    """Return the ``tokenizer.json`` that is made of a vocabulary; None where transformers has none for its class.
 
     Raises:
         TaskMismatchError, MissingDependencyError, UnsafeModelError: see ``convert_tokenizer``.
     """
-    entry = _converted(repository)
+    entry = _find_or_convert(repository)
     return entry.folder / FAST if FAST in entry.files else None
 
 
-def _converted(repository: Repository) -> Entry:
-    files = _vocabulary_files(repository)
-    key = _digest(repository, files)
+def _find_or_convert(repository: Repository) -> Entry:
+    files = _list_vocabulary_files(repository)
+    key = _compute_digest(repository, files)
     entry = find(KIND, key)
     if entry is None or not _is_current(entry):
         entry = _convert(repository, files, key, anew=entry is not None)
     return entry
 
 
-def _vocabulary_files(repository: Repository) -> list[str]:
+def _list_vocabulary_files(repository: Repository) -> list[str]:
     files = [name for name in NAMES if repository.has(name)]
     if not any(name in VOCABULARIES for name in files):
         problem = (
@@ -105,13 +105,13 @@ def _vocabulary_files(repository: Repository) -> list[str]:
 
 
 def _is_current(entry: Entry) -> bool:
-    """Whether an entry can be used: a fast tokenizer always, one in Python with the transformers that found no fast form."""
-    return FAST in entry.files or entry.made_of.get("transformers") == _version()
+    """Tell whether an entry can be used: a fast tokenizer always, one in Python with the transformers that found no fast form."""
+    return FAST in entry.files or entry.made_of.get("transformers") == _find_version()
 
 
 def _convert(repository: Repository, files: Sequence[str], key: str, *, anew: bool) -> Entry:
     _check_installed(repository)
-    made_of = {"model": repository.model_id, "transformers": _version()}
+    made_of = {"model": repository.model_id, "transformers": _find_version()}
 
     def build(folder: Path) -> None:
         # Inside the entry's own unfinished folder, so that whoever clears that away clears this away.
@@ -130,8 +130,10 @@ def _convert(repository: Repository, files: Sequence[str], key: str, *, anew: bo
 
 
 def _check_installed(repository: Repository) -> None:
-    if _version() is None:
-        raise MissingDependencyError("transformers", _purpose(repository), f"{INSTALL} converts it on the first load")
+    if _find_version() is None:
+        raise MissingDependencyError(
+            "transformers", _describe_purpose(repository), f"{INSTALL} converts it on the first load"
+        )
 
 
 def _run(repository: Repository, work: Path) -> dict[str, Any]:
@@ -143,7 +145,7 @@ def _run(repository: Repository, work: Path) -> dict[str, Any]:
             return _run_program(repository, work, frameworks=True)
     except ExportError as error:
         if not isinstance(error.__cause__, OSError):
-            raise _useless(repository, error.reason) from error
+            raise _make_error(repository, error.reason) from error
         from onnxhub._backend.making.programs.convert_tokenizer import convert
 
         return convert(work / "source", work / "output")
@@ -164,13 +166,13 @@ def _may_lack_torch(facts: Mapping[str, Any]) -> bool:
 
 
 def _check(repository: Repository, facts: Mapping[str, str]) -> None:
-    """Whether there is a tokenizer; the error that says why not."""
+    """Tell whether there is a tokenizer; the error that says why not."""
     if "package" in facts:
         package, said = facts["package"], facts["said"]
         install = f"{said}; {INSTALL}" if said else INSTALL
-        raise MissingDependencyError(package, _purpose(repository), f"{install}, or pip install {package}")
+        raise MissingDependencyError(package, _describe_purpose(repository), f"{install}, or pip install {package}")
     if "problem" in facts:
-        raise _useless(repository, facts["problem"])
+        raise _make_error(repository, facts["problem"])
 
 
 def _load_slow(repository: Repository, folder: Path) -> Any:
@@ -180,22 +182,22 @@ def _load_slow(repository: Repository, folder: Path) -> Any:
         auto: Any = AutoTokenizer
         return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except ImportError as error:
-        raise MissingDependencyError.of(error, "transformers", _purpose(repository), INSTALL) from error
+        raise MissingDependencyError.of(error, "transformers", _describe_purpose(repository), INSTALL) from error
     except Exception as error:  # whatever is wrong with its files
-        raise _useless(repository, one_line(error)) from error
+        raise _make_error(repository, one_line(error)) from error
 
 
-def _purpose(repository: Repository) -> str:
+def _describe_purpose(repository: Repository) -> str:
     return f"the tokenizer of {repository.model_id}, which has no tokenizer.json,"
 
 
-def _useless(repository: Repository, reason: str) -> TaskMismatchError:
+def _make_error(repository: Repository, reason: str) -> TaskMismatchError:
     return TaskMismatchError(
         repository.model_id, "text", (f"transformers can make no tokenizer of its files: {reason}",)
     )
 
 
-def _version() -> str | None:
+def _find_version() -> str | None:
     """Of transformers; None if it is not installed."""
     try:
         return metadata.version("transformers")
@@ -203,7 +205,7 @@ def _version() -> str | None:
         return None
 
 
-def _digest(repository: Repository, files: Sequence[str]) -> str:
+def _compute_digest(repository: Repository, files: Sequence[str]) -> str:
     """Of everything that the tokenizer is made from, as it is made."""
     made_from: dict[str, str] = read_settings(repository, files)
     for name in files:
@@ -220,11 +222,11 @@ class _WithFastForm:
     tokenizer: Path
 
     def json(self, name: str) -> Mapping[str, object] | None:
-        """The repository's own."""
+        """Return the repository's own."""
         return self.repository.json(name)
 
     def path(self, name: str) -> Path:
-        """The converted file, or one of the repository."""
+        """Return the converted file, or one of the repository."""
         return self.tokenizer if name == FAST else self.repository.path(name)
 
 
@@ -307,12 +309,12 @@ class SlowTokenizer:
         return [self._encode(text, pair) for text, pair in zip(texts, seconds, strict=True)]
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
-        """The tokens of ids."""
+        """Return the tokens of ids."""
         found: list[str] = self.backend.convert_ids_to_tokens(list(ids))
         return found
 
     def ids(self, tokens: Sequence[str]) -> list[int | None]:
-        """The ids of tokens."""
+        """Return the ids of tokens."""
         vocabulary: dict[str, int] = self.backend.get_vocab()
         return [vocabulary.get(token) for token in tokens]
 

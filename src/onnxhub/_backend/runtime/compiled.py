@@ -98,7 +98,7 @@ class ModelFile:
         return sum(path.stat().st_size for path in (self.path, *self.weights))
 
     @property
-    def widened(self) -> int:
+    def float32_size(self) -> int:
         """Bytes of all its files with the weights in float32 that ONNX Runtime folds into it."""
         more = sum(2 * count for kind, count in self.elements.items() if kind in WIDENED)
         if INTEGER_KERNELS.isdisjoint(self.operators):
@@ -127,7 +127,7 @@ def check_compiled(compiled: object) -> bool | str:
 def build_compiled(
     file: ModelFile, providers: Sequence[Provider], options: SessionOptions, *, compiled: bool | str
 ) -> Session:
-    """A session of the compiled graph, which is made if need be; else one of the graph as it is.
+    """Return a session of the compiled graph, which is made if need be; else one of the graph as it is.
 
     With "auto", a graph is compiled where that pays and disturbs nobody: not if it is small, the disk is short, its weights
     would be written down far larger than they are, the cache cannot be written, or another process is about it. True makes
@@ -138,25 +138,25 @@ def build_compiled(
         OSError: True, and the disk is full.
     """
     if compiled is False:
-        return _as_it_is(file, providers, options)
+        return _build_plain(file, providers, options)
     if providers[0].name == "tensorrt":
-        return _as_it_is(file, [_with_engines(file, providers[0]), *providers[1:]], options)
-    unfit = _unfit(providers[0], options)
-    if unfit is not None:
+        return _build_plain(file, [_add_engine_cache(file, providers[0]), *providers[1:]], options)
+    obstacle = _find_obstacle(providers[0], options)
+    if obstacle is not None:
         if compiled is True:
-            raise InvalidOptionError("compiled", True, f"'auto' or False: {unfit}")
-        return _as_it_is(file, providers, options)
-    key = _key(file, options) if compiled is True or file.size >= SMALLEST else None
+            raise InvalidOptionError("compiled", True, f"'auto' or False: {obstacle}")
+        return _build_plain(file, providers, options)
+    key = _compute_key(file, options) if compiled is True or file.size >= SMALLEST else None
     entry = None if key is None else find(COMPILED, key) or _compile(file, key, providers, options, compiled is True)
-    opened = None if entry is None else _opened(entry, file, providers, options)
-    return opened or _as_it_is(file, providers, options)
+    session = None if entry is None else _open_entry(entry, file, providers, options)
+    return session or _build_plain(file, providers, options)
 
 
-def _as_it_is(file: ModelFile, providers: Sequence[Provider], options: SessionOptions) -> Session:
+def _build_plain(file: ModelFile, providers: Sequence[Provider], options: SessionOptions) -> Session:
     return build_session(file.path, providers, options, weights=file.weights)
 
 
-def _unfit(provider: Provider, options: SessionOptions) -> str | None:
+def _find_obstacle(provider: Provider, options: SessionOptions) -> str | None:
     if provider.name != "cpu" or provider.options:
         return f"only plain cpu has compiled graphs, not {provider.name}{' with options' if provider.options else ''}"
     version = import_onnxruntime().__version__
@@ -166,8 +166,10 @@ def _unfit(provider: Provider, options: SessionOptions) -> str | None:
     return f"session_options sets {own[0]}" if own else None
 
 
-def _opened(entry: Entry, file: ModelFile, providers: Sequence[Provider], options: SessionOptions) -> Session | None:
-    """A session of the compiled graph; None, and the entry is dropped, if ONNX Runtime does not take it."""
+def _open_entry(
+    entry: Entry, file: ModelFile, providers: Sequence[Provider], options: SessionOptions
+) -> Session | None:
+    """Return a session of the compiled graph; None, and the entry is dropped, if ONNX Runtime does not take it."""
     entries = {**(options.entries or {}), "graph_optimization_level": "ORT_DISABLE_ALL"}
     try:
         # An entry may be cleared away while the session is open: a child that is forked then goes back to the model.
@@ -184,7 +186,7 @@ def _opened(entry: Entry, file: ModelFile, providers: Sequence[Provider], option
 def _compile(
     file: ModelFile, key: str, providers: Sequence[Provider], options: SessionOptions, wanted: bool
 ) -> Entry | None:
-    """The finished entry; None where ``wanted`` is False and something stands against it."""
+    """Return the finished entry; None where ``wanted`` is False and something stands against it."""
     made_of = {
         "model": file.model_id,
         "file": file.path.name,
@@ -200,18 +202,18 @@ def _compile(
             build_session(file.path, providers, replace(options, entries=entries)).close()
         except IntegrityError as error:
             _require_damage(file, providers, options, folder)
-            raise _unwritten(file, folder, error) from error
+            raise _explain_write_failure(file, folder, error) from error
         _log.info("%s: %s was compiled in %.1f s", file.model_id, file.path.name, monotonic() - start)
 
     if wanted:
         return make(COMPILED, key, made_of, build)
-    if GROWTH * file.widened > GROWTH * file.size + file.size // 4:
+    if GROWTH * file.float32_size > GROWTH * file.size + file.size // 4:
         _log.info(
             "%s is not compiled unasked: it would take up to %.0f MB, since its weights of %.0f MB become float32",
-            file.path, GROWTH * file.widened / 1e6, file.size / 1e6,
+            file.path, GROWTH * file.float32_size / 1e6, file.size / 1e6,
         )  # fmt: skip
         return None
-    if _short_of_disk(GROWTH * file.widened + SPARE):
+    if _lacks_disk_space(GROWTH * file.float32_size + SPARE):
         _log.info("%s is not compiled: the disk of %s is short", file.path, assets_dir(COMPILED))
         return None
     try:
@@ -225,43 +227,43 @@ def _require_damage(file: ModelFile, providers: Sequence[Provider], options: Ses
     """Raise what is wrong with the model, if it is the model; what was written in vain is deleted before."""
     for path in folder.iterdir():
         path.unlink()
-    _as_it_is(file, providers, options).close()
+    _build_plain(file, providers, options).close()
 
 
-def _unwritten(file: ModelFile, folder: Path, error: IntegrityError) -> OSError:
+def _explain_write_failure(file: ModelFile, folder: Path, error: IntegrityError) -> OSError:
     """What to say of a sound model whose compiled graph cannot be written down: ONNX Runtime blames the model."""
-    free, needed = shutil.disk_usage(folder).free, GROWTH * file.widened
+    free, needed = shutil.disk_usage(folder).free, GROWTH * file.float32_size
     number = errno.ENOSPC if free < needed else errno.EIO
     room = f"up to {needed / 1e6:,.1f} MB are needed, and {free / 1e6:,.1f} MB are free"
     reason = f"{os.strerror(number)}: the compiled graph of {file.model_id} cannot be written ({room}): {error.reason}"
     return OSError(number, reason, str(folder.parent))
 
 
-def _short_of_disk(needed: int) -> bool:
+def _lacks_disk_space(needed: int) -> bool:
     folders = (assets_dir(COMPILED), *assets_dir(COMPILED).parents)
     # Path.exists would raise an error for what lies in a folder that lets nobody look.
     folder = next(path for path in folders if os.path.exists(path))  # noqa: PTH110
     return shutil.disk_usage(folder).free < needed
 
 
-def _with_engines(file: ModelFile, provider: Provider) -> Provider:
+def _add_engine_cache(file: ModelFile, provider: Provider) -> Provider:
     """TensorRT, which keeps the engines that it builds by itself, if it is told where; it names them by its own version."""
     made_of = {"model": file.model_id, "file": file.path.name}
     folder = str(make(ENGINES, sha256(file.path), made_of, lambda _: None).folder)
     return replace(provider, options={**TENSORRT, **dict.fromkeys(TENSORRT_FOLDERS, folder), **provider.options})
 
 
-def _key(file: ModelFile, options: SessionOptions) -> str:
+def _compute_key(file: ModelFile, options: SessionOptions) -> str:
     """Digest of everything that the compiled graph depends on."""
     runtime = import_onnxruntime()
-    parts = [
+    sources = [
         RECIPE, *((path.name, sha256(path)) for path in (file.path, *file.weights)),
-        runtime.__version__, runtime.get_build_info(), _processor(), sorted((options.entries or {}).items()),
+        runtime.__version__, runtime.get_build_info(), _describe_processor(), sorted((options.entries or {}).items()),
     ]  # fmt: skip
-    return digest_of(parts)
+    return digest_of(sources)
 
 
-def _processor() -> list[str]:
+def _describe_processor() -> list[str]:
     """What kernels are chosen by: the instructions that the processor has."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # the first block will do

@@ -55,7 +55,7 @@ class _Overheard(StringIO):
 
 
 def find_device(provider: str, options: Mapping[str, Any]) -> Device | None:
-    """The memory of a provider and the number of its device; None: ONNX Runtime copies as it likes."""
+    """Return the memory of a provider and the number of its device; None: ONNX Runtime copies as it likes."""
     memory = MEMORY.get(provider)
     return None if memory is None else (memory, int(options.get("device_id", 0)))
 

@@ -33,27 +33,27 @@ _FOLLOWING: Final = (1, 32)
 
 
 @contextmanager
-def gather_files(model: Path, weights: Sequence[Path], *, inlined: bool = False) -> Iterator[Path]:
+def gather_files(model: Path, weights: Sequence[Path], *, inline_tensors: bool = False) -> Iterator[Path]:
     """Give the model's file where ONNX Runtime finds its weights: as it is, or beside them in a folder of the moment.
 
     Args:
         model: The ONNX file.
         weights: The files of its external data.
-        inlined: Whether it is to be a copy that holds its small tensors itself.
+        inline_tensors: Whether it is to be a copy that holds its small tensors itself.
 
     Raises:
         OSError: the files can neither be linked nor copied.
     """
-    if not inlined and (_version() >= _FOLLOWING or not _lie_apart(model, weights)):
+    if not inline_tensors and (_read_version() >= _FOLLOWING or not _lie_apart(model, weights)):
         yield model
         return
     folder = _make_folder(model.parent)
     try:
-        for path in weights if inlined else (model, *weights):
+        for path in weights if inline_tensors else (model, *weights):
             place = folder / path.relative_to(model.parent)
             place.parent.mkdir(parents=True, exist_ok=True)
-            _lay(path.resolve(), place)
-        if inlined:
+            _place_file(path.resolve(), place)
+        if inline_tensors:
             (folder / model.name).write_bytes(inline_small_tensors(model))
         yield folder / model.name
     finally:
@@ -69,7 +69,7 @@ def _lie_apart(model: Path, weights: Sequence[Path]) -> bool:
     return not all(any(path.is_relative_to(place) for place in places) for path in real)
 
 
-def _version() -> tuple[int, ...]:
+def _read_version() -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", import_onnxruntime().__version__)[:2])
 
 
@@ -83,7 +83,7 @@ def _make_folder(beside: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix="onnxhub-gathered-"))
 
 
-def _lay(path: Path, place: Path) -> None:
+def _place_file(path: Path, place: Path) -> None:
     try:
         os.link(path, place)
     except OSError as error:  # another file system, or another user's file

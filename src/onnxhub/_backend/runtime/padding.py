@@ -51,20 +51,20 @@ class Padding:
     def __init__(self, file: ModelFile) -> None:
         """Note what state the file is in, before its session is built; read nothing yet."""
         self._file = file
-        self._states = _states(file)
+        self._states = _read_states(file)
         self._neighbours: dict[tuple[str, ...], Neighbours] = {}
 
-    def neighbours(self, outputs: tuple[str, ...], provider: str) -> Neighbours:
+    def get_neighbours(self, outputs: tuple[str, ...], provider: str) -> Neighbours:
         """Give what runs batches for these outputs, on what has this short name; the same for all who ask."""
         made = self._neighbours.get(outputs)
         if made is None:
-            memory = _Kept(self._file, self._states, outputs, provider)
+            memory = _Memory(self._file, self._states, outputs, provider)
             made = self._neighbours.setdefault(outputs, Neighbours(memory, choose_tolerance(self._file, provider)))
         return made
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Memory:
     """The entry of a graph and its outputs; where the cache cannot be used, the process remembers alone."""
 
     file: ModelFile
@@ -76,7 +76,7 @@ class _Kept:
     def find(self) -> Findings:
         """Give what is kept."""
         try:
-            return _read(self._key())
+            return _read(self._compute_key())
         except OSError as error:
             _log.debug("what was measured of padding is not looked up: %s", error)
             return Findings()
@@ -94,19 +94,19 @@ class _Kept:
             "onnxruntime": import_onnxruntime().__version__,
         }
         try:
-            key = self._key()
+            key = self._compute_key()
             findings = findings.add(_read(key))
             discard(PADDING, key)
-            make_unless_busy(PADDING, key, {**made_of, **_to_json(findings)}, lambda _: None)
+            make_unless_busy(PADDING, key, {**made_of, **_encode_findings(findings)}, lambda _: None)
         except (OSError, IntegrityError) as error:
             _log.debug("what was measured of padding is not kept: %s", error)
         return findings
 
-    def _key(self) -> str:
+    def _compute_key(self) -> str:
         """Digest of everything that the findings depend on; OSError if the file is not what was loaded."""
         runtime, paths = import_onnxruntime(), (self.file.path, *self.file.weights)
         digests = [(path.name, sha256(path)) for path in paths]
-        if _states(self.file) != self.states:
+        if _read_states(self.file) != self.states:
             msg = f"{self.file.path} has changed since it was loaded"
             raise OSError(msg)
         parts = [RECIPE, digests, runtime.__version__, runtime.get_build_info(), self.provider, self.outputs]
@@ -122,16 +122,16 @@ def choose_tolerance(file: ModelFile, provider: str) -> float:
 
 def _read(key: str) -> Findings:
     entry = find(PADDING, key)
-    return Findings() if entry is None else _from_json(entry.made_of)
+    return Findings() if entry is None else _decode_findings(entry.made_of)
 
 
-def _to_json(findings: Findings) -> Mapping[str, object]:
+def _encode_findings(findings: Findings) -> Mapping[str, object]:
     if findings.differs:
         return {"padding": DIFFERENCE}
     return {"padding": NO_DIFFERENCE, MEASURED: [list(padding) for padding in sorted(findings.paddings)]}
 
 
-def _from_json(made_of: Mapping[str, Any]) -> Findings:
+def _decode_findings(made_of: Mapping[str, Any]) -> Findings:
     try:
         paddings = frozenset((int(own), int(padded)) for own, padded in made_of.get(MEASURED, ()))
         return Findings(paddings, made_of["padding"] == DIFFERENCE)
@@ -140,11 +140,11 @@ def _from_json(made_of: Mapping[str, Any]) -> Findings:
         return Findings()
 
 
-def _states(file: ModelFile) -> list[tuple[int, ...]]:
-    return [_state(path) for path in (file.path, *file.weights)]
+def _read_states(file: ModelFile) -> list[tuple[int, ...]]:
+    return [_read_state(path) for path in (file.path, *file.weights)]
 
 
-def _state(path: Path) -> tuple[int, ...]:
+def _read_state(path: Path) -> tuple[int, ...]:
     """What changes when a file does."""
     stat = path.stat()
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

@@ -43,7 +43,7 @@ class SessionPair:
 
     def run(self, features: Features, outputs: Sequence[str], *, concurrent: bool) -> Outputs:
         """Run one batch; ``concurrent``: whether the caller runs others at the same time. Others may call, too."""
-        session = self.second() if concurrent or self._running else self._first
+        session = self.choose_second() if concurrent or self._running else self._first
         mark = object()
         try:
             self._running.add(mark)  # an interrupt before or after takes away no more, and no less, than this one
@@ -51,8 +51,8 @@ class SessionPair:
         finally:
             self._running.discard(mark)
 
-    def second(self) -> Session:
-        """The session for a batch that does not run alone."""
+    def choose_second(self) -> Session:
+        """Return the session for a batch that does not run alone."""
         if self._second is None:
             with self._building.plain:
                 self._batches += 1

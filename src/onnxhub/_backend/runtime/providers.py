@@ -85,7 +85,7 @@ class Provider:
 
 
 def choose_candidates(provider: str | Sequence[str], options: ProviderOptions | None) -> list[Provider]:
-    """The providers to try, in order; only a sequence or ``"auto"`` has more than one.
+    """Return the providers to try, in order; only a sequence or ``"auto"`` has more than one.
 
     Raises:
         InvalidOptionError: a name is not known; the message has the nearest.
@@ -125,7 +125,7 @@ def shorten_name(full_name: str) -> str:
 
 
 def import_onnxruntime() -> ModuleType:
-    """The onnxruntime package, which reports nothing to anybody unless the process was told to let it.
+    """Return the onnxruntime package, which reports nothing to anybody unless the process was told to let it.
 
     Raises:
         MissingDependencyError: none is installed; the runtimes are extras, since two of them get in each other's way.

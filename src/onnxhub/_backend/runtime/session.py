@@ -79,7 +79,7 @@ class _Source(NamedTuple):
     files: tuple[Path, ...]
     """The ONNX file, and those of its external data."""
     options: SessionOptions
-    signature: Sequence[tuple[int, ...]]
+    states: Sequence[tuple[int, ...]]
     """Of the files, when they were read."""
 
     @property
@@ -90,23 +90,23 @@ class _Source(NamedTuple):
     @property
     def unchanged(self) -> bool:
         """Whether the files are still those that were read."""
-        return _signatures(self.files) == self.signature
+        return _read_states(self.files) == self.states
 
 
-class _Recipe(NamedTuple):
+class _BuildRecipe(NamedTuple):
     """How to build a session again."""
 
     sources: tuple[_Source, ...]
     """The first one that is unchanged counts."""
     provider: Provider
 
-    def with_threads(self, threads: int) -> Self:
-        """The same for a session of so many threads, from the same file alone."""
+    def replace_threads(self, threads: int) -> Self:
+        """Return the same for a session of so many threads, from the same file alone."""
         first = self.sources[0]
         return self._replace(sources=(first._replace(options=replace(first.options, threads=threads)),))
 
     def build(self) -> InferenceSession:
-        """The session.
+        """Return the session.
 
         Raises:
             IntegrityError: the files have changed.
@@ -126,7 +126,7 @@ class Session:
     threads that do not exist there.
     """
 
-    def __init__(self, session: InferenceSession, recipe: _Recipe) -> None:
+    def __init__(self, session: InferenceSession, recipe: _BuildRecipe) -> None:
         """Take a built session over.
 
         Args:
@@ -142,7 +142,7 @@ class Session:
         self._device = find_device(self.provider, session.get_provider_options().get(full_name, {}))
         self.input_types = {entry.name: NUMPY_TYPES.get(entry.type) for entry in session.get_inputs()}
         self.input_names = tuple(self.input_types)
-        self.inputs = {entry.name: _graph_input(entry) for entry in session.get_inputs()}
+        self.inputs = {entry.name: _read_graph_input(entry) for entry in session.get_inputs()}
         self.output_shapes = {
             entry.name: tuple(size if isinstance(size, int) else None for size in entry.shape)
             for entry in session.get_outputs()
@@ -157,7 +157,7 @@ class Session:
         Raises:
             ClosedModelError: the session was closed.
         """
-        return self._session or self._rebuilt()
+        return self._session or self._rebuild()
 
     def forked(self) -> None:
         """Leave the parent's session alone; another is built at the first use."""
@@ -165,7 +165,7 @@ class Session:
             keep_forever(self._session)
             self._session = None
 
-    def _rebuilt(self) -> InferenceSession:
+    def _rebuild(self) -> InferenceSession:
         with self._rebuilding.plain:
             if self._closed:
                 raise ClosedModelError
@@ -187,7 +187,7 @@ class Session:
         """
         if self._closed:
             raise ClosedModelError
-        recipe = self._recipe.with_threads(threads)
+        recipe = self._recipe.replace_threads(threads)
         return Session(recipe.build(), recipe)
 
     def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
@@ -217,15 +217,15 @@ class Session:
         session = self.inference_session  # whose own error, of a closed model, is not one of the input
         try:
             if not self._bfloat16.isdisjoint(outputs):
-                return _run_widened(session, outputs, feeds, _quiet())
+                return _run_with_bfloat16(session, outputs, feeds, _make_quiet_options())
             if self._device is not None:
-                return run_on_device(self._device, session, outputs, feeds, _quiet())
-            found: Sequence[Any] = session.run(outputs, dict(feeds), _quiet())
-        except _runtime_errors() as error:
+                return run_on_device(self._device, session, outputs, feeds, _make_quiet_options())
+            found: Sequence[Any] = session.run(outputs, dict(feeds), _make_quiet_options())
+        except _list_runtime_errors() as error:
             shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
             if any(sign in str(error) for sign in NO_MEMORY):
-                raise OutOfMemoryError(f"{shapes}: {_first_line(error)}") from error
-            msg = f"the model failed on this input ({shapes}): {_first_line(error)}"
+                raise OutOfMemoryError(f"{shapes}: {_take_first_line(error)}") from error
+            msg = f"the model failed on this input ({shapes}): {_take_first_line(error)}"
             raise InvalidInputError(msg) from error
         return found
 
@@ -236,7 +236,7 @@ class Session:
             self._session = None
 
 
-def _run_widened(
+def _run_with_bfloat16(
     session: InferenceSession, outputs: list[str], feeds: Features, options: object
 ) -> Sequence[NDArray[Any]]:
     """Return what ``session.run`` would give if it did not fail on bfloat16."""
@@ -255,14 +255,14 @@ def _widen(value: OrtValue) -> NDArray[np.float32]:
 
 
 @cache
-def _quiet() -> Any:
+def _make_quiet_options() -> Any:
     """Options of a run that logs nothing of its errors: they are raised, and an input is tried several times over."""
     options = import_onnxruntime().RunOptions()
     options.log_severity_level = 4
     return options
 
 
-def _graph_input(entry: Any) -> GraphInput:
+def _read_graph_input(entry: Any) -> GraphInput:
     kind = NUMPY_TYPES.get(entry.type)
     return GraphInput(None if kind is None else np.dtype(kind), tuple(entry.shape))
 
@@ -292,8 +292,8 @@ def build_session(
         active = session.get_providers()[0]
         if active == provider.full_name:
             origins = [((path, *weights), options), *([] if instead is None else [instead])]
-            sources = tuple(_Source(files, how, _signatures(files)) for files, how in origins)
-            return _opened(session, _Recipe(sources, provider))
+            sources = tuple(_Source(files, how, _read_states(files)) for files, how in origins)
+            return _wrap_session(session, _BuildRecipe(sources, provider))
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
         running = session.get_providers()
         del session  # which must not wait for the traceback to go
@@ -303,7 +303,7 @@ def build_session(
     raise AssertionError
 
 
-def _opened(session: InferenceSession, recipe: _Recipe) -> Session:
+def _wrap_session(session: InferenceSession, recipe: _BuildRecipe) -> Session:
     try:
         return Session(session, recipe)
     except UnicodeDecodeError as error:  # ONNX Runtime lets names of any bytes through
@@ -312,28 +312,30 @@ def _opened(session: InferenceSession, recipe: _Recipe) -> Session:
 
 
 def _build(files: Sequence[Path], provider: Provider, options: SessionOptions) -> InferenceSession:
-    """The session of an ONNX file, which comes before those of its external data."""
-    path, built = files[0], _session_options(options)
+    """Return the session of an ONNX file, which comes before those of its external data."""
+    path, settings = files[0], _make_options(options)
     try:
         try:
-            return _new_session(files, provider, built)
-        except _runtime_errors() as error:
+            return _create_session(files, provider, settings)
+        except _list_runtime_errors() as error:
             if not any(sign in str(error) for sign in UNREAD_NUMBERS):
                 raise
-            return _new_session(files, provider, built, inlined=True)
-    except _runtime_errors() as error:
+            return _create_session(files, provider, settings, inline_tensors=True)
+    except _list_runtime_errors() as error:
         from onnxhub._backend.runtime.support import explain_failure  # which loads that work do without
 
         raise explain_failure(path, error) from error
 
 
-def _new_session(files: Sequence[Path], provider: Provider, options: Any, *, inlined: bool = False) -> InferenceSession:
+def _create_session(
+    files: Sequence[Path], provider: Provider, options: Any, *, inline_tensors: bool = False
+) -> InferenceSession:
     runtime = import_onnxruntime()
     entries = [(provider.full_name, {key: str(value) for key, value in provider.options.items()})]
     if provider.name != "cpu":
         entries.append(("CPUExecutionProvider", {}))
     # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
-    with _building.plain, gather_files(files[0], files[1:], inlined=inlined) as place:
+    with _building.plain, gather_files(files[0], files[1:], inline_tensors=inline_tensors) as place:
         preload(provider.name)
         session: InferenceSession = runtime.InferenceSession(
             str(place), options, providers=entries, enable_fallback=0, read_config_from_model=0
@@ -343,19 +345,19 @@ def _new_session(files: Sequence[Path], provider: Provider, options: Any, *, inl
     return session
 
 
-def _build_in_child(recipe: _Recipe) -> InferenceSession:
-    """The session of a forked child, like its parent's."""
+def _build_in_child(recipe: _BuildRecipe) -> InferenceSession:
+    """Return the session of a forked child, like its parent's."""
     if recipe.provider.is_gpu:
         hint = "a forked process cannot use its parent's device; load the model there, or start processes with 'spawn'"
         raise ProviderUnavailableError(recipe.provider.name, ("cpu",), hint)
     return recipe.build()
 
 
-def _signatures(files: Sequence[Path]) -> list[tuple[int, ...]]:
-    return [_signature(path) for path in files]
+def _read_states(files: Sequence[Path]) -> list[tuple[int, ...]]:
+    return [_read_state(path) for path in files]
 
 
-def _signature(path: Path) -> tuple[int, ...]:
+def _read_state(path: Path) -> tuple[int, ...]:
     """What changes when a file is written anew; nothing if there is none."""
     try:
         stat = path.stat()
@@ -364,29 +366,29 @@ def _signature(path: Path) -> tuple[int, ...]:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _session_options(options: SessionOptions) -> Any:
-    built = import_onnxruntime().SessionOptions()
-    built.log_severity_level = 3
-    built.intra_op_num_threads = options.threads or count_usable_cores()
+def _make_options(options: SessionOptions) -> Any:
+    settings = import_onnxruntime().SessionOptions()
+    settings.log_severity_level = 3
+    settings.intra_op_num_threads = options.threads or count_usable_cores()
     # It remembers how memory was used for each shape, and texts make thousands of them; it saves no time (measured).
-    built.enable_mem_pattern = False
+    settings.enable_mem_pattern = False
     for name, value in (options.entries or {}).items():
         if "." in name:
-            _add_entry(built, name, str(int(value) if isinstance(value, bool) else value))
+            _add_entry(settings, name, str(int(value) if isinstance(value, bool) else value))
         else:
-            _set_attribute(built, name, value)
-    return built
+            _set_attribute(settings, name, value)
+    return settings
 
 
-def _add_entry(built: Any, name: str, value: str) -> None:
+def _add_entry(settings: Any, name: str, value: str) -> None:
     try:
-        built.add_session_config_entry(name, value)
+        settings.add_session_config_entry(name, value)
     except RuntimeError as error:
         raise InvalidOptionError("session_options", name, f"an entry that ONNX Runtime takes ({error})") from error
 
 
-def _set_attribute(built: Any, name: str, value: str | int | bool) -> None:
-    known = {entry: getattr(built, entry) for entry in dir(built) if not entry.startswith("_")}
+def _set_attribute(settings: Any, name: str, value: str | int | bool) -> None:
+    known = {entry: getattr(settings, entry) for entry in dir(settings) if not entry.startswith("_")}
     known = {entry: current for entry, current in known.items() if not callable(current)}
     if name not in known:
         expected = "an attribute of onnxruntime.SessionOptions, or a configuration entry (those have a dot)"
@@ -394,7 +396,7 @@ def _set_attribute(built: Any, name: str, value: str | int | bool) -> None:
     # Enumerations, such as graph_optimization_level, go by the names of their members.
     members = getattr(type(known[name]), "__members__", {})
     try:
-        setattr(built, name, members.get(value, value))
+        setattr(settings, name, members.get(value, value))
     except TypeError as error:
         expected = (
             f"for {name}: one of {', '.join(members)}" if members else f"a {type(known[name]).__name__} for {name}"
@@ -402,7 +404,7 @@ def _set_attribute(built: Any, name: str, value: str | int | bool) -> None:
         raise InvalidOptionError("session_options", value, expected) from error
 
 
-def _runtime_errors() -> tuple[type[Exception], ...]:
+def _list_runtime_errors() -> tuple[type[Exception], ...]:
     """What ONNX Runtime raises; its own exceptions have no base class."""
     state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented",
@@ -411,5 +413,5 @@ def _runtime_errors() -> tuple[type[Exception], ...]:
     return (ValueError, RuntimeError, *found)
 
 
-def _first_line(error: Exception) -> str:
+def _take_first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]

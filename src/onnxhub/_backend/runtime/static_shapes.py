@@ -28,7 +28,7 @@ class StaticShapes:
 
     @classmethod
     def read(cls, inputs: Mapping[str, GraphInput]) -> Self | None:
-        """The sizes of a graph on tokens; None, as of nearly all, if it takes any.
+        """Return the sizes of a graph on tokens; None, as of nearly all, if it takes any.
 
         A text is filled up where the graph is told so by an attention mask, and not else.
         """
@@ -55,7 +55,7 @@ class StaticShapes:
         found = [
             run(
                 {
-                    name: self._filled(values[start : start + step], padding.get(name, 0))
+                    name: self._fill(values[start : start + step], padding.get(name, 0))
                     for name, values in features.items()
                 }
             )
@@ -63,7 +63,7 @@ class StaticShapes:
         ]
         return {name: np.concatenate([one[name] for one in found])[:number] for name in found[0]}
 
-    def _filled(self, values: NDArray[np.generic], fill: int) -> NDArray[np.generic]:
+    def _fill(self, values: NDArray[np.generic], fill: int) -> NDArray[np.generic]:
         rows = max((self.rows or 0) - len(values), 0)
         tokens = max((self.tokens or 0) - values.shape[-1], 0)
         longer = np.pad(values, [*[(0, 0)] * (values.ndim - 1), (0, tokens)], constant_values=fill)

@@ -43,14 +43,14 @@ def begin() -> dict[str, Any]:
     if sys.platform == "linux":
         # The kernel does it at once, whatever this process is about. Elsewhere a thread sees to it, when it gets its turn.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    told: dict[str, Any] = json.loads(sys.stdin.readline())
+    request: dict[str, Any] = json.loads(sys.stdin.readline())
     sys.excepthook = _explain
     if sys.platform == "linux":
         from onnxhub._backend.making.programs.confinement import confine
 
-        confine(told["folders"])
+        confine(request["folders"])
     Thread(target=_end_with_parent, daemon=True).start()
-    asked: dict[str, Any] = told["asked"]
+    asked: dict[str, Any] = request["asked"]
     return asked
 
 
@@ -62,7 +62,7 @@ def refuse(reason: str) -> NoReturn:
 
 def refuse_foreign(error: BaseException) -> None:
     """End if an error came from a file that was not opened, whatever a library has made of it."""
-    foreign = _among_causes(error, ForeignFileError)
+    foreign = _find_cause(error, ForeignFileError)
     if foreign is not None:
         _say(str(foreign))
         sys.exit(UNSAFE)
@@ -75,7 +75,7 @@ def _say(reason: str) -> None:
 def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """End in a way that tells the parent what kind of error nobody has caught."""
     sys.__excepthook__(kind, error, trace)
-    foreign, disk = _among_causes(error, ForeignFileError), _among_causes(error, OSError)
+    foreign, disk = _find_cause(error, ForeignFileError), _find_cause(error, OSError)
     if foreign is not None:
         _say(str(foreign))
     elif isinstance(disk, OSError) and disk.errno in _FULL:
@@ -86,8 +86,8 @@ def _explain(kind: type[BaseException], error: BaseException, trace: TracebackTy
     os._exit(DISK if foreign is None else UNSAFE)
 
 
-def _among_causes(error: BaseException | None, kind: type[OSError]) -> OSError | None:
-    """The first of a kind of what an error came from, or was raised while handling."""
+def _find_cause(error: BaseException | None, kind: type[OSError]) -> OSError | None:
+    """Return the first of a kind of what an error came from, or was raised while handling."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, kind):

@@ -15,7 +15,7 @@ __all__ = ["read_configuration"]
 
 
 def read_configuration(source: Path, *, code: bool) -> Any:
-    """The configuration; the program ends if transformers does not know its kind, or would ignore a part of it."""
+    """Return the configuration; the program ends if transformers does not know its kind, or would ignore a part of it."""
     import transformers
 
     written = json.loads((source / "config.json").read_bytes())

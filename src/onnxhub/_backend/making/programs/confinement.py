@@ -40,8 +40,10 @@ CODE: Final = frozenset({".py", ".pyc", ".pyi", ".so"})
 
 def confine(folders: Iterable[str]) -> None:
     """From now on, opening a file outside of these folders, Python and the system is a ``ForeignFileError``."""
-    open_to_all = _forms([*folders, *_prefixes(), *_packages(), *SYSTEM, *map(str, mimetypes.knownfiles)])
-    importable = _forms(path for path in sys.path if path)
+    open_to_all = _resolve_forms(
+        [*folders, *_list_prefixes(), *_list_packages(), *SYSTEM, *map(str, mimetypes.knownfiles)]
+    )
+    importable = _resolve_forms(path for path in sys.path if path)
 
     def watch(event: str, arguments: tuple[object, ...]) -> None:
         if event != "open":
@@ -52,19 +54,19 @@ def confine(folders: Iterable[str]) -> None:
         path = os.fsdecode(opened)
         # What is above a link is above what it leads to, which the text of a path does not tell.
         path = os.path.realpath(path) if os.pardir in PurePath(path).parts else os.path.abspath(path)
-        if not (_within(path, open_to_all) or _of_kernel(path) or _is_code(path, importable)):
+        if not (_is_within(path, open_to_all) or _is_of_kernel(path) or _is_code(path, importable)):
             raise ForeignFileError(f"it makes transformers open {path}, which is no file of the model")
 
     sys.addaudithook(watch)
 
 
-def _forms(paths: Iterable[str]) -> tuple[str, ...]:
-    """The paths as they are, and with their links followed."""
+def _resolve_forms(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths as they are, and with their links followed."""
     found = {form for path in paths for form in (os.path.abspath(path), os.path.realpath(path))}
     return tuple(found - {os.sep})
 
 
-def _prefixes() -> Iterator[str]:
+def _list_prefixes() -> Iterator[str]:
     """Where Python and what is installed in it lies."""
     yield from sysconfig.get_paths().values()
     for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix):
@@ -75,7 +77,7 @@ def _prefixes() -> Iterator[str]:
             yield path
 
 
-def _packages() -> Iterator[str]:
+def _list_packages() -> Iterator[str]:
     for name in PACKAGES:
         try:
             spec = find_spec(name)
@@ -84,21 +86,21 @@ def _packages() -> Iterator[str]:
         yield from (spec and spec.submodule_search_locations) or ()
 
 
-def _within(path: str, roots: tuple[str, ...]) -> bool:
+def _is_within(path: str, roots: tuple[str, ...]) -> bool:
     return any(path == root or path.startswith(root + os.sep) for root in roots)
 
 
-def _of_kernel(path: str) -> bool:
-    if not _within(path, KERNEL):
+def _is_of_kernel(path: str) -> bool:
+    if not _is_within(path, KERNEL):
         return False
     real = os.path.realpath(path)
-    return _within(real, KERNEL) and PurePath(real).name not in SECRET
+    return _is_within(real, KERNEL) and PurePath(real).name not in SECRET
 
 
 def _is_code(path: str, importable: tuple[str, ...]) -> bool:
-    """Whether a file is one of those that an import reads, in a folder that is not for packages alone."""
+    """Tell whether a file is one of those that an import reads, in a folder that is not for packages alone."""
     for root in importable:
-        if _within(path, (root,)):
+        if _is_within(path, (root,)):
             inner = PurePath(path).relative_to(root).parts
             if PurePath(path).suffix in CODE or "__pycache__" in inner[:-1]:
                 return True

@@ -52,11 +52,11 @@ def convert(source: Path, output: Path) -> dict[str, Any]:
                 "problem": "no tokenizer_class in tokenizer_config.json, and no model_type that it knows in config.json"
             }
         auto: Any = transformers.AutoTokenizer
-        made = auto.from_pretrained(source, local_files_only=True, trust_remote_code=False)
-        if not isinstance(made, transformers.PreTrainedTokenizerBase):
-            return _blame(source, TypeError(f"what it makes of them is a {type(made).__name__}"))
-        whole: Any = made  # the stubs know no class with a fast form
-        text = whole.backend_tokenizer.to_str() if made.is_fast else None
+        tokenizer = auto.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+        if not isinstance(tokenizer, transformers.PreTrainedTokenizerBase):
+            return _blame(source, TypeError(f"what it makes of them is a {type(tokenizer).__name__}"))
+        whole: Any = tokenizer  # the stubs know no class with a fast form
+        text = whole.backend_tokenizer.to_str() if tokenizer.is_fast else None
     except Exception as error:  # noqa: BLE001  # whatever is wrong with its files
         refuse_foreign(error)
         return _blame(source, error)
@@ -83,18 +83,18 @@ def _blame(source: Path, error: Exception) -> dict[str, object]:
     for path in sorted(source.iterdir()):
         if path.suffix in UNICODE_PIECES:
             for reader in READERS[_is_text(path)]:
-                if not _is_there(reader):
+                if not _is_installed(reader):
                     return {"package": INSTALLED_AS.get(reader, reader), "said": ""}
     return {"problem": f"{type(error).__name__}: {said[:300]}", "error": type(error).__name__}
 
 
 def _is_text(path: Path) -> bool:
-    """Whether the file has lines of base64 and a number, as tiktoken's have."""
+    """Tell whether the file has lines of base64 and a number, as tiktoken's have."""
     with path.open("rb") as file:
         return re.match(rb"[A-Za-z0-9+/=]+ \d+\r?\n", file.read(1000)) is not None
 
 
-def _is_there(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     try:
         return find_spec(package) is not None
     except ImportError:  # not even what it is in

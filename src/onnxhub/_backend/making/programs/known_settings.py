@@ -44,7 +44,7 @@ NEW: Final = frozenset({
 })  # fmt: skip
 """Entries that some class of that version has and its class in version 4 has not, but for other names of the same; and those
 that version 4 is told in the place of some."""
-MADE_ALIKE: Final = frozenset({("gemma3_text", "sliding_window")})
+SAME_IN_BOTH: Final = frozenset({("gemma3_text", "sliding_window")})
 """Entries of models that both versions make something else of, and the same."""
 FIXED: Final[Mapping[str, Mapping[str, object]]] = {
     "esm": {"rope_theta": 10000.0},
@@ -66,19 +66,19 @@ def advise_newer(saved_by: object, installed: str) -> str:
 
 
 def is_newer(saved_by: object, installed: str) -> bool:
-    """Whether a file was saved by a newer version than the installed one, as far as it says so."""
-    return isinstance(saved_by, str) and _numbers(saved_by) > _numbers(installed)
+    """Tell whether a file was saved by a newer version than the installed one, as far as it says so."""
+    return isinstance(saved_by, str) and _parse_version(saved_by) > _parse_version(installed)
 
 
 def find_unknown_setting(written: Mapping[str, Any], config: Any, *, saved_by: str, where: str = "") -> str | None:
-    """The first entry of a configuration file that the class of the loaded one has not taken, in a few words.
+    """Return the first entry of a configuration file that the class of the loaded one has not taken, in a few words.
 
     In a file of a version that is known here, what no version knows is an author's own.
     """
     kind: type[Any] = type(config)
-    names, source = _names(kind), _source(kind)
+    names, source = _list_names(kind), _read_source(kind)
     for key, value in written.items():
-        inner = _value(config, key)
+        inner = _read_value(config, key)
         if hasattr(inner, "model_type") and isinstance(value, dict):
             found = find_unknown_setting(value, inner, saved_by=saved_by, where=f"{where}{key}.")
             if found is not None:
@@ -86,8 +86,8 @@ def find_unknown_setting(written: Mapping[str, Any], config: Any, *, saved_by: s
         elif value is None or _is_harmless(key, saved_by):
             continue
         elif _is_taken(key, names, kind, source):
-            if inner is not _MISSING and not _is_same(value, inner) and (config.model_type, key) not in MADE_ALIKE:
-                return f"{where}{key} {_shown(value)}, of which it makes {_shown(inner)}"
+            if inner is not _MISSING and not _is_same(value, inner) and (config.model_type, key) not in SAME_IN_BOTH:
+                return f"{where}{key} {_shorten(value)}, of which it makes {_shorten(inner)}"
         elif not (_is_fixed(key, value, config) or _is_derived(key, value, written, kind)):
             return f"{where}{key}"
     return None
@@ -97,25 +97,25 @@ _MISSING: Final = object()
 
 
 def _is_harmless(key: str, saved_by: str) -> bool:
-    """Whether nothing is computed by an entry, in whatever version."""
+    """Tell whether nothing is computed by an entry, in whatever version."""
     if key in HARMLESS or key.startswith("_") or TRAINING.fullmatch(key) is not None:
         return True
-    return _numbers(saved_by) <= REVIEWED and key not in NEW
+    return _parse_version(saved_by) <= REVIEWED and key not in NEW
 
 
 def _is_taken(key: str, names: set[str], kind: type[Any], source: str) -> bool:
-    """Whether the class has it, or the models read it, though the constructor has no name for it."""
+    """Tell whether the class has it, or the models read it, though the constructor has no name for it."""
     if key == "rope_scaling":  # many constructors take it, and some models do nothing with it
         return _is_read(key, source)
     return key in names or hasattr(kind, key) or _is_read(key, source)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    """The first two numbers of a version; what follows fixes faults."""
+def _parse_version(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version; what follows fixes faults."""
     return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
-def _names(kind: type[Any]) -> set[str]:
+def _list_names(kind: type[Any]) -> set[str]:
     """What the constructors of a class take by name, and what any configuration has."""
     from transformers import PretrainedConfig
 
@@ -127,8 +127,8 @@ def _names(kind: type[Any]) -> set[str]:
     return names
 
 
-def _source(kind: type[Any]) -> str:
-    """The code of the models that a class configures."""
+def _read_source(kind: type[Any]) -> str:
+    """Return the code of the models that a class configures."""
     try:
         module = importlib.import_module(kind.__module__.replace("configuration_", "modeling_"))
         source = inspect.getsource(module)
@@ -142,7 +142,7 @@ def _source(kind: type[Any]) -> str:
 
 
 def _is_read(key: str, source: str) -> bool:
-    """Whether the code of the models reads an entry."""
+    """Tell whether the code of the models reads an entry."""
     name = re.escape(key)
     return re.search(rf"""config\.{name}\b|config, ["']{name}["']""", source) is not None
 
@@ -153,7 +153,7 @@ def _is_fixed(key: str, value: object, config: Any) -> bool:
 
 
 def _is_derived(key: str, value: object, written: Mapping[str, Any], kind: type[Any]) -> bool:
-    """Whether the class comes to the same value by itself."""
+    """Tell whether the class comes to the same value by itself."""
     try:
         alone = kind.from_dict({name: said for name, said in written.items() if name != key})
         return _is_same(value, getattr(alone, key))
@@ -161,7 +161,7 @@ def _is_derived(key: str, value: object, written: Mapping[str, Any], kind: type[
         return False
 
 
-def _value(config: Any, key: str) -> Any:
+def _read_value(config: Any, key: str) -> Any:
     try:
         return getattr(config, key)
     except Exception:  # noqa: BLE001  # a property may raise whatever it likes
@@ -169,7 +169,7 @@ def _value(config: Any, key: str) -> Any:
 
 
 def _is_same(written: object, taken: object) -> bool:
-    """Whether a value of JSON is what became of it: keys are words there, and types have names."""
+    """Tell whether a value of JSON is what became of it: keys are words there, and types have names."""
     if isinstance(written, dict) and isinstance(taken, dict):
         theirs = {str(key): value for key, value in taken.items()}
         return all(value is None or (key in theirs and _is_same(value, theirs[key])) for key, value in written.items())
@@ -178,6 +178,6 @@ def _is_same(written: object, taken: object) -> bool:
     return written == taken or str(written) == str(taken).removeprefix("torch.")
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 100 else f"{text[:100]}..."

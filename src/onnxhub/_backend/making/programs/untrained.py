@@ -36,31 +36,31 @@ def mark_missing(model: Any, names: Iterable[str]) -> set[str]:
 
 
 def check_graph(path: Path, missing: set[str], config: Any) -> int:
-    """The file's opset, once it is known to have no weights that nobody trained."""
+    """Return the file's opset, once it is known to have no weights that nobody trained."""
     import onnx
 
     model = onnx.load(str(path), load_external_data=bool(missing))
-    if missing and any(map(_has_nan, _tensors(model.graph))):
+    if missing and any(map(_has_nan, _walk_tensors(model.graph))):
         saved = f"; it was saved as a {' and a '.join(config.architectures)}" if config.architectures else ""
         refuse(f"its weights lack {listing(sorted(missing), 6)}, without which it cannot be used for this{saved}")
     return int(next(opset.version for opset in model.opset_import if opset.domain in {"", "ai.onnx"}))
 
 
 def _is_base_of_positions(model: Any, name: str) -> bool:
-    """Whether these are the frequencies of ESM, which are the same in all of its models."""
+    """Tell whether these are the frequencies of ESM, which are the same in all of its models."""
     place, _, last = name.rpartition(".")
     is_esm = model.config.model_type == "esm"
     return is_esm and last == "inv_freq" and type(model.get_submodule(place)).__name__ == "RotaryEmbedding"
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
+def _walk_tensors(graph: Any) -> Iterator[Any]:
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.HasField("t"):
                 yield attribute.t
             for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-                yield from _tensors(inner)
+                yield from _walk_tensors(inner)
 
 
 def _has_nan(tensor: Any) -> bool:
