@@ -30,8 +30,7 @@ _EMBEDDINGS: Final = {"embed_tokens": ("embed_tokens",)}
 
 ONE_FILE: Final[Layout] = {MODEL: ("model",)}
 """A layout: role -> the names that its file may have before the suffix of its precision, the usual one first. They are
-those of optimum and transformers.js, and those that other exporters write. The session of the first role takes the inputs
-of the model."""
+those of optimum, of transformers.js and of other exporters. The session of the first role takes the inputs of the model."""
 _ENCODER_DECODERS: Final[tuple[Layout, ...]] = (
     {**_ENCODER, **_MERGED},
     {**_ENCODER, **_DECODER, **_WITH_PAST},
@@ -58,7 +57,7 @@ LAYOUTS: Final[Mapping[str, tuple[Layout, ...]]] = {
     "ORTModelForPix2Struct": _ENCODER_DECODERS,
     "ORTModelForCustomTasks": (ONE_FILE, *_WITH_IMAGES, *_WITH_SOUND, *_MASKS, *_ENCODER_DECODERS, *_DECODERS),
 }
-"""Class of ``optimum.onnxruntime`` -> the layouts of its models, the best first; all other classes: ``ONE_FILE`` alone."""
+"""Class of ``optimum.onnxruntime`` -> the layouts of its models, the best first. Other classes have ``ONE_FILE``."""
 _INPUTS: Final = frozenset({*_ENCODER["encoder"], "vision_encoder", "audio_encoder", "text_encoder", "embed_tokens"})
 """Names of files whose outputs a decoder reads: beside one of them, no decoder is a model by itself."""
 
@@ -76,7 +75,7 @@ def choose_layout(
 ) -> dict[str, Choice]:
     """Choose the file of each role: all of the dtype that was asked for, or those that ``file`` names.
 
-    Of several layouts that the repository has, the first is taken that has all its roles in that dtype. With "auto", each
+    If the repository has several layouts, the first is taken that has all its roles in that dtype. With "auto", each
     role has the best of its own files, and the layout with the best decoder is taken. A merged decoder takes past keys
     and values, or none, and so comes before two decoders.
 

@@ -1,4 +1,4 @@
-"""Which ONNX file of a repository runs: a pure function of the listing and of what was asked.
+"""Chooses the ONNX file that runs: a pure function of the listing and of the options.
 
 Models lie in the root or in ``onnx/``, and their names carry the precision, as transformers.js, optimum and
 sentence-transformers write them, behind the model's own name and one of ``.``, ``_`` and ``-``:
@@ -10,7 +10,7 @@ sentence-transformers write them, behind the model's own name and one of ``.``, 
     model_q4.onnx, _q4f16, _bnb4     q4, ...       tagger.int8.onnx                     int8, of the model tagger
 
 A suffix that names no precision belongs to the model's name: ``model_v8.onnx`` is another model than ``model.onnx``.
-What a name tells is a hint, for listings alone: ``naming`` compares it with the graph where that is at hand.
+The dtype of a name is a hint, for listings alone: ``naming`` compares it with the graph where that is at hand.
 
 Files that an optimiser has rewritten (O1 ... O4, optimized) are variants of their own and not the fp32 file: O3 and O4
 approximate, O4 is fp16. They run when asked for, or when there is nothing else. Nothing depends on the machine, so that
@@ -46,30 +46,35 @@ __all__ = [
     "normalize_dtype",
     "parse_base",
     "parse_dtype",
-]  # fmt: skip
+]
 
 _FOLDERS: Final = (".", "onnx")
 # Suffix of the file's name -> dtype, where the two differ.
 _SUFFIXES: Final = {
-    "quantized": "q8", "quant": "q8", "float32": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16",
-}  # fmt: skip
+    "quantized": "q8",
+    "quant": "q8",
+    "float32": "fp32",
+    "float16": "fp16",
+    "half": "fp16",
+    "bfloat16": "bf16",
+}
 _ALIASES: Final = {"quantized": "q8", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _DTYPES: Final = (
     *("fp32", "fp16", "bf16", "q8", "int8", "uint8", "q4", "q4f16", "bnb4", "q2", "q2f16", "q1", "q1f16"),
     *("O1", "O2", "O3", "O4", "optimized"),
     *("qint8_avx512", "qint8_avx512_vnni", "qint8_arm64", "quint8_avx2"),
 )
-# What only graphs tell: no tool has a name for files of it.
+# Only graphs have these: no tool names files after them.
 _TOLD_BY_GRAPHS: Final = ("mixed", "fp64", "fp8", "q3", "q5", "q6")
 FULL_PRECISION: Final = "the repository's full-precision file"
-"""The reason for it."""
+"""The reason of a choice."""
 # sentence-transformers quantises for a processor: these stand in for the plain dtype where it is missing.
 _FOR_PROCESSORS: Final = {"int8": "qint8_", "uint8": "quint8_"}
 _PRECISION: Final = (
     r"(?:(?:fp|float)(?:8|16|32|64)|half|bf16|bfloat16|q?u?int(?:2|4|8)|q[1-8](?:f16|f32)?|bnb4|quantized|quant|[1248]bit"
     r"|optimized|o[1-4])"
 )
-"""What a suffix begins with that tells a precision."""
+"""The start of a suffix that tells a precision."""
 _DETAIL: Final = (
     rf"(?:{_PRECISION}|avx2|avx512|vnni|arm64|amd64|ppc64le|tensorrt|dynamic|static|per|channel|tensor|block|\d+)"
 )
@@ -81,7 +86,7 @@ _ROLES: Final = re.compile(
 )
 
 _STAGES: Final = frozenset({"prefill", "decode"})
-"""The files of transformers' own exporter for a model that generates: for the first words, and for each one after them."""
+"""Files of transformers' own exporter for a model that generates: for the prompt, and for each token after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ def choose_file(
     """Choose the ONNX file: the one named by ``file``, else the one of ``dtype``.
 
     "auto" is fp32 where the repository has it (fp16 first with ``gpu``), else its only variant. ``base`` is the name
-    before the suffix: ``model``, or ``encoder_model`` and the like for a part of a larger model.
+    before the suffix: ``model``, or ``encoder_model`` and the like for a role of a larger model.
 
     Examples:
         >>> choose_file("org/name", ["onnx/model.onnx", "onnx/model_q4.onnx"], dtype="q4").file
@@ -190,7 +195,7 @@ def _choose_by_dtype(model_id: str, variants: tuple[_Variant, ...], dtype: str) 
 
 
 def _require_dtype(model_id: str, dtype: str, variants: tuple[_Variant, ...]) -> str:
-    """Return the dtype's one spelling; a dtype that only this repository has counts as well."""
+    """Return the usual spelling of a dtype; a dtype that only this repository has counts as well."""
     known = dict.fromkeys((*_DTYPES, *(variant.dtype for variant in variants)))
     spellings = {name.lower(): name for name in (*known, *_TOLD_BY_GRAPHS)} | _ALIASES
     found = spellings.get(dtype.lower()) if isinstance(dtype, str) else None
@@ -202,7 +207,11 @@ def _require_dtype(model_id: str, dtype: str, variants: tuple[_Variant, ...]) ->
 
 
 def _require_single(model_id: str, wanted: str, fitting: tuple[_Variant, ...], reason: str) -> Choice:
-    """Return the one that fits, of one or more."""
+    """Return the only variant that fits.
+
+    Raises:
+        AmbiguousFileError: Several fit.
+    """
     chosen, *others = fitting
     if others:
         raise AmbiguousFileError(model_id, wanted, tuple(variant.file for variant in fitting))
@@ -210,7 +219,7 @@ def _require_single(model_id: str, wanted: str, fitting: tuple[_Variant, ...], r
 
 
 def _find_variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tuple[_Variant, ...]:
-    """Return the variants of one model, in the root and in ``onnx/``; with none there, in the only folder that has any."""
+    """Return the variants of a model in the root and in ``onnx/``; with none there, in the only folder that has any."""
     near = tuple(name for name in onnx_files if str(PurePosixPath(name).parent) in _FOLDERS)
     if len({PurePosixPath(name).parent for name in onnx_files}) == 1:
         near = onnx_files
@@ -231,7 +240,7 @@ def _find_variants(model_id: str, onnx_files: tuple[str, ...], base: str) -> tup
 
 
 def _read_name(file: str) -> _Variant:
-    """Any ONNX file, with the model's name and the dtype that its own name tells: ``onnx/model_quantized.onnx`` is ``q8``."""
+    """Read the model's name and the dtype from the name of an ONNX file: ``onnx/model_quantized.onnx`` is ``q8``."""
     stem = PurePosixPath(file).stem
     match = _NAME.fullmatch(stem)
     if match is None:
@@ -246,12 +255,12 @@ def parse_dtype(file: str) -> str:
 
 
 def normalize_dtype(dtype: str) -> str:
-    """Return the one spelling of a dtype that every repository may have."""
+    """Return the usual spelling of a dtype that every repository may have."""
     return _ALIASES.get(dtype.lower(), dtype.lower())
 
 
 def name_variant(file: str, dtype: str) -> str:
-    """What transformers.js calls a variant of a full-precision file: ``model.onnx`` as q8 is ``model_quantized.onnx``."""
+    """Return transformers.js' name for a variant of a file: ``model.onnx`` as q8 is ``model_quantized.onnx``."""
     path = PurePosixPath(file)
     base = re.sub(r"[._-](fp32|float32)$", "", path.stem)
     return path.with_name(f"{base}_{'quantized' if dtype == 'q8' else dtype}.onnx").as_posix()
@@ -263,7 +272,7 @@ def is_variant_of(file: str, base: str) -> bool:
 
 
 def parse_base(file: str) -> str:
-    """Return the name of the model that an ONNX file is a variant of, by its own name."""
+    """Return the name of the model that an ONNX file is a variant of, as its own name tells it."""
     return _read_name(file).base
 
 

@@ -23,7 +23,7 @@ __all__ = ["read_safetensors"]
 
 TYPES: Final = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2"}
 LARGEST_HEADER: Final = 10 * 2**20
-"""In bytes; those of the largest models have a few hundred thousand."""
+"""Bytes; headers of the largest models have a few hundred thousand."""
 MOST_DIMENSIONS: Final = 32
 _METADATA: Final = "__metadata__"
 
@@ -46,7 +46,11 @@ def read_safetensors(path: Path) -> Mapping[str, NDArray[np.float32]]:
 
 
 def _require_unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object of these keys and values, of which JSON itself would let the last one win."""
+    """Return the object of these keys and values.
+
+    Raises:
+        ValueError: A key is there twice; JSON itself would take the last value.
+    """
     entries: dict[str, Any] = {}
     for key, value in pairs:
         if key in entries:
@@ -76,7 +80,11 @@ def _read_tensors(header: Mapping[str, Any], body: memoryview) -> dict[str, NDAr
 
 
 def _check_extent(name: str, entry: Mapping[str, Any]) -> tuple[int, int]:
-    """Where a tensor's bytes are, which must be as many as its shape needs."""
+    """Return the first byte of a tensor and the byte behind its last.
+
+    Raises:
+        ValueError, TypeError, KeyError: They are not as many as its shape needs.
+    """
     start, stop = entry["data_offsets"]
     shape, dtype = entry["shape"], entry["dtype"]
     if dtype not in TYPES:

@@ -32,7 +32,7 @@ __all__ = ["FastTokens", "TextTokenizer", "find_usable_length", "load_tokenizer"
 
 
 class Files(Protocol):
-    """What a tokenizer needs of a repository."""
+    """The files of a repository that a tokenizer is read from."""
 
     def json(self, name: str) -> Mapping[str, object] | None:
         """Return the object of a JSON file; None if there is no such file."""
@@ -44,7 +44,7 @@ class Files(Protocol):
 
 
 class Calling:
-    """The door to the tokenizers library in a call: what fails or panics behind it is an error about the input.
+    """Turns failures and panics of the tokenizers library in a call into errors about the input.
 
     A panic of Rust comes as pyo3's ``PanicException``, which derives from ``BaseException``, so that no ``except
     Exception`` of a caller would stop it. An interrupt and the end of the process are let through.
@@ -65,7 +65,7 @@ class Calling:
 
 
 class Reading(Calling):
-    """The same while a tokenizer is loaded: what fails or panics is an error about its file."""
+    """Turns failures and panics while a tokenizer is loaded into errors about its file."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -74,7 +74,7 @@ class Reading(Calling):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and _is_failure(error) and not isinstance(error, MemoryError):
-            from onnxhub._backend.inputs.tokenizer_support import explain_refusal  # which loads that work do without
+            from onnxhub._backend.inputs.tokenizer_support import explain_refusal  # needed on this path alone
 
             raise explain_refusal(self.path, error) from error
 
@@ -83,7 +83,7 @@ _calling = Calling()
 
 
 def _is_failure(error: BaseException) -> bool:
-    """Tell whether an error is the library's, and not ours, nor an interrupt."""
+    """Tell whether an error comes from the library: neither from this package nor from an interrupt."""
     if isinstance(error, Exception):
         return not isinstance(error, OnnxHubError)
     return (type(error).__module__, type(error).__name__) == ("pyo3_runtime", "PanicException")
@@ -91,7 +91,7 @@ def _is_failure(error: BaseException) -> bool:
 
 @dataclass(frozen=True)
 class FastTokens:
-    """One encoding of the tokenizers library, as arrays; each is made when it is asked for, so ask once."""
+    """One encoding of the tokenizers library, as arrays; each property makes a new array, so read it once."""
 
     encoding: tokenizers.Encoding
     has_type_ids: bool
@@ -151,7 +151,7 @@ class TextTokenizer:
         """Tokenise texts, or pairs of texts, whole; without offsets and words, it takes a sixth less time.
 
         Raises:
-            InvalidInputError: the library fails on one of them; which, a call with less of them tells.
+            InvalidInputError: the library fails on one of them; a call with fewer texts finds which.
         """
         if len(texts) == 1:
             with _calling:
@@ -165,7 +165,7 @@ class TextTokenizer:
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """Return the tokens of ids."""
         with _calling:
-            return [self.backend.id_to_token(int(each)) or "" for each in ids]
+            return [self.backend.id_to_token(int(index)) or "" for index in ids]
 
     def ids(self, tokens: Sequence[str]) -> list[int | None]:
         """Return the ids of tokens."""
@@ -173,13 +173,13 @@ class TextTokenizer:
             return [self.backend.token_to_id(token) for token in tokens]
 
     def join(self, tokens: Sequence[str]) -> str:
-        """Tokens back to text, as transformers' ``convert_tokens_to_string``."""
+        """Join tokens to text, as transformers' ``convert_tokens_to_string``."""
         with _calling:
             decoder = self.backend.decoder
             return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
-        """Ids back to text."""
+        """Return the text of ids."""
         with _calling:
             return str(self.backend.decode(list(ids), skip_special_tokens=skip_special))
 
@@ -188,8 +188,8 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
     """Return the tokenizer of a repository that has a ``tokenizer.json``, as AutoTokenizer would configure it.
 
     Raises:
-        IntegrityError: ``tokenizer.json`` cannot be read, or it or the settings beside it say what cannot be.
-        TooNewError: It has what the installed tokenizers does not know.
+        IntegrityError: ``tokenizer.json`` cannot be read, or the settings beside it have impossible values.
+        TooNewError: It has something that the installed tokenizers does not know.
     """
     path = files.path("tokenizer.json")
     options = files.json("tokenizer_config.json") or {}
@@ -213,7 +213,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
         added = backend.num_special_tokens_to_add(is_pair=False)
         subwords = bool(getattr(backend.model, "continuing_subword_prefix", None))
     check_limit(limit, added)
-    token_ids(config, "eos_token_id")  # here, so that no call is the first to read it
+    token_ids(config, "eos_token_id")  # a wrong entry fails now, and not in a call
     names = options.get("model_input_names")
     return TextTokenizer(
         backend,
@@ -232,7 +232,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
 
 
 def read_backend(path: Path) -> tokenizers.Tokenizer:
-    """Return the tokenizer in a file; within bounds, as far as they can be seen before it is built."""
+    """Return the tokenizer in a file, whose bounds are checked before the library builds it."""
     from tokenizers import Tokenizer
 
     data = path.read_bytes()
@@ -242,7 +242,7 @@ def read_backend(path: Path) -> tokenizers.Tokenizer:
 
 
 def choose_padding_id(config: Mapping[str, object], token: int | None) -> int:
-    """What fills short rows: what the model takes for padding, if it says so, else the tokenizer's padding token.
+    """Return the token id that fills short rows: the model's own padding id, else that of the tokenizer.
 
     Raises:
         IntegrityError: ``pad_token_id`` is no id.

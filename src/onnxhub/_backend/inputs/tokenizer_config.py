@@ -1,4 +1,4 @@
-"""What transformers' tokenizer classes change about a ``tokenizer.json``, from ``tokenizer_config.json``.
+"""Settings of ``tokenizer_config.json`` that transformers' tokenizer classes apply to a ``tokenizer.json``.
 
 ``tokenizer.json`` alone is not what ``AutoTokenizer`` gives: the class that the configuration names has defaults of
 its own, and they win (for ``BertTokenizer``, ``do_lower_case=True``). The rules are those of transformers 4.57:
@@ -27,18 +27,31 @@ __all__ = ["Family", "adapt", "check_settings", "collect_special_tokens", "find_
 
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 FLAGS = (
-    "add_bos_token", "add_eos_token", "add_prefix_space", "do_lower_case", "split_special_tokens", "strip_accents",
-    "tokenize_chinese_chars", "trim_offsets",
-)  # fmt: skip
+    "add_bos_token",
+    "add_eos_token",
+    "add_prefix_space",
+    "do_lower_case",
+    "split_special_tokens",
+    "strip_accents",
+    "tokenize_chinese_chars",
+    "trim_offsets",
+)
 SIDES = ("padding_side", "truncation_side")
 EXTRA = ("extra_special_tokens", "model_specific_special_tokens")
-"""Special tokens without a role of their own: by name, or, as transformers 5 writes ``additional_special_tokens``, a list."""
+"""Special tokens without a role of their own: an object by name, or a list, as transformers 5 writes it."""
 MOST_DIGITS = 9
-"""Of the id of an added token."""
+"""Digits of the id of an added token."""
 
 
-def _map_roles(bos: str = "", eos: str = "", unk: str = "", sep: str = "", pad: str = "", cls: str = "", mask: str = "",
-           ) -> Mapping[str, str]:  # fmt: skip
+def _map_roles(
+    bos: str = "",
+    eos: str = "",
+    unk: str = "",
+    sep: str = "",
+    pad: str = "",
+    cls: str = "",
+    mask: str = "",
+) -> Mapping[str, str]:
     tokens = dict(zip(ROLES, (bos, eos, unk, sep, pad, cls, mask), strict=True))
     return {role: token for role, token in tokens.items() if token}
 
@@ -59,7 +72,7 @@ class Family:
     roberta_processor: bool = False
     """``add_prefix_space`` and ``trim_offsets`` replace the post-processor's own."""
     bos_eos_template: tuple[bool, bool] | None = None
-    """Defaults of ``add_bos_token`` and ``add_eos_token``, from which the post-processor is made anew."""
+    """Defaults of ``add_bos_token`` and ``add_eos_token``, from which a new post-processor is made."""
     mask_flags: Mapping[str, bool] | None = None
     """How a mask token is matched that the configuration gives as a plain string."""
 
@@ -120,17 +133,54 @@ FAMILIES: Mapping[str, Family] = {
 """Name of a class, without ``TokenizerFast``, -> family; what is not here is as generic as PreTrainedTokenizerFast."""
 
 _MODEL_TYPES = {
-    "albert": "Albert", "bart": "Bart", "bert": "Bert", "big_bird": "BigBird", "camembert": "Camembert",
-    "convbert": "ConvBert", "data2vec-text": "Roberta", "deberta": "Deberta", "deberta-v2": "DebertaV2",
-    "distilbert": "DistilBert", "electra": "Electra", "ernie": "Bert", "funnel": "Funnel", "gemma": "Gemma",
-    "gemma2": "Gemma", "gpt2": "GPT2", "gpt_neo": "GPT2", "gpt_neox": "GPTNeoX", "gptj": "GPT2", "ibert": "Roberta",
-    "layoutlm": "LayoutLM", "led": "LED", "llama": "Llama", "longformer": "Longformer", "longt5": "T5",
-    "megatron-bert": "Bert", "mistral": "Llama", "mobilebert": "MobileBert", "mpnet": "MPNet", "mt5": "MT5",
-    "nystromformer": "Albert", "opt": "GPT2", "qwen2": "Qwen2", "qwen3": "Qwen2", "rembert": "RemBert",
-    "roberta": "Roberta", "roberta-prelayernorm": "Roberta", "roformer": "RoFormer", "splinter": "Splinter",
-    "squeezebert": "SqueezeBert", "t5": "T5", "umt5": "T5", "xlm-roberta": "XLMRoberta",
-    "xlm-roberta-xl": "XLMRoberta", "xlnet": "XLNet", "xmod": "XLMRoberta", "yoso": "Albert",
-}  # fmt: skip
+    "albert": "Albert",
+    "bart": "Bart",
+    "bert": "Bert",
+    "big_bird": "BigBird",
+    "camembert": "Camembert",
+    "convbert": "ConvBert",
+    "data2vec-text": "Roberta",
+    "deberta": "Deberta",
+    "deberta-v2": "DebertaV2",
+    "distilbert": "DistilBert",
+    "electra": "Electra",
+    "ernie": "Bert",
+    "funnel": "Funnel",
+    "gemma": "Gemma",
+    "gemma2": "Gemma",
+    "gpt2": "GPT2",
+    "gpt_neo": "GPT2",
+    "gpt_neox": "GPTNeoX",
+    "gptj": "GPT2",
+    "ibert": "Roberta",
+    "layoutlm": "LayoutLM",
+    "led": "LED",
+    "llama": "Llama",
+    "longformer": "Longformer",
+    "longt5": "T5",
+    "megatron-bert": "Bert",
+    "mistral": "Llama",
+    "mobilebert": "MobileBert",
+    "mpnet": "MPNet",
+    "mt5": "MT5",
+    "nystromformer": "Albert",
+    "opt": "GPT2",
+    "qwen2": "Qwen2",
+    "qwen3": "Qwen2",
+    "rembert": "RemBert",
+    "roberta": "Roberta",
+    "roberta-prelayernorm": "Roberta",
+    "roformer": "RoFormer",
+    "splinter": "Splinter",
+    "squeezebert": "SqueezeBert",
+    "t5": "T5",
+    "umt5": "T5",
+    "xlm-roberta": "XLMRoberta",
+    "xlm-roberta-xl": "XLMRoberta",
+    "xlnet": "XLNet",
+    "xmod": "XLMRoberta",
+    "yoso": "Albert",
+}
 """``model_type`` of config.json -> tokenizer class, for repositories that name none."""
 
 
@@ -143,7 +193,7 @@ def find_family(options: Options, config: Options) -> Family:
 
 
 def collect_special_tokens(family: Family, options: Options, special_map: Options, vocabulary: Special) -> Special:
-    """Role -> token: the configuration's, else the class's.
+    """Return role -> token: the configuration's, else the default of the class.
 
     Args:
         family: The tokenizer's class.
@@ -161,16 +211,26 @@ def collect_special_tokens(family: Family, options: Options, special_map: Option
             special[role] = vocabulary.get(str(token), token) if isinstance(token, str) else token
     extra = declared.get("additional_special_tokens", family.extra)
     if isinstance(extra, Sequence) and not isinstance(extra, str):
-        special.update({f"additional_special_tokens.{index}": token for index, value in enumerate(extra)
-                        if (token := _parse_token(value)) is not None})  # fmt: skip
+        special.update(
+            {
+                f"additional_special_tokens.{index}": token
+                for index, value in enumerate(extra)
+                if (token := _parse_token(value)) is not None
+            }
+        )
     for key in EXTRA:
-        special.update({f"{key}.{name}": token for name, value in _name_tokens(options.get(key))
-                        if (token := _parse_token(value)) is not None})  # fmt: skip
+        special.update(
+            {
+                f"{key}.{name}": token
+                for name, value in _name_tokens(options.get(key))
+                if (token := _parse_token(value)) is not None
+            }
+        )
     return special
 
 
 def _name_tokens(tokens: object) -> list[tuple[str, object]]:
-    """Tokens with their names; those of a list are named by their places."""
+    """Return tokens with their names; those of a list are named by their places."""
     if isinstance(tokens, Mapping):
         return list(tokens.items())
     return [(str(place), token) for place, token in enumerate(tokens)] if isinstance(tokens, list) else []
@@ -227,7 +287,7 @@ def _describe_value(value: object) -> str:
 
 
 def adapt(backend: tokenizers.Tokenizer, family: Family, options: Options, special: Special) -> None:
-    """Configure a tokenizer as its class does, once, before anybody uses it."""
+    """Configure a tokenizer as its class does, once, before its first use."""
     _add_tokens(backend, parse_added_tokens(options), special)
     _set_prefix_space(backend, options.get("add_prefix_space", False))
     if family.bert_normalizer:
@@ -237,12 +297,12 @@ def adapt(backend: tokenizers.Tokenizer, family: Family, options: Options, speci
     # transformers 5 writes what a tokenizer adds into tokenizer.json alone, and this word beside it.
     if family.bos_eos_template and options.get("backend") != "tokenizers":
         _set_template(backend, family.bos_eos_template, options, special)
-    # Special tokens that are written in a text are words like any others then; tokenizer.json has no place for this.
+    # With this setting, special tokens in a text are words like any others; tokenizer.json has no entry for it.
     backend.encode_special_tokens = options.get("split_special_tokens") is True
 
 
 def parse_added_tokens(options: Options) -> dict[int, tokenizers.AddedToken]:
-    """``added_tokens_decoder`` of a configuration: id -> token."""
+    """Return ``added_tokens_decoder`` of a configuration: id -> token."""
     declared = options.get("added_tokens_decoder")
     entries = declared.items() if isinstance(declared, Mapping) else ()
     tokens = {int(key): _parse_token(value) for key, value in entries}
@@ -251,8 +311,11 @@ def parse_added_tokens(options: Options) -> dict[int, tokenizers.AddedToken]:
 
 def _parse_token(value: object) -> str | tokenizers.AddedToken | None:
     if isinstance(value, Mapping) and "content" in value:
-        flags = {name: value[name] is True for name in ("single_word", "lstrip", "rstrip", "normalized", "special")
-                 if name in value}  # fmt: skip
+        flags = {
+            name: value[name] is True
+            for name in ("single_word", "lstrip", "rstrip", "normalized", "special")
+            if name in value
+        }
         return _make_token(str(value["content"]), flags)
     return value if isinstance(value, str) else None
 
@@ -271,8 +334,10 @@ def _add_tokens(backend: tokenizers.Tokenizer, decoder: Mapping[int, tokenizers.
     new = [token for _, token in sorted(decoder.items(), key=lambda entry: entry[0]) if repr(token) not in written]
     known = {token.content for token in (*present, *new)}
     contents = {str(getattr(token, "content", token)) for token in special.values()}
-    tokens = [_make_token(token.content, {**_read_flags(token), "special": token.special or token.content in contents})
-              for token in new]  # fmt: skip
+    tokens = [
+        _make_token(token.content, {**_read_flags(token), "special": token.special or token.content in contents})
+        for token in new
+    ]
     written.update(map(repr, tokens))
     for token in special.values():
         if isinstance(token, str):
@@ -340,8 +405,12 @@ def _set_template(
     from tokenizers import processors
 
     wanted = zip(("bos_token", "eos_token"), defaults, strict=True)
-    bos, eos = (str(getattr(special[role], "content", special[role]))
-                if options.get(f"add_{role}", default) and role in special else "" for role, default in wanted)  # fmt: skip
+    bos, eos = (
+        str(getattr(special[role], "content", special[role]))
+        if options.get(f"add_{role}", default) and role in special
+        else ""
+        for role, default in wanted
+    )
     single, pair = ([bos and f"{bos}:{side}", f"${'AB'[side]}:{side}", eos and f"{eos}:{side}"] for side in (0, 1))
     backend.post_processor = processors.TemplateProcessing(
         single=" ".join(filter(None, single)),

@@ -1,4 +1,4 @@
-"""How many tokens a model takes, by its settings."""
+"""Reads from the settings how many tokens a model takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Limit", "check_limit", "find_limit", "find_usable_length", "parse_de
 UNLIMITED: Final = 1_000_000
 """A ``model_max_length`` of this size or more is transformers' way to say that there is none."""
 MOST_POSITIONS: Final = 2**31 - 1
-"""No graph has more; whatever says so means that there is no limit."""
+"""No graph has more; a larger number means that there is no limit."""
 POSITIONS: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("codegen", "ctrl", "gpt-sw3", "gpt2", "gpt_bigcode", "gptj", "nomic_bert", "openai-gpt"), "n_positions"
@@ -31,7 +31,7 @@ POSITIONS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most tokens that a model takes, special tokens included, and what says so."""
+    """The most tokens that a model takes, special tokens included, and the setting that declares it."""
 
     tokens: int
     key: str
@@ -41,7 +41,7 @@ class Limit:
 def find_usable_length(
     sentence: Mapping[str, object], options: Mapping[str, object], config: Mapping[str, object]
 ) -> int | None:
-    """Return the most tokens that a model takes, special tokens included; None if nothing says so."""
+    """Return the most tokens that a model takes, special tokens included; None if nothing declares it."""
     limit = find_limit(sentence, options, config)
     return None if limit is None else limit.tokens
 
@@ -49,7 +49,7 @@ def find_usable_length(
 def find_limit(
     sentence: Mapping[str, object], options: Mapping[str, object], config: Mapping[str, object]
 ) -> Limit | None:
-    """Return the most tokens that a model takes, special tokens included; None if nothing says so.
+    """Return the most tokens that a model takes, special tokens included; None if nothing declares it.
 
     Sentence-transformers' own limit, else the tokenizer's; but no more than the positions that the model has (less
     those that its family does not count from: the RoBERTa family starts after its padding id).
@@ -66,7 +66,7 @@ def find_limit(
     positions = _find_positions(config)
     if declared is None or positions is None:
         return declared or positions
-    # DeBERTa without position embeddings goes on beyond the positions that it declares.
+    # DeBERTa without position embeddings takes more positions than it declares.
     goes_on = config.get("position_biased_input") is False
     return declared if goes_on or declared.tokens <= positions.tokens else positions
 

@@ -1,4 +1,4 @@
-"""Why the tokenizers library refuses a tokenizer.json: the file is damaged, or of a later version of the library."""
+"""Explains why the tokenizers library refuses a tokenizer.json: it is damaged, or of a later version."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ if TYPE_CHECKING:
 __all__ = ["explain_refusal"]
 
 _COMPONENTS: Final = {
-    "normalizer": "normalizers", "pre_tokenizer": "pre_tokenizers", "model": "models", "post_processor": "processors",
+    "normalizer": "normalizers",
+    "pre_tokenizer": "pre_tokenizers",
+    "model": "models",
+    "post_processor": "processors",
     "decoder": "decoders",
-}  # fmt: skip
+}
 """Key of tokenizer.json -> the module whose classes are the types that it may have."""
 _LISTS: Final = ("normalizers", "pretokenizers", "processors", "decoders")
-"""Where a type of several has its components."""
+"""Keys of types that have several components."""
 _KEYS: Final = frozenset({"version", "truncation", "padding", "added_tokens", *_COMPONENTS})
 _VERSION: Final = "1.0"
 _NEW_VALUE: Final = "unknown variant"
 _ANY_FAULT: Final = "did not match any variant"
-"""What older versions say of any fault in a component."""
+"""The message of older versions about any fault in a component."""
 
 
 def explain_refusal(path: str, error: BaseException) -> OnnxHubError:
-    """Give the error for a file that tokenizers refused, by what the file holds and what the library knows."""
+    """Return the error for a file that tokenizers refused, by what the file holds and what the library knows."""
     import tokenizers
 
     said = one_line(error)
@@ -52,13 +55,11 @@ def explain_refusal(path: str, error: BaseException) -> OnnxHubError:
         )
         return IntegrityError(damaged.path, f"{damaged.reason}{newer}")
     wanted = f"it has what this version does not know: {listing(unknown)}"
-    return TooNewError(
-        path, "tokenizers", str(tokenizers.__version__), wanted, "pip install --upgrade tokenizers"
-    )  # fmt: skip
+    return TooNewError(path, "tokenizers", str(tokenizers.__version__), wanted, "pip install --upgrade tokenizers")
 
 
 def _find_unknown(content: dict[str, Any], library: Any) -> Iterator[str]:
-    """What the file has and the library does not: types of components, keys, the version of the format."""
+    """Yield what the library does not know of the file: types of components, keys, the version of the format."""
     for key, module in _COMPONENTS.items():
         known = set(dir(getattr(library, module)))
         yield from (f"a {key} of type {kind!r}" for kind in _list_types(content.get(key)) if kind not in known)
@@ -69,11 +70,11 @@ def _find_unknown(content: dict[str, Any], library: Any) -> Iterator[str]:
 
 
 def _list_types(part: object) -> Iterator[str]:
-    """Return the types of a component, and of those within it."""
+    """Yield the types of a component and of the components within it."""
     waiting = [part]
     while waiting:
         component = waiting.pop()
         if isinstance(component, dict):
             if isinstance(kind := component.get("type"), str):
                 yield kind
-            waiting += [each for name in _LISTS if isinstance(inner := component.get(name), list) for each in inner]
+            waiting += [part for name in _LISTS if isinstance(inner := component.get(name), list) for part in inner]

@@ -1,7 +1,7 @@
-"""The two ways to convert PyTorch's weights to ONNX, and which of them is installed: they need different transformers.
+"""The two ways to convert PyTorch's weights to ONNX, which need different versions of transformers.
 
 optimum works with transformers 4 alone. transformers 5 has an exporter of its own, which is taken where optimum is not
-installed, or cannot work; older ones than that of 5.24 answer in another way, and nothing is known of what they make.
+installed, or cannot work; that of versions before 5.24 differs, and its graphs were not checked.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class Exporter:
     program: str
     """The module that runs in a process of its own."""
     packages: tuple[str, ...]
-    """Whose versions decide what a conversion gives; all of them must be there."""
+    """Packages whose versions decide the result of a conversion; all of them must be installed."""
     extra: str
-    """What ``pip install`` of onnxhub brings them."""
+    """The extra of onnxhub that installs them."""
     transformers: tuple[tuple[int, int], tuple[int, int]]
     """The first version that it works with, and the first that it does not."""
 
     def find_versions(self) -> dict[str, str] | None:
-        """Of its packages; None: one is missing, or transformers is of another version."""
+        """Return the versions of its packages; None if one is missing, or transformers is of another version."""
         found = {package: version for package in self.packages if (version := find_version(package)) is not None}
         first, last = self.transformers
         fits = len(found) == len(self.packages) and first <= _parse_version(found["transformers"]) < last
@@ -54,7 +54,7 @@ EXPORTERS: Final = (OPTIMUM, NATIVE)
 
 
 def find_exporter() -> tuple[Exporter, dict[str, str]] | None:
-    """Return the one that converts here, and the versions of its packages; None: there is none."""
+    """Return the first exporter that is installed, and the versions of its packages; None if there is none."""
     for exporter in EXPORTERS:
         versions = exporter.find_versions()
         if versions is not None:
@@ -63,7 +63,7 @@ def find_exporter() -> tuple[Exporter, dict[str, str]] | None:
 
 
 def find_version(package: str) -> str | None:
-    """Of an installed package, without importing it."""
+    """Return the version of an installed package, without importing it; None if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -1,4 +1,4 @@
-"""What transformers may see of a repository: a folder of its own, with nothing in it that makes it run code or read elsewhere.
+"""Copies the files of a repository that transformers may see into a folder: none that run code or name other files.
 
 The configuration files are prepared copies (see ``settings``), the weights and vocabularies are links, and
 everything else stays outside: no Python files, no adapters, no pickles unless they were allowed.
@@ -24,14 +24,18 @@ if TYPE_CHECKING:
 __all__ = ["files_to_export", "read_settings", "stage"]
 
 FOREIGN: Final = {
-    "tf_model.h5": "TensorFlow", "tf_model.h5.index.json": "TensorFlow", "saved_model.pb": "TensorFlow",
-    "flax_model.msgpack": "Flax", "flax_model.msgpack.index.json": "Flax", "rust_model.ot": "Rust",
-}  # fmt: skip
+    "tf_model.h5": "TensorFlow",
+    "tf_model.h5.index.json": "TensorFlow",
+    "saved_model.pb": "TensorFlow",
+    "flax_model.msgpack": "Flax",
+    "flax_model.msgpack.index.json": "Flax",
+    "rust_model.ot": "Rust",
+}
 """Weights that transformers reads through frameworks that it has given up."""
 
 
 def files_to_export(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...]:
-    """Return the files that a conversion reads, by their names alone; of the weights, every file of their format.
+    """Return the names of the files that a conversion reads, all weights of their format included.
 
     Raises:
         NoOnnxFileError: there are no weights at all.
@@ -61,7 +65,7 @@ def files_to_export(repository: Repository, *, allow_pickle: bool) -> tuple[str,
 
 
 def _advise(repository: Repository) -> str:
-    """What to load in the place of a repository that is no model of its own; empty where nothing tells."""
+    """Return advice on what to load instead of a repository that is no model by itself; empty if there is none."""
     adapter = repository.json("adapter_config.json")
     if adapter is not None:
         base = adapter.get("base_model_name_or_path")
@@ -94,7 +98,7 @@ def stage(repository: Repository, files: Collection[str], folder: Path) -> None:
 
 
 def read_settings(repository: Repository, files: Collection[str]) -> dict[str, str]:
-    """Of these files, those that are settings, as transformers may see them: name -> JSON.
+    """Return the settings among these files, as transformers may see them: name -> JSON.
 
     Raises:
         UnsafeModelError: What the model is depends on a file elsewhere.

@@ -1,4 +1,4 @@
-"""Repositories without a ``tokenizer.json``: transformers makes the tokenizer, once."""
+"""Converts the tokenizers of repositories without a ``tokenizer.json``, once, by transformers."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ __all__ = ["SlowTokenizer", "check_vocabulary", "convert_tokenizer", "find_fast_
 KIND: Final = "tokenizers"
 FAST: Final = "tokenizer.json"
 NAMES: Final = (*VOCABULARIES, *BESIDE, "config.json", "tokenizer_config.json", "special_tokens_map.json")
-"""All that a tokenizer may be made from."""
+"""Files that a tokenizer may be made from."""
 PROGRAM: Final = "onnxhub._backend.making.programs.convert_tokenizer"
 TORCH: Final = frozenset({"pytorch", "torch"})
-"""What transformers' errors call the package torch."""
+"""Names of the package torch in transformers' errors."""
 INSTALL: Final = "pip install 'onnxhub[optimum]'"
 
 
 def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> TextTokenizer | SlowTokenizer:
-    """Return the tokenizer that transformers makes of a vocabulary; its fast form is cached and needs transformers only once.
+    """Return the tokenizer that transformers makes of a vocabulary; its fast form is made once, and kept.
 
     Raises:
         TaskMismatchError: the repository has no vocabulary either, or transformers can make nothing of it.
@@ -105,7 +105,7 @@ def _list_vocabulary_files(repository: Repository) -> list[str]:
 
 
 def _is_current(entry: Entry) -> bool:
-    """Tell whether an entry can be used: a fast tokenizer always, one in Python with the transformers that found no fast form."""
+    """Tell whether an entry can be used: always if it is fast, else with the transformers that found no fast form."""
     return FAST in entry.files or entry.made_of.get("transformers") == _find_version()
 
 
@@ -114,7 +114,7 @@ def _convert(repository: Repository, files: Sequence[str], key: str, *, anew: bo
     made_of = {"model": repository.model_id, "transformers": _find_version()}
 
     def build(folder: Path) -> None:
-        # Inside the entry's own unfinished folder, so that whoever clears that away clears this away.
+        # Inside the entry's own unfinished folder, so that clearing the one clears the other.
         with TemporaryDirectory(prefix=".convert-", dir=folder) as work:
             source, output = Path(work, "source"), Path(work, "output")
             source.mkdir()
@@ -166,7 +166,7 @@ def _may_lack_torch(facts: Mapping[str, Any]) -> bool:
 
 
 def _check(repository: Repository, facts: Mapping[str, str]) -> None:
-    """Tell whether there is a tokenizer; the error that says why not."""
+    """Raise the error that says why no tokenizer was made, if none was."""
     if "package" in facts:
         package, said = facts["package"], facts["said"]
         install = f"{said}; {INSTALL}" if said else INSTALL
@@ -183,7 +183,7 @@ def _load_slow(repository: Repository, folder: Path) -> Any:
         return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except ImportError as error:
         raise MissingDependencyError.of(error, "transformers", _describe_purpose(repository), INSTALL) from error
-    except Exception as error:  # whatever is wrong with its files
+    except Exception as error:  # transformers raises errors of any type
         raise _make_error(repository, one_line(error)) from error
 
 
@@ -198,7 +198,7 @@ def _make_error(repository: Repository, reason: str) -> TaskMismatchError:
 
 
 def _find_version() -> str | None:
-    """Of transformers; None if it is not installed."""
+    """Return the version of transformers; None if it is not installed."""
     try:
         return metadata.version("transformers")
     except metadata.PackageNotFoundError:
@@ -206,7 +206,7 @@ def _find_version() -> str | None:
 
 
 def _compute_digest(repository: Repository, files: Sequence[str]) -> str:
-    """Of everything that the tokenizer is made from, as it is made."""
+    """Return the digest of all that the tokenizer is made from."""
     made_from: dict[str, str] = read_settings(repository, files)
     for name in files:
         if name not in made_from:
@@ -222,7 +222,7 @@ class _WithFastForm:
     tokenizer: Path
 
     def json(self, name: str) -> Mapping[str, object] | None:
-        """Return the repository's own."""
+        """Return the object of the repository's own JSON file."""
         return self.repository.json(name)
 
     def path(self, name: str) -> Path:
@@ -273,7 +273,7 @@ class SlowTokenizer:
 
     @property
     def padding(self) -> Mapping[str, int]:
-        """What fills short rows."""
+        """Graph input name -> the value that fills short rows."""
         return {"input_ids": self.backend.pad_token_id or 0}
 
     @property
@@ -319,19 +319,19 @@ class SlowTokenizer:
         return [vocabulary.get(token) for token in tokens]
 
     def join(self, tokens: Sequence[str]) -> str:
-        """Tokens back to text."""
+        """Join tokens to text."""
         return str(self.backend.convert_tokens_to_string(list(tokens)))
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
-        """Ids back to text."""
+        """Return the text of ids."""
         return str(self.backend.decode(list(ids), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False))
 
     def _encode(self, text: str, pair: str | None) -> SlowTokens:
-        # A class that does not tell the texts of a pair apart may count them wrongly, if it is asked to.
+        # A class that does not tell the texts of a pair apart may give wrong type ids.
         types = "token_type_ids" in self.backend.model_input_names
         encoding = self.backend(text, pair, return_token_type_ids=types, return_special_tokens_mask=True, verbose=False)
         special = np.array(encoding["special_tokens_mask"], bool)
-        # The texts stand one after the other: what comes after the tokens of the first is of the second.
+        # Tokens behind those of the first text belong to the second.
         first = len(self.backend.tokenize(text))
         sequences = np.where(special, -1, (np.cumsum(~special) > first).astype(int)).astype(np.int8)
         ids = np.array(encoding["input_ids"], np.int64)

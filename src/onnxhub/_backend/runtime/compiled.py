@@ -2,8 +2,8 @@
 
 ONNX Runtime optimises a graph, and copies its weights into the order in which its kernels read them, whenever it builds
 a session. It can write both down: a graph with nothing left to optimise, and a file of weights that needs no copy, so
-that all processes with the model share the pages of one file. What it writes is good for the processor and the build of
-ONNX Runtime that wrote it alone, so these are part of the key.
+that all processes with the model share the pages of one file. A compiled graph is valid only for the processor and
+the build of ONNX Runtime that wrote it, so these are part of the key.
 """
 
 from __future__ import annotations
@@ -40,43 +40,56 @@ _log = logging.getLogger("onnxhub")
 COMPILED: Final = "compiled"
 """The kind of the entries."""
 RECIPE: Final = 1
-"""Another number for another way to compile, whose graphs are others."""
+"""Version of the way to compile; another number gives other keys."""
 SWITCH: Final = "ONNXHUB_COMPILED"
-"""The environment variable that stands for ``"auto"``: ``0`` or ``1``."""
+"""The environment variable that decides for ``"auto"``: ``0`` or ``1``."""
 GRAPH: Final = "model.onnx"
 WEIGHTS: Final = "weights.bin"
 SMALLEST: Final = 2**20
 """Bytes of a model below which a session is built as fast as a compiled graph is checked."""
 GROWTH: Final = 2
-"""What a compiled graph takes, in times of its weights, at the most: as they are, and in the order of the kernels."""
+"""Largest size of a compiled graph, in times of its weights: as they are, and in the order of the kernels."""
 WIDENED: Final = frozenset({10, 16})
-"""Half precision, by the numbers of onnx.proto: the kernels of the CPU take float32, and so it is written down."""
+"""Half precision, by the numbers of onnx.proto: the kernels of the CPU take float32, and float32 is written."""
 EIGHT_BITS: Final = frozenset({2, 3})
-INTEGER_KERNELS: Final = frozenset({
-    "ConvInteger", "DequantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "GatherBlockQuantized",
-    "MatMulBnb4", "MatMulInteger", "MatMulIntegerToFloat", "MatMulNBits", "QAttention", "QGemm", "QLinearConv",
-    "QLinearMatMul", "QMoE",
-})  # fmt: skip
-"""Operators that take weights of eight bits or fewer as they are; without any of them, they are cast, which is written down."""
+INTEGER_KERNELS: Final = frozenset(
+    {
+        "ConvInteger",
+        "DequantizeLinear",
+        "DynamicQuantizeLSTM",
+        "DynamicQuantizeMatMul",
+        "GatherBlockQuantized",
+        "MatMulBnb4",
+        "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "MatMulNBits",
+        "QAttention",
+        "QGemm",
+        "QLinearConv",
+        "QLinearMatMul",
+        "QMoE",
+    }
+)
+"""Operators that take weights of eight bits or fewer as they are; without them, the weights are written as float32."""
 SPARE: Final = 2**30
 """Bytes that stay free on the disk when a graph is compiled without being asked for."""
 OWN_BUILD: Final = ("optimized_model_filepath", "graph_optimization_level")
-"""Session options of whoever wants to see to the optimised graph."""
+"""Session options of callers who optimise the graph themselves."""
 WRITING: Final[Mapping[str, str | int | bool]] = {
     "session.optimized_model_external_initializers_file_name": WEIGHTS,
     "session.optimized_model_external_initializers_min_size_in_bytes": 1024,
 }
 PREPACKED: Final = "session.save_external_prepacked_constant_initializers"
 OLDEST: Final = (1, 32)
-"""The ONNX Runtime from which on compiled graphs are used: 1.23 to 1.31 crash on reading some pre-packed weights back."""
+"""The first ONNX Runtime whose compiled graphs are used: 1.23 to 1.31 crash on reading some pre-packed weights."""
 NOT_PREPACKED: Final = frozenset({"MatMulNBits"})
 """Operators whose weights are left as they are: with theirs, every ONNX Runtime before 1.32 crashed."""
 ENGINES: Final = "tensorrt"
-"""The kind of entries that are empty when they are made, and TensorRT fills."""
+"""The kind of entries that are empty when they are made, and that TensorRT fills."""
 TENSORRT: Final = {"trt_engine_cache_enable": True, "trt_timing_cache_enable": True}
 TENSORRT_FOLDERS: Final = ("trt_engine_cache_path", "trt_timing_cache_path")
 PROCESSOR: Final = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU implementer", "CPU part")
-"""What ``/proc/cpuinfo`` says of a processor for good."""
+"""Lines of ``/proc/cpuinfo`` that stay the same for a processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,7 @@ class ModelFile:
     """An ONNX file, and the files of its external data."""
 
     model_id: str
-    """Whose file it is, for people to read."""
+    """The model, for messages."""
     path: Path
     weights: tuple[Path, ...] = ()
     operators: frozenset[str] = frozenset()
@@ -107,7 +120,7 @@ class ModelFile:
 
 
 def check_compiled(compiled: object) -> bool | str:
-    """What ``load`` was told, with the environment's word where that is "auto".
+    """Return the option of ``load``; where it is "auto", the value of the environment variable.
 
     Raises:
         InvalidOptionError: it is neither True, False nor "auto"; or the environment variable is neither 0 nor 1.
@@ -127,11 +140,10 @@ def check_compiled(compiled: object) -> bool | str:
 def build_compiled(
     file: ModelFile, providers: Sequence[Provider], options: SessionOptions, *, compiled: bool | str
 ) -> Session:
-    """Return a session of the compiled graph, which is made if need be; else one of the graph as it is.
+    """Build a session of the compiled graph, which is compiled if needed, or of the graph as it is.
 
-    With "auto", a graph is compiled where that pays and disturbs nobody: not if it is small, the disk is short, its weights
-    would be written down far larger than they are, the cache cannot be written, or another process is about it. True makes
-    it whatever that takes.
+    With "auto", a graph is not compiled if it is small, the disk is short, its weights would be written far
+    larger than they are, the cache cannot be written, or another process is compiling it. True compiles it in any case.
 
     Raises:
         InvalidOptionError: True, but the provider has no compiled graphs, or the session options leave no room for one.
@@ -172,11 +184,13 @@ def _open_entry(
     """Return a session of the compiled graph; None, and the entry is dropped, if ONNX Runtime does not take it."""
     entries = {**(options.entries or {}), "graph_optimization_level": "ORT_DISABLE_ALL"}
     try:
-        # An entry may be cleared away while the session is open: a child that is forked then goes back to the model.
+        # An entry may be cleared while the session is open: a forked child then builds its session of the model.
         return build_session(
-            entry.folder / GRAPH, providers, replace(options, entries=entries),
+            entry.folder / GRAPH,
+            providers,
+            replace(options, entries=entries),
             instead=((file.path, *file.weights), options),
-        )  # fmt: skip
+        )
     except OnnxHubError as error:
         _log.warning("%s: the compiled graph is dropped", error)
         discard(COMPILED, entry.folder.name)
@@ -186,7 +200,7 @@ def _open_entry(
 def _compile(
     file: ModelFile, key: str, providers: Sequence[Provider], options: SessionOptions, wanted: bool
 ) -> Entry | None:
-    """Return the finished entry; None where ``wanted`` is False and something stands against it."""
+    """Return the finished entry; None if ``wanted`` is False and the graph is not compiled."""
     made_of = {
         "model": file.model_id,
         "file": file.path.name,
@@ -210,8 +224,10 @@ def _compile(
     if GROWTH * file.float32_size > GROWTH * file.size + file.size // 4:
         _log.info(
             "%s is not compiled unasked: it would take up to %.0f MB, since its weights of %.0f MB become float32",
-            file.path, GROWTH * file.float32_size / 1e6, file.size / 1e6,
-        )  # fmt: skip
+            file.path,
+            GROWTH * file.float32_size / 1e6,
+            file.size / 1e6,
+        )
         return None
     if _lacks_disk_space(GROWTH * file.float32_size + SPARE):
         _log.info("%s is not compiled: the disk of %s is short", file.path, assets_dir(COMPILED))
@@ -224,14 +240,14 @@ def _compile(
 
 
 def _require_damage(file: ModelFile, providers: Sequence[Provider], options: SessionOptions, folder: Path) -> None:
-    """Raise what is wrong with the model, if it is the model; what was written in vain is deleted before."""
+    """Delete the unfinished files, and raise the error of the model itself, if it has one."""
     for path in folder.iterdir():
         path.unlink()
     _build_plain(file, providers, options).close()
 
 
 def _explain_write_failure(file: ModelFile, folder: Path, error: IntegrityError) -> OSError:
-    """What to say of a sound model whose compiled graph cannot be written down: ONNX Runtime blames the model."""
+    """Return the error for a sound model whose compiled graph cannot be written; ONNX Runtime blames the model."""
     free, needed = shutil.disk_usage(folder).free, GROWTH * file.float32_size
     number = errno.ENOSPC if free < needed else errno.EIO
     room = f"up to {needed / 1e6:,.1f} MB are needed, and {free / 1e6:,.1f} MB are free"
@@ -241,30 +257,34 @@ def _explain_write_failure(file: ModelFile, folder: Path, error: IntegrityError)
 
 def _lacks_disk_space(needed: int) -> bool:
     folders = (assets_dir(COMPILED), *assets_dir(COMPILED).parents)
-    # Path.exists would raise an error for what lies in a folder that lets nobody look.
+    # Path.exists would raise an error for a path in a folder that may not be read.
     folder = next(path for path in folders if os.path.exists(path))  # noqa: PTH110
     return shutil.disk_usage(folder).free < needed
 
 
 def _add_engine_cache(file: ModelFile, provider: Provider) -> Provider:
-    """TensorRT, which keeps the engines that it builds by itself, if it is told where; it names them by its own version."""
+    """Return TensorRT with a folder for the engines that it builds, which it names by its own version."""
     made_of = {"model": file.model_id, "file": file.path.name}
     folder = str(make(ENGINES, sha256(file.path), made_of, lambda _: None).folder)
     return replace(provider, options={**TENSORRT, **dict.fromkeys(TENSORRT_FOLDERS, folder), **provider.options})
 
 
 def _compute_key(file: ModelFile, options: SessionOptions) -> str:
-    """Digest of everything that the compiled graph depends on."""
+    """Return the digest of everything that the compiled graph depends on."""
     runtime = import_onnxruntime()
     sources = [
-        RECIPE, *((path.name, sha256(path)) for path in (file.path, *file.weights)),
-        runtime.__version__, runtime.get_build_info(), _describe_processor(), sorted((options.entries or {}).items()),
-    ]  # fmt: skip
+        RECIPE,
+        *((path.name, sha256(path)) for path in (file.path, *file.weights)),
+        runtime.__version__,
+        runtime.get_build_info(),
+        _describe_processor(),
+        sorted((options.entries or {}).items()),
+    ]
     return digest_of(sources)
 
 
 def _describe_processor() -> list[str]:
-    """What kernels are chosen by: the instructions that the processor has."""
+    """Return the properties of the processor by which ONNX Runtime chooses kernels."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # the first block will do
             lines = file.read(8192).split("\n\n")[0].splitlines()

@@ -1,4 +1,4 @@
-"""An ONNX file and its weights in one folder, for the moment in which ONNX Runtime reads them.
+"""Puts an ONNX file and its weights into one folder while ONNX Runtime reads them.
 
 Before 1.32, ONNX Runtime reads weights only from the folder of the model, or of the file that the model is a link to. In
 huggingface_hub's store of bytes that repositories share, each file lies in a folder of its own. So, where need be, hard
@@ -29,12 +29,12 @@ _log = logging.getLogger("onnxhub")
 
 _KEY: Final = "gather_files"
 _FOLLOWING: Final = (1, 32)
-"""The ONNX Runtime from which on weights are read through links to any place of the Hub's cache."""
+"""The first ONNX Runtime that reads weights through links to any place of the Hub's cache."""
 
 
 @contextmanager
 def gather_files(model: Path, weights: Sequence[Path], *, inline_tensors: bool = False) -> Iterator[Path]:
-    """Give the model's file where ONNX Runtime finds its weights: as it is, or beside them in a folder of the moment.
+    """Yield the model's file where ONNX Runtime finds its weights: as it is, or in a temporary folder with them.
 
     Args:
         model: The ONNX file.
@@ -61,7 +61,7 @@ def gather_files(model: Path, weights: Sequence[Path], *, inline_tensors: bool =
 
 
 def _lie_apart(model: Path, weights: Sequence[Path]) -> bool:
-    """Tell whether weights are where such an ONNX Runtime does not look: by its rule, not by ours."""
+    """Tell whether weights are where such an ONNX Runtime does not look, by its own rule."""
     if not weights:
         return False
     places = (Path(os.path.realpath(model.parent)), Path(os.path.realpath(model)).parent)

@@ -1,4 +1,4 @@
-"""What was measured of a graph's padding, kept for other processes: under its digest, what runs it, and its outputs."""
+"""Measurements of a graph's padding, kept for other processes under its digest, its provider and its outputs."""
 
 from __future__ import annotations
 
@@ -23,39 +23,48 @@ __all__ = ["PADDING", "Padding", "choose_tolerance"]
 _log = logging.getLogger("onnxhub")
 
 PADDING: Final = "padding"
-"""The kind of the entries, which have no files: what there is to say is in the manifest."""
+"""The kind of the entries, which have a manifest and no files."""
 RECIPE: Final = 1
-"""Another number for another way to measure."""
+"""Version of the way to measure; another number gives other keys."""
 DIFFERENCE: Final = "makes a difference"
 NO_DIFFERENCE: Final = "makes no difference"
 MEASURED: Final = "from and to tokens"
 EXACT: Final = 1e-5
-"""How far outputs of float32 on the CPU may be apart, by the order in which numbers are added up: 5e-7 was measured."""
+"""Largest difference of float32 outputs on the CPU, by the order in which numbers are added: 5e-7 was measured."""
 HALF: Final = 1e-2
-"""The same for float16; and for other devices, which multiply float32 with fewer bits where they may."""
+"""The same for float16, and for other devices, which may multiply float32 with fewer bits."""
 COARSE: Final = 5e-2
 """The same for bfloat16, and where activations are rounded to 8 bits."""
 FLOAT16: Final = 10
 BFLOAT16: Final = 16
 """Numbers of TensorProto.DataType."""
-ROUNDING: Final = frozenset({
-    "MatMulBnb4", "MatMulFpQ4", "MatMulInteger", "MatMulNBits", "QAttention", "QGemm", "QLinearConv", "QLinearMatMul",
-    "QuantizeLinear",
-})  # fmt: skip
+ROUNDING: Final = frozenset(
+    {
+        "MatMulBnb4",
+        "MatMulFpQ4",
+        "MatMulInteger",
+        "MatMulNBits",
+        "QAttention",
+        "QGemm",
+        "QLinearConv",
+        "QLinearMatMul",
+        "QuantizeLinear",
+    }
+)
 """Operators that round activations, or may."""
 
 
 class Padding:
-    """What is known of a graph, by the outputs that are asked for."""
+    """Findings about a graph, by the outputs that are asked for."""
 
     def __init__(self, file: ModelFile) -> None:
-        """Note what state the file is in, before its session is built; read nothing yet."""
+        """Note the state of the file before its session is built; read nothing yet."""
         self._file = file
         self._states = _read_states(file)
         self._neighbours: dict[tuple[str, ...], Neighbours] = {}
 
     def get_neighbours(self, outputs: tuple[str, ...], provider: str) -> Neighbours:
-        """Give what runs batches for these outputs, on what has this short name; the same for all who ask."""
+        """Return the neighbours of these outputs on the provider of this short name: one object for all callers."""
         made = self._neighbours.get(outputs)
         if made is None:
             memory = _Memory(self._file, self._states, outputs, provider)
@@ -65,16 +74,16 @@ class Padding:
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """The entry of a graph and its outputs; where the cache cannot be used, the process remembers alone."""
+    """The entry of a graph and its outputs; where the cache cannot be used, only this process remembers."""
 
     file: ModelFile
     states: Sequence[tuple[int, ...]]
-    """Of the graph's files, when it was loaded."""
+    """States of the graph's files when it was loaded."""
     outputs: tuple[str, ...]
     provider: str
 
     def find(self) -> Findings:
-        """Give what is kept."""
+        """Return the findings that are kept."""
         try:
             return _read(self._compute_key())
         except OSError as error:
@@ -82,7 +91,7 @@ class _Memory:
             return Findings()
 
     def keep(self, findings: Findings) -> Findings:
-        """Write what is known now in the place of what is kept."""
+        """Replace the findings that are kept by those known now."""
         if findings.differs:
             what = "%s: padding makes a difference to %s, so only texts of one length share a batch"
             _log.info(what, self.file.model_id, self.file.path.name)
@@ -103,7 +112,11 @@ class _Memory:
         return findings
 
     def _compute_key(self) -> str:
-        """Digest of everything that the findings depend on; OSError if the file is not what was loaded."""
+        """Return the digest of everything that the findings depend on.
+
+        Raises:
+            OSError: The file is not the one that was loaded.
+        """
         runtime, paths = import_onnxruntime(), (self.file.path, *self.file.weights)
         digests = [(path.name, sha256(path)) for path in paths]
         if _read_states(self.file) != self.states:
@@ -114,7 +127,7 @@ class _Memory:
 
 
 def choose_tolerance(file: ModelFile, provider: str) -> float:
-    """How far outputs of a graph may be apart though padding makes no difference, as ``_neighbours.agree`` takes it."""
+    """Return how far outputs may differ though padding makes no difference, for ``neighbours.agree``."""
     if BFLOAT16 in file.elements or file.operators & ROUNDING:
         return COARSE
     return EXACT if provider == "cpu" and FLOAT16 not in file.elements else HALF
@@ -145,6 +158,6 @@ def _read_states(file: ModelFile) -> list[tuple[int, ...]]:
 
 
 def _read_state(path: Path) -> tuple[int, ...]:
-    """What changes when a file does."""
+    """Return the state of a file, which changes when the file does."""
     stat = path.stat()
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

@@ -45,7 +45,7 @@ FULL_NAMES = {
     "xnnpack": "XnnpackExecutionProvider",
 }
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
-"""ONNX Runtime, from 1.29 on, tells its makers of each session, unless this is set when it is imported."""
+"""ONNX Runtime, from 1.29 on, reports each session to its makers, unless this is set when it is imported."""
 ALIASES = {"dml": "directml", "gpu": "cuda", "trt": "tensorrt", "metal": "coreml"}
 
 _GPU = "needs the CUDA build: pip uninstall onnxruntime, then pip install 'onnxhub[gpu]'"
@@ -60,9 +60,9 @@ INSTALL = {
     "migraphx": "it needs a build of ONNX Runtime for MIGraphX",
 }
 SERVICE = "AzureExecutionProvider"
-"""In every onnxruntime; it calls models that run elsewhere, and can run none itself."""
+"""A provider in every onnxruntime that calls models on servers, and runs none itself."""
 AUTO = ("cuda", "rocm", "migraphx", "coreml", "directml", "cpu")
-"""What ``"auto"`` tries; TensorRT is not in it, for it builds an engine for minutes before it answers."""
+"""Providers that ``"auto"`` tries; TensorRT builds an engine for minutes first, and is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,10 @@ def choose_candidates(provider: str | Sequence[str], options: ProviderOptions | 
         raise InvalidOptionError("provider", provider, "a name, or at least one of them")
     wanted = [_parse(name, options or {}) for name in names]
     available = import_onnxruntime().get_available_providers()
-    usable = [one for one in wanted if one.full_name in available]
+    usable = [entry for entry in wanted if entry.full_name in available]
     if usable and provider != "auto":
-        for one in takewhile(lambda one: one not in usable, wanted):
-            logger.warning("provider %r cannot run here: %s; trying the next", one.name, describe_need(one.name))
+        for entry in takewhile(lambda entry: entry not in usable, wanted):
+            logger.warning("provider %r cannot run here: %s; trying the next", entry.name, describe_need(entry.name))
     if not usable:
         refuse_provider(wanted[0], available)
     return usable
@@ -115,22 +115,22 @@ def refuse_provider(provider: Provider, available: Sequence[str], reason: str = 
 
 
 def describe_need(name: str) -> str:
-    """What it takes to have a provider that the installed ONNX Runtime does not have."""
+    """Describe how to get a provider that the installed ONNX Runtime does not have."""
     return INSTALL.get(name, "the installed ONNX Runtime was built without it")
 
 
 def shorten_name(full_name: str) -> str:
-    """``"cpu"`` for ``"CPUExecutionProvider"``."""
+    """Return ``"cpu"`` for ``"CPUExecutionProvider"``."""
     return next((short for short, full in FULL_NAMES.items() if full == full_name), full_name)
 
 
 def import_onnxruntime() -> ModuleType:
-    """Return the onnxruntime package, which reports nothing to anybody unless the process was told to let it.
+    """Return the onnxruntime package, whose telemetry is off unless the environment turned it on.
 
     Raises:
         MissingDependencyError: none is installed; the runtimes are extras, since two of them get in each other's way.
     """
-    # Nothing, unless it is set to 0. A forked child would wait for what reports, too.
+    # Telemetry is off, unless the variable is 0: a forked child would also wait for its thread.
     os.environ.setdefault(TELEMETRY, "1")
     try:
         return import_module("onnxruntime")
@@ -140,7 +140,7 @@ def import_onnxruntime() -> ModuleType:
 
 
 def _parse(name: str, options: ProviderOptions) -> Provider:
-    """``"cuda:1"`` or ``"CUDAExecutionProvider"``."""
+    """Read a name such as ``"cuda:1"`` or ``"CUDAExecutionProvider"``."""
     known = (*FULL_NAMES, *ALIASES, "auto")
     if not isinstance(name, str):
         raise InvalidOptionError("provider", name, "a provider's name, as a str")

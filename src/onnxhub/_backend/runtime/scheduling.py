@@ -75,6 +75,6 @@ def choose_schedule(
     return Schedule(
         lanes=cores if allow_concurrent and on_cpu and faster and (shares_weights or small) else 1,
         budget=1 if quantized else budget or usual,
-        # For a small model it takes milliseconds, and without it concurrent batches grow the memory of the first session.
+        # For a small model it takes milliseconds, and concurrent batches of the first session would grow its memory.
         batches_before_second_session=0 if small else PATIENCE,
     )

@@ -41,29 +41,38 @@ __all__ = ["Session", "SessionOptions", "build_session"]
 logger = logging.getLogger("onnxhub")
 
 NUMPY_TYPES = {
-    "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32, "tensor(float16)": np.float16,
-    "tensor(bool)": np.bool_, "tensor(double)": np.float64, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8,
-    "tensor(uint16)": np.uint16, "tensor(int16)": np.int16, "tensor(uint32)": np.uint32, "tensor(uint64)": np.uint64,
-}  # fmt: skip
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(bool)": np.bool_,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(uint16)": np.uint16,
+    "tensor(int16)": np.int16,
+    "tensor(uint32)": np.uint32,
+    "tensor(uint64)": np.uint64,
+}
 
 BFLOAT16 = "tensor(bfloat16)"
 """A type that numpy does not have: graph outputs of it are read as float32, which holds each of its values."""
 
 UNREAD_NUMBERS = ("Please load external data into raw data",)
-"""What it says where it needs the numbers of a tensor, which are in another file, while it reads the graph."""
+"""ONNX Runtime's message where it needs the values of a tensor in another file while it reads the graph."""
 
 NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
-"""What it says when a batch does not fit."""
+"""ONNX Runtime's messages when memory runs out."""
 
-_building = Lock(forks_wait=True)  # what ONNX Runtime locks meanwhile would stay locked in a child
+_building = Lock(forks_wait=True)  # a lock that ONNX Runtime holds at a fork would stay locked in the child
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """What ``load`` was told about the session."""
+    """The options of ``load`` about the session."""
 
     threads: int | None = None
-    """Intra-op threads; None: as many as this process may use cores."""
+    """Intra-op threads; None: one for each core that this process may use."""
     entries: Mapping[str, str | int | bool] | None = None
     """Attributes of ``onnxruntime.SessionOptions``, and its configuration entries (those have a dot)."""
 
@@ -74,13 +83,13 @@ class SessionOptions:
 
 
 class _Source(NamedTuple):
-    """What a session is built from."""
+    """Files and options that a session is built from."""
 
     files: tuple[Path, ...]
     """The ONNX file, and those of its external data."""
     options: SessionOptions
     states: Sequence[tuple[int, ...]]
-    """Of the files, when they were read."""
+    """States of the files when they were read."""
 
     @property
     def path(self) -> Path:
@@ -97,23 +106,23 @@ class _BuildRecipe(NamedTuple):
     """How to build a session again."""
 
     sources: tuple[_Source, ...]
-    """The first one that is unchanged counts."""
+    """Tried in this order; the first whose files are unchanged is taken."""
     provider: Provider
 
     def replace_threads(self, threads: int) -> Self:
-        """Return the same for a session of so many threads, from the same file alone."""
+        """Return the same for a session with another number of threads, from the first file alone."""
         first = self.sources[0]
         return self._replace(sources=(first._replace(options=replace(first.options, threads=threads)),))
 
     def build(self) -> InferenceSession:
-        """Return the session.
+        """Build the session.
 
         Raises:
             IntegrityError: the files have changed.
         """
-        for one in self.sources:
-            if one.unchanged:
-                return _build(one.files, self.provider, one.options)
+        for source in self.sources:
+            if source.unchanged:
+                return _build(source.files, self.provider, source.options)
         raise IntegrityError(
             str(self.sources[-1].path), "it has changed since the model was loaded; load the model again"
         )
@@ -127,11 +136,11 @@ class Session:
     """
 
     def __init__(self, session: InferenceSession, recipe: _BuildRecipe) -> None:
-        """Take a built session over.
+        """Take over a built session.
 
         Args:
-            session: What was built.
-            recipe: How it was built.
+            session: ONNX Runtime's session.
+            recipe: How to build it again.
         """
         self._session: InferenceSession | None = session
         self._recipe = recipe
@@ -179,7 +188,7 @@ class Session:
         return self._recipe.sources[0].path
 
     def clone(self, *, threads: int) -> Session:
-        """Another session of the same file, with so many threads.
+        """Build another session of the same file, with this number of threads.
 
         Raises:
             ClosedModelError: this one was closed.
@@ -198,14 +207,15 @@ class Session:
             OutOfMemoryError: there is not enough memory for it.
         """
         feeds = {
-            name: np.asarray(features[name], dtype=wanted) for name, wanted in self.input_types.items()
+            name: np.asarray(features[name], dtype=wanted)
+            for name, wanted in self.input_types.items()
             if name in features
-        }  # fmt: skip
+        }
         arrays = self._run(list(outputs), feeds)
         return {name: np.asarray(values, np.float32) for name, values in zip(outputs, arrays, strict=True)}
 
     def arrays(self, features: Features) -> Mapping[str, NDArray[np.generic]]:
-        """Run the graph on what it wants, and give all its outputs as they are; bfloat16, which numpy lacks, as float32.
+        """Run the graph on arrays as they are, and return all its outputs; bfloat16, which numpy lacks, as float32.
 
         Raises:
             InvalidInputError: the graph cannot take these arrays.
@@ -214,7 +224,7 @@ class Session:
         return dict(zip(names, self._run(names, features), strict=True))
 
     def _run(self, outputs: list[str], feeds: Features) -> Sequence[Any]:
-        session = self.inference_session  # whose own error, of a closed model, is not one of the input
+        session = self.inference_session  # outside of try: its error is about a closed model
         try:
             if not self._bfloat16.isdisjoint(outputs):
                 return _run_with_bfloat16(session, outputs, feeds, _make_quiet_options())
@@ -230,7 +240,7 @@ class Session:
         return found
 
     def close(self) -> None:
-        """Drop the session; its memory goes back when the last run ends."""
+        """Drop the session; its memory is freed when the last run ends."""
         with self._rebuilding.plain:
             self._closed = True
             self._session = None
@@ -256,7 +266,7 @@ def _widen(value: OrtValue) -> NDArray[np.float32]:
 
 @cache
 def _make_quiet_options() -> Any:
-    """Options of a run that logs nothing of its errors: they are raised, and an input is tried several times over."""
+    """Return options of a run that logs no errors: they are raised, and an input may be run several times."""
     options = import_onnxruntime().RunOptions()
     options.log_severity_level = 4
     return options
@@ -277,8 +287,8 @@ def build_session(
 ) -> Session:
     """Build a session on the first of the providers that really runs.
 
-    ``weights`` are the files of its external data. ``instead`` is what a forked child builds its own from, where the file
-    was cleared away meanwhile.
+    ``weights`` are the files of its external data. A forked child builds its own from ``instead`` where the file was
+    deleted meanwhile.
 
     Raises:
         ProviderUnavailableError: none does; with a single provider, ONNX Runtime's own fall-back to the CPU is an
@@ -296,7 +306,7 @@ def build_session(
             return _wrap_session(session, _BuildRecipe(sources, provider))
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
         running = session.get_providers()
-        del session  # which must not wait for the traceback to go
+        del session  # freed now, and not with the traceback
         if index == len(providers) - 1:
             refuse_provider(provider, running, reason)
         logger.warning("provider %r cannot run here: %s; trying the next", provider.name, reason)
@@ -312,7 +322,7 @@ def _wrap_session(session: InferenceSession, recipe: _BuildRecipe) -> Session:
 
 
 def _build(files: Sequence[Path], provider: Provider, options: SessionOptions) -> InferenceSession:
-    """Return the session of an ONNX file, which comes before those of its external data."""
+    """Build the session of an ONNX file, the first of the files; the others are its external data."""
     path, settings = files[0], _make_options(options)
     try:
         try:
@@ -322,7 +332,7 @@ def _build(files: Sequence[Path], provider: Provider, options: SessionOptions) -
                 raise
             return _create_session(files, provider, settings, inline_tensors=True)
     except _list_runtime_errors() as error:
-        from onnxhub._backend.runtime.support import explain_failure  # which loads that work do without
+        from onnxhub._backend.runtime.support import explain_failure  # needed on this path alone
 
         raise explain_failure(path, error) from error
 
@@ -346,7 +356,7 @@ def _create_session(
 
 
 def _build_in_child(recipe: _BuildRecipe) -> InferenceSession:
-    """Return the session of a forked child, like its parent's."""
+    """Build the session of a forked child, like its parent's."""
     if recipe.provider.is_gpu:
         hint = "a forked process cannot use its parent's device; load the model there, or start processes with 'spawn'"
         raise ProviderUnavailableError(recipe.provider.name, ("cpu",), hint)
@@ -358,7 +368,7 @@ def _read_states(files: Sequence[Path]) -> list[tuple[int, ...]]:
 
 
 def _read_state(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written anew; nothing if there is none."""
+    """Return the state of a file, which changes when it is replaced; empty if there is none."""
     try:
         stat = path.stat()
     except OSError:
@@ -370,7 +380,7 @@ def _make_options(options: SessionOptions) -> Any:
     settings = import_onnxruntime().SessionOptions()
     settings.log_severity_level = 3
     settings.intra_op_num_threads = options.threads or count_usable_cores()
-    # It remembers how memory was used for each shape, and texts make thousands of them; it saves no time (measured).
+    # It keeps a memory plan for each shape, and texts have thousands of shapes; it saves no time (measured).
     settings.enable_mem_pattern = False
     for name, value in (options.entries or {}).items():
         if "." in name:
@@ -405,10 +415,20 @@ def _set_attribute(settings: Any, name: str, value: str | int | bool) -> None:
 
 
 def _list_runtime_errors() -> tuple[type[Exception], ...]:
-    """What ONNX Runtime raises; its own exceptions have no base class."""
+    """Return the types of ONNX Runtime's errors, which have no base class."""
     state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented",
-             "RuntimeException", "EPFail", "ModelLoadCanceled", "NoModel")  # fmt: skip
+    names = (
+        "Fail",
+        "InvalidArgument",
+        "InvalidGraph",
+        "InvalidProtobuf",
+        "NoSuchFile",
+        "NotImplemented",
+        "RuntimeException",
+        "EPFail",
+        "ModelLoadCanceled",
+        "NoModel",
+    )
     found = (getattr(state, name) for name in names if hasattr(state, name))
     return (ValueError, RuntimeError, *found)
 

@@ -1,6 +1,6 @@
-"""What the installed ONNX Runtime can read: a file that it cannot may be too new for it, unsafe, or damaged.
+"""Explains why the installed ONNX Runtime does not read a file: it is too new, unsafe, or damaged.
 
-Everything here runs after a failure, or before a load by ``onnxhub inspect``; no load that works comes by.
+All of it runs after a failure, or in ``onnxhub inspect`` before a load; successful loads do not use it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _NODE_OF_RUNTIME: Final = re.compile(
     r'In Node, .*?"com\.microsoft[^"]*", -?\d+\).*Error (Unrecognized attribute: .+|Node with schema.+ not in range.+)',
     re.DOTALL,
 )
-"""Operators of ONNX Runtime's own gain attributes and inputs without another version."""
+"""ONNX Runtime's own operators gain attributes and inputs without a new version."""
 _ELEMENT_TYPE: Final = re.compile(r"Invalid tensor data type (1[7-9]|2\d|3[01])\b")
-"""Those of less than 16 bits, to which each year adds some."""
+"""Types of less than 16 bits, of which newer versions have more."""
 _OLDEST_OPSET: Final = 7
-"""Of files that ONNX Runtime has kernels for; it has never had those of older ones."""
+"""The oldest operator set that ONNX Runtime has kernels for."""
 _MIXED: Final = re.compile(r"bound to different types \(tensor\(b?float|Type 'tensor\(b?float\d*\)' of input parameter")
 _ADVICE: Final = (
     "; the program that wrote the graph mixed its float types, so that fetching it anew does not help: take another variant "
@@ -60,7 +60,7 @@ _BODY: Final = (
 
 
 def explain_failure(path: Path, error: Exception) -> OnnxHubError:
-    """Give the error for a file that ONNX Runtime refused, by what it said and what the file holds."""
+    """Return the error for a file that ONNX Runtime refused, by what it said and what the file holds."""
     said = str(error)
     if too_new := _explain_version(path, said):
         return too_new
@@ -107,7 +107,7 @@ def check_support(path: Path) -> None:
 
 
 def _explain_version(path: Path, said: str) -> TooNewError | None:
-    """Give the error about an IR version or an operator set of later times, if that is what ONNX Runtime says."""
+    """Return the error about an IR version or an operator set of later times, if that is what ONNX Runtime says."""
     if found := _IR.search(said):
         return _make_too_new_error(path, f"its IR version is {found[1]}, and this one reads up to {found[2]}")
     if found := _OPSET.search(said):
@@ -121,7 +121,7 @@ def _make_too_new_error(path: Path, wanted: str) -> TooNewError:
     package = _find_package()
     return TooNewError(
         str(path), package, str(import_onnxruntime().__version__), wanted, f"pip install --upgrade {package}"
-    )  # fmt: skip
+    )
 
 
 def _find_package() -> str:
@@ -136,7 +136,7 @@ def _find_package() -> str:
 
 
 def _explain_operators(path: Path, reason: str, used: _Operators | None) -> OnnxHubError:
-    """Give the error for operators that are not registered: of another library, of later times, or used wrongly."""
+    """Return the error for operators that are not registered: of another library, of later times, or used wrongly."""
     if used is None:
         return UnsafeModelError(str(path), f"it needs operators that ONNX Runtime does not have: {reason}")
     unknown = used.list_unknown()
@@ -158,7 +158,7 @@ def _explain_operators(path: Path, reason: str, used: _Operators | None) -> Onnx
 
 
 def _list_known_operators() -> dict[tuple[str, str], int]:
-    """Domain and name of all operators that ONNX Runtime has -> the version of the operator set that each came with."""
+    """Return (domain, name) of all operators of ONNX Runtime -> the operator set that introduced each."""
     known: dict[tuple[str, str], int] = {}
     for schema in import_module("onnxruntime.capi.onnxruntime_pybind11_state").get_all_operator_schema():
         key = (_normalize_domain(schema.domain), schema.name)
@@ -171,7 +171,7 @@ def _normalize_domain(domain: str) -> str:
 
 
 def _read_operators(path: Path) -> _Operators | None:
-    """What the file needs; None if it cannot be read."""
+    """Return the operators that the file needs; None if it cannot be read."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             found = _Operators(path, data)
@@ -191,7 +191,7 @@ class _Operators(Reader):
         self.opsets: dict[str, int] = {}
         self.used: set[tuple[str, str]] = set()
         self.defined: set[tuple[str, str]] = set()
-        """Its own functions."""
+        """Functions of the model."""
 
     def read(self, message: Message, start: int, end: int, depth: int) -> None:
         """Walk over a message and those within it."""
@@ -214,7 +214,7 @@ class _Operators(Reader):
             self.defined.add((domain, texts.get("name", "")))
 
     def read_operator_set(self, start: int, end: int) -> None:
-        """Note one that the model or a function of it declares: the latest counts."""
+        """Note an operator set that the model or a function of it declares: the latest counts."""
         domain, version = "", 0
         for field, wire, begin, stop in self.fields(MESSAGES["operator_set"], start, end):
             if field.name == "domain":
@@ -225,11 +225,11 @@ class _Operators(Reader):
         self.opsets[domain] = max(version, self.opsets.get(domain, version))
 
     def list_unknown(self) -> list[tuple[str, str]]:
-        """Domain and name of those that ONNX Runtime does not have."""
+        """Return domain and name of the operators that ONNX Runtime does not have."""
         return sorted(self.used - self.defined - _list_known_operators().keys())
 
     def list_later(self) -> Iterator[tuple[str, int, int]]:
-        """Name, the version that it came with, and the one that the model declares, where that is an earlier one."""
+        """Yield name, first version and declared version of operators that are newer than the declared version."""
         known = _list_known_operators()
         for domain, name in sorted(self.used - self.defined):
             own = self.opsets.get(domain, 0)
@@ -240,7 +240,7 @@ class _Operators(Reader):
         """Write a model of this IR version and these operator sets that does nearly nothing."""
         sets = {"": _OLDEST_OPSET, **self.opsets}
         imports = [_encode_field(1, domain.encode()) + _encode_number(2, version) for domain, version in sets.items()]
-        return _encode_number(1, self.version) + _BODY + b"".join(_encode_field(8, one) for one in imports)
+        return _encode_number(1, self.version) + _BODY + b"".join(_encode_field(8, entry) for entry in imports)
 
 
 def _encode_number(number: int, value: int) -> bytes:

@@ -1,4 +1,4 @@
-"""How many threads this process may use: ONNX Runtime itself looks at the host's cores only."""
+"""Counts the cores that this process may use: ONNX Runtime itself counts those of the host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROCESS = Path("/proc/self/cgroup")
 
 
 def count_usable_cores(cgroup: Path = CGROUP, cpus: Path = CPUS, process: Path = PROCESS) -> int:
-    """Physical cores that this process may run on, and no more than its container's quota pays for."""
+    """Count the physical cores that this process may run on, up to the quota of its container."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
     allowed = os.sched_getaffinity(0)
@@ -22,13 +22,13 @@ def count_usable_cores(cgroup: Path = CGROUP, cpus: Path = CPUS, process: Path =
 
 
 def _count_physical(allowed: set[int], cpus: Path) -> int:
-    """Return allowed CPUs, siblings of one core counted once."""
+    """Count allowed CPUs, with siblings of a core counted once."""
     cores = {_read(cpus / f"cpu{cpu}/topology/thread_siblings_list") or str(cpu) for cpu in allowed}
     return len(cores)
 
 
 def _read_quota(cgroup: Path, process: Path) -> float:
-    """CPUs' worth of time that the control groups grant (versions 2 and 1); infinite without a limit."""
+    """Return the CPUs that the control groups grant (versions 2 and 1); infinite without a limit."""
     own = next((line[4:] for line in _read(process).splitlines() if line.startswith("0::/")), "")
     groups = [cgroup / own, *(cgroup / own).parents]
     nested = [

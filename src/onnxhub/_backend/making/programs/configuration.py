@@ -1,4 +1,4 @@
-"""A repository's configuration, as the installed transformers reads it, and no more than it understands."""
+"""Reads a repository's configuration as the installed transformers does; an entry that it would ignore is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["read_configuration"]
 
 
 def read_configuration(source: Path, *, code: bool) -> Any:
-    """Return the configuration; the program ends if transformers does not know its kind, or would ignore a part of it."""
+    """Return the configuration; end the program if transformers does not know its type, or would ignore an entry."""
     import transformers
 
     written = json.loads((source / "config.json").read_bytes())

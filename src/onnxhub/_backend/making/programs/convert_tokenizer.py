@@ -1,8 +1,8 @@
 """Make a ``tokenizer.json`` of a vocabulary, as transformers does it.
 
-Asked: ``source`` and ``output``, folders; ``frameworks``, whether torch and the like may be imported. The output gets ``facts.json``: ``fast``, whether the tokenizer has a fast form,
-which is then beside it as ``tokenizer.json``; or why there is none: ``problem``, with the type of the ``error`` that
-transformers raised, if it did; or ``package``, one that is missing.
+Asked: ``source`` and ``output``, folders; ``frameworks``, whether torch and the like may be imported. The output gets
+``facts.json``: ``fast``, whether the tokenizer has a fast form, which is then beside it as ``tokenizer.json``; or why there
+is none: ``problem``, with the type of the ``error`` that transformers raised, if it did; or ``package``, one that is missing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NEEDED: Final = re.compile(r"(?:requires the|need to install) (\w+)")
 
 
 def main() -> None:
-    """Do what the parent asks for."""
+    """Run the request of the parent."""
     asked = begin()
     if not asked["frameworks"]:
         os.environ.update(WITHOUT_FRAMEWORKS)
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def convert(source: Path, output: Path) -> dict[str, Any]:
-    """Write what a tokenizer has for a fast form; the facts."""
+    """Write the fast form of the tokenizer, if it has one, and return the facts."""
     try:
         import transformers
 
@@ -57,7 +57,7 @@ def convert(source: Path, output: Path) -> dict[str, Any]:
             return _blame(source, TypeError(f"what it makes of them is a {type(tokenizer).__name__}"))
         whole: Any = tokenizer  # the stubs know no class with a fast form
         text = whole.backend_tokenizer.to_str() if tokenizer.is_fast else None
-    except Exception as error:  # noqa: BLE001  # whatever is wrong with its files
+    except Exception as error:  # noqa: BLE001  # transformers raises errors of any type
         refuse_foreign(error)
         return _blame(source, error)
     if text is not None:
@@ -66,15 +66,17 @@ def convert(source: Path, output: Path) -> dict[str, Any]:
 
 
 def _is_named(source: Path, known: Any) -> bool:
-    found = {name: json.loads((source / name).read_bytes()) if (source / name).exists() else {}
-             for name in ("tokenizer_config.json", "config.json")}  # fmt: skip
+    found = {
+        name: json.loads((source / name).read_bytes()) if (source / name).exists() else {}
+        for name in ("tokenizer_config.json", "config.json")
+    }
     kind = found["config.json"].get("model_type")
-    named = any(one.get("tokenizer_class") for one in found.values())
+    named = any(settings.get("tokenizer_class") for settings in found.values())
     return named or (isinstance(kind, str) and kind in known)
 
 
 def _blame(source: Path, error: Exception) -> dict[str, object]:
-    """What is missing, if that explains the error, else what the error says."""
+    """Return the package that is missing, if that explains the error, else the problem in words."""
     said = " ".join(str(error).replace(str(source), "the folder").split())
     if isinstance(error, ImportError):
         needed = _NEEDED.search(said)

@@ -28,17 +28,17 @@ CLASSES: Final = {
     "ORTModelForMaskedLM": ("AutoModelForMaskedLM", ("logits",)),
     "ORTModelForFeatureExtraction": ("AutoModel", ("last_hidden_state",)),
 }
-"""What it is for -> transformers' class, and the outputs that the graph keeps."""
+"""Class of optimum -> transformers' class, and the outputs that the graph keeps."""
 LARGEST: Final = 2**30
 """Bytes of weights that are in the file itself."""
 ROWS: Final = 2
 TOKENS: Final = 11
-"""The sizes of the sample that the model is traced with: of all axes other than these, the size is fixed."""
+"""The sizes of the sample that the model is traced with; all other axes have a fixed size."""
 CHOICES: Final = 3
 
 
 def main() -> None:
-    """Do what the parent asks for."""
+    """Run the request of the parent."""
     asked = begin()
     source, output = Path(asked["source"]), Path(asked["output"])
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -82,9 +82,14 @@ def _load(class_name: str, source: Path, *, pickle: bool) -> tuple[Any, set[str]
 
     try:
         model, info = getattr(transformers, class_name).from_pretrained(
-            source, dtype=torch.float32, attn_implementation="eager", local_files_only=True, trust_remote_code=False,
-            use_safetensors=not pickle, output_loading_info=True,
-        )  # fmt: skip
+            source,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=not pickle,
+            output_loading_info=True,
+        )
     except OSError as error:
         refuse_foreign(error)
         refuse(f"its weights cannot be read: {type(error).__name__}: {str(error).partition('. ')[0]}")
@@ -158,7 +163,7 @@ def _keep(program: Any, wanted: Sequence[str]) -> None:
 
 
 def _name_axes(program: Any, *, choices: bool) -> None:
-    """Name what the tracer has numbered; an axis with a number in its place is of that size alone."""
+    """Name the axes that the tracer numbered; an axis that has a number is of that size alone."""
     import onnx_ir  # pyright: ignore[reportMissingImports]
 
     usual = ("batch_size", "num_choices", "sequence_length") if choices else ("batch_size", "sequence_length")

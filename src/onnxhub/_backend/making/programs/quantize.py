@@ -22,7 +22,7 @@ MOST: Final = 2**31 - 1
 
 
 def main() -> None:
-    """Do what the parent asks for."""
+    """Run the request of the parent."""
     asked = begin()
     source, output = Path(asked["source"]), Path(asked["output"])
     tempfile.tempdir = str(output.parent)  # nothing is left elsewhere, whenever this ends
@@ -41,14 +41,18 @@ def _quantize(source: Path, output: Path, kind: str, *, large: bool) -> None:
 
     model = _fold_constants(source)
     before = _count(model)
-    unsigned = kind == "uint8" or (kind == "q8" and any(one.op_type in UNSIGNED for one in _walk_nodes(model.graph)))
+    unsigned = kind == "uint8" or (kind == "q8" and any(node.op_type in UNSIGNED for node in _walk_nodes(model.graph)))
     # A scale for each column of a weight: nearly as small as one for all, and much nearer to the original. Signed weights
     # use 7 of their bits: with all 8, sums overflow on processors without VNNI, and answers would not be the same on all.
     quantize_dynamic(
-        model, str(output), per_channel=True, reduce_range=not unsigned,
+        model,
+        str(output),
+        per_channel=True,
+        reduce_range=not unsigned,
         weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
-        use_external_data_format=large, extra_options={"EnableSubgraph": True, "MatMulConstBOnly": True},
-    )  # fmt: skip
+        use_external_data_format=large,
+        extra_options={"EnableSubgraph": True, "MatMulConstBOnly": True},
+    )
     if _count(_load_graph(output)) == before:
         refuse("there is nothing in it to quantise: no product with fixed weights, no table of vectors")
 
@@ -70,7 +74,7 @@ def _halve(source: Path, output: Path, *, large: bool) -> None:
 
 
 def _fold_constants(source: Path) -> Any:
-    """Return the model with its constants folded: a weight that the graph transposes first would not be seen as one.
+    """Return the model with its constants folded: the tools do not see a weight that the graph transposes first.
 
     ONNX Runtime reads external data where it is; onnx itself refuses to follow the links of the Hub's cache.
     """
@@ -96,7 +100,7 @@ def _load_graph(path: Path) -> Any:
 
 
 def _count(model: Any) -> dict[int, int]:
-    """How many weights there are of each type; names and operators change for other reasons as well."""
+    """Count the weights of each type; names and operators change for other reasons as well."""
     counts: dict[int, int] = {}
     for graph in _walk_graphs(model.graph):
         for tensor in graph.initializer:
@@ -105,7 +109,7 @@ def _count(model: Any) -> dict[int, int]:
 
 
 def _walk_graphs(graph: Any) -> Iterator[Any]:
-    """Return the graph, and those within it."""
+    """Yield the graph and those within it."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
@@ -114,12 +118,12 @@ def _walk_graphs(graph: Any) -> Iterator[Any]:
 
 
 def _walk_nodes(graph: Any) -> Iterator[Any]:
-    for one in _walk_graphs(graph):
-        yield from one.node
+    for inner in _walk_graphs(graph):
+        yield from inner.node
 
 
 def _check(output: Path) -> None:
-    """ONNX Runtime must take what its tools have made."""
+    """End the program if ONNX Runtime does not load the file that its tools made."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,6 +1,6 @@
-"""Weights that a model needs and its file lacks: transformers fills them with random numbers, which nobody has trained.
+"""Finds weights that a model needs and its file lacks: transformers fills them with random numbers.
 
-Here they are NaN, so that they are found in the graph if the graph makes use of them.
+Here they become NaN, so that the graph shows whether it uses them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["check_graph", "mark_missing"]
 
 
 def mark_missing(model: Any, names: Iterable[str]) -> set[str]:
-    """Fill what was missing with NaN, and say what that was; what is no weight but computed, is computed."""
+    """Fill missing weights with NaN, and return their names; buffers of known formulas are computed."""
     import torch
 
     state = model.state_dict()
@@ -36,7 +36,7 @@ def mark_missing(model: Any, names: Iterable[str]) -> set[str]:
 
 
 def check_graph(path: Path, missing: set[str], config: Any) -> int:
-    """Return the file's opset, once it is known to have no weights that nobody trained."""
+    """Return the opset of the file; end the program if its graph has untrained weights."""
     import onnx
 
     model = onnx.load(str(path), load_external_data=bool(missing))
