@@ -106,7 +106,7 @@ from onnxhub._backend.runtime.pair import SessionPair
 class Session:
     def run(self, features, outputs):
         return {}
-    def alike(self, threads):
+    def clone(self, threads):
         return self
 
 lock, cache, pair = Lock(), OnceCache(size=1), SessionPair(Session(), after=0)
