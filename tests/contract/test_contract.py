@@ -23,7 +23,7 @@ import onnxruntime
 import pytest
 
 import onnxhub
-from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._backend.runtime.threads import count_usable_cores
 from onnxhub._calls.batches import collate
 from onnxhub._calls.model import LOOK_AHEAD
 from onnxhub.errors import (
@@ -467,7 +467,7 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     real = onnxruntime.InferenceSession
 
     def counting(path: str, settings: onnxruntime.SessionOptions, **options: Any) -> Any:
-        if settings.intra_op_num_threads == usable_cores():
+        if settings.intra_op_num_threads == count_usable_cores():
             built.append(path)
         return real(path, settings, **options)
 

@@ -131,7 +131,7 @@ def test_no_model_is_converted_from_files_elsewhere(
 ) -> None:
     """Weights are read by Rust, which nobody watches: what names them is refused before a process is started."""
     (folder / "model.onnx").rename(folder / "model.safetensors")
-    monkeypatch.setattr("onnxhub._backend.making.exporters.version_of", lambda _: "1.0")
+    monkeypatch.setattr("onnxhub._backend.making.exporters.find_version", lambda _: "1.0")
     configure(folder, file, **settings)
     with pytest.raises(UnsafeModelError, match=key):
         onnxhub.load("text-classification", folder)
@@ -190,7 +190,7 @@ def test_settings_that_are_nested_too_deeply_are_an_error_about_them(
     configure(folder, file, deep=deep)
     if export:
         (folder / "model.onnx").rename(folder / "model.safetensors")
-        monkeypatch.setattr("onnxhub._backend.making.exporters.version_of", lambda _: "1.0")
+        monkeypatch.setattr("onnxhub._backend.making.exporters.find_version", lambda _: "1.0")
     with pytest.raises(OnnxHubError) as raised:
         onnxhub.load("text-classification", folder)
     assert isinstance(raised.value, IntegrityError)

@@ -101,15 +101,15 @@ def test_interrupts_leave_our_locks_free_however_often_they_come() -> None:
     printed = run("""
 from onnxhub._process.once import OnceCache
 from onnxhub._process.forking import Lock
-from onnxhub._backend.runtime.pair import Pair
+from onnxhub._backend.runtime.pair import SessionPair
 
 class Session:
     def run(self, features, outputs):
         return {}
-    def alike(self, threads):
+    def clone(self, threads):
         return self
 
-lock, cache, pair = Lock(), OnceCache(size=1), Pair(Session(), after=0)
+lock, cache, pair = Lock(), OnceCache(size=1), SessionPair(Session(), after=0)
 
 def take():
     for _ in range(50):
@@ -122,8 +122,8 @@ def ask():
 
 def batches():
     for _ in range(50):
-        pair.run({}, (), beside=False)
-        pair.second()
+        pair.run({}, (), concurrent=False)
+        pair.choose_second()
 
 for work in (take, ask, batches):
     going = True

@@ -19,7 +19,7 @@ import pytest
 from onnxhub import builtin, errors
 from onnxhub._backend.graphs.inlining import inline_small_tensors
 from onnxhub._backend.runtime import gathering
-from onnxhub._backend.runtime.gathering import gathered
+from onnxhub._backend.runtime.gathering import gather_files
 from onnxhub._workshop.hub_models import hub_models, size_on_disk
 from tests.faults.test_hub import Home
 
@@ -250,16 +250,16 @@ def test_files_are_gathered_by_hard_links(tmp_path: Path, monkeypatch: pytest.Mo
     """For an ONNX Runtime that looks beside the model alone, and for the moment alone; a later one takes them as they are."""
     model = lay_apart(tmp_path, {"onnx/model.onnx": b"graph", "onnx/model.onnx_data": b"weights"})
     weights = [model.with_name("model.onnx_data")]
-    monkeypatch.setattr(gathering, "_version", lambda: (1, 31))
-    with gathered(model, weights) as place:
+    monkeypatch.setattr(gathering, "_read_version", lambda: (1, 31))
+    with gather_files(model, weights) as place:
         assert place.read_bytes() == b"graph"
         assert place.with_name("model.onnx_data").stat().st_ino == weights[0].stat().st_ino
         assert not place.is_symlink()
     assert sorted(path.name for path in model.parent.iterdir()) == ["model.onnx", "model.onnx_data"]
-    with gathered(model, ()) as place:
+    with gather_files(model, ()) as place:
         assert place == model
-    monkeypatch.setattr(gathering, "_version", lambda: (1, 32))
-    with gathered(model, weights) as place:
+    monkeypatch.setattr(gathering, "_read_version", lambda: (1, 32))
+    with gather_files(model, weights) as place:
         assert place == model
 
 
@@ -270,9 +270,9 @@ def test_what_cannot_be_linked_is_copied(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(18, "Invalid cross-device link")
 
     model = lay_apart(tmp_path, {"onnx/model.onnx": b"graph", "onnx/model.onnx_data": b"weights"})
-    monkeypatch.setattr(gathering, "_version", lambda: (1, 31))
+    monkeypatch.setattr(gathering, "_read_version", lambda: (1, 31))
     monkeypatch.setattr("os.link", refuse)
-    with gathered(model, [model.with_name("model.onnx_data")]) as place:
+    with gather_files(model, [model.with_name("model.onnx_data")]) as place:
         assert place.with_name("model.onnx_data").read_bytes() == b"weights"
     assert not place.parent.exists()
 

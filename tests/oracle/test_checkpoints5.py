@@ -17,7 +17,7 @@ import transformers
 
 import onnxhub
 from onnxhub._backend.making.newer_settings import NewerSettingsError, restate_config
-from onnxhub._backend.making.programs.known_settings import is_newer, not_understood
+from onnxhub._backend.making.programs.known_settings import find_unknown_setting, is_newer
 from onnxhub._backend.making.programs.untrained import mark_missing
 from onnxhub._backend.making.settings import prepare_settings
 from onnxhub.errors import ExportError
@@ -48,7 +48,7 @@ def understand(name: str, folder: Path) -> Any:
     (folder / "config.json").write_text(json.dumps(told))
     (folder / "model.safetensors").symlink_to(FOLDER / name / "model.safetensors")
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-    found = not_understood(told, config, saved_by=told["transformers_version"])
+    found = find_unknown_setting(told, config, saved_by=told["transformers_version"])
     if found is not None:
         raise NewerSettingsError(found)
     return config
@@ -124,20 +124,20 @@ def test_what_a_newer_version_has_added_is_named(said: dict[str, Any], reason: s
 def test_an_authors_own_entries_are_known_as_such(version: str, said: dict[str, Any], found: str | None) -> None:
     """Where it is known what version has which, what none has is nobody's; of versions to come, nothing is known."""
     config = transformers.BertConfig.from_dict(said)
-    assert not_understood(said, config, saved_by=version) == found
+    assert find_unknown_setting(said, config, saved_by=version) == found
 
 
 def test_what_a_class_makes_something_else_of_is_named() -> None:
     """As Qwen2 does with a window that it is told not to use."""
     said = {"sliding_window": 4, "use_sliding_window": False}
-    found = not_understood(said, transformers.Qwen2Config.from_dict(said), saved_by="5.24.0")
+    found = find_unknown_setting(said, transformers.Qwen2Config.from_dict(said), saved_by="5.24.0")
     assert found == "sliding_window 4, of which it makes None"
 
 
 def test_configurations_inside_are_looked_at_too() -> None:
     """By the class that each of them has."""
     said = {"text_config": {"model_type": "clip_text_model", "tie_last_hidden_states": True}}
-    found = not_understood(said, transformers.CLIPConfig.from_dict(said), saved_by="5.24.0")
+    found = find_unknown_setting(said, transformers.CLIPConfig.from_dict(said), saved_by="5.24.0")
     assert found == "text_config.tie_last_hidden_states"
 
 

@@ -151,7 +151,7 @@ def test_the_room_of_a_graph_is_foretold(
     path = tmp_path / "model.onnx"
     path.write_bytes(bytes(100))
     file = compiled.ModelFile("model", path, (), frozenset(operators), elements)
-    assert file.widened == 100 + growth
+    assert file.float32_size == 100 + growth
 
 
 def test_what_would_grow_far_is_not_compiled_unasked(
@@ -184,7 +184,7 @@ def test_another_runtime_processor_or_option_has_a_graph_of_its_own(monkeypatch:
     assert outputs("ner", "builtin:ner")[0]
     monkeypatch.setattr(onnxruntime, "__version__", "99.0")
     assert outputs("ner", "builtin:ner")[0]
-    monkeypatch.setattr(compiled, "_processor", lambda: ["another"])
+    monkeypatch.setattr(compiled, "_describe_processor", lambda: ["another"])
     assert outputs("ner", "builtin:ner")[0]
     assert len(entries()) == 4
 
@@ -228,20 +228,20 @@ def test_tensorrt_is_told_where_to_keep_its_engines(tmp_path: Path) -> None:
     """In an entry of the model's own, the same at every load; what the caller says counts first."""
     file = compiled.ModelFile("org/name", tiny.make_model(tmp_path) / "model.onnx")
     asked = Provider("tensorrt", {"trt_engine_cache_enable": False, "device_id": 1})
-    options = compiled._with_engines(file, asked).options
+    options = compiled._add_engine_cache(file, asked).options
     folder = assets_dir("tensorrt") / compiled.sha256(file.path)
     assert options["trt_engine_cache_enable"] is False
     assert options["trt_engine_cache_path"] == str(folder)
     assert options["device_id"] == 1
     (folder / "TensorrtExecutionProvider.engine").write_bytes(b"engine")
-    assert compiled._with_engines(file, asked).options == options
+    assert compiled._add_engine_cache(file, asked).options == options
     assert (folder / "TensorrtExecutionProvider.engine").exists()
 
 
 def test_engines_of_tensorrt_are_listed_and_cleared_away(tmp_path: Path) -> None:
     """With the rest of what is kept, as large as they have become."""
     file = compiled.ModelFile("org/name", tiny.make_model(tmp_path) / "model.onnx")
-    folder = Path(str(compiled._with_engines(file, Provider("tensorrt", {})).options["trt_engine_cache_path"]))
+    folder = Path(str(compiled._add_engine_cache(file, Provider("tensorrt", {})).options["trt_engine_cache_path"]))
     (folder / "TensorrtExecutionProvider.engine").write_bytes(bytes(12345))
     (entry,) = kept.list_entries(["tensorrt"])
     assert (entry.model, entry.made_with) == ("org/name", "file model.onnx")
@@ -258,7 +258,7 @@ def test_tensorrt_keeps_its_engines_for_this_process_where_nothing_can_be_writte
     assets_dir("tensorrt").parent.mkdir(parents=True)
     assets_dir("tensorrt").write_bytes(b"")
     file = compiled.ModelFile("model", tiny.make_model(tmp_path) / "model.onnx")
-    options = compiled._with_engines(file, Provider("tensorrt", {})).options
+    options = compiled._add_engine_cache(file, Provider("tensorrt", {})).options
     assert Path(str(options["trt_engine_cache_path"])).is_dir()
     assert "is kept for this process alone" in caplog.text
 

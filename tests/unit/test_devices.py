@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 import onnxhub
-from onnxhub._backend.runtime.devices import device_of, preload, run_on
+from onnxhub._backend.runtime.devices import find_device, preload, run_on_device
 from tests import tiny
 
 CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
@@ -18,10 +18,10 @@ CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 def test_only_known_memory_is_bound() -> None:
     """Of the device that the session runs on."""
-    assert device_of("cuda", {"device_id": "1"}) == ("cuda", 1)
-    assert device_of("tensorrt", {}) == ("cuda", 0)
-    assert device_of("cpu", {}) is None
-    assert device_of("openvino", {"device_id": "0"}) is None
+    assert find_device("cuda", {"device_id": "1"}) == ("cuda", 1)
+    assert find_device("tensorrt", {}) == ("cuda", 0)
+    assert find_device("cpu", {}) is None
+    assert find_device("openvino", {"device_id": "0"}) is None
 
 
 def test_bound_arrays_give_what_others_give(tiny_model: Any) -> None:
@@ -29,7 +29,7 @@ def test_bound_arrays_give_what_others_give(tiny_model: Any) -> None:
     model = onnxhub.load("text-classification", tiny_model())
     feeds = {name: np.stack([values] * 3) for name, values in model.encode("a great film")[0].rows[0].items()}
     expected = model.session.run(["logits"], feeds)[0]
-    np.testing.assert_array_equal(run_on(("cpu", 0), model.session, ["logits"], feeds, None)[0], expected)
+    np.testing.assert_array_equal(run_on_device(("cpu", 0), model.session, ["logits"], feeds, None)[0], expected)
 
 
 def test_preloading_says_nothing_on_stdout(capfd: pytest.CaptureFixture[str]) -> None:

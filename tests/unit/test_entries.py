@@ -94,12 +94,12 @@ def test_a_model_is_loaded_though_its_compiled_graph_goes(monkeypatch: pytest.Mo
     with onnxhub.load("ner", "builtin:ner") as model:
         expected = model("Ada lived in London.")
         assert model.info.compiled
-    opened = compiled._opened
+    opened = compiled._open_entry
 
     def cleared(entry: Entry, *arguments: object) -> object:
         kept.clear("compiled")
         return opened(entry, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(compiled, "_opened", cleared)
+    monkeypatch.setattr(compiled, "_open_entry", cleared)
     with onnxhub.load("ner", "builtin:ner") as model:
         assert model("Ada lived in London.") == expected

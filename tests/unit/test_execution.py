@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import onnxhub
-from onnxhub._backend.runtime.pair import Pair
+from onnxhub._backend.runtime.pair import SessionPair
 from onnxhub._backend.runtime.scheduling import PATIENCE
-from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._backend.runtime.threads import count_usable_cores
 from onnxhub._calls.run import AHEAD, LARGEST_WINDOW, WINDOW_TOKENS, Lanes, run
 from onnxhub.errors import ClosedModelError
 from onnxhub.testing import CannedBackend
@@ -201,13 +201,16 @@ def test_an_error_of_the_rows_ends_the_run() -> None:
 def test_a_small_model_runs_several_batches_at_once(tiny_model: Any) -> None:
     """One thread each, and a text alone with all; with as many threads as were asked for, one batch at a time."""
     small = onnxhub.load("text-classification", tiny_model(), batch_tokens=64)
-    assert (threads_of(small.backend.session), small.backend.lanes.number) == (usable_cores(), usable_cores())
+    assert (threads_of(small.backend.session), small.backend.lanes.number) == (
+        count_usable_cores(),
+        count_usable_cores(),
+    )
     told = onnxhub.load("text-classification", tiny_model(), threads=2, batch_tokens=64)
     assert (threads_of(told.backend.session), told.backend.lanes.number, told.backend.pair) == (2, 1, None)
     texts = ["a great film " * (size % 9 + 1) for size in range(400)]
     first = [one.ranking for one in small(texts)]  # which also builds the second session
-    assert isinstance(small.backend.pair, Pair)
-    assert threads_of(small.backend.pair.second()) == 1
+    assert isinstance(small.backend.pair, SessionPair)
+    assert threads_of(small.backend.pair.choose_second()) == 1
     assert [one.ranking for one in small(texts)] == first
     for mine, its in zip(first, told(texts), strict=True):
         assert [one.score for one in mine] == pytest.approx([one.score for one in its.ranking], abs=1e-6)
@@ -225,12 +228,15 @@ def test_a_large_quantised_model_runs_rows_at_once_in_a_session_of_their_own(lar
     """With one thread, built once there are rows enough; a text alone keeps all cores, and no bit depends on which it was."""
     model = onnxhub.load("text-classification", large, compiled=True)
     pair = model.backend.pair
-    assert isinstance(pair, Pair)
-    assert (threads_of(model.backend.session), model.backend.lanes.number) == (usable_cores(), usable_cores())
+    assert isinstance(pair, SessionPair)
+    assert (threads_of(model.backend.session), model.backend.lanes.number) == (
+        count_usable_cores(),
+        count_usable_cores(),
+    )
     texts = ["a great film " * (size % 9 + 1) for size in range(PATIENCE)]
     first = model(texts)
-    assert pair.second().path == model.backend.session.path
-    assert threads_of(pair.second()) == 1
+    assert pair.choose_second().path == model.backend.session.path
+    assert threads_of(pair.choose_second()) == 1
     assert [one.ranking for one in model(texts)] == [one.ranking for one in first]
     assert [model(text).ranking for text in texts] == [one.ranking for one in first]
 
@@ -261,11 +267,11 @@ def test_a_compiled_graph_that_was_cleared_away_leaves_all_to_the_first_session(
     model = onnxhub.load("text-classification", large, compiled=True)
     expected = model("a great film").ranking
     pair = model.backend.pair
-    assert isinstance(pair, Pair)
-    pair.second().path.unlink()
+    assert isinstance(pair, SessionPair)
+    pair.choose_second().path.unlink()
     found = model(["a great film"] * 3 * PATIENCE)
     assert {one.ranking for one in found} == {expected}
-    assert pair.second() is model.backend.session
+    assert pair.choose_second() is model.backend.session
     (record,) = caplog.records
     assert record.getMessage().startswith("batches go on with all threads each: ")
 

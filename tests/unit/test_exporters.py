@@ -8,7 +8,7 @@ import pytest
 
 import onnxhub
 from onnxhub._backend.making import exporters
-from onnxhub._backend.making.exporters import NATIVE, OPTIMUM, installed_exporter
+from onnxhub._backend.making.exporters import NATIVE, OPTIMUM, find_exporter
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub._contracts.registry import get_task
 from onnxhub._loading.inspection import look_into
@@ -49,8 +49,8 @@ def test_what_is_installed_decides(
 ) -> None:
     """Optimum where it can work, transformers' own exporter where that is there, and nothing by halves."""
     versions = {**found, "transformers": transformers}
-    monkeypatch.setattr(exporters, "version_of", versions.get)
-    chosen = installed_exporter()
+    monkeypatch.setattr(exporters, "find_version", versions.get)
+    chosen = find_exporter()
     assert (chosen and chosen[0]) == expected
     if chosen is not None:
         assert chosen[1] == {package: versions[package] for package in chosen[0].packages}
@@ -66,7 +66,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_inspection_says_which_package_would_convert(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the one that ``load`` would take."""
-    monkeypatch.setattr(exporters, "version_of", {**without("optimum"), "transformers": "5.24.0"}.get)
+    monkeypatch.setattr(exporters, "find_version", {**without("optimum"), "transformers": "5.24.0"}.get)
     assert "(by the package transformers)" in look_into(open_repository(folder), get_task("text-classification")).choice
 
 
@@ -74,6 +74,6 @@ def test_beside_transformers_5_its_own_packages_are_asked_for(folder: Path, monk
     """Optimum would replace it by an older one."""
     versions = {**without("optimum", "onnxscript"), "transformers": "5.24.0"}
     for module in ("exporters", "export"):
-        monkeypatch.setattr(f"onnxhub._backend.making.{module}.version_of", versions.get)
+        monkeypatch.setattr(f"onnxhub._backend.making.{module}.find_version", versions.get)
     with pytest.raises(MissingDependencyError, match=r"needs onnxscript, .* pip install 'onnxhub\[export\]'"):
         onnxhub.load("text-classification", folder)

@@ -11,7 +11,7 @@ import onnxhub
 from onnxhub._backend.kept.building import make
 from onnxhub._backend.making import export as exporting
 from onnxhub._backend.making import exporters
-from onnxhub._backend.making.staging import convertible
+from onnxhub._backend.making.staging import files_to_export
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub._contracts.registry import get_task
 from onnxhub._loading.inspection import look_into
@@ -82,14 +82,14 @@ def test_inspection_knows_a_conversion_that_is_kept(
 ) -> None:
     """It is what ``load`` would take, whether or not there is something to convert with."""
     versions = dict.fromkeys(exporters.OPTIMUM.packages, "1.0")
-    monkeypatch.setattr(exporters, "version_of", lambda package: versions[package])
+    monkeypatch.setattr(exporters, "find_version", lambda package: versions[package])
     (folder / "model.safetensors").write_text(f"kept, {installed}")  # what is kept is found by the files
     repository = open_repository(folder)
     assert "would be converted, once" in look_into(repository, get_task("text-classification")).choice
-    files = convertible(repository, allow_pickle=False)
+    files = files_to_export(repository, allow_pickle=False)
     key = exporting._origin(repository, files, CLASSIFIER).key
     make("exported", key, {"with": versions}, lambda made: (made / "model.onnx").touch())
     if not installed:
-        monkeypatch.setattr(exporters, "version_of", lambda _: None)
+        monkeypatch.setattr(exporters, "find_version", lambda _: None)
     found = look_into(repository, get_task("text-classification"))
     assert (found.error, found.choice[:44]) == (None, "converted from PyTorch's weights by optimum ")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onnxhub._backend.files.roles import choose_parts
+from onnxhub._backend.files.roles import choose_roles
 from onnxhub._backend.repository.repository import Repository, open_repository
 from onnxhub._contracts.registry import get_task
 from onnxhub._loading.inspection import look_into
@@ -95,7 +95,7 @@ def holding(*names: str, folder: Path) -> Repository:
 def test_the_parts_of_an_encoder_with_decoders(files: tuple[str, ...], chosen: tuple[str, ...], tmp_path: Path) -> None:
     """The encoder first; one merged decoder rather than two."""
     repository = holding(*(f"{name}.onnx" for name in files), folder=tmp_path)
-    parts = choose_parts(repository, SEQ2SEQ, dtype="auto", file=None, gpu=False)
+    parts = choose_roles(repository, SEQ2SEQ, dtype="auto", file=None, gpu=False)
     assert [choice.file for choice in parts.values()] == [f"{name}.onnx" for name in chosen]
     assert next(iter(parts)) == "encoder"
 
@@ -104,32 +104,32 @@ def test_one_file_is_no_encoder_with_decoders(tmp_path: Path) -> None:
     """`file` cannot name them all."""
     repository = holding("encoder_model.onnx", "decoder_model.onnx", folder=tmp_path)
     with pytest.raises(InvalidOptionError, match="the model is an encoder with its decoders"):
-        choose_parts(repository, SEQ2SEQ, dtype="auto", file="encoder_model.onnx", gpu=False)
+        choose_roles(repository, SEQ2SEQ, dtype="auto", file="encoder_model.onnx", gpu=False)
 
 
 def test_parts_that_are_named(tmp_path: Path) -> None:
     """Each by its role, whatever its name; the encoder is opened first."""
     repository = holding("a.onnx", "b.onnx", "c.onnx", folder=tmp_path)
     named = {"decoder_with_past": "c.onnx", "decoder": "b.onnx", "encoder": "a.onnx"}
-    parts = choose_parts(repository, SEQ2SEQ, dtype="auto", file=named, gpu=False)
+    parts = choose_roles(repository, SEQ2SEQ, dtype="auto", file=named, gpu=False)
     assert [(part, choice.file) for part, choice in parts.items()] == [
         ("encoder", "a.onnx"), ("decoder", "b.onnx"), ("decoder_with_past", "c.onnx"),
     ]  # fmt: skip
     for wrong in ({"encoder": "a.onnx"}, {**named, "vision": "a.onnx"}):
         with pytest.raises(InvalidOptionError, match=r"'encoder': ..., 'decoder': ..."):
-            choose_parts(repository, SEQ2SEQ, dtype="auto", file=wrong, gpu=False)
+            choose_roles(repository, SEQ2SEQ, dtype="auto", file=wrong, gpu=False)
     with pytest.raises(InvalidOptionError, match="the model is one file"):
-        choose_parts(repository, "ORTModelForCausalLM", dtype="auto", file=named, gpu=False)
+        choose_roles(repository, "ORTModelForCausalLM", dtype="auto", file=named, gpu=False)
 
 
 def test_a_part_of_one_name_is_not_a_variant_of_another(tmp_path: Path) -> None:
     """`decoder_with_past.onnx` is no decoder in the precision "with_past"."""
     repository = holding("encoder.onnx", "decoder.onnx", "decoder_int8.onnx", "encoder_int8.onnx", folder=tmp_path)
-    parts = choose_parts(repository, SEQ2SEQ, dtype="int8", file=None, gpu=False)
+    parts = choose_roles(repository, SEQ2SEQ, dtype="int8", file=None, gpu=False)
     assert [choice.file for choice in parts.values()] == ["encoder_int8.onnx", "decoder_int8.onnx"]
     repository = holding("encoder.onnx", "decoder_with_past.onnx", folder=tmp_path)
     with pytest.raises(VariantNotFoundError, match="for decoder_model in"):
-        choose_parts(repository, SEQ2SEQ, dtype="auto", file=None, gpu=False)
+        choose_roles(repository, SEQ2SEQ, dtype="auto", file=None, gpu=False)
 
 
 def test_a_variant_that_would_be_made_is_told(tmp_path: Path) -> None:

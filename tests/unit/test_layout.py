@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import onnxhub
-from onnxhub._backend.files.layout import describe_beside, with_files_beside
+from onnxhub._backend.files.layout import add_files_beside, describe_beside
 from onnxhub._backend.repository.repository import Repository, open_repository
 from onnxhub._loading.forecast import forecast
 from onnxhub.errors import IntegrityError, InvalidInputError, ModelNotFoundError, NoOnnxFileError, TooNewError
@@ -46,14 +46,14 @@ def test_which_files_are_those_beside_the_graph(
     files: tuple[str, ...], asked: dict[str, Any], beside: dict[str, str], tmp_path: Path
 ) -> None:
     """The root's own go first, but a tokenizer is of one folder: the one that has its tokenizer.json."""
-    assert with_files_beside(holding(*files, folder=tmp_path), **asked).beside == beside
+    assert add_files_beside(holding(*files, folder=tmp_path), **asked).beside == beside
 
 
 def test_the_reason_names_what_was_read_beside_the_graph(tmp_path: Path) -> None:
     """In model.info; and each file is read from there."""
     make_model(tmp_path / "onnx")
     (tmp_path / "onnx" / "config.json").replace(tmp_path / "config.json")
-    repository = with_files_beside(open_repository(tmp_path))
+    repository = add_files_beside(open_repository(tmp_path))
     assert describe_beside(repository) == "onnx/tokenizer.json"
     assert repository.is_here("tokenizer.json")
     assert repository.path("tokenizer.json") == tmp_path / "onnx" / "tokenizer.json"

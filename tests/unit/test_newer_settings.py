@@ -158,7 +158,7 @@ def test_the_reason_is_known_before_weights_are_fetched(tmp_path: Path, monkeypa
     config = json.loads((folder / "config.json").read_bytes())
     config |= {"rope_parameters": {"rope_type": "proportional", "rope_theta": 1e4}}
     (folder / "config.json").write_text(json.dumps(config))
-    monkeypatch.setattr(exporters, "version_of", lambda package: "1.0")
+    monkeypatch.setattr(exporters, "find_version", lambda package: "1.0")
     found = look_into(open_repository(folder), get_task("text-classification"))
     with pytest.raises(ExportError, match="rope_type 'proportional', which transformers 4 does not know") as raised:
         onnxhub.load("text-classification", folder)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from onnxhub._backend.runtime.pair import Pair
+from onnxhub._backend.runtime.pair import SessionPair
 from onnxhub.errors import ClosedModelError, IntegrityError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Held:
         assert self.gate.wait(30)
         return self.threads
 
-    def alike(self, *, threads: int) -> Held:
+    def clone(self, *, threads: int) -> Held:
         """Another one, whose gate is open."""
         if self.closed:
             raise ClosedModelError
@@ -51,14 +51,14 @@ def opened(session: Held) -> Held:
     return session
 
 
-def pair_of(first: Held, after: int = 0) -> Pair:
+def pair_of(first: Held, after: int = 0) -> SessionPair:
     """A pair that begins with this session."""
-    return Pair(cast("Session", first), after=after)
+    return SessionPair(cast("Session", first), after=after)
 
 
-def run(pair: Pair, *, beside: bool = False) -> Any:
+def run(pair: SessionPair, *, concurrent: bool = False) -> Any:
     """The threads of the session that runs a batch."""
-    return pair.run({}, (), beside=beside)
+    return pair.run({}, (), concurrent=concurrent)
 
 
 def test_a_batch_alone_has_all_threads() -> None:
@@ -73,7 +73,7 @@ def test_a_batch_alone_has_all_threads() -> None:
 def test_batches_at_once_have_one_thread_each(after: int) -> None:
     """From some number on; the second session is built once, and a batch alone afterwards has all threads again."""
     pair = pair_of(first := opened(Held()), after)
-    assert [run(pair, beside=True) for _ in range(after + 3)] == [4] * after + [1] * 3
+    assert [run(pair, concurrent=True) for _ in range(after + 3)] == [4] * after + [1] * 3
     assert first.built == [1]
     assert run(pair) == 4
 
@@ -120,13 +120,13 @@ def test_a_forked_child_runs_none_of_its_parents_batches() -> None:
 def test_closing_closes_the_second_session_and_builds_no_other() -> None:
     """The first one is its owner's to close."""
     pair = pair_of(first := opened(Held()))
-    second = cast("Held", pair.second())
+    second = cast("Held", pair.choose_second())
     pair.close()
     assert (first.closed, second.closed) == (False, True)
     late = pair_of(gone := opened(Held(closed=True)))
     late.close()
     with pytest.raises(ClosedModelError):
-        run(late, beside=True)
+        run(late, concurrent=True)
     assert gone.built == []
 
 
@@ -136,11 +136,11 @@ def test_where_no_second_session_can_be_built_the_first_goes_on(
     """With all threads for each batch; it is tried once, and the log says why."""
     pair = pair_of(first := opened(Held()))
 
-    def alike(*, threads: int) -> Held:
+    def clone(*, threads: int) -> Held:
         first.built.append(threads)
         raise IntegrityError("model.onnx", "it has changed")
 
-    monkeypatch.setattr(first, "alike", alike)
-    assert [run(pair, beside=True) for _ in range(3)] == [4] * 3
+    monkeypatch.setattr(first, "clone", clone)
+    assert [run(pair, concurrent=True) for _ in range(3)] == [4] * 3
     assert first.built == [1]
     assert "batches go on with all threads each: model.onnx" in caplog.text

@@ -12,9 +12,9 @@ import onnxhub
 from onnxhub._backend.engine import open_model
 from onnxhub._backend.making.export import Conversion
 from onnxhub._backend.repository.repository import open_repository
-from onnxhub._backend.runtime.providers import ALIASES, FULL_NAMES, Provider, _parse, candidates, short_name
+from onnxhub._backend.runtime.providers import ALIASES, FULL_NAMES, Provider, _parse, choose_candidates, shorten_name
 from onnxhub._backend.runtime.session import SessionOptions, build_session
-from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._backend.runtime.threads import count_usable_cores
 from onnxhub._contracts.registry import get_task
 from onnxhub.errors import InvalidOptionError, ProviderUnavailableError
 
@@ -26,26 +26,26 @@ no_cuda = pytest.mark.skipif("cuda" not in MISSING, reason="this ONNX Runtime is
 @pytest.mark.parametrize("spelling", ["cpu", "CPU", "CPUExecutionProvider", "cpuexecutionprovider"])
 def test_a_provider_goes_by_its_short_and_its_full_name(spelling: str) -> None:
     """In any case of letters."""
-    assert candidates(spelling, None) == [Provider("cpu", {})]
+    assert choose_candidates(spelling, None) == [Provider("cpu", {})]
 
 
 @pytest.mark.parametrize(("short", "full"), FULL_NAMES.items())
 def test_short_and_full_names_belong_together(short: str, full: str) -> None:
     """Each full name leads back to the short one."""
-    assert short_name(full) == short
+    assert shorten_name(full) == short
     assert Provider(short, {}).full_name == full
 
 
 def test_a_full_name_that_is_not_known_stays() -> None:
     """A provider of a newer ONNX Runtime is shown as it is called."""
-    assert short_name("NewExecutionProvider") == "NewExecutionProvider"
+    assert shorten_name("NewExecutionProvider") == "NewExecutionProvider"
 
 
 @pytest.mark.parametrize("name", [name for name in MISSING if name != "cpu"])
 def test_one_that_is_not_installed_is_an_error(name: str) -> None:
     """One name is strict: the message says what to install, and what is there."""
     with pytest.raises(ProviderUnavailableError, match=f"'{name}' cannot run here: .*; available: .*cpu") as raised:
-        candidates(name, None)
+        choose_candidates(name, None)
     assert raised.value.provider == name
     assert "cpu" in raised.value.available
 
@@ -74,7 +74,7 @@ def test_a_sequence_falls_back(names: object, tiny_model, caplog: pytest.LogCapt
 @no_cuda
 def test_what_comes_after_the_one_that_runs_is_no_ones_concern(caplog: pytest.LogCaptureFixture) -> None:
     """It would not be tried, so nothing is said of it."""
-    assert candidates(["cpu", "cuda"], None) == [Provider("cpu", {})]
+    assert choose_candidates(["cpu", "cuda"], None) == [Provider("cpu", {})]
     assert not caplog.records
 
 
@@ -89,7 +89,7 @@ def test_after_a_fall_back_a_model_is_run_as_on_the_provider_alone(
             open_repository(tiny_model()), get_task("text-classification"), providers=[Provider("cuda", {}), Provider("cpu", {})],
             dtype="auto", file=None, compiled=False, conversion=Conversion(), options=SessionOptions(), batch_tokens=None, outputs=None,
         )  # fmt: skip
-    assert (backend.session.provider, backend.lanes.number) == ("cpu", usable_cores())
+    assert (backend.session.provider, backend.lanes.number) == ("cpu", count_usable_cores())
     assert (backend.lanes.number, backend.batch_tokens) == (asked.lanes.number, asked.batch_tokens)
     backend.close()
 
@@ -113,7 +113,7 @@ def test_the_error_of_a_provider_that_does_not_run_keeps_no_session(tiny_model) 
 def test_a_sequence_of_which_none_runs(names: object) -> None:
     """The error is about the first."""
     with pytest.raises(ProviderUnavailableError, match="provider 'cuda' cannot run here"):
-        candidates(names, None)
+        choose_candidates(names, None)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_misspelt_name_gets_the_nearest(name: str, nearest: str) -> None:
     with pytest.raises(
         InvalidOptionError, match=rf"provider='{name}': expected one of cpu, .*did you mean '{nearest}'"
     ):
-        candidates(name, None)
+        choose_candidates(name, None)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_misspelt_name_gets_the_nearest(name: str, nearest: str) -> None:
 def test_what_is_no_provider(name: object) -> None:
     """Empty names, devices that are no number, no names at all, and other types."""
     with pytest.raises((InvalidOptionError, ProviderUnavailableError)) as raised:
-        candidates(name, None)
+        choose_candidates(name, None)
     assert type(raised.value) is InvalidOptionError
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onnxhub._backend.making.settings import DEEPEST, names_code, prepare_settings
+from onnxhub._backend.making.settings import DEEPEST, declares_remote_code, prepare_settings
 from onnxhub.errors import IntegrityError, UnsafeModelError
 
 FILES = ("config.json", "tokenizer_config.json", "vocab.txt", "merges.txt", "spm.model", "model.safetensors")
@@ -150,7 +150,7 @@ def test_what_is_nested_too_deeply_is_an_error(key: str) -> None:
     for name in ("config.json", "tokenizer_config.json"):
         with pytest.raises(IntegrityError, match=f"more than {DEEPEST} lists"):
             prepare_settings(name, {key: {"0": deep}}, FILES)
-    assert not names_code(deep)
+    assert not declares_remote_code(deep)
 
 
 def test_an_error_tells_no_more_than_the_beginning_of_a_value() -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onnxhub._backend.making.settings import names_code, prepare_settings
-from onnxhub._backend.making.staging import convertible, stage
+from onnxhub._backend.making.settings import declares_remote_code, prepare_settings
+from onnxhub._backend.making.staging import files_to_export, stage
 from onnxhub._backend.repository.repository import Repository, open_repository
 from onnxhub.errors import ExportError, IntegrityError, ModelNotFoundError, NoOnnxFileError, UnsafeModelError
 
@@ -42,7 +42,7 @@ def staged(folder: Path, into: Path, *, allow_pickle: bool = False) -> set[str]:
     """Stage a folder; the names of what the exporter sees."""
     repository = open_repository(folder)
     into.mkdir()
-    stage(repository, convertible(repository, allow_pickle=allow_pickle), into)
+    stage(repository, files_to_export(repository, allow_pickle=allow_pickle), into)
     return {path.name for path in into.iterdir()}
 
 
@@ -65,8 +65,8 @@ def test_labels_are_the_authors_words() -> None:
 
 def test_custom_code_is_noticed_at_any_depth() -> None:
     """So that an error can say that the model is code."""
-    assert names_code({"sub": {"of": [{"auto_map": {}}]}})
-    assert not names_code({"model_type": "bert", "label2id": {"a": 0}})
+    assert declares_remote_code({"sub": {"of": [{"auto_map": {}}]}})
+    assert not declares_remote_code({"model_type": "bert", "label2id": {"a": 0}})
 
 
 def test_the_exporter_sees_configuration_vocabulary_and_weights(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_what_cannot_be_converted_is_said_at_once(
     """Weights of other frameworks, and none at all, by the names of the files."""
     folder = write(tmp_path / "model", **{"config.json": {}, **dict.fromkeys(names, b"x")})
     with pytest.raises(error, match=message):
-        convertible(open_repository(folder), allow_pickle=True)
+        files_to_export(open_repository(folder), allow_pickle=True)
 
 
 def test_halves_of_letters_are_refused(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import onnxhub
-from onnxhub._backend.runtime.scheduling import Pace, choose_pace
-from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._backend.runtime.scheduling import Schedule, choose_schedule
+from onnxhub._backend.runtime.threads import count_usable_cores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def test_the_quota_of_a_control_group(files: dict[str, str], expected: int, tmp_
     """Versions 2 and 1, with a limit, without one, and with nonsense."""
     for name, text in files.items():
         write(tmp_path / "cgroup" / name, text)
-    assert usable_cores(tmp_path / "cgroup", tmp_path / "none", tmp_path / "no process") == expected
+    assert count_usable_cores(tmp_path / "cgroup", tmp_path / "none", tmp_path / "no process") == expected
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_quota_of_nested_control_groups(process: str, expected: int, tmp_pat
     write(tmp_path / "cgroup/system.slice/cpu.max", "600000 100000\n")
     write(tmp_path / "cgroup/system.slice/app.service/cpu.max", "200000 100000\n")
     write(tmp_path / "process", process)
-    assert usable_cores(tmp_path / "cgroup", tmp_path / "none", tmp_path / "process") == expected
+    assert count_usable_cores(tmp_path / "cgroup", tmp_path / "none", tmp_path / "process") == expected
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_siblings_of_one_core_count_once(
     for cpu in range(8):
         write(tmp_path / f"cpu{cpu}/topology/thread_siblings_list", f"{cpu % 4},{cpu % 4 + 4}\n")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(allowed), raising=False)
-    assert usable_cores(tmp_path / "none", tmp_path) == expected
+    assert count_usable_cores(tmp_path / "none", tmp_path) == expected
 
 
 def test_quota_and_topology_together(tmp_path: Path, eight: None) -> None:
@@ -81,16 +81,16 @@ def test_quota_and_topology_together(tmp_path: Path, eight: None) -> None:
     for cpu in range(8):
         write(tmp_path / f"cpu{cpu}/topology/thread_siblings_list", f"{cpu % 4},{cpu % 4 + 4}\n")
     write(tmp_path / "cpu.max", "300000 100000\n")
-    assert usable_cores(tmp_path, tmp_path) == 3
+    assert count_usable_cores(tmp_path, tmp_path) == 3
 
 
 def test_a_system_without_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """MacOS and Windows have no affinity; their CPUs are counted."""
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    assert usable_cores(tmp_path, tmp_path) == 6
+    assert count_usable_cores(tmp_path, tmp_path) == 6
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert usable_cores(tmp_path, tmp_path) == 1
+    assert count_usable_cores(tmp_path, tmp_path) == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -108,26 +108,35 @@ def test_no_memory_is_kept_for_shapes(tiny_model) -> None:
 
 
 USUAL = {
-    "size": 2**28, "operators": {"MatMul"}, "on_cpu": True, "cores": 4, "mapped": True, "together": True, "batch_tokens": None,
+    "size": 2**28, "operators": {"MatMul"}, "on_cpu": True, "cores": 4, "shares_weights": True, "allow_concurrent": True, "budget": None,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, Pace(lanes=1, batch_tokens=1024, patience=8)),
-        ({"size": 2**20}, Pace(lanes=4, batch_tokens=1024)),
-        ({"size": 2**20, "mapped": False}, Pace(lanes=4, batch_tokens=1024)),
-        ({"size": 2**20, "operators": {"MatMulNBits"}}, Pace(lanes=1, batch_tokens=1024)),
-        ({"size": 2**20, "together": False}, Pace(lanes=1, batch_tokens=1024)),
-        ({"size": 2**20, "on_cpu": False}, Pace(lanes=1, batch_tokens=16384)),
-        ({"batch_tokens": 300}, Pace(lanes=1, batch_tokens=300, patience=8)),
-        ({"batch_tokens": 300, "operators": {"DynamicQuantizeLinear"}}, Pace(lanes=4, batch_tokens=1, patience=8)),
-        ({"operators": {"DynamicQuantizeLSTM"}}, Pace(lanes=4, batch_tokens=1, patience=8)),
-        ({"operators": {"DynamicQuantizeLSTM"}, "together": False}, Pace(lanes=1, batch_tokens=1, patience=8)),
-        ({"operators": {"DynamicQuantizeLSTM"}, "mapped": False}, Pace(lanes=1, batch_tokens=1, patience=8)),
+        ({}, Schedule(lanes=1, budget=1024, batches_before_second_session=8)),
+        ({"size": 2**20}, Schedule(lanes=4, budget=1024)),
+        ({"size": 2**20, "shares_weights": False}, Schedule(lanes=4, budget=1024)),
+        ({"size": 2**20, "operators": {"MatMulNBits"}}, Schedule(lanes=1, budget=1024)),
+        ({"size": 2**20, "allow_concurrent": False}, Schedule(lanes=1, budget=1024)),
+        ({"size": 2**20, "on_cpu": False}, Schedule(lanes=1, budget=16384)),
+        ({"budget": 300}, Schedule(lanes=1, budget=300, batches_before_second_session=8)),
+        (
+            {"budget": 300, "operators": {"DynamicQuantizeLinear"}},
+            Schedule(lanes=4, budget=1, batches_before_second_session=8),
+        ),
+        ({"operators": {"DynamicQuantizeLSTM"}}, Schedule(lanes=4, budget=1, batches_before_second_session=8)),
+        (
+            {"operators": {"DynamicQuantizeLSTM"}, "allow_concurrent": False},
+            Schedule(lanes=1, budget=1, batches_before_second_session=8),
+        ),
+        (
+            {"operators": {"DynamicQuantizeLSTM"}, "shares_weights": False},
+            Schedule(lanes=1, budget=1, batches_before_second_session=8),
+        ),
     ],
 )
-def test_the_pace_of_a_model(given: dict[str, Any], expected: Pace) -> None:
+def test_the_schedule_of_a_model(given: dict[str, Any], expected: Schedule) -> None:
     """Threads and batches at once never use more than the cores; what was told is kept, but for dynamic quantisation."""
-    assert choose_pace(**{**USUAL, **given}) == expected
+    assert choose_schedule(**{**USUAL, **given}) == expected

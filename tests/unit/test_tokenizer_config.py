@@ -9,8 +9,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from onnxhub._backend.inputs import tokenizer_config
-from onnxhub._backend.inputs.tokenizer import TextTokenizer, load_tokenizer, usable_length
-from onnxhub._backend.inputs.tokenizer_config import Family, family_of
+from onnxhub._backend.inputs.tokenizer import TextTokenizer, find_usable_length, load_tokenizer
+from onnxhub._backend.inputs.tokenizer_config import Family, find_family
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub.errors import IntegrityError
 from tests import tiny
@@ -81,7 +81,7 @@ def tokens(tokenizer: TextTokenizer, text: str, pair: str | None = None) -> list
 )
 def test_the_usable_length(sentence: dict, options: dict, config: dict, expected: int | None) -> None:
     """The first that says something: sentence-transformers, the tokenizer, the model's positions."""
-    assert usable_length(sentence, options, config) == expected
+    assert find_usable_length(sentence, options, config) == expected
 
 
 @pytest.mark.parametrize(
@@ -314,8 +314,8 @@ def test_a_repository_with_tokenizer_json_alone(missing: str, tmp_path: Path) ->
 )
 def test_the_family(options: dict, config: dict, bert: bool) -> None:
     """The class that is named, else that of the model type; what is not known is generic."""
-    assert family_of(options, config).bert_normalizer is bert
-    assert family_of({"tokenizer_class": "NoSuchTokenizer"}, {}) == Family()
+    assert find_family(options, config).bert_normalizer is bert
+    assert find_family({"tokenizer_class": "NoSuchTokenizer"}, {}) == Family()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"{}", b"\xff\xfe", b'{"version": "9"}'])

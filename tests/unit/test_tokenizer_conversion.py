@@ -15,6 +15,7 @@ from onnxhub._backend.kept.store import read
 from onnxhub._backend.making import tokenizer_conversion
 from onnxhub._backend.making.tokenizer_conversion import SlowTokenizer, convert_tokenizer
 from onnxhub._backend.repository.repository import open_repository
+from onnxhub.errors import TaskMismatchError
 from tests import tiny
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def test_a_tokenizer_in_python_is_tried_once_and_works_everywhere(
     with onnxhub.load("text-classification", folder) as model, pickle.loads(pickle.dumps(model)) as again:
         assert repr(again("good")) == repr(model("good"))
     assert asked == []
-    monkeypatch.setattr(tokenizer_conversion, "_version", lambda: "0.0")
+    monkeypatch.setattr(tokenizer_conversion, "_find_version", lambda: "0.0")
     monkeypatch.setattr(
         tokenizer_conversion, "_convert", lambda *given, **more: asked.append(more) or convert_again(*given)
     )
@@ -74,7 +75,7 @@ def test_a_tokenizer_is_made_of_all_its_files(folder: Path) -> None:
 
     def key() -> str:
         repository = open_repository(folder)
-        return tokenizer_conversion._digest(
+        return tokenizer_conversion._compute_digest(
             repository, [name for name in tokenizer_conversion.NAMES if repository.has(name)]
         )
 
@@ -91,3 +92,39 @@ def test_a_tokenizer_is_made_of_all_its_files(folder: Path) -> None:
         json.dumps({"tokenizer_class": "BertTokenizer", "name_or_path": "/a/b"})
     )
     assert key() == keys[-1]
+
+
+def record_programs(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each program that converts was allowed torch, as they are run."""
+    run, allowed = tokenizer_conversion.run_child, []
+
+    def run_recorded(program: str, asked: dict[str, object], **options: object) -> None:
+        allowed.append(asked["frameworks"])
+        run(program, asked, **options)
+
+    monkeypatch.setattr(tokenizer_conversion, "run_child", run_recorded)
+    return allowed
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="there is no torch to do without")
+def test_a_tokenizer_is_converted_without_torch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing it takes longer than all else; without it, the tokenizer is the same, and the log advises nothing."""
+    allowed = record_programs(monkeypatch)
+    (folder / "vocab.txt").write_text("[UNK]\n[CLS]\n[SEP]\n[PAD]\n[MASK]\ngood")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))
+    (encoding,) = convert_tokenizer(open_repository(folder), {}).encode(["good"])
+    assert encoding.ids.tolist() == [1, 5, 2]
+    assert allowed == [False]
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="there is no torch to do without")
+def test_what_only_looks_like_a_lack_of_torch_is_said_as_with_torch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class of models that stands for a tokenizer's asks for torch; what is wrong is the class."""
+    allowed = record_programs(monkeypatch)
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "AutoModel"}))
+    with pytest.raises(TaskMismatchError, match="transformers can make no tokenizer of its files") as raised:
+        convert_tokenizer(open_repository(folder), {})
+    assert "requires the PyTorch" not in str(raised.value)
+    assert allowed == [False, True]

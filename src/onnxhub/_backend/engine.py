@@ -16,10 +16,10 @@ from onnxhub._backend.kept.entries import retry_if_cleared
 from onnxhub._backend.plan import ChosenFiles, prepare
 from onnxhub._backend.runtime.compiled import ModelFile, build_compiled
 from onnxhub._backend.runtime.padding import Padding
-from onnxhub._backend.runtime.pair import Pair
-from onnxhub._backend.runtime.scheduling import choose_pace
-from onnxhub._backend.runtime.static_shapes import FixedSizes
-from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._backend.runtime.pair import SessionPair
+from onnxhub._backend.runtime.scheduling import choose_schedule
+from onnxhub._backend.runtime.static_shapes import StaticShapes
+from onnxhub._backend.runtime.threads import count_usable_cores
 from onnxhub._calls.neighbours import Neighbours
 from onnxhub._calls.run import Lanes
 from onnxhub._contracts.outputs import match_outputs, rename
@@ -68,7 +68,7 @@ class OnnxBackend:
     """Bytes of all its files, external data included."""
     batch_tokens: int
     lanes: Lanes = field(repr=False)
-    pair: Pair | None = field(repr=False)
+    pair: SessionPair | None = field(repr=False)
     """The session with another beside it, for batches that run at once; None: one session runs them all."""
     padding: Padding = field(repr=False)
     """Whether padding makes a difference to the session that takes the model's inputs."""
@@ -125,8 +125,8 @@ class OnnxBackend:
         return replace(tokenizer, max_length=most)
 
     @lazy
-    def _fixed(self) -> FixedSizes | None:
-        return FixedSizes.of(self.session.inputs)
+    def _fixed(self) -> StaticShapes | None:
+        return StaticShapes.read(self.session.inputs)
 
     def kind(self, row: Features) -> tuple[int, int]:
         """What the rows of a batch must have in common, so that none depends on its neighbours.
@@ -153,7 +153,7 @@ class OnnxBackend:
         """What measures padding; nothing where rows run alone, or are all filled up to one length."""
         if self.batch_tokens == 1 or (self._fixed is not None and self._fixed.tokens is not None):
             return Neighbours()
-        return self.padding.neighbours(outputs, self.session.provider)
+        return self.padding.get_neighbours(outputs, self.session.provider)
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
         """Run one batch, alone or beside others."""
@@ -172,7 +172,7 @@ class OnnxBackend:
         try:
             if self.pair is None:
                 return self.session.run(features, outputs)
-            return self.pair.run(features, outputs, beside=beside)
+            return self.pair.run(features, outputs, concurrent=beside)
         except InvalidInputError as error:
             raise self._explain(error, features) from error.__cause__
 
@@ -268,19 +268,19 @@ def open_model(
         renamed = match_outputs(task, next(iter(parts.values())).output_shapes, outputs)
         failing.pop_all()
     role, first = next(iter(parts.items()))
-    pace = choose_pace(
+    schedule = choose_schedule(
         size=size,
         operators=frozenset().union(*(one.operators for one in files.values())),
         on_cpu=first.provider == "cpu",
-        cores=usable_cores(),
-        mapped=first.path != files[role].path,
-        together=not (options.threads or options.sets_threads or task.raw),  # arrays are run as they come
-        batch_tokens=batch_tokens,
+        cores=count_usable_cores(),
+        shares_weights=first.path != files[role].path,
+        allow_concurrent=not (options.threads or options.sets_threads or task.raw),  # arrays are run as they come
+        budget=batch_tokens,
     )
-    pair = Pair(first, after=pace.patience) if pace.lanes > 1 else None
-    lanes = Lanes(pace.lanes)
+    pair = SessionPair(first, after=schedule.batches_before_second_session) if schedule.lanes > 1 else None
+    lanes = Lanes(schedule.lanes)
     return OnnxBackend(
-        ready.repository, ready.choices, config, parts, size, pace.batch_tokens, lanes, pair, padding, renamed
+        ready.repository, ready.choices, config, parts, size, schedule.budget, lanes, pair, padding, renamed
     )
 
 

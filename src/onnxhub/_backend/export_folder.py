@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from onnxhub._backend.files.layout import VOCABULARIES, is_of_model
 from onnxhub._backend.kept.filesystems import remove_tree
-from onnxhub._backend.making.tokenizer_conversion import FAST, fast_form
+from onnxhub._backend.making.tokenizer_conversion import FAST, find_fast_form
 from onnxhub.errors import InvalidOptionError, MissingDependencyError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _fast_tokenizer(repository: Repository) -> Path | None:
     if not any(repository.has(name) for name in VOCABULARIES):
         return None
     try:
-        return fast_form(repository)
+        return find_fast_form(repository)
     except (TaskMismatchError, MissingDependencyError) as error:  # of graphs that take arrays, it is not needed
         _log.warning("%s is written without a tokenizer.json: %s", repository.model_id, error)
         return None

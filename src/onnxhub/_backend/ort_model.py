@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from onnxhub._backend.files.roles import MODEL
 from onnxhub._backend.making.staging import stage
-from onnxhub.errors import MissingDependencyError, TaskMismatchError
+from onnxhub.errors import MissingDependencyError, TaskMismatchError, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from optimum.onnxruntime import ORTModel
 
@@ -59,11 +60,12 @@ def build_ort_model(
     # As optimum's from_pretrained: two kinds of speech models have classes of their own, which it does not export.
     speech = SPEECH.get(config.model_type) if class_name == "ORTModelForSpeechSeq2Seq" else None
     kind: Any = getattr(modeling_seq2seq, speech) if speech else getattr(optimum_onnxruntime, class_name)
-    for part, session in sessions.items():
+    _require_arguments(repository, kind, tuple(sessions))
+    for role, session in sessions.items():
         # The file that save_pretrained copies: the repository's own, not a compiled graph for this processor alone.
         private: Any = session
-        private._model_path = str(repository.path(files[part]))  # noqa: SLF001
-    arguments = {MODEL_ARGUMENTS.get(part, f"{part}_session"): session for part, session in sessions.items()}
+        private._model_path = str(repository.path(files[role]))  # noqa: SLF001
+    arguments = {_argument_of(role): session for role, session in sessions.items()}
     generating = {}
     if issubclass(kind, GenerationMixin):
         generating = {"generation_config": _generation(sessions, config, saved)}
@@ -72,6 +74,18 @@ def build_ort_model(
     # An instance attribute, so that the class stays exactly optimum's.
     model.to = partial(_stay_or_refuse, weakref.ref(model))  # else nothing would free the model at once
     return model
+
+
+def _argument_of(role: str) -> str:
+    return MODEL_ARGUMENTS.get(role, f"{role}_session")
+
+
+def _require_arguments(repository: Repository, kind: Any, roles: Sequence[str]) -> None:
+    """Raise ``TaskMismatchError`` if a class of optimum has no place for the session of a role."""
+    taken = inspect.signature(kind.__init__).parameters
+    if not all(_argument_of(role) in taken for role in roles):
+        problem = f"its files are {listing(roles)}, and optimum's class takes no sessions of all these roles"
+        raise TaskMismatchError(repository.model_id, kind.__name__, (problem,))
 
 
 def _saved_generation(folder: Path) -> Any:

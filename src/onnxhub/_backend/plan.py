@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxhub._backend.files.layout import describe_beside
 from onnxhub._backend.files.naming import choose_by_graphs, settle, take_as_they_are
-from onnxhub._backend.files.roles import choose_parts
+from onnxhub._backend.files.roles import choose_roles
 from onnxhub._backend.making.export import with_onnx
 from onnxhub._backend.repository.repository import fetch_model
 from onnxhub.errors import VariantNotFoundError
@@ -31,7 +31,7 @@ class ChosenFiles:
     repository: Repository
     """With the files that were made, if any were."""
     choices: Mapping[str, Choice]
-    """The file of each part, by the names of ``choose_parts``."""
+    """The file of each part, by the names of ``choose_roles``."""
     facts: Mapping[str, GraphFacts]
     """What each of these files says of itself; they and the files of their weights are on disk."""
 
@@ -49,7 +49,7 @@ def prepare(
 
     Raises:
         ExportError, MissingDependencyError, UnsafeModelError: see ``with_onnx``.
-        NoOnnxFileError, AmbiguousFileError, InvalidOptionError: see ``choose_parts``.
+        NoOnnxFileError, AmbiguousFileError, InvalidOptionError: see ``choose_roles``.
         VariantNotFoundError: see ``with_variant`` and ``settle``.
         IntegrityError: see ``fetch_model``.
     """
@@ -94,7 +94,7 @@ def _make_or_take(
         if taken := take_as_they_are(repository, ort_class, dtype):
             return repository, {}, taken
         raise
-    return repository, makers, choose_parts(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
+    return repository, makers, choose_roles(repository, ort_class, dtype=dtype, file=None, gpu=gpu)
 
 
 def _told(choice: Choice, converter: str, quantizer: str | None, beside: str) -> str:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from onnxhub._backend.files.layout import describe_beside
 from onnxhub._backend.files.naming import choose_by_graphs, settle, take_as_they_are
-from onnxhub._backend.files.variants import Choice, dtype_of
+from onnxhub._backend.files.variants import Choice, parse_dtype
 from onnxhub._backend.graphs.signature import read_graph
-from onnxhub._backend.inputs.tokenizer import load_tokenizer, usable_length
+from onnxhub._backend.inputs.tokenizer import find_usable_length, load_tokenizer
 from onnxhub._backend.kept.entries import retry_if_cleared
 from onnxhub._backend.making import export as exporting
 from onnxhub._backend.making import quantize as quantizing
@@ -99,7 +99,9 @@ def look_into(
         architecture=", ".join(map(str, _list(config.get("architectures")))),
         ort_class=ort_class,
         labels=_labels(config),
-        max_length=usable_length(length_settings(repository), repository.json("tokenizer_config.json") or {}, config),
+        max_length=find_usable_length(
+            length_settings(repository), repository.json("tokenizer_config.json") or {}, config
+        ),
         files=files,
         choice=reason,
         graphs=graphs,
@@ -146,7 +148,7 @@ def _settled(repository: Repository, role: str, choice: Choice, dtype: str) -> C
 
 def _dtype(repository: Repository, name: str) -> str:
     """The precision of a file: by its graph, if that is here and can be read, else by its name."""
-    return _settled(repository, "", Choice(name, dtype_of(name), ""), "auto").dtype
+    return _settled(repository, "", Choice(name, parse_dtype(name), ""), "auto").dtype
 
 
 def _refused_tokenizer(

@@ -11,11 +11,11 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from onnxhub._backend.engine import open_model
-from onnxhub._backend.files.layout import with_files_beside
+from onnxhub._backend.files.layout import add_files_beside
 from onnxhub._backend.making.export import Conversion
 from onnxhub._backend.repository.repository import open_repository
-from onnxhub._backend.runtime.compiled import checked_compiled
-from onnxhub._backend.runtime.providers import candidates
+from onnxhub._backend.runtime.compiled import check_compiled
+from onnxhub._backend.runtime.providers import choose_candidates
 from onnxhub._backend.runtime.session import SessionOptions
 from onnxhub._calls.model import Model, ModelInfo
 from onnxhub._contracts.outputs import rename
@@ -109,7 +109,7 @@ class Recipe:
         task = asked if isinstance(asked, Task) else None
         if task is not None:
             check_postprocessor(task, self.postprocessor)
-        providers = candidates(self.provider, self.provider_options)  # before anything is fetched
+        providers = choose_candidates(self.provider, self.provider_options)  # before anything is fetched
         try:
             repository = self._repository(task, providers, token=token, refresh=refresh)
             task, reason = self._found(task, repository, providers)
@@ -145,7 +145,7 @@ class Recipe:
             self._model_id(task), revision=self.revision, token=token, cache_dir=self.cache_dir,
             local_files_only=self.local_files_only, refresh=refresh,
         )  # fmt: skip
-        return with_files_beside(repository, dtype=self.dtype, file=self.file, gpu=providers[0].is_gpu)
+        return add_files_beside(repository, dtype=self.dtype, file=self.file, gpu=providers[0].is_gpu)
 
     def _found(
         self, task: Task[Any] | None, repository: Repository, providers: Sequence[Provider]
@@ -173,7 +173,7 @@ class Recipe:
         check_convertible(repository, task)
         return open_model(
             repository, task, providers=providers, dtype=self.dtype, file=self.file, outputs=self.outputs,
-            compiled=checked_compiled(self.compiled),
+            compiled=check_compiled(self.compiled),
             conversion=Conversion(export=self.export, anew=anew, allow_pickle=self.allow_pickle),
             options=SessionOptions(self.threads, self.session_options), batch_tokens=self.batch_tokens,
         )  # fmt: skip
@@ -192,7 +192,7 @@ class Recipe:
         positive("threads", self.threads, optional=True)
         if self.threads is not None and self.threads > MOST_THREADS:
             raise InvalidOptionError("threads", self.threads, f"at most {MOST_THREADS:,}, or None for all cores")
-        checked_compiled(self.compiled)
+        check_compiled(self.compiled)
         if self.export != "auto" and not isinstance(self.export, bool):
             raise InvalidOptionError("export", self.export, "'auto', True or False")
         positive("batch_tokens", self.batch_tokens, optional=True)

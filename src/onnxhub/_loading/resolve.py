@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxhub._backend.files.naming import choose_by_graphs
-from onnxhub._backend.files.roles import MODEL, has_parts
+from onnxhub._backend.files.roles import MODEL, has_roles
 from onnxhub._backend.graphs.signature import read_graph
-from onnxhub._backend.making.staging import convertible
+from onnxhub._backend.making.staging import files_to_export
 from onnxhub._backend.repository.repository import fetch_model
 from onnxhub._contracts.outputs import rename
 from onnxhub._contracts.registry import get_task, list_tasks
@@ -155,20 +155,23 @@ class _Unconverted:
 def _graph_of(repository: Repository, dtype: str, file: str | Mapping[str, str] | None, *, gpu: bool) -> str:
     """The ONNX file that tells what the model gives."""
     if not any(name.endswith(".onnx") for name in repository.files):
-        convertible(repository, allow_pickle=True)  # says what is missing, if there is nothing to convert
+        files_to_export(repository, allow_pickle=True)  # says what is missing, if there is nothing to convert
         raise make_unclear(repository, None)
     if isinstance(file, Mapping) and set(file) != {MODEL}:
         raise make_unclear(repository, None, PARTS)
     kind = get_task(CUSTOM).ort_class
     try:
         try:
-            return choose_by_graphs(repository, kind, dtype=dtype, file=file, gpu=gpu)[MODEL].file
+            choices = choose_by_graphs(repository, kind, dtype=dtype, file=file, gpu=gpu)
         except VariantNotFoundError:
             if file is not None or dtype == "auto":
                 raise
             # It may be made of another, which has the same outputs.
-            return choose_by_graphs(repository, kind, dtype="auto", file=None, gpu=gpu)[MODEL].file
+            choices = choose_by_graphs(repository, kind, dtype="auto", file=None, gpu=gpu)
     except (VariantNotFoundError, AmbiguousFileError) as error:
-        if file is not None or not has_parts(repository.files):
+        if file is not None or not has_roles(repository.files):
             raise
         raise make_unclear(repository, None, PARTS) from error
+    if MODEL not in choices:
+        raise make_unclear(repository, None, PARTS)
+    return choices[MODEL].file

@@ -11,9 +11,9 @@ from rich.console import Console, Group
 from rich.text import Text
 
 import onnxhub
-from onnxhub._backend.files.layout import with_files_beside
+from onnxhub._backend.files.layout import add_files_beside
 from onnxhub._backend.repository.repository import open_repository
-from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._backend.runtime.threads import count_usable_cores
 from onnxhub._loading.forecast import forecast
 from onnxhub._process.sizes import sized
 from onnxhub._workshop.bench import fitting, measure, open_each, recommend, sample_texts, settings
@@ -135,12 +135,12 @@ def bench(
 
 
 def _open(model: str, revision: str | None, file: str | Mapping[str, str] | None) -> Repository:
-    return with_files_beside(open_repository(model, revision=revision), file=file)
+    return add_files_beside(open_repository(model, revision=revision), file=file)
 
 
 def _threads() -> list[int | None]:
     """What is tried: the library's own choice first, so that it wins where nothing is better."""
-    cores = usable_cores()
+    cores = count_usable_cores()
     return [None, *sorted({1, max(cores // 2, 1), cores})]
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 import onnxhub
 from onnxhub import __version__
 from onnxhub._backend.export_folder import check_folder, write_folder
-from onnxhub._backend.files.layout import with_files_beside
+from onnxhub._backend.files.layout import add_files_beside
 from onnxhub._backend.graphs.signature import read_graph
 from onnxhub._backend.making.export import Conversion
 from onnxhub._backend.plan import prepare
@@ -75,7 +75,7 @@ def export(
     """
     check_folder(output, force=force)
     file, outputs = one_or_parts(onnx_file), output_names(output_name)
-    repository = with_files_beside(open_repository(model, revision=revision), dtype=dtype, file=file)
+    repository = add_files_beside(open_repository(model, revision=revision), dtype=dtype, file=file)
     known = _find_task(repository, task, dtype, file, outputs)
     check_convertible(repository, known)
     ort_class = known.ort_class_of(repository.json("config.json") or {})

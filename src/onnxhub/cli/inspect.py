@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from onnxhub._backend.files.layout import with_files_beside
+from onnxhub._backend.files.layout import add_files_beside
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub._loading.forecast import forecast
 from onnxhub._process.sizes import sized
@@ -57,7 +57,7 @@ def inspect(
     chosen file that is here: graph, path, fact, value.
     """
     file = one_or_parts(onnx_file)
-    repository = with_files_beside(open_repository(model, revision=revision), dtype=dtype, file=file)
+    repository = add_files_beside(open_repository(model, revision=revision), dtype=dtype, file=file)
     told = forecast(repository, task, dtype=dtype, file=file, outputs=output_names(output_name))
     found, error = told.found, told.error
     facts = {

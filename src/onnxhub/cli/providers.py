@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxhub._workshop.providers import survey
+from onnxhub._workshop.providers import probe_providers
 from onnxhub.cli._options import Debug, Json
 from onnxhub.cli._printing import Printer
 
@@ -18,5 +18,5 @@ def providers(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG
     """
     Printer(json).show_table([
         {"provider": one.provider, "full name": one.full_name, "state": one.state, "needs": one.needs}
-        for one in survey()
+        for one in probe_providers()
     ])  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 
-from onnxhub._backend.inputs.tokenizer_limits import declared_tokens
+from onnxhub._backend.inputs.tokenizer_limits import parse_declared_tokens
 from onnxhub._calls.model import Model
 from onnxhub._contracts.postprocessor import ItemT
 from onnxhub._contracts.preprocessor import Preprocessor
@@ -279,7 +279,7 @@ def as_iterator(inputs: Json) -> Iterator[object] | None:
 
 def declared_length(backend: Backend) -> int | None:
     """Transformers' ``tokenizer.model_max_length``; where there is none, what the configuration says; else None."""
-    declared = declared_tokens((backend.json("tokenizer_config.json") or {}).get("model_max_length"))
+    declared = parse_declared_tokens((backend.json("tokenizer_config.json") or {}).get("model_max_length"))
     return backend.tokenizer.max_length if declared is None else declared
 
 

@@ -1,1 +1,1 @@
-"""Which files of a repository run, by role and precision."""
+"""Chooses the files of a repository that run, by role and precision."""

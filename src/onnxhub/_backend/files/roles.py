@@ -1,118 +1,171 @@
-"""Which ONNX files a model is made of: one, or an encoder with its decoders."""
+"""Which ONNX files a model is made of, by their roles: one file, or several such as an encoder with its decoders."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from onnxhub._backend.files.variants import choose_file, is_of
+from onnxhub._backend.files.variants import choose_file, is_variant_of
 from onnxhub.errors import InvalidOptionError, VariantNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from onnxhub._backend.files.variants import Choice
     from onnxhub._backend.repository.repository import Repository
 
-__all__ = ["MODEL", "choose_parts", "has_parts"]
+    Layout: TypeAlias = Mapping[str, tuple[str, ...]]
+
+__all__ = ["LAYOUTS", "MODEL", "ONE_FILE", "choose_layout", "choose_roles", "has_roles"]
 
 MODEL: Final = "model"
-"""The part of a model that is one file."""
-_ENCODER_DECODERS: Final = frozenset({
-    "ORTModelForSeq2SeqLM", "ORTModelForSpeechSeq2Seq", "ORTModelForVision2Seq", "ORTModelForPix2Struct",
-})  # fmt: skip
-"""optimum's classes over several sessions."""
-_BASES: Final[Mapping[str, tuple[str, ...]]] = {
-    "encoder": ("encoder_model", "encoder"),
-    "decoder_merged": ("decoder_model_merged", "decoder_merged"),
-    "decoder": ("decoder_model", "decoder"),
-    "decoder_with_past": ("decoder_with_past_model", "decoder_with_past"),
+"""The role of a file that is the whole model."""
+_ENCODER: Final = {"encoder": ("encoder_model", "encoder")}
+_DECODER: Final = {"decoder": ("decoder_model", "decoder")}
+_WITH_PAST: Final = {"decoder_with_past": ("decoder_with_past_model", "decoder_with_past")}
+_MERGED_NAMES: Final = ("decoder_model_merged", "decoder_merged")
+_MERGED: Final = {"decoder": _MERGED_NAMES}
+_VISION: Final = {"vision_encoder": ("vision_encoder",)}
+_AUDIO: Final = {"audio_encoder": ("audio_encoder",)}
+_EMBEDDINGS: Final = {"embed_tokens": ("embed_tokens",)}
+
+ONE_FILE: Final[Layout] = {MODEL: ("model",)}
+"""A layout: role -> the names that its file may have before the suffix of its precision, the usual one first. They are
+those of optimum, of transformers.js and of other exporters. The session of the first role takes the inputs of the model."""
+_ENCODER_DECODERS: Final[tuple[Layout, ...]] = (
+    {**_ENCODER, **_MERGED},
+    {**_ENCODER, **_DECODER, **_WITH_PAST},
+    {**_ENCODER, **_DECODER},
+)
+_DECODERS: Final[tuple[Layout, ...]] = (
+    {MODEL: _MERGED_NAMES},
+    {**_DECODER, **_WITH_PAST},
+    {MODEL: _DECODER["decoder"]},
+)
+"""Decoders that are models by themselves."""
+_WITH_IMAGES: Final[tuple[Layout, ...]] = (
+    {**_VISION, **_EMBEDDINGS, **_ENCODER, **_MERGED},
+    {**_VISION, **_EMBEDDINGS, **_MERGED},
+)
+_MASKS: Final[tuple[Layout, ...]] = ({**_VISION, "prompt_encoder_mask_decoder": ("prompt_encoder_mask_decoder",)},)
+"""Models of SAM's kind, for which optimum has no class."""
+_WITH_SOUND: Final[tuple[Layout, ...]] = ({**_AUDIO, **_EMBEDDINGS, **_MERGED},)
+LAYOUTS: Final[Mapping[str, tuple[Layout, ...]]] = {
+    "ORTModelForCausalLM": (ONE_FILE, *_DECODERS),
+    "ORTModelForSeq2SeqLM": _ENCODER_DECODERS,
+    "ORTModelForSpeechSeq2Seq": (*_WITH_SOUND, *_ENCODER_DECODERS),
+    "ORTModelForVision2Seq": (*_WITH_IMAGES, *_ENCODER_DECODERS),
+    "ORTModelForPix2Struct": _ENCODER_DECODERS,
+    "ORTModelForCustomTasks": (ONE_FILE, *_WITH_IMAGES, *_WITH_SOUND, *_MASKS, *_ENCODER_DECODERS, *_DECODERS),
 }
-"""Kind of file -> its name before the suffix: as optimum and transformers.js give it, and as others do."""
-_MERGED: Final = {"encoder": "encoder", "decoder": "decoder_merged"}
-_PLAIN: Final = {"encoder": "encoder", "decoder": "decoder"}
-_SPLIT: Final = {**_PLAIN, "decoder_with_past": "decoder_with_past"}
-"""Part -> the kind of its file."""
+"""Class of ``optimum.onnxruntime`` -> the layouts of its models, the best first. Other classes have ``ONE_FILE``."""
+_INPUTS: Final = frozenset({*_ENCODER["encoder"], "vision_encoder", "audio_encoder", "text_encoder", "embed_tokens"})
+"""Names of files whose outputs a decoder reads: beside one of them, no decoder is a model by itself."""
 
 
-def choose_parts(
+def choose_roles(
     repository: Repository, ort_class: str, *, dtype: str, file: str | Mapping[str, str] | None, gpu: bool
 ) -> dict[str, Choice]:
-    """The file of each part, all of the dtype that was asked for, or those that are named by their parts.
+    """Choose the file of each role of a model for this class of ``optimum.onnxruntime``; see ``choose_layout``."""
+    layouts = LAYOUTS.get(ort_class, (ONE_FILE,))
+    return choose_layout(repository, layouts, dtype=dtype, file=file, gpu=gpu)
 
-    A decoder that is merged (it takes past keys and values, or none) is preferred to two decoders, unless these alone
-    are there in that dtype.
+
+def choose_layout(
+    repository: Repository, layouts: Sequence[Layout], *, dtype: str, file: str | Mapping[str, str] | None, gpu: bool
+) -> dict[str, Choice]:
+    """Choose the file of each role: all of the dtype that was asked for, or those that ``file`` names.
+
+    If the repository has several layouts, the first is taken that has all its roles in that dtype. With "auto", each
+    role has the best of its own files, and the layout with the best decoder is taken. A merged decoder takes past keys
+    and values, or none, and so comes before two decoders.
 
     Raises:
-        InvalidOptionError: ``file`` names one file of a model that has several, or parts that it does not have.
-        NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: see ``choose_file``.
+        InvalidOptionError: ``file`` names one file of a model that has several, or roles that it does not have.
+        NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: See ``choose_file``.
     """
-    several = ort_class in _ENCODER_DECODERS
+    model_id = repository.model_id
     if file is not None:
-        named = _named_parts(file, several=several)
-        return {part: choose_file(repository.model_id, repository.files, file=path) for part, path in named.items()}
-    if not several:
-        return {MODEL: choose_file(repository.model_id, repository.files, dtype=dtype, gpu=gpu)}
+        named = _order_by_layout(file, layouts)
+        return {role: choose_file(model_id, repository.files, file=path) for role, path in named.items()}
     found: list[dict[str, Choice]] = []
     missing: VariantNotFoundError | None = None
-    for layout in _layouts(repository):
+    for layout in _find_layouts(tuple(repository.files), layouts):
         try:
-            found.append(_choose_layout(repository, layout, dtype, gpu=gpu))
+            found.append(_choose_files(repository, layout, dtype, gpu=gpu))
         except VariantNotFoundError as error:
             missing = missing or error
     if not found and missing is not None:
         raise missing
-    # With "auto", each part has the best that its own files offer; among the layouts, the best of the decoders counts.
     wanted = ("fp16", "fp32") if gpu else ("fp32",)
-    best = (one for name in wanted for one in found if one["decoder"].dtype == name)
+    best = (choices for name in wanted for choices in found if _main_choice(choices).dtype == name)
     return next(best, found[0])
 
 
-def has_parts(files: Iterable[str]) -> bool:
-    """Whether there are an encoder and a decoder among the ONNX files."""
-    files = tuple(files)
-    decoders = ("decoder_merged", "decoder")
-    return _has(files, "encoder") and any(_has(files, kind) for kind in decoders)
+def has_roles(files: Iterable[str]) -> bool:
+    """Tell whether there are an encoder and a decoder among the ONNX files."""
+    present = tuple(files)
+    return any(_has_layout(present, layout) for layout in (*_WITH_IMAGES, *_WITH_SOUND, *_ENCODER_DECODERS))
 
 
-def _named_parts(file: str | Mapping[str, str], *, several: bool) -> Mapping[str, str]:
-    """Part -> path, in the order in which the parts are opened; one path is that of a model in one file."""
+def _order_by_layout(file: str | Mapping[str, str], layouts: Sequence[Layout]) -> Mapping[str, str]:
+    """Return role -> path, in the order in which the files are opened; one path is that of a model in one file."""
     named = {MODEL: file} if isinstance(file, str) else file
-    known = tuple(_SPLIT) if several else (MODEL,)
-    if not set(named) <= set(known) or not set(named) >= set(_PLAIN if several else known):
-        one = "the path of an ONNX file: the model is one file"
-        parts = "None, for dtype to choose, or the paths of {'encoder': ..., 'decoder': ...} (and 'decoder_with_past')"
-        raise InvalidOptionError(
-            "file", file, f"{parts}: the model is an encoder with its decoders" if several else one
-        )
-    return {part: named[part] for part in known if part in named}
+    layout = next((layout for layout in layouts if set(layout) == set(named)), None)
+    if layout is None:
+        raise InvalidOptionError("file", file, _describe(layouts))
+    return {role: named[role] for role in layout}
 
 
-def _layouts(repository: Repository) -> list[Mapping[str, str]]:
-    """The ways in which the decoder is laid out in the repository, the best first; if none, the simplest."""
-    files = tuple(repository.files)
-    layouts: list[Mapping[str, str]] = [_MERGED] if _has(files, "decoder_merged") else []
-    if _has(files, "decoder_with_past"):
-        layouts.append(_SPLIT)
-    elif _has(files, "decoder") or not layouts:
-        layouts.append(_PLAIN)
-    return layouts
+def _describe(layouts: Sequence[Layout]) -> str:
+    """Say what ``file`` may be."""
+    several = [tuple(layout) for layout in layouts if MODEL not in layout]
+    named = (f"{{{', '.join(f'{role!r}: ...' for role in roles)}}}" for roles in dict.fromkeys(several))
+    paths = f"the paths of {' or '.join(named)}" if several else ""
+    if len(several) < len(layouts):
+        return f"the path of an ONNX file: the model is one file{paths and f'; or {paths}'}"
+    kind = "an encoder with its decoders" if tuple(layouts) == _ENCODER_DECODERS else "several files"
+    return f"None, for dtype to choose, or {paths}: the model is {kind}"
 
 
-def _has(files: Iterable[str], kind: str) -> bool:
-    return any(_base_of(name) in _BASES[kind] for name in files)
+def _find_layouts(files: Sequence[str], layouts: Sequence[Layout]) -> list[Layout]:
+    """Return the layouts that the files have; if there is none, the one that lacks the fewest, for the error.
+
+    A model in one file goes before all others. A layout within a larger one is not the whole model.
+    """
+    if ONE_FILE in layouts and _has_layout(files, ONE_FILE):
+        return [ONE_FILE]
+    present = [layout for layout in layouts if _has_layout(files, layout)]
+    whole = [layout for layout in present if not any(layout.items() < larger.items() for larger in present)]
+    if whole:
+        return whole
+    if ONE_FILE in layouts:
+        return [ONE_FILE]
+    return [max(reversed(layouts), key=lambda layout: sum(_has(files, names) for names in layout.values()))]
 
 
-def _base_of(file: str) -> str:
-    """The name that an ONNX file has before its suffix, where it is one of a part: the longest, for one begins another."""
-    names = (base for bases in _BASES.values() for base in bases if is_of(file, base))
-    return max(names, key=len, default="")
+def _has_layout(files: Sequence[str], layout: Layout) -> bool:
+    if not all(_has(files, names) for names in layout.values()):
+        return False
+    names = {name for role in layout.values() for name in role}
+    return layout == ONE_FILE or not _INPUTS.isdisjoint(names) or not _has(files, _INPUTS)
 
 
-def _choose_layout(repository: Repository, layout: Mapping[str, str], dtype: str, *, gpu: bool) -> dict[str, Choice]:
+def _has(files: Iterable[str], names: Iterable[str]) -> bool:
+    return any(is_variant_of(file, name) for name in names for file in files)
+
+
+def _choose_files(repository: Repository, layout: Layout, dtype: str, *, gpu: bool) -> dict[str, Choice]:
+    if layout == ONE_FILE:
+        return {MODEL: choose_file(repository.model_id, repository.files, dtype=dtype, gpu=gpu)}
     chosen = {}
-    for part, kind in layout.items():
-        by_base = {base: [name for name in repository.files if _base_of(name) == base] for base in _BASES[kind]}
+    for role, names in layout.items():
+        by_name = {name: [file for file in repository.files if is_variant_of(file, name)] for name in names}
         # Where there is no such file at all, the error is about the usual name, and lists all that there are.
-        base, files = next(((base, files) for base, files in by_base.items() if files), (_BASES[kind][0], None))
-        chosen[part] = choose_file(repository.model_id, files or repository.files, dtype=dtype, gpu=gpu, base=base)
+        base, files = next(((name, files) for name, files in by_name.items() if files), (names[0], None))
+        chosen[role] = choose_file(repository.model_id, files or repository.files, dtype=dtype, gpu=gpu, base=base)
     return chosen
+
+
+def _main_choice(choices: dict[str, Choice]) -> Choice:
+    """Return the file that does most of the work: the decoder, or the last."""
+    return choices["decoder"] if "decoder" in choices else next(reversed(choices.values()))

@@ -1,1 +1,1 @@
-"""What a model's inputs are made with: tokenizers, and weights beside the graph."""
+"""Reads what makes a model's inputs: tokenizers, and weights beside the graph."""

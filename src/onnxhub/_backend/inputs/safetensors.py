@@ -23,13 +23,13 @@ __all__ = ["read_safetensors"]
 
 TYPES: Final = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2"}
 LARGEST_HEADER: Final = 10 * 2**20
-"""In bytes; those of the largest models have a few hundred thousand."""
+"""Bytes; headers of the largest models have a few hundred thousand."""
 MOST_DIMENSIONS: Final = 32
 _METADATA: Final = "__metadata__"
 
 
 def read_safetensors(path: Path) -> Mapping[str, NDArray[np.float32]]:
-    """All tensors of a file, as float32.
+    """Return all tensors of a file, as float32.
 
     Raises:
         IntegrityError: the file is damaged, or has another type of number.
@@ -39,29 +39,33 @@ def read_safetensors(path: Path) -> Mapping[str, NDArray[np.float32]]:
     if len(data) < 8 or size > min(LARGEST_HEADER, len(data) - 8):
         raise IntegrityError(str(path), "not a safetensors file, or cut")
     try:
-        header = json.loads(data[8 : 8 + size], object_pairs_hook=_unique)
-        return _tensors(header, memoryview(data)[8 + size :])
+        header = json.loads(data[8 : 8 + size], object_pairs_hook=_require_unique)
+        return _read_tensors(header, memoryview(data)[8 + size :])
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise IntegrityError(str(path), f"not a safetensors file that can be read: {error!r}") from error
 
 
-def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these keys and values, of which JSON itself would let the last one win."""
-    made: dict[str, Any] = {}
+def _require_unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these keys and values.
+
+    Raises:
+        ValueError: A key is there twice; JSON itself would take the last value.
+    """
+    entries: dict[str, Any] = {}
     for key, value in pairs:
-        if key in made:
+        if key in entries:
             raise ValueError(f"{key[:80]!r} is there twice")
-        made[key] = value
-    return made
+        entries[key] = value
+    return entries
 
 
-def _tensors(header: Mapping[str, Any], body: memoryview) -> dict[str, NDArray[np.float32]]:
-    """The tensors in the order of the header.
+def _read_tensors(header: Mapping[str, Any], body: memoryview) -> dict[str, NDArray[np.float32]]:
+    """Return the tensors in the order of the header.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError: the header is wrong, or not that of this body.
     """
-    extents = {name: _extent(name, entry) for name, entry in header.items() if name != _METADATA}
+    extents = {name: _check_extent(name, entry) for name, entry in header.items() if name != _METADATA}
     reached = 0
     for name, (start, stop) in sorted(extents.items(), key=lambda item: item[1]):
         if start != reached:
@@ -70,13 +74,17 @@ def _tensors(header: Mapping[str, Any], body: memoryview) -> dict[str, NDArray[n
     if reached != len(body):
         raise ValueError(f"its tensors are {reached} bytes, and it has {len(body)}")
     return {
-        name: _tensor(body[start:stop], header[name]["dtype"], header[name]["shape"])
+        name: _read_tensor(body[start:stop], header[name]["dtype"], header[name]["shape"])
         for name, (start, stop) in extents.items()
     }
 
 
-def _extent(name: str, entry: Mapping[str, Any]) -> tuple[int, int]:
-    """Where a tensor's bytes are, which must be as many as its shape needs."""
+def _check_extent(name: str, entry: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the first byte of a tensor and the byte behind its last.
+
+    Raises:
+        ValueError, TypeError, KeyError: They are not as many as its shape needs.
+    """
     start, stop = entry["data_offsets"]
     shape, dtype = entry["shape"], entry["dtype"]
     if dtype not in TYPES:
@@ -90,7 +98,7 @@ def _extent(name: str, entry: Mapping[str, Any]) -> tuple[int, int]:
     return start, stop
 
 
-def _tensor(data: memoryview, dtype: str, shape: list[int]) -> NDArray[np.float32]:
+def _read_tensor(data: memoryview, dtype: str, shape: list[int]) -> NDArray[np.float32]:
     values = np.frombuffer(data, TYPES[dtype])
     if dtype == "BF16":  # the upper half of a float32
         return (values.astype(np.uint32) << 16).view(np.float32).reshape(shape)

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from onnxhub._backend.inputs.tokenizer_bounds import check_description, check_work
-from onnxhub._backend.inputs.tokenizer_config import adapt, added_tokens, check_settings, family_of, special_tokens
-from onnxhub._backend.inputs.tokenizer_limits import check_limit, find_limit, usable_length
+from onnxhub._backend.inputs.tokenizer_config import (
+    adapt,
+    check_settings,
+    collect_special_tokens,
+    find_family,
+    parse_added_tokens,
+)
+from onnxhub._backend.inputs.tokenizer_limits import check_limit, find_limit, find_usable_length
 from onnxhub._backend.inputs.tokenizer_support import explain_refusal
 from onnxhub._toolkit.json_files import token_id, token_ids
 from onnxhub._toolkit.sentence_transformers.files import length_settings
@@ -23,23 +29,23 @@ if TYPE_CHECKING:
     import tokenizers
     from numpy.typing import NDArray
 
-__all__ = ["FastTokens", "TextTokenizer", "load_tokenizer", "usable_length"]
+__all__ = ["FastTokens", "TextTokenizer", "find_usable_length", "load_tokenizer"]
 
 
 class Files(Protocol):
-    """What a tokenizer needs of a repository."""
+    """The files of a repository that a tokenizer is read from."""
 
     def json(self, name: str) -> Mapping[str, object] | None:
-        """The object of a JSON file; None if there is no such file."""
+        """Return the object of a JSON file; None if there is no such file."""
         ...
 
     def path(self, name: str) -> Path:
-        """A file on disk."""
+        """Return a file on disk."""
         ...
 
 
 class Calling:
-    """The door to the tokenizers library in a call: what fails or panics behind it is an error about the input.
+    """Turns failures and panics of the tokenizers library in a call into errors about the input.
 
     A panic of Rust comes as pyo3's ``PanicException``, which derives from ``BaseException``, so that no ``except
     Exception`` of a caller would stop it. An interrupt and the end of the process are let through.
@@ -60,7 +66,7 @@ class Calling:
 
 
 class Reading(Calling):
-    """The same while a tokenizer is loaded: what fails or panics is an error about its file."""
+    """Turns failures and panics while a tokenizer is loaded into errors about its file."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -76,7 +82,7 @@ _calling = Calling()
 
 
 def _is_failure(error: BaseException) -> bool:
-    """Whether an error is the library's, and not ours, nor an interrupt."""
+    """Tell whether an error comes from the library: neither from this package nor from an interrupt."""
     if isinstance(error, Exception):
         return not isinstance(error, OnnxHubError)
     return (type(error).__module__, type(error).__name__) == ("pyo3_runtime", "PanicException")
@@ -84,7 +90,7 @@ def _is_failure(error: BaseException) -> bool:
 
 @dataclass(frozen=True)
 class FastTokens:
-    """One encoding of the tokenizers library, as arrays; each is made when it is asked for, so ask once."""
+    """One encoding of the tokenizers library, as arrays; each property makes a new array, so read it once."""
 
     encoding: tokenizers.Encoding
     has_type_ids: bool
@@ -144,7 +150,7 @@ class TextTokenizer:
         """Tokenise texts, or pairs of texts, whole; without offsets and words, it takes a sixth less time.
 
         Raises:
-            InvalidInputError: the library fails on one of them; which, a call with less of them tells.
+            InvalidInputError: the library fails on one of them; a call with fewer texts finds which.
         """
         if len(texts) == 1:
             with _calling:
@@ -156,33 +162,33 @@ class TextTokenizer:
             return [FastTokens(encoding, self.has_type_ids) for encoding in encode(inputs)]
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
-        """The tokens of ids."""
+        """Return the tokens of ids."""
         with _calling:
-            return [self.backend.id_to_token(int(each)) or "" for each in ids]
+            return [self.backend.id_to_token(int(index)) or "" for index in ids]
 
     def ids(self, tokens: Sequence[str]) -> list[int | None]:
-        """The ids of tokens."""
+        """Return the ids of tokens."""
         with _calling:
             return [self.backend.token_to_id(token) for token in tokens]
 
     def join(self, tokens: Sequence[str]) -> str:
-        """Tokens back to text, as transformers' ``convert_tokens_to_string``."""
+        """Join tokens to text, as transformers' ``convert_tokens_to_string``."""
         with _calling:
             decoder = self.backend.decoder
             return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
-        """Ids back to text."""
+        """Return the text of ids."""
         with _calling:
             return str(self.backend.decode(list(ids), skip_special_tokens=skip_special))
 
 
 def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
-    """The tokenizer of a repository that has a ``tokenizer.json``, as AutoTokenizer would configure it.
+    """Return the tokenizer of a repository that has a ``tokenizer.json``, as AutoTokenizer would configure it.
 
     Raises:
-        IntegrityError: ``tokenizer.json`` cannot be read, or it or the settings beside it say what cannot be.
-        TooNewError: It has what the installed tokenizers does not know.
+        IntegrityError: ``tokenizer.json`` cannot be read, or the settings beside it have impossible values.
+        TooNewError: It has something that the installed tokenizers does not know.
     """
     path = files.path("tokenizer.json")
     options = files.json("tokenizer_config.json") or {}
@@ -190,7 +196,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
     check_settings(options, "tokenizer_config.json")
     check_settings(special_map, "special_tokens_map.json")
     limit = find_limit(length_settings(files), options, config)
-    family = family_of(options, config)
+    family = find_family(options, config)
     with Reading(str(path)):
         backend = read_backend(path)
         padding_side = options.get("padding_side") or (backend.padding or {}).get("direction")
@@ -198,22 +204,22 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
         backend.no_padding()
         backend.no_truncation()
         known = {token.content: token for token in backend.get_added_tokens_decoder().values()}
-        known |= {token.content: token for token in added_tokens(options).values()}
-        special = special_tokens(family, options, special_map, known)
+        known |= {token.content: token for token in parse_added_tokens(options).values()}
+        special = collect_special_tokens(family, options, special_map, known)
         adapt(backend, family, options, special)
         ids = {role: backend.token_to_id(str(getattr(token, "content", token))) for role, token in special.items()}
         check_work(backend, str(path))
         added = backend.num_special_tokens_to_add(is_pair=False)
         subwords = bool(getattr(backend.model, "continuing_subword_prefix", None))
     check_limit(limit, added)
-    token_ids(config, "eos_token_id")  # here, so that no call is the first to read it
+    token_ids(config, "eos_token_id")  # a wrong entry fails now, and not in a call
     names = options.get("model_input_names")
     return TextTokenizer(
         backend,
         max_length=None if limit is None else limit.tokens,
         padding_side=str(padding_side or family.padding_side),
         truncation_side=str(truncation_side or "right"),
-        padding={"input_ids": padding_id(config, ids.get("pad_token"))},
+        padding={"input_ids": choose_padding_id(config, ids.get("pad_token"))},
         cls_token_id=ids.get("cls_token"),
         unk_token_id=ids.get("unk_token"),
         mask_token_id=ids.get("mask_token"),
@@ -225,7 +231,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
 
 
 def read_backend(path: Path) -> tokenizers.Tokenizer:
-    """The tokenizer in a file; within bounds, as far as they can be seen before it is built."""
+    """Return the tokenizer in a file, whose bounds are checked before the library builds it."""
     from tokenizers import Tokenizer
 
     data = path.read_bytes()
@@ -234,8 +240,8 @@ def read_backend(path: Path) -> tokenizers.Tokenizer:
     return backend
 
 
-def padding_id(config: Mapping[str, object], token: int | None) -> int:
-    """What fills short rows: what the model takes for padding, if it says so, else the tokenizer's padding token.
+def choose_padding_id(config: Mapping[str, object], token: int | None) -> int:
+    """Return the token id that fills short rows: the model's own padding id, else that of the tokenizer.
 
     Raises:
         IntegrityError: ``pad_token_id`` is no id.

@@ -1,6 +1,6 @@
-"""What a ``tokenizer.json`` may ask for: bounds in front of, and behind, the tokenizers library.
+"""Bounds of a ``tokenizer.json``, checked before and after the tokenizers library reads it.
 
-The library builds whatever a file describes. One special token of 20,000 letters keeps it busy for half a minute, and a
+The library builds all that a file describes. One special token of 20,000 letters keeps it busy for half a minute, and a
 normalizer that doubles a letter 24 times makes 16 MB of it. The parts that can do so are looked at before the library
 reads the file, and cost a search for their names there; the rest of the file is not parsed twice.
 """
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 __all__ = ["check_description", "check_steps", "check_token", "check_tokens", "check_work"]
 
 MOST_BYTES: Final = 512 * 2**20
-"""Of a tokenizer.json; the largest of real models have about 40 million."""
+"""Size of a tokenizer.json; the largest of real models have about 40 million bytes."""
 MOST_BYTES_PARSED: Final = 64 * 2**20
-"""The same, where it is written so that all of it must be parsed to find a part."""
+"""The same for a file in which an entry is found only by parsing all of it."""
 MOST_TOKENS: Final = 300_000
 """Added tokens; real models have up to a few thousand, and whole vocabularies of 262,000."""
 MOST_LETTERS: Final = 1_000
-"""Of an added token: reading it takes time by the square of its length."""
+"""Length of an added token: reading it takes time by the square of its length."""
 MOST_LETTERS_IN_ALL: Final = 4_000_000
-"""Of all added tokens."""
+"""Length of all added tokens together."""
 MOST_STEPS: Final = 1_000
-"""Of a normalizer; real ones have about ten."""
+"""Steps of a normalizer; real ones have about ten."""
 MOST_GROWTH: Final = 10_000
-"""Letters that a normalizer makes of one; the most of a Unicode form are 18."""
+"""Letters that a normalizer may make of a single one; Unicode forms make up to 18."""
 MOST_WORD: Final = 5_000
 """Letters of a word that WordPiece looks up: it takes time by the square of them. Real models have 100."""
 MOST_SPECIAL: Final = 10_000
 """Tokens that are added to each text."""
 
 _ESCAPED: Final = re.compile(rb"\\u00(?:5[fF]|6[1-9a-fA-F]|7[0-9aA])")
-"""A letter of a key, written as an escape: nobody does, but the library would read it."""
+"""A letter of a key, written as an escape: unusual, but the library reads it."""
 
 
 def check_description(data: bytes, path: str) -> None:
     """Raise ``IntegrityError`` if the bytes of a tokenizer.json ask for more than is bounded here.
 
-    What is no valid JSON passes: the library says it better.
+    Invalid JSON passes: the library reports it better.
     """
     if len(data) > MOST_BYTES:
         raise IntegrityError(path, f"it has {len(data):,} bytes; a tokenizer may have {MOST_BYTES:,}")
@@ -91,11 +91,11 @@ def check_steps(value: object, path: str, what: str) -> None:
     if len(steps) > MOST_STEPS:
         raise IntegrityError(path, f"its {what} has {len(steps):,} steps; {MOST_STEPS:,} are the most")
     for step in steps:
-        growth = max(len(_insertion(step)), _longest_mapping(step))
+        growth = max(len(_read_insertion(step)), _measure_longest_mapping(step))
         if growth > MOST_GROWTH:
             raise IntegrityError(path, f"its {what} makes {growth:,} letters of one; {MOST_GROWTH:,} are the most")
     growing = [step for step in steps if _can_grow(step)]
-    if sum(map(len, map(_insertion, growing))) > MOST_GROWTH * 10 or not _is_bounded(growing):
+    if sum(map(len, map(_read_insertion, growing))) > MOST_GROWTH * 10 or not _is_bounded(growing):
         raise IntegrityError(path, f"its {what} makes more than {MOST_GROWTH:,} letters of one, step by step")
 
 
@@ -112,8 +112,8 @@ def check_work(backend: tokenizers.Tokenizer, path: str) -> None:
 
 
 def _find(data: bytes, key: str, path: str, *, escaped: bool) -> Iterator[object]:
-    """The object or list that the key has in a tokenizer.json; a word of the vocabulary may have the same name."""
-    places = [] if escaped else list(_places(data, key))
+    """Yield the object or list that a key has in a tokenizer.json; a word of the vocabulary may have the same name."""
+    places = [] if escaped else list(_find_places(data, key))
     if len(places) == 1:
         yield from _decode(data, places[0])
         return
@@ -127,8 +127,8 @@ def _find(data: bytes, key: str, path: str, *, escaped: bool) -> Iterator[object
         yield whole[key]
 
 
-def _places(data: bytes, key: str) -> Iterator[int]:
-    """Where an object or a list begins that is the value of this key."""
+def _find_places(data: bytes, key: str) -> Iterator[int]:
+    """Yield the positions at which an object or a list begins that is the value of this key."""
     quoted = f'"{key}"'.encode()
     place = data.find(quoted)
     while place >= 0:
@@ -161,14 +161,14 @@ def _flatten(value: object) -> Iterator[Mapping[str, object]]:
             yield step
 
 
-def _insertion(step: Mapping[str, object]) -> str:
-    """The text that a step puts in."""
+def _read_insertion(step: Mapping[str, object]) -> str:
+    """Return the text that a step puts in."""
     text = step.get("prepend" if step.get("type") == "Prepend" else "content")
     return text if isinstance(text, str) else ""
 
 
-def _longest_mapping(step: Mapping[str, object]) -> int:
-    """Bytes of the longest replacement of a Precompiled normalizer: a trie of that size, then texts that end in NUL."""
+def _measure_longest_mapping(step: Mapping[str, object]) -> int:
+    """Return the bytes of the longest replacement of a Precompiled normalizer: a trie, then texts that end in NUL."""
     charsmap = step.get("precompiled_charsmap")
     if not isinstance(charsmap, str):
         return 0
@@ -184,28 +184,28 @@ def _can_grow(step: Mapping[str, object]) -> bool:
     pattern = step.get("pattern")
     found = pattern.get("String") if isinstance(pattern, Mapping) else None
     if step.get("type") == "Prepend":
-        return bool(_insertion(step))
-    shrinks = isinstance(found, str) and found and len(_insertion(step)) <= len(found)
+        return bool(_read_insertion(step))
+    shrinks = isinstance(found, str) and found and len(_read_insertion(step)) <= len(found)
     return step.get("type") == "Replace" and not shrinks
 
 
 def _is_bounded(steps: Sequence[Mapping[str, object]]) -> bool:
-    """Try what each step puts in on all that follow it: growth from there on is the file's, and not the text's."""
+    """Tell whether the text that each step inserts stays short in all steps after it."""
     from tokenizers import Regex, normalizers
 
-    made: list[normalizers.Normalizer] = []
+    normalizers_of_steps: list[normalizers.Normalizer] = []
     for step in steps:
-        pattern, text = step.get("pattern"), _insertion(step)
+        pattern, text = step.get("pattern"), _read_insertion(step)
         wanted = pattern if isinstance(pattern, Mapping) else {}
         if step.get("type") == "Prepend":
-            made.append(normalizers.Prepend(text))
+            normalizers_of_steps.append(normalizers.Prepend(text))
         elif isinstance(wanted.get("Regex"), str):
-            made.append(normalizers.Replace(Regex(str(wanted["Regex"])), text))
+            normalizers_of_steps.append(normalizers.Replace(Regex(str(wanted["Regex"])), text))
         else:
-            made.append(normalizers.Replace(str(wanted.get("String", "")), text))
+            normalizers_of_steps.append(normalizers.Replace(str(wanted.get("String", "")), text))
     for place, step in enumerate(steps):
-        text = _insertion(step) * 2  # twice, for what matches across two of them
-        for normalizer in made[place + 1 :]:
+        text = _read_insertion(step) * 2  # twice, for patterns that match across two of them
+        for normalizer in normalizers_of_steps[place + 1 :]:
             text = normalizer.normalize_str(text)
             if len(text) > 2 * MOST_GROWTH:
                 return False

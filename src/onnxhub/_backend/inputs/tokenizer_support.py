@@ -1,4 +1,4 @@
-"""Why the tokenizers library refuses a tokenizer.json: the file is damaged, or of a later version of the library."""
+"""Explains why the tokenizers library refuses a tokenizer.json: it is damaged, or of a later version."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ if TYPE_CHECKING:
 
 __all__ = ["explain_refusal"]
 
-_PARTS: Final = {
-    "normalizer": "normalizers", "pre_tokenizer": "pre_tokenizers", "model": "models", "post_processor": "processors",
+_COMPONENTS: Final = {
+    "normalizer": "normalizers",
+    "pre_tokenizer": "pre_tokenizers",
+    "model": "models",
+    "post_processor": "processors",
     "decoder": "decoders",
-}  # fmt: skip
+}
 """Key of tokenizer.json -> the module whose classes are the types that it may have."""
 _LISTS: Final = ("normalizers", "pretokenizers", "processors", "decoders")
-"""Where a type of several has its components."""
-_KEYS: Final = frozenset({"version", "truncation", "padding", "added_tokens", *_PARTS})
+"""Keys of types that have several components."""
+_KEYS: Final = frozenset({"version", "truncation", "padding", "added_tokens", *_COMPONENTS})
 _VERSION: Final = "1.0"
 _NEW_VALUE: Final = "unknown variant"
-_UNTOLD: Final = "did not match any variant"
-"""What older versions say of any fault in a component."""
+_ANY_FAULT: Final = "did not match any variant"
+"""The message of older versions about any fault in a component."""
 
 
 def explain_refusal(path: str, error: BaseException) -> OnnxHubError:
-    """Give the error for a file that tokenizers refused, by what the file holds and what the library knows."""
+    """Return the error for a file that tokenizers refused, by what the file holds and what the library knows."""
     import tokenizers
 
     said = one_line(error)
@@ -42,37 +45,37 @@ def explain_refusal(path: str, error: BaseException) -> OnnxHubError:
         return damaged
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
         return damaged
-    unknown = list(_unknown(content, tokenizers))
+    unknown = list(_find_unknown(content, tokenizers))
     if not unknown and _NEW_VALUE in said:
         unknown = [said]
     if not unknown:
         newer = (
-            f"; if the file is whole, a newer one than {tokenizers.__version__} may read it" if _UNTOLD in said else ""
+            f"; if the file is whole, a newer one than {tokenizers.__version__} may read it"
+            if _ANY_FAULT in said
+            else ""
         )
         return IntegrityError(damaged.path, f"{damaged.reason}{newer}")
     wanted = f"it has what this version does not know: {listing(unknown)}"
-    return TooNewError(
-        path, "tokenizers", str(tokenizers.__version__), wanted, "pip install --upgrade tokenizers"
-    )  # fmt: skip
+    return TooNewError(path, "tokenizers", str(tokenizers.__version__), wanted, "pip install --upgrade tokenizers")
 
 
-def _unknown(content: dict[str, Any], library: Any) -> Iterator[str]:
-    """What the file has and the library does not: types of components, keys, the version of the format."""
-    for key, module in _PARTS.items():
+def _find_unknown(content: dict[str, Any], library: Any) -> Iterator[str]:
+    """Yield what the library does not know of the file: types of components, keys, the version of the format."""
+    for key, module in _COMPONENTS.items():
         known = set(dir(getattr(library, module)))
-        yield from (f"a {key} of type {kind!r}" for kind in _types(content.get(key)) if kind not in known)
+        yield from (f"a {key} of type {kind!r}" for kind in _list_types(content.get(key)) if kind not in known)
     yield from (f"the key {key!r}" for key in content if key not in _KEYS)
     version = content.get("version", _VERSION)
     if version != _VERSION:
         yield f"version {version!r} of its format"
 
 
-def _types(part: object) -> Iterator[str]:
-    """The types of a component, and of those within it."""
+def _list_types(part: object) -> Iterator[str]:
+    """Yield the types of a component and of the components within it."""
     waiting = [part]
     while waiting:
         component = waiting.pop()
         if isinstance(component, dict):
             if isinstance(kind := component.get("type"), str):
                 yield kind
-            waiting += [each for name in _LISTS if isinstance(inner := component.get(name), list) for each in inner]
+            waiting += [part for name in _LISTS if isinstance(inner := component.get(name), list) for part in inner]

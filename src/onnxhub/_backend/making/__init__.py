@@ -1,1 +1,1 @@
-"""What is generated: conversions, quantized graphs, tokenizers; in processes of their own."""
+"""Makes files that repositories lack, in processes of their own: conversions, quantized graphs, tokenizers."""

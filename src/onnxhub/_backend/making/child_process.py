@@ -1,7 +1,7 @@
-"""A program of ``backend/programs`` in a process of its own: what it imports and allocates goes when it ends.
+"""Runs a program of ``programs`` in a process of its own, whose imports and memory are freed when it ends.
 
-The child never outlives its parent. It is killed, with all that it started, when the parent stops waiting for it, be it
-for Ctrl-C, an exception or the time limit; and it ends by itself when the parent is gone without a word (see ``begin``).
+The child never outlives its parent. It is killed, with all that it started, when the parent stops waiting for it: at
+Ctrl-C, an exception or the time limit. It ends by itself when the parent was killed (see ``begin``).
 """
 
 from __future__ import annotations
@@ -35,17 +35,45 @@ LIMIT: Final = "ONNXHUB_EXPORT_SECONDS"
 """The environment variable with the most seconds that a program may take."""
 DEFAULT_SECONDS: Final = 3600.0
 LINES: Final = 15
-"""How many of the last lines an error tells."""
-_PASSED: Final = frozenset({
-    "COMSPEC", "CONDA_PREFIX", "CUDA_DEVICE_ORDER", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "LANG", "LANGUAGE",
-    "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "MALLOC_ARENA_MAX",
-    "NUMBER_OF_PROCESSORS", "NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_VISIBLE_DEVICES", "OPENBLAS_NUM_THREADS", "PATH",
-    "PATHEXT", "PROCESSOR_ARCHITECTURE", "PYTHONDONTWRITEBYTECODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED", "PYTHONHOME",
-    "PYTHONMALLOC", "PYTHONNOUSERSITE", "PYTHONUTF8", "SYSTEMDRIVE", "SYSTEMROOT", "TZ", "WINDIR",
-})  # fmt: skip
+"""How many of the last lines an error quotes."""
+_PASSED: Final = frozenset(
+    {
+        "COMSPEC",
+        "CONDA_PREFIX",
+        "CUDA_DEVICE_ORDER",
+        "CUDA_HOME",
+        "CUDA_PATH",
+        "CUDA_VISIBLE_DEVICES",
+        "LANG",
+        "LANGUAGE",
+        "LD_LIBRARY_PATH",
+        "LD_PRELOAD",
+        "DYLD_LIBRARY_PATH",
+        "DYLD_FALLBACK_LIBRARY_PATH",
+        "MALLOC_ARENA_MAX",
+        "NUMBER_OF_PROCESSORS",
+        "NVIDIA_DRIVER_CAPABILITIES",
+        "NVIDIA_VISIBLE_DEVICES",
+        "OPENBLAS_NUM_THREADS",
+        "PATH",
+        "PATHEXT",
+        "PROCESSOR_ARCHITECTURE",
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONFAULTHANDLER",
+        "PYTHONHASHSEED",
+        "PYTHONHOME",
+        "PYTHONMALLOC",
+        "PYTHONNOUSERSITE",
+        "PYTHONUTF8",
+        "SYSTEMDRIVE",
+        "SYSTEMROOT",
+        "TZ",
+        "WINDIR",
+    }
+)
 _FAMILIES: Final = ("GOMP_", "KMP_", "LC_", "MKL_", "NUMEXPR_", "OMP_", "ORT_", "VECLIB_")
-"""What is passed on of this process's environment, and families of such: where programs and libraries are, the language,
-threads and devices. No other name is: a token or a password may be under any."""
+"""Environment variables that a child gets, and prefixes of such: places of programs and libraries, language, threads and
+devices. No other variable is passed on, since any may hold a token or a password."""
 _ENVIRONMENT: Final = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -60,10 +88,20 @@ _ENVIRONMENT: Final = {
 }
 """A child uses the files that it is given, and nothing else: no network, no token."""
 _HOMES: Final = (
-    "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "HF_HOME",
-    "TORCH_HOME", "TMPDIR", "TEMP", "TMP",
-)  # fmt: skip
-"""Where libraries look for what the user keeps, and leave what they keep."""
+    "HOME",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "HF_HOME",
+    "TORCH_HOME",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+)
+"""Variables that name the folders in which libraries read and write the files of the user."""
 
 
 def run_child(
@@ -80,44 +118,52 @@ def run_child(
         OSError: the disk is full.
         InvalidOptionError: the time limit is no number.
     """
-    seconds = _time_limit()
-    late = Event()
+    seconds = _read_time_limit()
+    expired = Event()
     tail: deque[str] = deque(maxlen=LINES)
-    told = {"asked": arguments, "folders": [str(folder) for folder in (work, *reads)]}
+    request = {"asked": arguments, "folders": [str(folder) for folder in (work, *reads)]}
     with (
         waiting(what),
         TemporaryDirectory(prefix=".home-", dir=work) as home,
-        _started(program, model_id, home) as child,
+        _start(program, model_id, home) as child,
     ):
 
         def stop() -> None:
-            late.set()
+            expired.set()
             _kill(child)
 
         timer = Timer(seconds, stop)
         timer.daemon = True
         timer.start()
         try:
-            _talk(child, told, tail)
+            _talk(child, request, tail)
         finally:
             timer.cancel()
-    if late.is_set():
+    if expired.is_set():
         reason = f"it took more than {seconds:g} seconds (the environment variable {LIMIT} allows more)"
         raise ExportError(model_id, reason)
     if child.returncode:
-        raise _error(child.returncode, tail, model_id)
+        raise _make_error(child.returncode, tail, model_id)
 
 
 @contextmanager
-def _started(program: str, model_id: str, home: str) -> Iterator[subprocess.Popen[str]]:
-    """The process, which is gone afterwards in any case."""
-    # What this process can import, the child can, and nothing else: -P keeps the working directory out.
+def _start(program: str, model_id: str, home: str) -> Iterator[subprocess.Popen[str]]:
+    """Start the process; it is killed when the block ends."""
+    # The child imports what this process can import, and nothing else: -P keeps the working directory out.
     command = [sys.executable, "-P", "-m", program]
     try:
         child = subprocess.Popen(  # noqa: S603  # this Python, and a module of ours
-            command, env=_environment(home), cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, encoding="utf-8", errors="replace", start_new_session=True,
-        )  # fmt: skip
+            command,
+            env=_make_environment(home),
+            cwd=home,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
     except OSError as error:
         raise ExportError(model_id, f"no process could be started for it: {error}") from error
     with child:
@@ -125,15 +171,18 @@ def _started(program: str, model_id: str, home: str) -> Iterator[subprocess.Pope
             yield child
         finally:
             _kill(child)
-            with suppress(BrokenPipeError):  # what it has not read is still waiting to be written
+            with suppress(BrokenPipeError):  # its unread input is still to be written
                 if child.stdin is not None:
                     child.stdin.close()
 
 
-def _environment(home: str) -> dict[str, str]:
-    """What a child is told of this process, whose own things it neither finds nor touches."""
-    passed = {name: value for name, value in os.environ.items()
-              if name.upper() in _PASSED or name.upper().startswith(_FAMILIES)}  # fmt: skip
+def _make_environment(home: str) -> dict[str, str]:
+    """Return the environment of a child, in which it finds none of the user's own files."""
+    passed = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _PASSED or name.upper().startswith(_FAMILIES)
+    }
     own = {
         **dict.fromkeys(_HOMES, home),
         "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path if path),
@@ -143,12 +192,12 @@ def _environment(home: str) -> dict[str, str]:
     return passed | _ENVIRONMENT | own
 
 
-def _talk(child: subprocess.Popen[str], told: Mapping[str, object], tail: deque[str]) -> None:
-    """Tell the child what to do, and pass on what it says, until it has ended."""
+def _talk(child: subprocess.Popen[str], request: Mapping[str, object], tail: deque[str]) -> None:
+    """Write the request to the child, and log its lines until it ends."""
     if child.stdin is None or child.stdout is None:
         raise AssertionError
     with suppress(BrokenPipeError):  # it ended at once, and its last lines say why
-        child.stdin.write(f"{json.dumps(told)}\n")
+        child.stdin.write(f"{json.dumps(request)}\n")
         child.stdin.flush()
     for line in child.stdout:
         if line.strip():
@@ -168,17 +217,17 @@ def _kill(child: subprocess.Popen[str]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def _error(status: int, tail: deque[str], model_id: str) -> Exception:
-    """What became of a child that has failed."""
+def _make_error(status: int, tail: deque[str], model_id: str) -> Exception:
+    """Return the error for a child that failed."""
     if status == UNSAFE and tail:
         return UnsafeModelError(model_id, tail[-1])
     if status == DISK and tail:
         with suppress(ValueError):
             return OSError(*json.loads(tail[-1]))
-    return ExportError(model_id, _reason(status, tail))
+    return ExportError(model_id, _explain_status(status, tail))
 
 
-def _reason(status: int, tail: deque[str]) -> str:
+def _explain_status(status: int, tail: deque[str]) -> str:
     if status == REFUSED and tail:
         return tail[-1]
     said = "; its last lines were:\n  " + "\n  ".join(tail) if tail else ""
@@ -189,7 +238,7 @@ def _reason(status: int, tail: deque[str]) -> str:
     return f"its process was ended by {name}{memory}{said}"
 
 
-def _time_limit() -> float:
+def _read_time_limit() -> float:
     text = os.environ.get(LIMIT) or str(DEFAULT_SECONDS)
     try:
         seconds = float(text)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from onnxhub._backend.kept.building import make
 from onnxhub._backend.kept.digests import sha256
 from onnxhub._backend.kept.store import Origin
-from onnxhub._backend.making.exporters import NATIVE, OPTIMUM, installed_exporter, version_of
+from onnxhub._backend.making.exporters import NATIVE, OPTIMUM, find_exporter, find_version
 from onnxhub._backend.making.settings import RECIPE as RULES
 from onnxhub.errors import ExportError, MissingDependencyError
 
@@ -69,9 +69,9 @@ def with_onnx(repository: Repository, ort_class: str, asked: Conversion) -> tupl
 
 
 def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
-    from onnxhub._backend.making.staging import convertible
+    from onnxhub._backend.making.staging import files_to_export
 
-    files = convertible(repository, allow_pickle=asked.allow_pickle)
+    files = files_to_export(repository, allow_pickle=asked.allow_pickle)
     origin = _origin(repository, files, ort_class)
     entry = None if asked.anew else origin.find()
     if entry is not None:
@@ -83,9 +83,9 @@ def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
 
 def foretold(repository: Repository, ort_class: str) -> str:
     """Who made the conversion that ``with_onnx`` would find, or that it would make one; raises what it would raise."""
-    from onnxhub._backend.making.staging import convertible
+    from onnxhub._backend.making.staging import files_to_export
 
-    entry = _origin(repository, convertible(repository, allow_pickle=False), ort_class).find()
+    entry = _origin(repository, files_to_export(repository, allow_pickle=False), ort_class).find()
     if entry is not None:
         return _told(entry.made_of)
     check_model_type(repository)
@@ -98,7 +98,7 @@ def foretold(repository: Repository, ort_class: str) -> str:
 def check_model_type(repository: Repository) -> None:
     """Raise ``ExportError`` where transformers has no class for the model, as far as that is told without importing it."""
     from onnxhub._backend.making.programs.known_settings import advise_newer
-    from onnxhub._backend.making.settings import names_code
+    from onnxhub._backend.making.settings import declares_remote_code
 
     config = repository.json("config.json")
     if config is None:
@@ -109,12 +109,12 @@ def check_model_type(repository: Repository) -> None:
         raise ExportError(repository.model_id, reason)
     if isinstance(kind, str) and _is_known(kind):
         return
-    if names_code(config):
+    if declares_remote_code(config):
         reason = "its model is code of the repository (auto_map in config.json), and such code is never run here"
     elif kind is None:
         reason = "its config.json does not say of which model_type it is"
     else:
-        installed = version_of("transformers") or ""
+        installed = find_version("transformers") or ""
         advice = advise_newer(config.get("transformers_version"), installed)
         reason = f"transformers {installed} knows no models of type {kind!r}{advice}"
     raise ExportError(repository.model_id, reason)
@@ -136,7 +136,7 @@ def _is_known(kind: str) -> bool:
 
 def _origin(repository: Repository, files: tuple[str, ...], ort_class: str) -> Origin:
     source = [RECIPE, RULES, ort_class, *_identity(repository, files)]
-    found = installed_exporter()
+    found = find_exporter()
     return Origin(KIND, source, found and found[1])
 
 
@@ -146,13 +146,13 @@ def _exporter(repository: Repository) -> Exporter:
     Raises:
         MissingDependencyError: nothing does; of the two ways, the error tells the one that transformers is there for.
     """
-    found = installed_exporter()
+    found = find_exporter()
     if found is not None:
         return found[0]
     purpose = f"converting {repository.model_id} to ONNX"
-    newer = (version_of("transformers") or "").startswith("5.")
+    newer = (find_version("transformers") or "").startswith("5.")
     wanted = NATIVE if newer else OPTIMUM
-    missing = next((package for package in wanted.packages if version_of(package) is None), "transformers")
+    missing = next((package for package in wanted.packages if find_version(package) is None), "transformers")
     raise MissingDependencyError(missing, purpose, _install(repository, wanted))
 
 
@@ -162,7 +162,7 @@ def _converted(
     from tempfile import TemporaryDirectory
 
     from onnxhub._backend.making.child_process import run_child
-    from onnxhub._backend.making.settings import names_code
+    from onnxhub._backend.making.settings import declares_remote_code
     from onnxhub._backend.making.staging import stage
 
     made_of: dict[str, object] = {
@@ -182,7 +182,7 @@ def _converted(
                 config.write_text(json.dumps(_restate(repository, json.loads(config.read_bytes()))), encoding="utf-8")
             asked = {
                 "source": str(source), "output": str(output), "ort_class": ort_class,
-                "pickle": any(name.endswith(".bin") for name in files), "code": names_code(repository.json("config.json")),
+                "pickle": any(name.endswith(".bin") for name in files), "code": declares_remote_code(repository.json("config.json")),
             }  # fmt: skip
             what = f"converting {repository.model_id} to ONNX"
             run_child(exporter.program, asked, model_id=repository.model_id, what=what, work=Path(work))

@@ -1,7 +1,7 @@
-"""The two ways to convert PyTorch's weights to ONNX, and which of them is installed: they need different transformers.
+"""The two ways to convert PyTorch's weights to ONNX, which need different versions of transformers.
 
 optimum works with transformers 4 alone. transformers 5 has an exporter of its own, which is taken where optimum is not
-installed, or cannot work; older ones than that of 5.24 answer in another way, and nothing is known of what they make.
+installed, or cannot work; that of versions before 5.24 differs, and its graphs were not checked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["EXPORTERS", "NATIVE", "OPTIMUM", "Exporter", "installed_exporter", "version_of"]
+__all__ = ["EXPORTERS", "NATIVE", "OPTIMUM", "Exporter", "find_exporter", "find_version"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,17 +21,17 @@ class Exporter:
     program: str
     """The module that runs in a process of its own."""
     packages: tuple[str, ...]
-    """Whose versions decide what a conversion gives; all of them must be there."""
+    """Packages whose versions decide the result of a conversion; all of them must be installed."""
     extra: str
-    """What ``pip install`` of onnxhub brings them."""
+    """The extra of onnxhub that installs them."""
     transformers: tuple[tuple[int, int], tuple[int, int]]
     """The first version that it works with, and the first that it does not."""
 
-    def versions(self) -> dict[str, str] | None:
-        """Of its packages; None: one is missing, or transformers is of another version."""
-        found = {package: version for package in self.packages if (version := version_of(package)) is not None}
+    def find_versions(self) -> dict[str, str] | None:
+        """Return the versions of its packages; None if one is missing, or transformers is of another version."""
+        found = {package: version for package in self.packages if (version := find_version(package)) is not None}
         first, last = self.transformers
-        fits = len(found) == len(self.packages) and first <= _numbers(found["transformers"]) < last
+        fits = len(found) == len(self.packages) and first <= _parse_version(found["transformers"]) < last
         return found if fits else None
 
 
@@ -53,17 +53,17 @@ EXPORTERS: Final = (OPTIMUM, NATIVE)
 """The first that is installed is taken."""
 
 
-def installed_exporter() -> tuple[Exporter, dict[str, str]] | None:
-    """The one that converts here, and the versions of its packages; None: there is none."""
+def find_exporter() -> tuple[Exporter, dict[str, str]] | None:
+    """Return the first exporter that is installed, and the versions of its packages; None if there is none."""
     for exporter in EXPORTERS:
-        versions = exporter.versions()
+        versions = exporter.find_versions()
         if versions is not None:
             return exporter, versions
     return None
 
 
-def version_of(package: str) -> str | None:
-    """Of an installed package, without importing it."""
+def find_version(package: str) -> str | None:
+    """Return the version of an installed package, without importing it; None if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -72,6 +72,6 @@ def version_of(package: str) -> str | None:
         return None
 
 
-def _numbers(version: str) -> tuple[int, int]:
+def _parse_version(version: str) -> tuple[int, int]:
     first, second, *_ = [*map(int, re.findall(r"\d+", version)), 0, 0]
     return first, second

@@ -20,15 +20,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.files.naming import find_precision
-from onnxhub._backend.files.roles import choose_parts
-from onnxhub._backend.files.variants import canonical, describe, sibling
+from onnxhub._backend.files.roles import choose_roles
+from onnxhub._backend.files.variants import describe_variants, name_variant, normalize_dtype
 from onnxhub._backend.kept.building import make
 from onnxhub._backend.kept.digests import sha256
 from onnxhub._backend.kept.store import Origin
 from onnxhub._backend.making.child_process import run_child
 from onnxhub._backend.repository.repository import fetch_model
-from onnxhub._backend.runtime.gathering import gathered
-from onnxhub._backend.runtime.providers import onnxruntime
+from onnxhub._backend.runtime.gathering import gather_files
+from onnxhub._backend.runtime.providers import import_onnxruntime
 from onnxhub.errors import AmbiguousFileError, ExportError, VariantNotFoundError
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ def with_variant(
     for target, source in lacking(repository, ort_class, dtype, missing).items():
         if not allowed:
             raise replace(missing, hint=f"export=False forbids to make it of {source}")
-        origin = _origin(repository, source, canonical(dtype))
+        origin = _origin(repository, source, normalize_dtype(dtype))
         entry = origin.find()
         if entry is None:
             _check_installed(origin, source, missing)
             _check_precision(repository, source, missing)
-            entry = _made(repository, source, canonical(dtype), target, origin)
+            entry = _made(repository, source, normalize_dtype(dtype), target, origin)
         folder = PurePosixPath(target).parent
         made |= {(folder / name).as_posix(): entry.folder / name for name in entry.files}
         makers[target] = f"made of {source} by onnxruntime {_maker(entry)}"
@@ -92,7 +92,7 @@ def foretold(repository: Repository, ort_class: str, dtype: str, missing: Varian
     """Who made the files that ``with_variant`` would find, or that it would make them; raises what it would raise."""
     told = []
     for target, source in lacking(repository, ort_class, dtype, missing).items():
-        origin = _origin(repository, source, canonical(dtype))
+        origin = _origin(repository, source, normalize_dtype(dtype))
         entry = origin.find()
         if entry is None:
             _check_installed(origin, source, missing)
@@ -109,17 +109,17 @@ def lacking(repository: Repository, ort_class: str, dtype: str, missing: Variant
     Raises:
         VariantNotFoundError: ``missing``, where it is no dtype that is made, or there is nothing to make it of.
     """
-    wanted = canonical(dtype)
+    wanted = normalize_dtype(dtype)
     if wanted not in MADE:
         raise missing
     sources = [choice.file for choice in _sources(repository, ort_class, missing).values()]
-    targets = {sibling(source, wanted): source for source in sources}
+    targets = {name_variant(source, wanted): source for source in sources}
     return {target: source for target, source in targets.items() if not repository.has(target)}
 
 
 def _sources(repository: Repository, ort_class: str, missing: VariantNotFoundError) -> Mapping[str, Choice]:
     try:
-        return choose_parts(repository, ort_class, dtype="fp32", file=None, gpu=False)
+        return choose_roles(repository, ort_class, dtype="fp32", file=None, gpu=False)
     except AmbiguousFileError as several:
         raise replace(several, wanted=f"{missing.wanted}, which would be made of one of them") from several
     except VariantNotFoundError as error:
@@ -141,7 +141,7 @@ def _check_precision(repository: Repository, source: str, missing: VariantNotFou
     found = find_precision(fetch_model(repository, source, missing=False))
     if found.is_quantised or found.dtype in {"fp16", "bf16"}:
         reason = f"int8, uint8, q8 and fp16 are made of an fp32 file, and the graph of {source} is {found.description}"
-        variants = describe(repository.files, {source: found.dtype})
+        variants = describe_variants(repository.files, {source: found.dtype})
         raise replace(missing, variants=variants, hint=reason)
 
 
@@ -159,7 +159,7 @@ def _made(repository: Repository, file: str, dtype: str, target: str, origin: Or
             size = sum(path.stat().st_size for path in (model, *weights))
             _require_room(folder, ROOM * size)
             what = f"making {dtype} of {repository.model_id}"
-            with gathered(model, weights) as source:
+            with gather_files(model, weights) as source:
                 asked = {"source": str(source), "output": str(Path(work, name)), "dtype": dtype, "large": size > LARGE}
                 try:
                     run_child(
@@ -199,7 +199,7 @@ def _identity(repository: Repository, file: str) -> list[str]:
 def _versions() -> dict[str, str] | None:
     """Of the packages that make variants; None if one of them is missing."""
     try:
-        return {"onnxruntime": onnxruntime().__version__, TOOLS: metadata.version(TOOLS)}
+        return {"onnxruntime": import_onnxruntime().__version__, TOOLS: metadata.version(TOOLS)}
     except metadata.PackageNotFoundError:
         return None
 

@@ -1,4 +1,4 @@
-"""What transformers may see of a repository: a folder of its own, with nothing in it that makes it run code or read elsewhere.
+"""Copies the files of a repository that transformers may see into a folder: none that run code or name other files.
 
 The configuration files are prepared copies (see ``settings``), the weights and vocabularies are links, and
 everything else stays outside: no Python files, no adapters, no pickles unless they were allowed.
@@ -21,17 +21,21 @@ if TYPE_CHECKING:
 
     from onnxhub._backend.repository.repository import Repository
 
-__all__ = ["convertible", "settings_of", "stage"]
+__all__ = ["files_to_export", "read_settings", "stage"]
 
 FOREIGN: Final = {
-    "tf_model.h5": "TensorFlow", "tf_model.h5.index.json": "TensorFlow", "saved_model.pb": "TensorFlow",
-    "flax_model.msgpack": "Flax", "flax_model.msgpack.index.json": "Flax", "rust_model.ot": "Rust",
-}  # fmt: skip
+    "tf_model.h5": "TensorFlow",
+    "tf_model.h5.index.json": "TensorFlow",
+    "saved_model.pb": "TensorFlow",
+    "flax_model.msgpack": "Flax",
+    "flax_model.msgpack.index.json": "Flax",
+    "rust_model.ot": "Rust",
+}
 """Weights that transformers reads through frameworks that it has given up."""
 
 
-def convertible(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...]:
-    """The files that a conversion reads, by their names alone; of the weights, every file of their format.
+def files_to_export(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...]:
+    """Return the names of the files that a conversion reads, all weights of their format included.
 
     Raises:
         NoOnnxFileError: there are no weights at all.
@@ -61,7 +65,7 @@ def convertible(repository: Repository, *, allow_pickle: bool) -> tuple[str, ...
 
 
 def _advise(repository: Repository) -> str:
-    """What to load in the place of a repository that is no model of its own; empty where nothing tells."""
+    """Return advice on what to load instead of a repository that is no model by itself; empty if there is none."""
     adapter = repository.json("adapter_config.json")
     if adapter is not None:
         base = adapter.get("base_model_name_or_path")
@@ -85,16 +89,16 @@ def stage(repository: Repository, files: Collection[str], folder: Path) -> None:
         IntegrityError: A file is damaged, or none that can be read.
     """
     weights = {name for name in files if PurePosixPath(name).suffix in {".safetensors", ".bin"}}
-    unused = weights - set(_weights(repository, files)) if weights else weights
-    for name, text in settings_of(repository, files).items():
+    unused = weights - set(_find_weights(repository, files)) if weights else weights
+    for name, text in read_settings(repository, files).items():
         (folder / name).write_text(text, encoding="utf-8")
     for name in files:
         if name not in SETTINGS and name not in unused:
             _link(repository.path(name).resolve(), folder / name)
 
 
-def settings_of(repository: Repository, files: Collection[str]) -> dict[str, str]:
-    """Of these files, those that are settings, as transformers may see them: name -> JSON.
+def read_settings(repository: Repository, files: Collection[str]) -> dict[str, str]:
+    """Return the settings among these files, as transformers may see them: name -> JSON.
 
     Raises:
         UnsafeModelError: What the model is depends on a file elsewhere.
@@ -105,8 +109,8 @@ def settings_of(repository: Repository, files: Collection[str]) -> dict[str, str
     return {name: json.dumps(value) for name, value in found.items()}
 
 
-def _weights(repository: Repository, files: Collection[str]) -> tuple[str, ...]:
-    """The files that the weights are in: one, or those that an index names."""
+def _find_weights(repository: Repository, files: Collection[str]) -> tuple[str, ...]:
+    """Return the files that the weights are in: one, or those that an index names."""
     whole, index = SAFE if any(name in files for name in SAFE) else PICKLED
     if whole in files:
         return (whole,)

@@ -1,4 +1,4 @@
-"""What was measured of a graph's padding, kept for other processes: under its digest, what runs it, and its outputs."""
+"""Measurements of a graph's padding, kept for other processes under its digest, its provider and its outputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from onnxhub._backend.kept.building import make_unless_busy
 from onnxhub._backend.kept.digests import digest_of, sha256
 from onnxhub._backend.kept.store import discard, find
-from onnxhub._backend.runtime.providers import onnxruntime
+from onnxhub._backend.runtime.providers import import_onnxruntime
 from onnxhub._calls.neighbours import Findings, Neighbours
 from onnxhub.errors import IntegrityError
 
@@ -24,66 +24,75 @@ __all__ = ["PADDING", "Padding", "choose_tolerance"]
 _log = logging.getLogger("onnxhub")
 
 PADDING: Final = "padding"
-"""The kind of the entries, which have no files: what there is to say is in the manifest."""
+"""The kind of the entries, which have a manifest and no files."""
 RECIPE: Final = 1
-"""Another number for another way to measure."""
+"""Version of the way to measure; another number gives other keys."""
 DIFFERENCE: Final = "makes a difference"
 NO_DIFFERENCE: Final = "makes no difference"
 MEASURED: Final = "from and to tokens"
 EXACT: Final = 1e-5
-"""How far outputs of float32 on the CPU may be apart, by the order in which numbers are added up: 5e-7 was measured."""
+"""Largest difference of float32 outputs on the CPU, by the order in which numbers are added: 5e-7 was measured."""
 HALF: Final = 1e-2
-"""The same for float16; and for other devices, which multiply float32 with fewer bits where they may."""
+"""The same for float16, and for other devices, which may multiply float32 with fewer bits."""
 COARSE: Final = 5e-2
 """The same for bfloat16, and where activations are rounded to 8 bits."""
 FLOAT16: Final = 10
 BFLOAT16: Final = 16
 """Numbers of TensorProto.DataType."""
-ROUNDING: Final = frozenset({
-    "MatMulBnb4", "MatMulFpQ4", "MatMulInteger", "MatMulNBits", "QAttention", "QGemm", "QLinearConv", "QLinearMatMul",
-    "QuantizeLinear",
-})  # fmt: skip
+ROUNDING: Final = frozenset(
+    {
+        "MatMulBnb4",
+        "MatMulFpQ4",
+        "MatMulInteger",
+        "MatMulNBits",
+        "QAttention",
+        "QGemm",
+        "QLinearConv",
+        "QLinearMatMul",
+        "QuantizeLinear",
+    }
+)
 """Operators that round activations, or may."""
 
 
 class Padding:
-    """What is known of a graph, by the outputs that are asked for."""
+    """Findings about a graph, by the outputs that are asked for."""
 
     def __init__(self, file: ModelFile) -> None:
-        """Note what state the file is in, before its session is built; read nothing yet."""
+        """Note the state of the file before its session is built; read nothing yet."""
         self._file = file
-        self._states = _states(file)
+        self._states = _read_states(file)
         self._neighbours: dict[tuple[str, ...], Neighbours] = {}
 
-    def neighbours(self, outputs: tuple[str, ...], provider: str) -> Neighbours:
-        """Give what runs batches for these outputs, on what has this short name; the same for all who ask."""
+    def get_neighbours(self, outputs: tuple[str, ...], provider: str) -> Neighbours:
+        """Return the neighbours of these outputs on the provider of this short name: one object for all callers."""
         made = self._neighbours.get(outputs)
         if made is None:
-            memory = _Kept(self._file, self._states, outputs, provider)
+            memory = _Memory(self._file, self._states, outputs, provider)
             made = self._neighbours.setdefault(outputs, Neighbours(memory, choose_tolerance(self._file, provider)))
         return made
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """The entry of a graph and its outputs; where the cache cannot be used, the process remembers alone."""
+class _Memory:
+    """The entry of a graph and its outputs; where the cache cannot be used, only this process remembers."""
 
     file: ModelFile
     states: Sequence[tuple[int, ...]]
-    """Of the graph's files, when it was loaded."""
+    """States of the graph's files when it was loaded."""
     outputs: tuple[str, ...]
     provider: str
 
     def find(self) -> Findings:
-        """Give what is kept."""
+        """Return the findings that are kept."""
         try:
-            return _read(self._key())
+            return _read(self._compute_key())
         except OSError as error:
             _log.debug("what was measured of padding is not looked up: %s", error)
             return Findings()
 
     def keep(self, findings: Findings) -> Findings:
-        """Write what is known now in the place of what is kept."""
+        """Replace the findings that are kept by those known now."""
         if findings.differs:
             what = "%s: padding makes a difference to %s, so only texts of one length share a batch"
             _log.info(what, self.file.model_id, self.file.path.name)
@@ -92,22 +101,26 @@ class _Kept:
             "file": self.file.path.name,
             "outputs": ", ".join(self.outputs),
             "provider": self.provider,
-            "onnxruntime": onnxruntime().__version__,
+            "onnxruntime": import_onnxruntime().__version__,
         }
         try:
-            key = self._key()
+            key = self._compute_key()
             findings = findings.add(_read(key))
             discard(PADDING, key)
-            make_unless_busy(PADDING, key, {**made_of, **_to_json(findings)}, lambda _: None)
+            make_unless_busy(PADDING, key, {**made_of, **_encode_findings(findings)}, lambda _: None)
         except (OSError, IntegrityError) as error:
             _log.debug("what was measured of padding is not kept: %s", error)
         return findings
 
-    def _key(self) -> str:
-        """Digest of everything that the findings depend on; OSError if the file is not what was loaded."""
-        runtime, paths = onnxruntime(), (self.file.path, *self.file.weights)
+    def _compute_key(self) -> str:
+        """Return the digest of everything that the findings depend on.
+
+        Raises:
+            OSError: The file is not the one that was loaded.
+        """
+        runtime, paths = import_onnxruntime(), (self.file.path, *self.file.weights)
         digests = [(path.name, sha256(path)) for path in paths]
-        if _states(self.file) != self.states:
+        if _read_states(self.file) != self.states:
             msg = f"{self.file.path} has changed since it was loaded"
             raise OSError(msg)
         parts = [RECIPE, digests, runtime.__version__, runtime.get_build_info(), self.provider, self.outputs]
@@ -115,7 +128,7 @@ class _Kept:
 
 
 def choose_tolerance(file: ModelFile, provider: str) -> float:
-    """How far outputs of a graph may be apart though padding makes no difference, as ``_neighbours.agree`` takes it."""
+    """Return how far outputs may differ though padding makes no difference, for ``neighbours.agree``."""
     if BFLOAT16 in file.elements or file.operators & ROUNDING:
         return COARSE
     return EXACT if provider == "cpu" and FLOAT16 not in file.elements else HALF
@@ -123,16 +136,16 @@ def choose_tolerance(file: ModelFile, provider: str) -> float:
 
 def _read(key: str) -> Findings:
     entry = find(PADDING, key)
-    return Findings() if entry is None else _from_json(entry.made_of)
+    return Findings() if entry is None else _decode_findings(entry.made_of)
 
 
-def _to_json(findings: Findings) -> Mapping[str, object]:
+def _encode_findings(findings: Findings) -> Mapping[str, object]:
     if findings.differs:
         return {"padding": DIFFERENCE}
     return {"padding": NO_DIFFERENCE, MEASURED: [list(padding) for padding in sorted(findings.paddings)]}
 
 
-def _from_json(made_of: Mapping[str, Any]) -> Findings:
+def _decode_findings(made_of: Mapping[str, Any]) -> Findings:
     try:
         paddings = frozenset((int(own), int(padded)) for own, padded in made_of.get(MEASURED, ()))
         return Findings(paddings, made_of["padding"] == DIFFERENCE)
@@ -141,11 +154,11 @@ def _from_json(made_of: Mapping[str, Any]) -> Findings:
         return Findings()
 
 
-def _states(file: ModelFile) -> list[tuple[int, ...]]:
-    return [_state(path) for path in (file.path, *file.weights)]
+def _read_states(file: ModelFile) -> list[tuple[int, ...]]:
+    return [_read_state(path) for path in (file.path, *file.weights)]
 
 
-def _state(path: Path) -> tuple[int, ...]:
-    """What changes when a file does."""
+def _read_state(path: Path) -> tuple[int, ...]:
+    """Return the state of a file, which changes when the file does."""
     stat = path.stat()
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

@@ -1,4 +1,4 @@
-"""Two sessions of a model: batches that run at once are fastest with one thread each, and a batch alone with all."""
+"""A pair of sessions: concurrent batches are fastest with one thread each, a batch alone with all threads."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from onnxhub._backend.runtime.session import Session
     from onnxhub._contracts.protocols import Features, Outputs
 
-__all__ = ["Pair"]
+__all__ = ["SessionPair"]
 
 _log = logging.getLogger("onnxhub")
 
 
-class Pair:
-    """A model's session, and a second one with a single thread, for which the first may stand in until it pays to build it.
+class SessionPair:
+    """A model's session, and a second one with a single thread, which is built when enough batches run concurrently.
 
-    Of a compiled graph, both map the same weights, so that the second takes little memory. Any number of threads may run
-    them; what one of them runs, depends on whether others are running as well.
+    Both map the same weights of a compiled graph, so that the second takes little memory. Any number of threads may run
+    them; a batch takes the second session if others are running.
     """
 
     def __init__(self, first: Session, *, after: int) -> None:
-        """Build nothing yet.
+        """Take the first session; build nothing yet.
 
         Args:
             first: The session that was built for the model, with all threads.
-            after: Batches that it runs beside others before the second is built.
+            after: Concurrent batches that it runs before the second is built.
         """
         self._first = first
         self._after = after
@@ -41,36 +41,36 @@ class Pair:
         self._running: set[object] = set()
         watch(self)
 
-    def run(self, features: Features, outputs: Sequence[str], *, beside: bool) -> Outputs:
-        """Run one batch; ``beside``: whether the caller runs others at the same time. Others may call, too."""
-        session = self.second() if beside or self._running else self._first
+    def run(self, features: Features, outputs: Sequence[str], *, concurrent: bool) -> Outputs:
+        """Run one batch; ``concurrent`` tells whether the caller runs others at the same time."""
+        session = self.choose_second() if concurrent or self._running else self._first
         mark = object()
         try:
-            self._running.add(mark)  # an interrupt before or after takes away no more, and no less, than this one
+            self._running.add(mark)  # an interrupt here leaves the marks of other threads alone
             return session.run(features, outputs)
         finally:
             self._running.discard(mark)
 
-    def second(self) -> Session:
-        """The session for a batch that does not run alone."""
+    def choose_second(self) -> Session:
+        """Return the session for a batch that does not run alone."""
         if self._second is None:
             with self._building.plain:
                 self._batches += 1
                 if self._second is None and self._batches > self._after:
-                    self._second = self._built()
+                    self._second = self._build_second()
         return self._second or self._first
 
-    def _built(self) -> Session:
+    def _build_second(self) -> Session:
         try:
-            return self._first.alike(threads=1)
+            return self._first.clone(threads=1)
         except ClosedModelError:
             raise
-        except OnnxHubError as error:  # the file was written anew, or cleared away, meanwhile
+        except OnnxHubError as error:  # the file was replaced or deleted meanwhile
             _log.warning("batches go on with all threads each: %s", error)
             return self._first
 
     def forked(self) -> None:
-        """Forget what the parent's threads were running."""
+        """Forget the batches of the parent's threads."""
         self._running.clear()
 
     def close(self) -> None:

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     ProviderOptions: TypeAlias = Mapping[str, str | int | bool]
 
-__all__ = ["FULL_NAMES", "Provider", "candidates", "needs", "onnxruntime", "require", "short_name"]
+__all__ = [
+    "FULL_NAMES",
+    "Provider",
+    "choose_candidates",
+    "describe_need",
+    "import_onnxruntime",
+    "refuse_provider",
+    "shorten_name",
+]
 
 logger = logging.getLogger("onnxhub")
 
@@ -37,7 +45,7 @@ FULL_NAMES = {
     "xnnpack": "XnnpackExecutionProvider",
 }
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
-"""ONNX Runtime, from 1.29 on, tells its makers of each session, unless this is set when it is imported."""
+"""ONNX Runtime, from 1.29 on, reports each session to its makers, unless this is set when it is imported."""
 ALIASES = {"dml": "directml", "gpu": "cuda", "trt": "tensorrt", "metal": "coreml"}
 
 _GPU = "needs the CUDA build: pip uninstall onnxruntime, then pip install 'onnxhub[gpu]'"
@@ -52,9 +60,9 @@ INSTALL = {
     "migraphx": "it needs a build of ONNX Runtime for MIGraphX",
 }
 SERVICE = "AzureExecutionProvider"
-"""In every onnxruntime; it calls models that run elsewhere, and can run none itself."""
+"""A provider in every onnxruntime that calls models on servers, and runs none itself."""
 AUTO = ("cuda", "rocm", "migraphx", "coreml", "directml", "cpu")
-"""What ``"auto"`` tries; TensorRT is not in it, for it builds an engine for minutes before it answers."""
+"""Providers that ``"auto"`` tries; TensorRT builds an engine for minutes first, and is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +84,8 @@ class Provider:
         return self.name in {"cuda", "tensorrt", "rocm", "migraphx", "directml"}
 
 
-def candidates(provider: str | Sequence[str], options: ProviderOptions | None) -> list[Provider]:
-    """The providers to try, in order; only a sequence or ``"auto"`` has more than one.
+def choose_candidates(provider: str | Sequence[str], options: ProviderOptions | None) -> list[Provider]:
+    """Return the providers to try, in order; only a sequence or ``"auto"`` has more than one.
 
     Raises:
         InvalidOptionError: a name is not known; the message has the nearest.
@@ -90,39 +98,39 @@ def candidates(provider: str | Sequence[str], options: ProviderOptions | None) -
     if not names:
         raise InvalidOptionError("provider", provider, "a name, or at least one of them")
     wanted = [_parse(name, options or {}) for name in names]
-    available = onnxruntime().get_available_providers()
-    usable = [one for one in wanted if one.full_name in available]
+    available = import_onnxruntime().get_available_providers()
+    usable = [entry for entry in wanted if entry.full_name in available]
     if usable and provider != "auto":
-        for one in takewhile(lambda one: one not in usable, wanted):
-            logger.warning("provider %r cannot run here: %s; trying the next", one.name, needs(one.name))
+        for entry in takewhile(lambda entry: entry not in usable, wanted):
+            logger.warning("provider %r cannot run here: %s; trying the next", entry.name, describe_need(entry.name))
     if not usable:
-        require(wanted[0], available)
+        refuse_provider(wanted[0], available)
     return usable
 
 
-def require(provider: Provider, available: Sequence[str], reason: str = "") -> None:
+def refuse_provider(provider: Provider, available: Sequence[str], reason: str = "") -> None:
     """Raise ``ProviderUnavailableError``, saying what is missing."""
-    names = tuple(short_name(name) for name in available if name != SERVICE)
-    raise ProviderUnavailableError(provider.name, names, reason or needs(provider.name))
+    names = tuple(shorten_name(name) for name in available if name != SERVICE)
+    raise ProviderUnavailableError(provider.name, names, reason or describe_need(provider.name))
 
 
-def needs(name: str) -> str:
-    """What it takes to have a provider that the installed ONNX Runtime does not have."""
+def describe_need(name: str) -> str:
+    """Describe how to get a provider that the installed ONNX Runtime does not have."""
     return INSTALL.get(name, "the installed ONNX Runtime was built without it")
 
 
-def short_name(full_name: str) -> str:
-    """``"cpu"`` for ``"CPUExecutionProvider"``."""
+def shorten_name(full_name: str) -> str:
+    """Return ``"cpu"`` for ``"CPUExecutionProvider"``."""
     return next((short for short, full in FULL_NAMES.items() if full == full_name), full_name)
 
 
-def onnxruntime() -> ModuleType:
-    """The onnxruntime package, which reports nothing to anybody unless the process was told to let it.
+def import_onnxruntime() -> ModuleType:
+    """Return the onnxruntime package, whose telemetry is off unless the environment turned it on.
 
     Raises:
         MissingDependencyError: none is installed; the runtimes are extras, since two of them get in each other's way.
     """
-    # Nothing, unless it is set to 0. A forked child would wait for what reports, too.
+    # Telemetry is off, unless the variable is 0: a forked child would also wait for its thread.
     os.environ.setdefault(TELEMETRY, "1")
     try:
         return import_module("onnxruntime")
@@ -132,7 +140,7 @@ def onnxruntime() -> ModuleType:
 
 
 def _parse(name: str, options: ProviderOptions) -> Provider:
-    """``"cuda:1"`` or ``"CUDAExecutionProvider"``."""
+    """Read a name such as ``"cuda:1"`` or ``"CUDAExecutionProvider"``."""
     known = (*FULL_NAMES, *ALIASES, "auto")
     if not isinstance(name, str):
         raise InvalidOptionError("provider", name, "a provider's name, as a str")

@@ -1,4 +1,4 @@
-"""How a model is run: batches at once, and tokens of a batch. All of it was measured."""
+"""How batches are scheduled: how many run at once, and how many tokens each has. All numbers were measured."""
 
 from __future__ import annotations
 
@@ -10,72 +10,71 @@ from onnxhub._backend.graphs.precision import DYNAMIC_QUANTIZATION
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-__all__ = ["Pace", "choose_pace"]
+__all__ = ["Schedule", "choose_schedule"]
 
-BATCH_TOKENS: Final = 1024
-"""Padded tokens of a batch on the CPU; larger ones fall out of its caches."""
-GPU_BATCH_TOKENS: Final = 16384
+CPU_BUDGET: Final = 1024
+"""Padded tokens of a batch on the CPU; larger batches fall out of its caches."""
+GPU_BUDGET: Final = 16384
 SMALL: Final = 24 * 2**20
 """Bytes of a model whose operators are too short for several threads: a list is up to 1.7 times as fast in as many
 batches at once."""
 FOUR_BITS: Final = "MatMulNBits"
-"""Does as much work as a model of eight times the size."""
-
-
+"""An operator that does as much work as those of a model of eight times the size."""
 PATIENCE: Final = 8
-"""Batches of a large model that run at once before they get a session of their own, which takes 40 milliseconds for int8
-of DistilBERT's size: as long as it saves on 18 batches."""
+"""Concurrent batches of a large model before the second session is built. Building takes 40 milliseconds for int8 of
+DistilBERT's size: as long as it saves on 18 batches."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How a model is run."""
+class Schedule:
+    """How the batches of a model are run."""
 
     lanes: int
     """Batches at once, each with one thread, if more than one; else a batch has all threads."""
-    batch_tokens: int
+    budget: int
     """Padded tokens of a batch; 1: each row is run alone."""
-    patience: int = 0
-    """Batches that run at once before they get a session of their own."""
+    batches_before_second_session: int = 0
+    """Concurrent batches that the first session runs before a session with one thread is built for them."""
 
 
-def choose_pace(
+def choose_schedule(
     *,
     size: int,
     operators: AbstractSet[str],
     on_cpu: bool,
     cores: int,
-    mapped: bool,
-    together: bool,
-    batch_tokens: int | None,
-) -> Pace:
-    """How a model is run.
+    shares_weights: bool,
+    allow_concurrent: bool,
+    budget: int | None,
+) -> Schedule:
+    """Choose how the batches of a model are run.
 
     Args:
         size: Bytes of its files.
         operators: The types of its operators.
-        on_cpu: Whether the CPU runs it; on any other device there is one stream of work.
-        cores: What this process may use.
-        mapped: Whether a second session would share the weights of the first: a large model has them in memory once.
-        together: Whether several batches may run at once, by what ``load`` was told.
-        batch_tokens: What ``load`` was told.
+        on_cpu: Whether the CPU runs it; any other device has one stream of work.
+        cores: Cores that this process may use.
+        shares_weights: Whether a second session would share the weights of the first, so that memory holds them once.
+        allow_concurrent: Whether the options of ``load`` leave room for several batches at once.
+        budget: The option ``batch_tokens`` of ``load``.
 
     Examples:
-        >>> usual = {"operators": {"MatMul"}, "on_cpu": True, "cores": 4, "mapped": True, "together": True}
-        >>> choose_pace(size=2**20, batch_tokens=None, **usual)
-        Pace(lanes=4, batch_tokens=1024, patience=0)
-        >>> choose_pace(size=2**28, batch_tokens=None, **usual)
-        Pace(lanes=1, batch_tokens=1024, patience=8)
-        >>> choose_pace(size=2**28, batch_tokens=None, **usual | {"operators": {"DynamicQuantizeLinear"}})
-        Pace(lanes=4, batch_tokens=1, patience=8)
+        >>> usual = {"operators": {"MatMul"}, "on_cpu": True, "cores": 4, "budget": None}
+        >>> usual |= {"shares_weights": True, "allow_concurrent": True}
+        >>> choose_schedule(size=2**20, **usual)
+        Schedule(lanes=4, budget=1024, batches_before_second_session=0)
+        >>> choose_schedule(size=2**28, **usual)
+        Schedule(lanes=1, budget=1024, batches_before_second_session=8)
+        >>> choose_schedule(size=2**28, **usual | {"operators": {"DynamicQuantizeLinear"}})
+        Schedule(lanes=4, budget=1, batches_before_second_session=8)
     """
     small, quantized = size <= SMALL, bool(DYNAMIC_QUANTIZATION & operators)
     faster = quantized or (small and FOUR_BITS not in operators)
-    if quantized:
-        batch_tokens = 1
-    return Pace(
-        lanes=cores if together and on_cpu and faster and (mapped or small) else 1,
-        batch_tokens=batch_tokens or (BATCH_TOKENS if on_cpu else GPU_BATCH_TOKENS),
-        # Of a small model, it takes milliseconds; and until it is there, batches at once grow the first one's memory.
-        patience=0 if small else PATIENCE,
+    # A dynamically quantized graph scales by the range of the whole batch: rows in one would depend on each other.
+    usual = CPU_BUDGET if on_cpu else GPU_BUDGET
+    return Schedule(
+        lanes=cores if allow_concurrent and on_cpu and faster and (shares_weights or small) else 1,
+        budget=1 if quantized else budget or usual,
+        # For a small model it takes milliseconds, and concurrent batches of the first session would grow its memory.
+        batches_before_second_session=0 if small else PATIENCE,
     )

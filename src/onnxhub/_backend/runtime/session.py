@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 from dataclasses import dataclass, replace
 from functools import cache
@@ -10,12 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from onnxhub._backend.runtime.bfloat16 import BFLOAT16, run_widened
-from onnxhub._backend.runtime.devices import device_of, preload, run_on
-from onnxhub._backend.runtime.gathering import gathered
-from onnxhub._backend.runtime.providers import onnxruntime, require, short_name
+from onnxhub._backend.runtime.devices import find_device, preload, run_on_device
+from onnxhub._backend.runtime.gathering import gather_files
+from onnxhub._backend.runtime.providers import import_onnxruntime, refuse_provider, shorten_name
 from onnxhub._backend.runtime.support import explain_failure
-from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._backend.runtime.threads import count_usable_cores
 from onnxhub._contracts.protocols import GraphInput
 from onnxhub._process.forking import Lock, keep_forever, watch
 from onnxhub.errors import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, OrtValue
 
     from onnxhub._backend.runtime.providers import Provider
     from onnxhub._contracts.protocols import Features, Outputs
@@ -42,26 +42,38 @@ __all__ = ["Session", "SessionOptions", "build_session"]
 logger = logging.getLogger("onnxhub")
 
 NUMPY_TYPES = {
-    "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32, "tensor(float16)": np.float16,
-    "tensor(bool)": np.bool_, "tensor(double)": np.float64, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8,
-    "tensor(uint16)": np.uint16, "tensor(int16)": np.int16, "tensor(uint32)": np.uint32, "tensor(uint64)": np.uint64,
-}  # fmt: skip
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(bool)": np.bool_,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(uint16)": np.uint16,
+    "tensor(int16)": np.int16,
+    "tensor(uint32)": np.uint32,
+    "tensor(uint64)": np.uint64,
+}
+
+BFLOAT16 = "tensor(bfloat16)"
+"""A type that numpy does not have: graph outputs of it are read as float32, which holds each of its values."""
 
 UNREAD_NUMBERS = ("Please load external data into raw data",)
-"""What it says where it needs the numbers of a tensor, which are in another file, while it reads the graph."""
+"""ONNX Runtime's message where it needs the values of a tensor in another file while it reads the graph."""
 
 NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
-"""What it says when a batch does not fit."""
+"""ONNX Runtime's messages when memory runs out."""
 
-_building = Lock(forks_wait=True)  # what ONNX Runtime locks meanwhile would stay locked in a child
+_building = Lock(forks_wait=True)  # a lock that ONNX Runtime holds at a fork would stay locked in the child
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """What ``load`` was told about the session."""
+    """The options of ``load`` about the session."""
 
     threads: int | None = None
-    """Intra-op threads; None: as many as this process may use cores."""
+    """Intra-op threads; None: one for each core that this process may use."""
     entries: Mapping[str, str | int | bool] | None = None
     """Attributes of ``onnxruntime.SessionOptions``, and its configuration entries (those have a dot)."""
 
@@ -72,13 +84,13 @@ class SessionOptions:
 
 
 class _Source(NamedTuple):
-    """What a session is built from."""
+    """Files and options that a session is built from."""
 
     files: tuple[Path, ...]
     """The ONNX file, and those of its external data."""
     options: SessionOptions
-    signature: Sequence[tuple[int, ...]]
-    """Of the files, when they were read."""
+    states: Sequence[tuple[int, ...]]
+    """States of the files when they were read."""
 
     @property
     def path(self) -> Path:
@@ -88,30 +100,30 @@ class _Source(NamedTuple):
     @property
     def unchanged(self) -> bool:
         """Whether the files are still those that were read."""
-        return _signatures(self.files) == self.signature
+        return _read_states(self.files) == self.states
 
 
-class _Recipe(NamedTuple):
+class _BuildRecipe(NamedTuple):
     """How to build a session again."""
 
     sources: tuple[_Source, ...]
-    """The first one that is unchanged counts."""
+    """Tried in this order; the first whose files are unchanged is taken."""
     provider: Provider
 
-    def with_threads(self, threads: int) -> Self:
-        """The same for a session of so many threads, from the same file alone."""
+    def replace_threads(self, threads: int) -> Self:
+        """Return the same for a session with another number of threads, from the first file alone."""
         first = self.sources[0]
         return self._replace(sources=(first._replace(options=replace(first.options, threads=threads)),))
 
     def build(self) -> InferenceSession:
-        """The session.
+        """Build the session.
 
         Raises:
             IntegrityError: the files have changed.
         """
-        for one in self.sources:
-            if one.unchanged:
-                return _build(one.files, self.provider, one.options)
+        for source in self.sources:
+            if source.unchanged:
+                return _build(source.files, self.provider, source.options)
         raise IntegrityError(
             str(self.sources[-1].path), "it has changed since the model was loaded; load the model again"
         )
@@ -124,23 +136,23 @@ class Session:
     threads that do not exist there.
     """
 
-    def __init__(self, session: InferenceSession, recipe: _Recipe) -> None:
-        """Take a built session over.
+    def __init__(self, session: InferenceSession, recipe: _BuildRecipe) -> None:
+        """Take over a built session.
 
         Args:
-            session: What was built.
-            recipe: How it was built.
+            session: ONNX Runtime's session.
+            recipe: How to build it again.
         """
         self._session: InferenceSession | None = session
         self._recipe = recipe
         self._closed = False
         self._rebuilding = Lock()
         full_name = session.get_providers()[0]
-        self.provider = short_name(full_name)
-        self._device = device_of(self.provider, session.get_provider_options().get(full_name, {}))
+        self.provider = shorten_name(full_name)
+        self._device = find_device(self.provider, session.get_provider_options().get(full_name, {}))
         self.input_types = {entry.name: NUMPY_TYPES.get(entry.type) for entry in session.get_inputs()}
         self.input_names = tuple(self.input_types)
-        self.inputs = {entry.name: _graph_input(entry) for entry in session.get_inputs()}
+        self.inputs = {entry.name: _read_graph_input(entry) for entry in session.get_inputs()}
         self.output_shapes = {
             entry.name: tuple(size if isinstance(size, int) else None for size in entry.shape)
             for entry in session.get_outputs()
@@ -155,7 +167,7 @@ class Session:
         Raises:
             ClosedModelError: the session was closed.
         """
-        return self._session or self._rebuilt()
+        return self._session or self._rebuild()
 
     def forked(self) -> None:
         """Leave the parent's session alone; another is built at the first use."""
@@ -163,7 +175,7 @@ class Session:
             keep_forever(self._session)
             self._session = None
 
-    def _rebuilt(self) -> InferenceSession:
+    def _rebuild(self) -> InferenceSession:
         with self._rebuilding.plain:
             if self._closed:
                 raise ClosedModelError
@@ -176,8 +188,8 @@ class Session:
         """The file that it was built from."""
         return self._recipe.sources[0].path
 
-    def alike(self, *, threads: int) -> Session:
-        """Another session of the same file, with so many threads.
+    def clone(self, *, threads: int) -> Session:
+        """Build another session of the same file, with this number of threads.
 
         Raises:
             ClosedModelError: this one was closed.
@@ -185,7 +197,7 @@ class Session:
         """
         if self._closed:
             raise ClosedModelError
-        recipe = self._recipe.with_threads(threads)
+        recipe = self._recipe.replace_threads(threads)
         return Session(recipe.build(), recipe)
 
     def run(self, features: Features, outputs: Sequence[str]) -> Outputs:
@@ -196,14 +208,15 @@ class Session:
             OutOfMemoryError: there is not enough memory for it.
         """
         feeds = {
-            name: np.asarray(features[name], dtype=wanted) for name, wanted in self.input_types.items()
+            name: np.asarray(features[name], dtype=wanted)
+            for name, wanted in self.input_types.items()
             if name in features
-        }  # fmt: skip
+        }
         arrays = self._run(list(outputs), feeds)
         return {name: np.asarray(values, np.float32) for name, values in zip(outputs, arrays, strict=True)}
 
     def arrays(self, features: Features) -> Mapping[str, NDArray[np.generic]]:
-        """Run the graph on what it wants, and give all its outputs as they are; bfloat16, which numpy lacks, as float32.
+        """Run the graph on arrays as they are, and return all its outputs; bfloat16, which numpy lacks, as float32.
 
         Raises:
             InvalidInputError: the graph cannot take these arrays.
@@ -212,37 +225,55 @@ class Session:
         return dict(zip(names, self._run(names, features), strict=True))
 
     def _run(self, outputs: list[str], feeds: Features) -> Sequence[Any]:
-        session = self.inference_session  # whose own error, of a closed model, is not one of the input
+        session = self.inference_session  # outside of try: its error is about a closed model
         try:
             if not self._bfloat16.isdisjoint(outputs):
-                return run_widened(session, outputs, feeds, _quiet())
+                return _run_with_bfloat16(session, outputs, feeds, _make_quiet_options())
             if self._device is not None:
-                return run_on(self._device, session, outputs, feeds, _quiet())
-            found: Sequence[Any] = session.run(outputs, dict(feeds), _quiet())
-        except _runtime_errors() as error:
+                return run_on_device(self._device, session, outputs, feeds, _make_quiet_options())
+            found: Sequence[Any] = session.run(outputs, dict(feeds), _make_quiet_options())
+        except _list_runtime_errors() as error:
             shapes = ", ".join(f"{name} {values.shape}" for name, values in feeds.items())
             if any(sign in str(error) for sign in NO_MEMORY):
-                raise OutOfMemoryError(f"{shapes}: {_first_line(error)}") from error
-            msg = f"the model failed on this input ({shapes}): {_first_line(error)}"
+                raise OutOfMemoryError(f"{shapes}: {_take_first_line(error)}") from error
+            msg = f"the model failed on this input ({shapes}): {_take_first_line(error)}"
             raise InvalidInputError(msg) from error
         return found
 
     def close(self) -> None:
-        """Drop the session; its memory goes back when the last run ends."""
+        """Drop the session; its memory is freed when the last run ends."""
         with self._rebuilding.plain:
             self._closed = True
             self._session = None
 
 
+def _run_with_bfloat16(
+    session: InferenceSession, outputs: list[str], feeds: Features, options: object
+) -> Sequence[NDArray[Any]]:
+    """Return what ``session.run`` would give if it did not fail on bfloat16."""
+    make = import_onnxruntime().OrtValue.ortvalue_from_numpy
+    given = {name: make(np.ascontiguousarray(values)) for name, values in feeds.items()}
+    found = session.run_with_ort_values(outputs, given, options)
+    return [_widen(value) if value.data_type() == BFLOAT16 else value.numpy() for value in found]
+
+
+def _widen(value: OrtValue) -> NDArray[np.float32]:
+    """Return a tensor of bfloat16 as float32: a bfloat16 is the upper half of the float32 with the same value."""
+    halves = np.empty(value.shape(), np.uint16)
+    ctypes.memmove(halves.ctypes.data, value.data_ptr(), halves.nbytes)
+    wide = halves.astype(np.uint32) << 16
+    return wide.view(np.float32)
+
+
 @cache
-def _quiet() -> Any:
-    """Options of a run that logs nothing of its errors: they are raised, and an input is tried several times over."""
-    options = onnxruntime().RunOptions()
+def _make_quiet_options() -> Any:
+    """Return options of a run that logs no errors: they are raised, and an input may be run several times."""
+    options = import_onnxruntime().RunOptions()
     options.log_severity_level = 4
     return options
 
 
-def _graph_input(entry: Any) -> GraphInput:
+def _read_graph_input(entry: Any) -> GraphInput:
     kind = NUMPY_TYPES.get(entry.type)
     return GraphInput(None if kind is None else np.dtype(kind), tuple(entry.shape))
 
@@ -257,8 +288,8 @@ def build_session(
 ) -> Session:
     """Build a session on the first of the providers that really runs.
 
-    ``weights`` are the files of its external data. ``instead`` is what a forked child builds its own from, where the file
-    was cleared away meanwhile.
+    ``weights`` are the files of its external data. A forked child builds its own from ``instead`` where the file was
+    deleted meanwhile.
 
     Raises:
         ProviderUnavailableError: none does; with a single provider, ONNX Runtime's own fall-back to the CPU is an
@@ -272,18 +303,18 @@ def build_session(
         active = session.get_providers()[0]
         if active == provider.full_name:
             origins = [((path, *weights), options), *([] if instead is None else [instead])]
-            sources = tuple(_Source(files, how, _signatures(files)) for files, how in origins)
-            return _opened(session, _Recipe(sources, provider))
+            sources = tuple(_Source(files, how, _read_states(files)) for files, how in origins)
+            return _wrap_session(session, _BuildRecipe(sources, provider))
         reason = "its libraries could not be loaded, or no such device is there (ONNX Runtime's log on stderr says why)"
         running = session.get_providers()
-        del session  # which must not wait for the traceback to go
+        del session  # freed now, and not with the traceback
         if index == len(providers) - 1:
-            require(provider, running, reason)
+            refuse_provider(provider, running, reason)
         logger.warning("provider %r cannot run here: %s; trying the next", provider.name, reason)
     raise AssertionError
 
 
-def _opened(session: InferenceSession, recipe: _Recipe) -> Session:
+def _wrap_session(session: InferenceSession, recipe: _BuildRecipe) -> Session:
     try:
         return Session(session, recipe)
     except UnicodeDecodeError as error:  # ONNX Runtime lets names of any bytes through
@@ -292,26 +323,28 @@ def _opened(session: InferenceSession, recipe: _Recipe) -> Session:
 
 
 def _build(files: Sequence[Path], provider: Provider, options: SessionOptions) -> InferenceSession:
-    """The session of an ONNX file, which comes before those of its external data."""
-    path, built = files[0], _session_options(options)
+    """Build the session of an ONNX file, the first of the files; the others are its external data."""
+    path, settings = files[0], _make_options(options)
     try:
         try:
-            return _new_session(files, provider, built)
-        except _runtime_errors() as error:
+            return _create_session(files, provider, settings)
+        except _list_runtime_errors() as error:
             if not any(sign in str(error) for sign in UNREAD_NUMBERS):
                 raise
-            return _new_session(files, provider, built, inlined=True)
-    except _runtime_errors() as error:
+            return _create_session(files, provider, settings, inline_tensors=True)
+    except _list_runtime_errors() as error:
         raise explain_failure(path, error) from error
 
 
-def _new_session(files: Sequence[Path], provider: Provider, options: Any, *, inlined: bool = False) -> InferenceSession:
-    runtime = onnxruntime()
+def _create_session(
+    files: Sequence[Path], provider: Provider, options: Any, *, inline_tensors: bool = False
+) -> InferenceSession:
+    runtime = import_onnxruntime()
     entries = [(provider.full_name, {key: str(value) for key, value in provider.options.items()})]
     if provider.name != "cpu":
         entries.append(("CPUExecutionProvider", {}))
     # Building two sessions at once is not safe in every ONNX Runtime (onnxruntime#27089).
-    with _building.plain, gathered(files[0], files[1:], inlined=inlined) as place:
+    with _building.plain, gather_files(files[0], files[1:], inline_tensors=inline_tensors) as place:
         preload(provider.name)
         session: InferenceSession = runtime.InferenceSession(
             str(place), options, providers=entries, enable_fallback=0, read_config_from_model=0
@@ -321,20 +354,20 @@ def _new_session(files: Sequence[Path], provider: Provider, options: Any, *, inl
     return session
 
 
-def _build_in_child(recipe: _Recipe) -> InferenceSession:
-    """The session of a forked child, like its parent's."""
+def _build_in_child(recipe: _BuildRecipe) -> InferenceSession:
+    """Build the session of a forked child, like its parent's."""
     if recipe.provider.is_gpu:
         hint = "a forked process cannot use its parent's device; load the model there, or start processes with 'spawn'"
         raise ProviderUnavailableError(recipe.provider.name, ("cpu",), hint)
     return recipe.build()
 
 
-def _signatures(files: Sequence[Path]) -> list[tuple[int, ...]]:
-    return [_signature(path) for path in files]
+def _read_states(files: Sequence[Path]) -> list[tuple[int, ...]]:
+    return [_read_state(path) for path in files]
 
 
-def _signature(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written anew; nothing if there is none."""
+def _read_state(path: Path) -> tuple[int, ...]:
+    """Return the state of a file, which changes when it is replaced; empty if there is none."""
     try:
         stat = path.stat()
     except OSError:
@@ -342,29 +375,29 @@ def _signature(path: Path) -> tuple[int, ...]:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _session_options(options: SessionOptions) -> Any:
-    built = onnxruntime().SessionOptions()
-    built.log_severity_level = 3
-    built.intra_op_num_threads = options.threads or usable_cores()
-    # It remembers how memory was used for each shape, and texts make thousands of them; it saves no time (measured).
-    built.enable_mem_pattern = False
+def _make_options(options: SessionOptions) -> Any:
+    settings = import_onnxruntime().SessionOptions()
+    settings.log_severity_level = 3
+    settings.intra_op_num_threads = options.threads or count_usable_cores()
+    # It keeps a memory plan for each shape, and texts have thousands of shapes; it saves no time (measured).
+    settings.enable_mem_pattern = False
     for name, value in (options.entries or {}).items():
         if "." in name:
-            _add_entry(built, name, str(int(value) if isinstance(value, bool) else value))
+            _add_entry(settings, name, str(int(value) if isinstance(value, bool) else value))
         else:
-            _set_attribute(built, name, value)
-    return built
+            _set_attribute(settings, name, value)
+    return settings
 
 
-def _add_entry(built: Any, name: str, value: str) -> None:
+def _add_entry(settings: Any, name: str, value: str) -> None:
     try:
-        built.add_session_config_entry(name, value)
+        settings.add_session_config_entry(name, value)
     except RuntimeError as error:
         raise InvalidOptionError("session_options", name, f"an entry that ONNX Runtime takes ({error})") from error
 
 
-def _set_attribute(built: Any, name: str, value: str | int | bool) -> None:
-    known = {entry: getattr(built, entry) for entry in dir(built) if not entry.startswith("_")}
+def _set_attribute(settings: Any, name: str, value: str | int | bool) -> None:
+    known = {entry: getattr(settings, entry) for entry in dir(settings) if not entry.startswith("_")}
     known = {entry: current for entry, current in known.items() if not callable(current)}
     if name not in known:
         expected = "an attribute of onnxruntime.SessionOptions, or a configuration entry (those have a dot)"
@@ -372,7 +405,7 @@ def _set_attribute(built: Any, name: str, value: str | int | bool) -> None:
     # Enumerations, such as graph_optimization_level, go by the names of their members.
     members = getattr(type(known[name]), "__members__", {})
     try:
-        setattr(built, name, members.get(value, value))
+        setattr(settings, name, members.get(value, value))
     except TypeError as error:
         expected = (
             f"for {name}: one of {', '.join(members)}" if members else f"a {type(known[name]).__name__} for {name}"
@@ -380,14 +413,24 @@ def _set_attribute(built: Any, name: str, value: str | int | bool) -> None:
         raise InvalidOptionError("session_options", value, expected) from error
 
 
-def _runtime_errors() -> tuple[type[Exception], ...]:
-    """What ONNX Runtime raises; its own exceptions have no base class."""
+def _list_runtime_errors() -> tuple[type[Exception], ...]:
+    """Return the types of ONNX Runtime's errors, which have no base class."""
     state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented",
-             "RuntimeException", "EPFail", "ModelLoadCanceled", "NoModel")  # fmt: skip
+    names = (
+        "Fail",
+        "InvalidArgument",
+        "InvalidGraph",
+        "InvalidProtobuf",
+        "NoSuchFile",
+        "NotImplemented",
+        "RuntimeException",
+        "EPFail",
+        "ModelLoadCanceled",
+        "NoModel",
+    )
     found = (getattr(state, name) for name in names if hasattr(state, name))
     return (ValueError, RuntimeError, *found)
 
 
-def _first_line(error: Exception) -> str:
+def _take_first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]

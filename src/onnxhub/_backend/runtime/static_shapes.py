@@ -1,4 +1,4 @@
-"""Graphs whose inputs have fixed sizes, as those made for phones have: a batch is filled up, and its outputs are cut."""
+"""Graphs whose inputs have fixed sizes, such as those for phones: fills up a batch, and cuts its outputs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from onnxhub._contracts.protocols import Features, GraphInput, Outputs
 
-__all__ = ["FixedSizes"]
+__all__ = ["StaticShapes"]
 
 
 @dataclass(frozen=True, slots=True)
-class FixedSizes:
-    """What a graph takes, and nothing else."""
+class StaticShapes:
+    """The only sizes that a graph takes."""
 
     rows: int | None
     """None: any number."""
@@ -27,10 +27,10 @@ class FixedSizes:
     """None: any number. A text that has more is cut, or read in windows, as by a model's own length."""
 
     @classmethod
-    def of(cls, inputs: Mapping[str, GraphInput]) -> Self | None:
-        """The sizes of a graph on tokens; None, as of nearly all, if it takes any.
+    def read(cls, inputs: Mapping[str, GraphInput]) -> Self | None:
+        """Return the fixed sizes of a graph on tokens; None if it takes any, as nearly all do.
 
-        A text is filled up where the graph is told so by an attention mask, and not else.
+        A text is filled up only if the graph has an attention mask, which marks the padding.
         """
         shape = inputs["input_ids"].shape if "input_ids" in inputs else ()
         if not shape:
@@ -48,24 +48,24 @@ class FixedSizes:
             padding: Graph input name -> the value that fills up its rows.
 
         Returns:
-            The outputs ``(rows, ...)``; of tokens that filled up a row, too.
+            The outputs ``(rows, ...)``, those of padding tokens included.
         """
         number = len(next(iter(features.values())))
         step = self.rows or number
         found = [
             run(
                 {
-                    name: self._filled(values[start : start + step], padding.get(name, 0))
+                    name: self._fill(values[start : start + step], padding.get(name, 0))
                     for name, values in features.items()
                 }
             )
             for start in range(0, number, step)
         ]
-        return {name: np.concatenate([one[name] for one in found])[:number] for name in found[0]}
+        return {name: np.concatenate([outputs[name] for outputs in found])[:number] for name in found[0]}
 
-    def _filled(self, values: NDArray[np.generic], fill: int) -> NDArray[np.generic]:
+    def _fill(self, values: NDArray[np.generic], fill: int) -> NDArray[np.generic]:
         rows = max((self.rows or 0) - len(values), 0)
         tokens = max((self.tokens or 0) - values.shape[-1], 0)
         longer = np.pad(values, [*[(0, 0)] * (values.ndim - 1), (0, tokens)], constant_values=fill)
-        # With the last row again, and not with another: a quantised graph scales by the range of the whole batch.
+        # The last row is repeated: another would change the range of the batch, by which a quantised graph scales.
         return np.concatenate([longer, np.repeat(longer[-1:], rows, axis=0)])

@@ -1,6 +1,6 @@
-"""What the installed ONNX Runtime can read: a file that it cannot may be too new for it, unsafe, or damaged.
+"""Explains why the installed ONNX Runtime does not read a file: it is too new, unsafe, or damaged.
 
-Everything here runs after a failure, or before a load by ``onnxhub inspect``; no load that works comes by.
+All of it runs after a failure, or in ``onnxhub inspect`` before a load; successful loads do not use it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.graphs.protobuf import Reader
 from onnxhub._backend.graphs.schema import MESSAGES
-from onnxhub._backend.runtime.providers import onnxruntime
+from onnxhub._backend.runtime.providers import import_onnxruntime
 from onnxhub.errors import IntegrityError, MissingDependencyError, TooNewError, UnsafeModelError, listing, one_line
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ _NODE_OF_RUNTIME: Final = re.compile(
     r'In Node, .*?"com\.microsoft[^"]*", -?\d+\).*Error (Unrecognized attribute: .+|Node with schema.+ not in range.+)',
     re.DOTALL,
 )
-"""Operators of ONNX Runtime's own gain attributes and inputs without another version."""
+"""ONNX Runtime's own operators gain attributes and inputs without a new version."""
 _ELEMENT_TYPE: Final = re.compile(r"Invalid tensor data type (1[7-9]|2\d|3[01])\b")
-"""Those of less than 16 bits, to which each year adds some."""
+"""Types of less than 16 bits, of which newer versions have more."""
 _OLDEST_OPSET: Final = 7
-"""Of files that ONNX Runtime has kernels for; it has never had those of older ones."""
+"""The oldest operator set that ONNX Runtime has kernels for."""
 _MIXED: Final = re.compile(r"bound to different types \(tensor\(b?float|Type 'tensor\(b?float\d*\)' of input parameter")
 _ADVICE: Final = (
     "; the program that wrote the graph mixed its float types, so that fetching it anew does not help: take another variant "
@@ -60,22 +60,22 @@ _BODY: Final = (
 
 
 def explain_failure(path: Path, error: Exception) -> OnnxHubError:
-    """Give the error for a file that ONNX Runtime refused, by what it said and what the file holds."""
+    """Return the error for a file that ONNX Runtime refused, by what it said and what the file holds."""
     said = str(error)
-    if too_new := _too_new_version(path, said):
+    if too_new := _explain_version(path, said):
         return too_new
     reason = said.strip().partition("\n")[0]
     used = None if "INVALID_PROTOBUF" in said else _read_operators(path)
     if any(sign in said for sign in _NO_OPERATOR):
         return _explain_operators(path, reason, used)
     if later := _NODE_OF_RUNTIME.search(said) or _ELEMENT_TYPE.search(said):
-        return _too_new(
+        return _make_too_new_error(
             path, f"it has what this version does not know: {one_line(later[0] if later[1].isdecimal() else later[1])}"
         )
     kernel = _NO_KERNEL.search(said)
     if kernel and used and used.opsets.get("", _OLDEST_OPSET) >= _OLDEST_OPSET:
         wanted = f"it has no implementation of {kernel[1]}, version {kernel[2]}, for the types and the provider that are wanted; another version or provider may"
-        return _too_new(path, wanted)
+        return _make_too_new_error(path, wanted)
     advice = _ADVICE if _MIXED.search(said) else ""
     return IntegrityError(str(path), f"ONNX Runtime cannot load it: {reason}{advice}")
 
@@ -89,7 +89,7 @@ def check_support(path: Path) -> None:
         IntegrityError: The file is no ONNX model.
     """
     try:
-        runtime = onnxruntime()
+        runtime = import_onnxruntime()
     except MissingDependencyError:
         return
     used = _read_operators(path)
@@ -98,34 +98,34 @@ def check_support(path: Path) -> None:
     options = runtime.SessionOptions()
     options.log_severity_level = 4
     try:
-        runtime.InferenceSession(used.as_tiny_model(), options, providers=["CPUExecutionProvider"])
+        runtime.InferenceSession(used.write_tiny_model(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no base class, and only two of them count here
-        if too_new := _too_new_version(path, str(error)):
+        if too_new := _explain_version(path, str(error)):
             raise too_new from error
-    if used.unknown():
+    if used.list_unknown():
         raise _explain_operators(path, "", used)
 
 
-def _too_new_version(path: Path, said: str) -> TooNewError | None:
-    """Give the error about an IR version or an operator set of later times, if that is what ONNX Runtime says."""
+def _explain_version(path: Path, said: str) -> TooNewError | None:
+    """Return the error about an IR version or an operator set of later times, if that is what ONNX Runtime says."""
     if found := _IR.search(said):
-        return _too_new(path, f"its IR version is {found[1]}, and this one reads up to {found[2]}")
+        return _make_too_new_error(path, f"its IR version is {found[1]}, and this one reads up to {found[2]}")
     if found := _OPSET.search(said):
-        return _too_new(
+        return _make_too_new_error(
             path, f"it has version {found[1]} of the operators of {found[2]}, and this one reads up to {found[3]}"
         )
     return None
 
 
-def _too_new(path: Path, wanted: str) -> TooNewError:
-    package = _package()
+def _make_too_new_error(path: Path, wanted: str) -> TooNewError:
+    package = _find_package()
     return TooNewError(
-        str(path), package, str(onnxruntime().__version__), wanted, f"pip install --upgrade {package}"
-    )  # fmt: skip
+        str(path), package, str(import_onnxruntime().__version__), wanted, f"pip install --upgrade {package}"
+    )
 
 
-def _package() -> str:
-    """The name by which pip knows the build of ONNX Runtime that is installed."""
+def _find_package() -> str:
+    """Return the name by which pip knows the build of ONNX Runtime that is installed."""
     for name in _BUILDS:
         try:
             metadata.version(name)
@@ -136,10 +136,10 @@ def _package() -> str:
 
 
 def _explain_operators(path: Path, reason: str, used: _Operators | None) -> OnnxHubError:
-    """Give the error for operators that are not registered: of another library, of later times, or used wrongly."""
+    """Return the error for operators that are not registered: of another library, of later times, or used wrongly."""
     if used is None:
         return UnsafeModelError(str(path), f"it needs operators that ONNX Runtime does not have: {reason}")
-    unknown = used.unknown()
+    unknown = used.list_unknown()
     foreign = sorted({domain for domain, _ in unknown if not _OFFICIAL.fullmatch(domain)})
     if foreign:
         named = listing(f"{domain}:{name}" for domain, name in unknown if domain in foreign)
@@ -149,27 +149,29 @@ def _explain_operators(path: Path, reason: str, used: _Operators | None) -> Onnx
         return UnsafeModelError(str(path), problem)
     if unknown:
         named = listing(f"{domain or 'ai.onnx'}:{name}" for domain, name in unknown)
-        return _too_new(path, f"it needs operators that this version does not have ({named}), and a newer one may")
-    later = listing(f"{name} (of version {first}, under version {own})" for name, first, own in used.of_later_sets())
+        return _make_too_new_error(
+            path, f"it needs operators that this version does not have ({named}), and a newer one may"
+        )
+    later = listing(f"{name} (of version {first}, under version {own})" for name, first, own in used.list_later())
     problem = f"; it has operators of later operator sets than it declares: {later}" if later != "nothing" else ""
     return IntegrityError(str(path), f"ONNX Runtime cannot load it: {reason}{problem}")
 
 
-def _known_operators() -> dict[tuple[str, str], int]:
-    """Domain and name of all operators that ONNX Runtime has -> the version of the operator set that each came with."""
+def _list_known_operators() -> dict[tuple[str, str], int]:
+    """Return (domain, name) of all operators of ONNX Runtime -> the operator set that introduced each."""
     known: dict[tuple[str, str], int] = {}
     for schema in import_module("onnxruntime.capi.onnxruntime_pybind11_state").get_all_operator_schema():
-        key = (_plain_domain(schema.domain), schema.name)
+        key = (_normalize_domain(schema.domain), schema.name)
         known[key] = min(schema.since_version, known.get(key, schema.since_version))
     return known
 
 
-def _plain_domain(domain: str) -> str:
+def _normalize_domain(domain: str) -> str:
     return "" if domain == "ai.onnx" else domain
 
 
 def _read_operators(path: Path) -> _Operators | None:
-    """What the file needs; None if it cannot be read."""
+    """Return the operators that the file needs; None if it cannot be read."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             found = _Operators(path, data)
@@ -189,7 +191,7 @@ class _Operators(Reader):
         self.opsets: dict[str, int] = {}
         self.used: set[tuple[str, str]] = set()
         self.defined: set[tuple[str, str]] = set()
-        """Its own functions."""
+        """Functions of the model."""
 
     def read(self, message: Message, start: int, end: int, depth: int) -> None:
         """Walk over a message and those within it."""
@@ -204,52 +206,52 @@ class _Operators(Reader):
             elif field.name == "ir_version":
                 self.version = next(self.numbers(wire, begin, stop), 0)
             elif field.name == "opset_import":
-                self.operator_set(begin, stop)
-        domain = _plain_domain(texts.get("domain", ""))
+                self.read_operator_set(begin, stop)
+        domain = _normalize_domain(texts.get("domain", ""))
         if message.name == "node":
             self.used.add((domain, texts.get("op_type", "")))
         elif message.name == "function":
             self.defined.add((domain, texts.get("name", "")))
 
-    def operator_set(self, start: int, end: int) -> None:
-        """Note one that the model or a function of it declares: the latest counts."""
+    def read_operator_set(self, start: int, end: int) -> None:
+        """Note an operator set that the model or a function of it declares: the latest counts."""
         domain, version = "", 0
         for field, wire, begin, stop in self.fields(MESSAGES["operator_set"], start, end):
             if field.name == "domain":
                 domain = self.text(begin, stop)
             else:
                 version = next(self.numbers(wire, begin, stop), 0)
-        domain = _plain_domain(domain)
+        domain = _normalize_domain(domain)
         self.opsets[domain] = max(version, self.opsets.get(domain, version))
 
-    def unknown(self) -> list[tuple[str, str]]:
-        """Domain and name of those that ONNX Runtime does not have."""
-        return sorted(self.used - self.defined - _known_operators().keys())
+    def list_unknown(self) -> list[tuple[str, str]]:
+        """Return domain and name of the operators that ONNX Runtime does not have."""
+        return sorted(self.used - self.defined - _list_known_operators().keys())
 
-    def of_later_sets(self) -> Iterator[tuple[str, int, int]]:
-        """Name, the version that it came with, and the one that the model declares, where that is an earlier one."""
-        known = _known_operators()
+    def list_later(self) -> Iterator[tuple[str, int, int]]:
+        """Yield name, first version and declared version of operators that are newer than the declared version."""
+        known = _list_known_operators()
         for domain, name in sorted(self.used - self.defined):
             own = self.opsets.get(domain, 0)
             if known.get((domain, name), 0) > own:
                 yield name, known[domain, name], own
 
-    def as_tiny_model(self) -> bytes:
+    def write_tiny_model(self) -> bytes:
         """Write a model of this IR version and these operator sets that does nearly nothing."""
         sets = {"": _OLDEST_OPSET, **self.opsets}
-        imports = [_field(1, domain.encode()) + _number(2, version) for domain, version in sets.items()]
-        return _number(1, self.version) + _BODY + b"".join(_field(8, one) for one in imports)
+        imports = [_encode_field(1, domain.encode()) + _encode_number(2, version) for domain, version in sets.items()]
+        return _encode_number(1, self.version) + _BODY + b"".join(_encode_field(8, entry) for entry in imports)
 
 
-def _number(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value % 2**64)
+def _encode_number(number: int, value: int) -> bytes:
+    return _encode_varint(number << 3) + _encode_varint(value % 2**64)
 
 
-def _field(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
+def _encode_field(number: int, value: bytes) -> bytes:
+    return _encode_varint(number << 3 | 2) + _encode_varint(len(value)) + value
 
 
-def _varint(value: int) -> bytes:
+def _encode_varint(value: int) -> bytes:
     written = bytearray()
     while value >= 0x80:
         written.append(value & 0x7F | 0x80)

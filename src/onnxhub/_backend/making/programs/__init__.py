@@ -1,6 +1,6 @@
-"""Programs that run in processes of their own, started by ``onnxhub._backend.making.child_process``; and how each of them begins.
+"""Programs that ``child_process`` runs in processes of their own, and the code with which each of them begins.
 
-They may import torch and transformers, and use much memory: all of that goes when they end.
+They may import torch and transformers and use much memory, which is freed when they end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REFUSED: Final = 3
 UNSAFE: Final = 4
 """The same, where the reason is that a file elsewhere would have been read."""
 DISK: Final = 5
-"""The exit status of a program that the disk failed; its last line is a list in JSON: the number, the words, the path."""
+"""The exit status of a program that the disk failed; its last line is JSON: [errno, message, path]."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2): the signal that a process gets when its parent ends."""
@@ -35,22 +35,22 @@ class ForeignFileError(PermissionError):
 
 
 def begin() -> dict[str, Any]:
-    """What the parent asks for.
+    """Read the request of the parent.
 
-    From now on this process ends when the parent does, however that comes about; and, on Linux, its Python code opens no
+    From now on this process ends when the parent does, in whatever way; and, on Linux, its Python code opens no
     file but those that it was given, those of Python, and some of the system.
     """
     if sys.platform == "linux":
-        # The kernel does it at once, whatever this process is about. Elsewhere a thread sees to it, when it gets its turn.
+        # The kernel does it at once. On other systems a thread does, when it is scheduled.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    told: dict[str, Any] = json.loads(sys.stdin.readline())
+    request: dict[str, Any] = json.loads(sys.stdin.readline())
     sys.excepthook = _explain
     if sys.platform == "linux":
         from onnxhub._backend.making.programs.confinement import confine
 
-        confine(told["folders"])
+        confine(request["folders"])
     Thread(target=_end_with_parent, daemon=True).start()
-    asked: dict[str, Any] = told["asked"]
+    asked: dict[str, Any] = request["asked"]
     return asked
 
 
@@ -61,8 +61,8 @@ def refuse(reason: str) -> NoReturn:
 
 
 def refuse_foreign(error: BaseException) -> None:
-    """End if an error came from a file that was not opened, whatever a library has made of it."""
-    foreign = _among_causes(error, ForeignFileError)
+    """End if an error was caused by a file that was not opened, also where a library wrapped it."""
+    foreign = _find_cause(error, ForeignFileError)
     if foreign is not None:
         _say(str(foreign))
         sys.exit(UNSAFE)
@@ -73,9 +73,9 @@ def _say(reason: str) -> None:
 
 
 def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """End in a way that tells the parent what kind of error nobody has caught."""
+    """End with an exit status and a last line that tell the parent about an error that was not caught."""
     sys.__excepthook__(kind, error, trace)
-    foreign, disk = _among_causes(error, ForeignFileError), _among_causes(error, OSError)
+    foreign, disk = _find_cause(error, ForeignFileError), _find_cause(error, OSError)
     if foreign is not None:
         _say(str(foreign))
     elif isinstance(disk, OSError) and disk.errno in _FULL:
@@ -86,8 +86,8 @@ def _explain(kind: type[BaseException], error: BaseException, trace: TracebackTy
     os._exit(DISK if foreign is None else UNSAFE)
 
 
-def _among_causes(error: BaseException | None, kind: type[OSError]) -> OSError | None:
-    """The first of a kind of what an error came from, or was raised while handling."""
+def _find_cause(error: BaseException | None, kind: type[OSError]) -> OSError | None:
+    """Return the first error of a kind among the causes and contexts of an error."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, kind):

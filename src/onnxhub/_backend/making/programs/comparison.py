@@ -1,4 +1,4 @@
-"""Whether a graph computes what the model does that it was made of, for texts of other sizes than it was traced with."""
+"""Compares a graph with the model that it was made of, for texts of other sizes than it was traced with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["compare_with_model"]
 
 TOLERANCE: Final = 1e-3
-"""Of the largest number, the part that two ways to compute it may differ by."""
+"""Largest difference between the two, as a share of the largest number."""
 
 
 def compare_with_model(path: Path, model: Any, sample: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A repository's configuration, as the installed transformers reads it, and no more than it understands."""
+"""Reads a repository's configuration as the installed transformers does; an entry that it would ignore is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from onnxhub._backend.making.programs import refuse
-from onnxhub._backend.making.programs.known_settings import advise_newer, is_newer, not_understood
+from onnxhub._backend.making.programs.known_settings import advise_newer, find_unknown_setting, is_newer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ __all__ = ["read_configuration"]
 
 
 def read_configuration(source: Path, *, code: bool) -> Any:
-    """The configuration; the program ends if transformers does not know its kind, or would ignore a part of it."""
+    """Return the configuration; end the program if transformers does not know its type, or would ignore an entry."""
     import transformers
 
     written = json.loads((source / "config.json").read_bytes())
@@ -29,7 +29,7 @@ def read_configuration(source: Path, *, code: bool) -> Any:
         refuse(f"transformers {transformers.__version__} knows no models of type {kind!r}{advice}")
     config = transformers.AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     if is_newer(version, transformers.__version__):
-        found = not_understood(written, config, saved_by=version)
+        found = find_unknown_setting(written, config, saved_by=version)
         if found is not None:
             known = f"which transformers {transformers.__version__} does not know, and would ignore"
             refuse(f"its config.json says {found}, {known}{advice}")

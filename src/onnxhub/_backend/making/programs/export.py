@@ -23,28 +23,35 @@ DTYPE: Final = "fp32"
 
 
 def main() -> None:
-    """Do what the parent asks for."""
+    """Run the request of the parent."""
     asked = begin()
     source, output = Path(asked["source"]), Path(asked["output"])
     from optimum.exporters.onnx import main_export
 
     config = read_configuration(source, code=asked["code"])
-    task, generates = _task(asked["ort_class"], config)
+    task, generates = _choose_task(asked["ort_class"], config)
     missing = _load_with_care(pickle=asked["pickle"])
     main_export(
-        str(source), output, task=task, dtype=DTYPE, do_validation=False, library_name="transformers", framework="pt",
-        local_files_only=True, trust_remote_code=False,
+        str(source),
+        output,
+        task=task,
+        dtype=DTYPE,
+        do_validation=False,
+        library_name="transformers",
+        framework="pt",
+        local_files_only=True,
+        trust_remote_code=False,
         # It merges two decoders into one, and weights that are tied; other models have neither.
         no_post_process=not generates,
-    )  # fmt: skip
-    _drop_what_was_merged(output)
+    )
+    _drop_unmerged_decoders(output)
     opsets = [check_graph(path, missing, config) for path in sorted(output.glob("*.onnx"))]
     facts = {"task": task, "opset": max(opsets), "dtype": DTYPE, "attention": "eager"}
     (output / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _task(ort_class: str, config: Any) -> tuple[str, bool]:
-    """What the class does, by the name that optimum has for it, and whether it generates."""
+def _choose_task(ort_class: str, config: Any) -> tuple[str, bool]:
+    """Return optimum's name for the task of the class, and whether the class generates."""
     import optimum.onnxruntime
     import transformers
     from optimum.exporters.tasks import TasksManager
@@ -56,7 +63,7 @@ def _task(ort_class: str, config: Any) -> tuple[str, bool]:
         model_class = getattr(transformers, saved, None) if isinstance(saved, str) else None
         model_class = model_class or kind.auto_model_class
     task: str = TasksManager._infer_task_from_model_or_model_class(model_class=model_class)  # noqa: SLF001  # so does optimum
-    supported = _supported(config.model_type, task)
+    supported = _list_supported_tasks(config.model_type, task)
     generates = issubclass(kind, transformers.GenerationMixin)
     if generates and task + WITH_PAST in supported:
         return task + WITH_PAST, True
@@ -67,8 +74,8 @@ def _task(ort_class: str, config: Any) -> tuple[str, bool]:
     return task, generates
 
 
-def _supported(model_type: str, task: str) -> Iterable[str]:
-    """What optimum converts models of this type for."""
+def _list_supported_tasks(model_type: str, task: str) -> Iterable[str]:
+    """Return the tasks for which optimum converts models of this type."""
     import optimum.exporters.onnx.model_configs  # noqa: F401  # which tells the manager
     from optimum.exporters.tasks import TasksManager
 
@@ -83,9 +90,9 @@ def _supported(model_type: str, task: str) -> Iterable[str]:
 
 
 def _load_with_care(*, pickle: bool) -> set[str]:
-    """Let every model be loaded with eager attention, and without code or numbers that nobody trained.
+    """Make transformers load models with eager attention, and without code or untrained numbers.
 
-    The names of all weights that were missing are in the set, once a model is loaded.
+    The set that is returned gets the names of all missing weights when a model is loaded.
     """
     from transformers import PreTrainedModel
 
@@ -98,7 +105,7 @@ def _load_with_care(*, pickle: bool) -> set[str]:
             model, info = original(cls, *arguments, **options)
         except OSError as error:  # which optimum takes for TensorFlow's weights
             refuse_foreign(error)
-            refuse(f"its weights cannot be read: {_first(error)}")
+            refuse(f"its weights cannot be read: {_describe_first_cause(error)}")
         missing.update(mark_missing(model, info["missing_keys"]))
         return model
 
@@ -106,15 +113,15 @@ def _load_with_care(*, pickle: bool) -> set[str]:
     return missing
 
 
-def _first(error: BaseException) -> str:
-    """What went wrong before everything else did, in one sentence."""
+def _describe_first_cause(error: BaseException) -> str:
+    """Describe the first error of a chain in one sentence."""
     while error.__context__ is not None:
         error = error.__context__
     return f"{type(error).__name__}: {str(error).partition('. ')[0]}"
 
 
-def _drop_what_was_merged(output: Path) -> None:
-    """Where one decoder does the work of two, the two are not needed."""
+def _drop_unmerged_decoders(output: Path) -> None:
+    """Delete the two decoders that a merged one replaces."""
     if (output / "decoder_model_merged.onnx").exists():
         for name in ("decoder_model.onnx", "decoder_with_past_model.onnx"):
             for path in output.glob(f"{name}*"):

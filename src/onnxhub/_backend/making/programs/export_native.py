@@ -28,37 +28,37 @@ CLASSES: Final = {
     "ORTModelForMaskedLM": ("AutoModelForMaskedLM", ("logits",)),
     "ORTModelForFeatureExtraction": ("AutoModel", ("last_hidden_state",)),
 }
-"""What it is for -> transformers' class, and the outputs that the graph keeps."""
+"""Class of optimum -> transformers' class, and the outputs that the graph keeps."""
 LARGEST: Final = 2**30
 """Bytes of weights that are in the file itself."""
 ROWS: Final = 2
 TOKENS: Final = 11
-"""The sizes of the sample that the model is traced with: of all axes other than these, the size is fixed."""
+"""The sizes of the sample that the model is traced with; all other axes have a fixed size."""
 CHOICES: Final = 3
 
 
 def main() -> None:
-    """Do what the parent asks for."""
+    """Run the request of the parent."""
     asked = begin()
     source, output = Path(asked["source"]), Path(asked["output"])
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     config = read_configuration(source, code=asked["code"])
-    class_name, wanted = _class(asked["ort_class"], config)
+    class_name, wanted = _choose_class(asked["ort_class"], config)
     model, missing = _load(class_name, source, pickle=asked["pickle"])
     choices = class_name.endswith("ForMultipleChoice")
-    program = _export(model, _sample(model, choices=choices, tokens=TOKENS))
+    program = _export(model, _make_sample(model, choices=choices, tokens=TOKENS))
     _keep(program, wanted)
     _name_axes(program, choices=choices)
     path = output / "model.onnx"
     _save(program, path)
     opset = check_graph(path, missing, config)
-    compare_with_model(path, model, _sample(model, choices=choices, tokens=2 * TOKENS + 1, rows=ROWS + 1))
+    compare_with_model(path, model, _make_sample(model, choices=choices, tokens=2 * TOKENS + 1, rows=ROWS + 1))
     facts = {"task": class_name, "opset": opset, "dtype": "fp32", "attention": "eager"}
     (output / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _class(ort_class: str, config: Any) -> tuple[str, Sequence[str]]:
-    """The class of transformers that the graph is made of, and the outputs that it keeps."""
+def _choose_class(ort_class: str, config: Any) -> tuple[str, Sequence[str]]:
+    """Return the class of transformers that the graph is made of, and the outputs that it keeps."""
     if ort_class == "ORTModelForCustomTasks":  # any graph will do: the one of the class that was saved
         saved = next(iter(config.architectures or ()), "")
         kinds = {name.removeprefix("AutoModel"): kind for kind, (name, _) in CLASSES.items() if name != "AutoModel"}
@@ -76,15 +76,20 @@ def _class(ort_class: str, config: Any) -> tuple[str, Sequence[str]]:
 
 
 def _load(class_name: str, source: Path, *, pickle: bool) -> tuple[Any, set[str]]:
-    """The model, with eager attention and without a cache, and the names of all weights that were missing."""
+    """Return the model, with eager attention and without a cache, and the names of all weights that were missing."""
     import torch
     import transformers
 
     try:
         model, info = getattr(transformers, class_name).from_pretrained(
-            source, dtype=torch.float32, attn_implementation="eager", local_files_only=True, trust_remote_code=False,
-            use_safetensors=not pickle, output_loading_info=True,
-        )  # fmt: skip
+            source,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=not pickle,
+            output_loading_info=True,
+        )
     except OSError as error:
         refuse_foreign(error)
         refuse(f"its weights cannot be read: {type(error).__name__}: {str(error).partition('. ')[0]}")
@@ -92,17 +97,17 @@ def _load(class_name: str, source: Path, *, pickle: bool) -> tuple[Any, set[str]
         refuse_foreign(error)
         if "Unrecognized configuration class" not in str(error):
             raise
-        refuse(f"transformers has no {class_name} for models of type {_type(source)!r}")
+        refuse(f"transformers has no {class_name} for models of type {_read_type(source)!r}")
     model.eval()
     model.config.use_cache = False  # else the graph of a decoder has its keys and values as outputs
     return model, mark_missing(model, info["missing_keys"])
 
 
-def _type(source: Path) -> str:
+def _read_type(source: Path) -> str:
     return str(json.loads((source / "config.json").read_bytes()).get("model_type"))
 
 
-def _sample(model: Any, *, choices: bool, tokens: int, rows: int = ROWS) -> dict[str, Any]:
+def _make_sample(model: Any, *, choices: bool, tokens: int, rows: int = ROWS) -> dict[str, Any]:
     """Texts of different lengths, for the inputs that a tokenizer would give this model."""
     import torch
 
@@ -110,7 +115,7 @@ def _sample(model: Any, *, choices: bool, tokens: int, rows: int = ROWS) -> dict
     takes = inspect.signature(model.forward).parameters
     shape = (rows, CHOICES, tokens) if choices else (rows, tokens)
     padding = config.pad_token_id if config.pad_token_id is not None else 0
-    usual = [number for number in range(min(config.vocab_size, 2000)) if number not in _special(config)] or [0]
+    usual = [number for number in range(min(config.vocab_size, 2000)) if number not in _list_special_ids(config)] or [0]
     generator = torch.Generator().manual_seed(0)
     ids = torch.tensor(usual)[torch.randint(len(usual), shape, generator=generator)]
     mask = torch.ones(shape, dtype=torch.int64)
@@ -128,20 +133,20 @@ def _sample(model: Any, *, choices: bool, tokens: int, rows: int = ROWS) -> dict
     return given
 
 
-def _special(config: Any) -> set[object]:
+def _list_special_ids(config: Any) -> set[object]:
     names = ("pad_token_id", "bos_token_id", "eos_token_id", "mask_token_id")
     return {getattr(config, name, None) for name in names}
 
 
 def _export(model: Any, sample: dict[str, Any]) -> Any:
-    """The graph, of any number of texts of any length."""
+    """Return the graph, of any number of texts of any length."""
     import torch
     from transformers.exporters.exporter_onnx import OnnxConfig, OnnxExporter  # pyright: ignore[reportMissingImports]
 
     # Parameters keep their gradients out of the trace, and nothing of the sample stays in it.
     with torch.no_grad():
-        made = OnnxExporter().export(model, sample, config=OnnxConfig(dynamic=True))
-    return made.program
+        exported = OnnxExporter().export(model, sample, config=OnnxConfig(dynamic=True))
+    return exported.program
 
 
 def _keep(program: Any, wanted: Sequence[str]) -> None:
@@ -158,7 +163,7 @@ def _keep(program: Any, wanted: Sequence[str]) -> None:
 
 
 def _name_axes(program: Any, *, choices: bool) -> None:
-    """Name what the tracer has numbered; an axis with a number in its place is of that size alone."""
+    """Name the axes that the tracer numbered; an axis that has a number is of that size alone."""
     import onnx_ir  # pyright: ignore[reportMissingImports]
 
     usual = ("batch_size", "num_choices", "sequence_length") if choices else ("batch_size", "sequence_length")

@@ -22,53 +22,59 @@ MOST: Final = 2**31 - 1
 
 
 def main() -> None:
-    """Do what the parent asks for."""
+    """Run the request of the parent."""
     asked = begin()
     source, output = Path(asked["source"]), Path(asked["output"])
     tempfile.tempdir = str(output.parent)  # nothing is left elsewhere, whenever this ends
     try:
         if asked["dtype"] == "fp16":
-            _halved(source, output, large=asked["large"])
+            _halve(source, output, large=asked["large"])
         else:
-            _quantized(source, output, asked["dtype"], large=asked["large"])
+            _quantize(source, output, asked["dtype"], large=asked["large"])
     except OSError as error:  # no room on the disk, and the like: no fault of the model
         refuse(str(error))
     _check(output)
 
 
-def _quantized(source: Path, output: Path, kind: str, *, large: bool) -> None:
+def _quantize(source: Path, output: Path, kind: str, *, large: bool) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    model = _folded(source)
+    model = _fold_constants(source)
     before = _count(model)
-    unsigned = kind == "uint8" or (kind == "q8" and any(one.op_type in UNSIGNED for one in _nodes(model.graph)))
+    unsigned = kind == "uint8" or (kind == "q8" and any(node.op_type in UNSIGNED for node in _walk_nodes(model.graph)))
     # A scale for each column of a weight: nearly as small as one for all, and much nearer to the original. Signed weights
     # use 7 of their bits: with all 8, sums overflow on processors without VNNI, and answers would not be the same on all.
     quantize_dynamic(
-        model, str(output), per_channel=True, reduce_range=not unsigned,
+        model,
+        str(output),
+        per_channel=True,
+        reduce_range=not unsigned,
         weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
-        use_external_data_format=large, extra_options={"EnableSubgraph": True, "MatMulConstBOnly": True},
-    )  # fmt: skip
-    if _count(_bare(output)) == before:
+        use_external_data_format=large,
+        extra_options={"EnableSubgraph": True, "MatMulConstBOnly": True},
+    )
+    if _count(_load_graph(output)) == before:
         refuse("there is nothing in it to quantise: no product with fixed weights, no table of vectors")
 
 
-def _halved(source: Path, output: Path, *, large: bool) -> None:
+def _halve(source: Path, output: Path, *, large: bool) -> None:
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    model = _folded(source)
-    if sum(1 for _ in _graphs(model.graph)) > 1:
+    model = _fold_constants(source)
+    if sum(1 for _ in _walk_graphs(model.graph)) > 1:
         refuse("it has branches, as a merged decoder has, which ONNX Runtime's converter to fp16 does not follow")
     before = _count(model)
-    made = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=model.ByteSize() > MOST)
-    if _count(made) == before:
+    converted = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=model.ByteSize() > MOST)
+    if _count(converted) == before:
         refuse("there is nothing in it of float32")
-    onnx.save(made, output, save_as_external_data=large, all_tensors_to_one_file=True, location=f"{output.name}_data")
+    onnx.save(
+        converted, output, save_as_external_data=large, all_tensors_to_one_file=True, location=f"{output.name}_data"
+    )
 
 
-def _folded(source: Path) -> Any:
-    """The model with its constants folded: a weight that the graph transposes first would not be seen as one.
+def _fold_constants(source: Path) -> Any:
+    """Return the model with its constants folded: the tools do not see a weight that the graph transposes first.
 
     ONNX Runtime reads external data where it is; onnx itself refuses to follow the links of the Hub's cache.
     """
@@ -83,50 +89,50 @@ def _folded(source: Path) -> Any:
         options.optimized_model_filepath = str(path)
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", f"{path.name}_data")
         # No Gemm is made, which would not be quantised.
-        _opened(source, options, "ONNX Runtime cannot load it, or cannot write it anew", ["MatMulAddFusion"])
+        _require_loadable(source, options, "ONNX Runtime cannot load it, or cannot write it anew", ["MatMulAddFusion"])
         return onnx.load(path)
 
 
-def _bare(path: Path) -> Any:
+def _load_graph(path: Path) -> Any:
     import onnx
 
     return onnx.load(path, load_external_data=False)
 
 
 def _count(model: Any) -> dict[int, int]:
-    """How many weights there are of each type; names and operators change for other reasons as well."""
+    """Count the weights of each type; names and operators change for other reasons as well."""
     counts: dict[int, int] = {}
-    for graph in _graphs(model.graph):
+    for graph in _walk_graphs(model.graph):
         for tensor in graph.initializer:
             counts[tensor.data_type] = counts.get(tensor.data_type, 0) + 1
     return counts
 
 
-def _graphs(graph: Any) -> Iterator[Any]:
-    """The graph, and those within it."""
+def _walk_graphs(graph: Any) -> Iterator[Any]:
+    """Yield the graph and those within it."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
             for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-                yield from _graphs(inner)
+                yield from _walk_graphs(inner)
 
 
-def _nodes(graph: Any) -> Iterator[Any]:
-    for one in _graphs(graph):
-        yield from one.node
+def _walk_nodes(graph: Any) -> Iterator[Any]:
+    for inner in _walk_graphs(graph):
+        yield from inner.node
 
 
 def _check(output: Path) -> None:
-    """ONNX Runtime must take what its tools have made."""
+    """End the program if ONNX Runtime does not load the file that its tools made."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    _opened(output, options, "what ONNX Runtime's tools make of it cannot be loaded")
+    _require_loadable(output, options, "what ONNX Runtime's tools make of it cannot be loaded")
 
 
-def _opened(path: Path, options: Any, failed: str, without: Sequence[str] = ()) -> None:
+def _require_loadable(path: Path, options: Any, failed: str, without: Sequence[str] = ()) -> None:
     import onnxruntime
 
     try:

@@ -1,6 +1,6 @@
-"""Weights that a model needs and its file lacks: transformers fills them with random numbers, which nobody has trained.
+"""Finds weights that a model needs and its file lacks: transformers fills them with random numbers.
 
-Here they are NaN, so that they are found in the graph if the graph makes use of them.
+Here they become NaN, so that the graph shows whether it uses them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["check_graph", "mark_missing"]
 
 
 def mark_missing(model: Any, names: Iterable[str]) -> set[str]:
-    """Fill what was missing with NaN, and say what that was; what is no weight but computed, is computed."""
+    """Fill missing weights with NaN, and return their names; buffers of known formulas are computed."""
     import torch
 
     state = model.state_dict()
@@ -36,31 +36,31 @@ def mark_missing(model: Any, names: Iterable[str]) -> set[str]:
 
 
 def check_graph(path: Path, missing: set[str], config: Any) -> int:
-    """The file's opset, once it is known to have no weights that nobody trained."""
+    """Return the opset of the file; end the program if its graph has untrained weights."""
     import onnx
 
     model = onnx.load(str(path), load_external_data=bool(missing))
-    if missing and any(map(_has_nan, _tensors(model.graph))):
+    if missing and any(map(_has_nan, _walk_tensors(model.graph))):
         saved = f"; it was saved as a {' and a '.join(config.architectures)}" if config.architectures else ""
         refuse(f"its weights lack {listing(sorted(missing), 6)}, without which it cannot be used for this{saved}")
     return int(next(opset.version for opset in model.opset_import if opset.domain in {"", "ai.onnx"}))
 
 
 def _is_base_of_positions(model: Any, name: str) -> bool:
-    """Whether these are the frequencies of ESM, which are the same in all of its models."""
+    """Tell whether these are the frequencies of ESM, which are the same in all of its models."""
     place, _, last = name.rpartition(".")
     is_esm = model.config.model_type == "esm"
     return is_esm and last == "inv_freq" and type(model.get_submodule(place)).__name__ == "RotaryEmbedding"
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
+def _walk_tensors(graph: Any) -> Iterator[Any]:
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.HasField("t"):
                 yield attribute.t
             for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-                yield from _tensors(inner)
+                yield from _walk_tensors(inner)
 
 
 def _has_nan(tensor: Any) -> bool:
