@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
-from onnxhub._toolkit.numeric import finite
+from onnxhub._toolkit.numeric import require_finite
 from onnxhub._toolkit.text.tokens import as_text, graph_rows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, TokenizerKwargs, TruncatingPreprocessor, tokenizer_fields
 from onnxhub.errors import InvalidOptionError
@@ -54,7 +54,7 @@ class VectorPostprocessor(Postprocessor[EmbeddingItem, "Json"]):
     def decode(self, rows: Outputs, item: EmbeddingItem) -> Json:
         """One row without its padding, in a batch of one."""
         output = next(rows[name] for name in (*TOKENS, *rows) if name in rows)
-        vectors = finite(output[:, : item.length] if output.ndim == 3 else output, "vectors")
+        vectors = require_finite(output[:, : item.length] if output.ndim == 3 else output, "vectors")
         return vectors if self.return_tensors else vectors.tolist()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
-from onnxhub._toolkit.numeric import best, finite, softmax
+from onnxhub._toolkit.numeric import require_finite, softmax, top_indices
 from onnxhub._toolkit.text.tokens import as_text, graph_rows, option_texts
 from onnxhub.compat._pipeline import CallOptions, Pipeline, TokenizerKwargs, TruncatingPreprocessor, tokenizer_fields
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
@@ -109,12 +109,12 @@ class MaskedPostprocessor(Postprocessor[MaskedItem, "Json"]):
         if self.targets is not None and max(self.targets) >= len(logits):
             problem = f"the targets have the ids {self.targets}, but the model has logits for {len(logits)} tokens"
             raise TaskMismatchError("the model", "fill-mask", (problem,))
-        scores = finite(softmax(logits))
+        scores = require_finite(softmax(logits))
         among = np.arange(len(scores)) if self.targets is None else np.array(self.targets)
         top_k = self.top_k if self.targets is None else min(self.top_k, len(among))
         if top_k > len(among):
             raise InvalidOptionError("top_k", top_k, f"at most {len(among)}, the size of the vocabulary")
-        chosen = among[best(scores[among], top_k)].tolist() if top_k else []
+        chosen = among[top_indices(scores[among], top_k)].tolist() if top_k else []
         return [self._entry(index, float(scores[index]), item, position) for index in chosen]
 
     def _entry(self, token: int, score: float, item: MaskedItem, position: int) -> dict[str, object]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._toolkit.numeric import finite, softmax
+from onnxhub._toolkit.numeric import require_finite, softmax
 from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._toolkit.text.windows import windows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, as_iterator, declared_length
@@ -213,7 +213,7 @@ class SpanPostprocessor(Postprocessor[SpanItem, "Json"]):
 
 
 def _probabilities(logits: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np.float32]:
-    return softmax(np.where(allowed, finite(logits, "logits"), np.float32(-10000)))
+    return softmax(np.where(allowed, require_finite(logits, "logits"), np.float32(-10000)))
 
 
 def _best(scores: NDArray[np.float32], most: int) -> NDArray[np.intp]:

@@ -10,7 +10,7 @@ import numpy as np
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import finite, sigmoid, softmax
+from onnxhub._toolkit.numeric import require_finite, sigmoid, softmax
 from onnxhub._toolkit.text.tokens import as_text, graph_rows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, TruncatingPreprocessor
 from onnxhub.errors import InvalidInputError, InvalidOptionError
@@ -99,7 +99,7 @@ class LabelPostprocessor(Postprocessor[ClassificationItem, "Json"]):
     def decode(self, rows: Outputs, item: ClassificationItem) -> Json:
         """The best label, or several."""
         del item
-        scores = finite(self._scores(rows["logits"][0]))
+        scores = require_finite(self._scores(rows["logits"][0]))
         if self.legacy and self.top_k == 1:
             return self._entry(int(scores.argmax()), scores)
         if self.legacy:

@@ -11,7 +11,7 @@ from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.labels import mixed_schemes
-from onnxhub._toolkit.numeric import finite, softmax
+from onnxhub._toolkit.numeric import require_finite, softmax
 from onnxhub._toolkit.text.tokens import as_text, graph_rows, require_inputs, require_offsets
 from onnxhub._toolkit.text.windows import truncate, windows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, declared_length
@@ -162,7 +162,7 @@ class EntityPostprocessor(Postprocessor[TokenItem, "list[Entity]"]):
         """The entities of each window; where windows overlap, the longer."""
         found: list[Entity] = []
         for logits, tokens in zip(rows["logits"], item.windows, strict=True):
-            scores = finite(softmax(logits[[token.index for token in tokens]]))
+            scores = require_finite(softmax(logits[[token.index for token in tokens]]))
             found += self._kept(self._entities(list(zip(tokens, scores, strict=True))))
         return found if item.rows == 1 else without_overlaps(found)
 

@@ -14,7 +14,7 @@ from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.json_files import whole_number
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import finite, softmax
+from onnxhub._toolkit.numeric import require_finite, softmax
 from onnxhub._toolkit.text.tokens import as_text, graph_rows, require_inputs
 from onnxhub._toolkit.text.windows import truncate_one
 from onnxhub.compat._pipeline import CallOptions, Pipeline, declared_length
@@ -140,7 +140,7 @@ class SequencePostprocessor(Postprocessor[SequenceItem, "Json"]):
             scores = softmax(logits[:, [contradiction, self.entailment]])[:, 1]
         else:
             scores = softmax(logits[:, self.entailment])
-        order: NDArray[np.intp] = finite(scores).argsort()[::-1]
+        order: NDArray[np.intp] = require_finite(scores).argsort()[::-1]
         return {
             "sequence": item.sequence,
             "labels": [item.candidates[index] for index in order],

@@ -14,7 +14,7 @@ from onnxhub._contracts.postprocessor import Postprocessor, misfit, numbers, of_
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.registry import ANY_NAME, Task
-from onnxhub._toolkit.numeric import finite, l2_normalize
+from onnxhub._toolkit.numeric import l2_normalize, require_finite
 from onnxhub._toolkit.sentence_transformers.layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import SENTENCE, read_settings, vector_output
@@ -218,8 +218,8 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
             for layer in self.layers:
                 vector = layer(vector)
         elif self.graph_normalizes and self.truncate_dim is None:
-            return finite(vector, "embeddings")
-        vector = finite(vector[: self.truncate_dim], "embeddings")
+            return require_finite(vector, "embeddings")
+        vector = require_finite(vector[: self.truncate_dim], "embeddings")
         return l2_normalize(vector) if self.normalize else vector
 
     def none(self) -> Vectors:

@@ -13,7 +13,7 @@ from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
-from onnxhub._toolkit.numeric import finite, log_sum_exp
+from onnxhub._toolkit.numeric import log_sum_exp, require_finite
 from onnxhub._toolkit.text.graphemes import Graphemes
 from onnxhub._toolkit.text.spans import WordSpans, best_first, span_scores
 from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
@@ -206,7 +206,7 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         allowed = _in_context(item, positions)
         if item.null is not None:
             allowed |= positions == item.null
-        finite(logits[allowed], "logits")
+        require_finite(logits[allowed], "logits")
         masked = np.where(allowed, logits, np.float32(-np.inf))
         masked = same_shape(self.calibrate(masked), masked, f"{type(self).__name__}.calibrate")
         return masked - log_sum_exp(_over_document(masked, item, positions))

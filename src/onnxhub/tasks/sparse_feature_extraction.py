@@ -12,7 +12,7 @@ from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.registry import Task
-from onnxhub._toolkit.numeric import best, finite
+from onnxhub._toolkit.numeric import require_finite, top_indices
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
 from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, require_vocabulary, warn_cut
@@ -174,8 +174,8 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
             problem = f"{item.length} tokens for logits of shape {rows['logits'].shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
         made = self.weights(logits[: item.length])
-        weights = finite(of_shape(made, logits.shape[1:], f"{type(self).__name__}.weights"), "weights")
-        heaviest = np.array(best(weights, self.top_k), np.intp)
+        weights = require_finite(of_shape(made, logits.shape[1:], f"{type(self).__name__}.weights"), "weights")
+        heaviest = np.array(top_indices(weights, self.top_k), np.intp)
         kept = np.sort(heaviest[weights[heaviest] > 0])
         return SparseEmbedding(tuple(kept.tolist()), tuple(weights[kept].tolist()))
 

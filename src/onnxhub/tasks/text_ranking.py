@@ -14,7 +14,7 @@ from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.label_names import declared_size
-from onnxhub._toolkit.numeric import finite, sigmoid
+from onnxhub._toolkit.numeric import require_finite, sigmoid
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
 from onnxhub._toolkit.text.tokens import as_text_and_list, encode_prefix, graph_rows, positive, warn_cut
@@ -168,8 +168,8 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
             problem = f"{item.rows} documents for logits of shape {rows['logits'].shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
         # The logit is a part of the result, and the sigmoid of an infinite one looks sound.
-        logits = finite(rows["logits"][:, 0], "logits")
-        scores = finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
+        logits = require_finite(rows["logits"][:, 0], "logits")
+        scores = require_finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
         # By the logits where scores are equal: a sigmoid is 1.0 for all large ones.
         order = np.lexsort((-logits, -scores)).tolist()[: self.top_k]
         return [Ranked(index, float(scores[index]), float(logits[index]), item.documents[index]) for index in order]

@@ -16,7 +16,7 @@ from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.labels import Ignored, group, mixed_schemes, stray_labels
-from onnxhub._toolkit.numeric import finite, softmax, sound
+from onnxhub._toolkit.numeric import require_finite, require_usable, softmax
 from onnxhub._toolkit.text.graphemes import Graphemes
 from onnxhub._toolkit.text.spans import word_starts
 from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
@@ -205,8 +205,8 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         tokens = item.tokens
         if not len(tokens):
             return []
-        merged = sound(_merged(logits, item, tokens))
-        scores = finite(same_shape(self.scores(merged), merged, f"{type(self).__name__}.scores"))
+        merged = require_usable(_merged(logits, item, tokens))
+        scores = require_finite(same_shape(self.scores(merged), merged, f"{type(self).__name__}.scores"))
         spans = item.offsets[tokens]
         if self.aggregation in {"first", "average", "max"}:
             starts = word_starts(item.text, spans, None if item.words is None else item.words[tokens])

@@ -12,7 +12,7 @@ from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import finite, softmax, sound
+from onnxhub._toolkit.numeric import require_finite, require_usable, softmax
 from onnxhub._toolkit.text.tokens import (
     as_text,
     encode_prefix,
@@ -156,8 +156,8 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
         """
         entailment = self._entailment()
         if self.multi_label or len(logits) == 1:
-            return softmax(sound(logits[:, [self._contradiction(), entailment]]))[:, 1]
-        return softmax(sound(logits[:, entailment]))
+            return softmax(require_usable(logits[:, [self._contradiction(), entailment]]))[:, 1]
+        return softmax(require_usable(logits[:, entailment]))
 
     def decode(self, rows: Outputs, item: ZeroShotItem) -> Classification:
         """Scores of the candidates, ranked."""
@@ -166,7 +166,7 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
             problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
         scores = of_shape(self.scores(logits), logits.shape[:1], f"{type(self).__name__}.scores")
-        return rank_labels(item.candidates, finite(scores), self.top_k)
+        return rank_labels(item.candidates, require_finite(scores), self.top_k)
 
     def _entailment(self) -> int:
         found = _named(self.labels, "entail")
