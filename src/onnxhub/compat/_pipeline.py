@@ -11,9 +11,10 @@ import numpy as np
 
 from onnxhub._backend.inputs.tokenizer_limits import declared_tokens
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import positive
 from onnxhub._contracts.postprocessor import ItemT
 from onnxhub._contracts.preprocessor import Preprocessor
-from onnxhub._toolkit.text.tokens import positive, require_inputs
+from onnxhub._toolkit.text.requirements import require_inputs
 from onnxhub._toolkit.text.windows import truncate, truncate_one
 from onnxhub.errors import InvalidInputError, InvalidOptionError, nearest
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
+from onnxhub._contracts.checks import as_text
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._toolkit.numeric import require_finite
-from onnxhub._toolkit.text.tokens import as_text, graph_rows
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, TokenizerKwargs, TruncatingPreprocessor, tokenizer_fields
 from onnxhub.errors import InvalidOptionError
 from onnxhub.tasks.feature_extraction import TOKENS, EmbeddingItem

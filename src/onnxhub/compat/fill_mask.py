@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
+from onnxhub._contracts.checks import as_text, option_texts
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._toolkit.numeric import require_finite, softmax, top_indices
-from onnxhub._toolkit.text.tokens import as_text, graph_rows, option_texts
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, TokenizerKwargs, TruncatingPreprocessor, tokenizer_fields
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 

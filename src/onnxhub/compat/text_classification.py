@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import numpy as np
 
+from onnxhub._contracts.checks import as_text
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.numeric import require_finite, sigmoid, softmax
-from onnxhub._toolkit.text.tokens import as_text, graph_rows
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, TruncatingPreprocessor
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.text_classification import ClassificationItem, activation_of

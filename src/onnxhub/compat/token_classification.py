@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
+from onnxhub._contracts.checks import as_text
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.labels import mixed_schemes
 from onnxhub._toolkit.numeric import require_finite, softmax
-from onnxhub._toolkit.text.tokens import as_text, graph_rows, require_inputs, require_offsets
+from onnxhub._toolkit.text.requirements import require_inputs, require_offsets
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub._toolkit.text.windows import truncate, windows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, declared_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, misfit, numbers, of_shape
 from onnxhub._contracts.preprocessor import Prepared
@@ -19,7 +20,9 @@ from onnxhub._toolkit.sentence_transformers.layers import POOLINGS, SIMILARITIES
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import SENTENCE, read_settings, vector_output
 from onnxhub._toolkit.sentence_transformers.weights import read_layers
-from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, warn_cut
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub._toolkit.text.truncation import warn_cut
 from onnxhub._toolkit.text.windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 

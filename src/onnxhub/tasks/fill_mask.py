@@ -10,23 +10,17 @@ from typing import TYPE_CHECKING, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, option_texts, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax, top_indices
+from onnxhub._toolkit.text.graphemes import trim
+from onnxhub._toolkit.text.requirements import require_inputs, require_offsets, require_vocabulary
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub._toolkit.text.spans import UNSPACED
-from onnxhub._toolkit.text.tokens import (
-    as_text,
-    graph_rows,
-    option_texts,
-    positive,
-    require_inputs,
-    require_offsets,
-    require_vocabulary,
-    trim,
-)
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Self, overload
 
 from onnxhub._calls.batches import collate
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text_and_list, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax, top_indices
-from onnxhub._toolkit.text.tokens import as_text_and_list, encode_prefix, paired_row, positive, require_inputs
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.requirements import require_inputs
+from onnxhub._toolkit.text.rows import paired_row
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:

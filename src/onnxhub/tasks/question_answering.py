@@ -9,14 +9,16 @@ import numpy as np
 
 from onnxhub._calls.batches import stack
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.numeric import log_sum_exp, require_finite
 from onnxhub._toolkit.text.graphemes import Graphemes
+from onnxhub._toolkit.text.requirements import require_inputs, require_offsets
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub._toolkit.text.spans import WordSpans, best_first, span_scores
-from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._toolkit.text.windows import room, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 

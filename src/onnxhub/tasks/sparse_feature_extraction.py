@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self, cast, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared
@@ -15,7 +16,10 @@ from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.numeric import require_finite, top_indices
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
-from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, require_vocabulary, warn_cut
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.requirements import require_vocabulary
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub._toolkit.text.truncation import warn_cut
 from onnxhub._toolkit.text.windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
@@ -16,7 +17,10 @@ from onnxhub._contracts.registry import Task
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.numeric import require_finite, require_usable, sigmoid, softmax
-from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.requirements import require_inputs
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub._toolkit.text.truncation import warn_cut
 from onnxhub._toolkit.text.windows import truncate, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.results import Classification, LabelScore, decide, rank_labels

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text_and_list, positive
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared
@@ -17,7 +18,9 @@ from onnxhub._toolkit.label_names import declared_size
 from onnxhub._toolkit.numeric import require_finite, sigmoid
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
-from onnxhub._toolkit.text.tokens import as_text_and_list, encode_prefix, graph_rows, positive, warn_cut
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub._toolkit.text.truncation import warn_cut
 from onnxhub._toolkit.text.windows import truncate
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
@@ -18,8 +19,9 @@ from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.labels import Ignored, group, mixed_schemes, stray_labels
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax
 from onnxhub._toolkit.text.graphemes import Graphemes
+from onnxhub._toolkit.text.requirements import require_inputs, require_offsets
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub._toolkit.text.spans import word_starts
-from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
 from onnxhub._toolkit.text.windows import depth, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, overload
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, option_text, option_texts, positive
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
@@ -13,15 +14,9 @@ from onnxhub._contracts.registry import Task
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax
-from onnxhub._toolkit.text.tokens import (
-    as_text,
-    encode_prefix,
-    option_text,
-    option_texts,
-    paired_row,
-    positive,
-    require_inputs,
-)
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.requirements import require_inputs
+from onnxhub._toolkit.text.rows import paired_row
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.results import Classification, decide, rank_labels
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from onnxhub._contracts.postprocessor import ItemT
 from onnxhub._contracts.preprocessor import Preprocessor
-from onnxhub._toolkit.text.tokens import require_inputs
+from onnxhub._toolkit.text.requirements import require_inputs
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:

@@ -12,9 +12,7 @@ import re
 from typing import Final
 from unicodedata import category
 
-from onnxhub._toolkit.text.tokens import trim
-
-__all__ = ["Graphemes"]
+__all__ = ["Graphemes", "trim"]
 
 FIRST_JOINED: Final = "\u0300"
 """No character before this one goes with the one in front of it."""
@@ -117,6 +115,12 @@ class Graphemes:
             linked = linked or _is_linker(mark, after)
             place -= 1
         return linked and place > 0 and category(self._text[place - 1]) == "Lo"
+
+
+def trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without white space at its ends; tokens of some tokenizers include the space before a word."""
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), max(end - (len(piece) - len(piece.rstrip())), start)
 
 
 def _extends(character: str) -> bool:
