@@ -18,7 +18,7 @@ WORDS = """
     Paris Ada Lovelace Charles Babbage Geneva committee president company river mathematics translation notes
     analytical computation internationalization unbelievable yesterday visited described numbers Bernoulli method
     state-of-the-art don't 1843 museum university professor
-""".split()  # noqa: SIM905  # a list literal of so many words would fill a page
+""".split()  # a list literal of so many words would fill a page
 
 
 def document(words: int) -> str:
