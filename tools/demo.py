@@ -12,7 +12,7 @@ from rich.padding import Padding  # noqa: E402
 from rich.text import Text  # noqa: E402
 
 import onnxhub  # noqa: E402
-from onnxhub.cli._printing import highlighted  # noqa: E402
+from onnxhub.cli._printing import highlight  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,7 +46,7 @@ def show(code: str, call: Callable[[], object], drawn: Callable[[object], Text])
 def marked(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
     """The text with spans in colours, or, where no colours are shown, in brackets."""
     if console.is_terminal:
-        return highlighted(text, spans)
+        return highlight(text, spans)
     for start, end, label in sorted(spans, reverse=True):
         text = f"{text[:start]}[{text[start:end]}]{label and '(' + label + ')'}{text[end:]}"
     return Text(text)

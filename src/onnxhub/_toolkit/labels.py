@@ -11,7 +11,7 @@ from onnxhub.errors import listing
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-__all__ = ["Ignored", "Tag", "group", "mixed_schemes", "read_tags", "stray_labels"]
+__all__ = ["Ignored", "Tag", "find_mixed_schemes", "find_stray_labels", "group", "read_tags"]
 
 BEGIN: Final = "BSUW"
 """The letters that start an entity."""
@@ -77,9 +77,9 @@ def read_tags(labels: tuple[str, ...]) -> dict[str, Tag]:
     say nothing of that. A plain label is its own type.
     """
     plain = {label: Tag(label, outside=_is_plain_outside(label, labels)) for label in labels}
-    if mixed_schemes(labels):
+    if find_mixed_schemes(labels):
         return plain
-    tags = next((found for form in _FORMS if (found := _complete(form, labels))), None) or _letters_alone(labels)
+    tags = next((found for form in _FORMS if (found := _match_form(form, labels))), None) or _match_letters(labels)
     if tags is None:
         return plain
     return {
@@ -91,17 +91,19 @@ def read_tags(labels: tuple[str, ...]) -> dict[str, Tag]:
 
 
 @lru_cache(maxsize=64)
-def mixed_schemes(labels: tuple[str, ...]) -> str | None:
+def find_mixed_schemes(labels: tuple[str, ...]) -> str | None:
     """What is wrong with labels of which some are tags in one way of writing, and some in another; None: nothing."""
     found = [tags for form in _FORMS if _has_pair(tags := form.read_all(labels))]
     for index, tags in enumerate(found):
         for others in found[:index]:
             if tags.keys() - others.keys() and others.keys() - tags.keys():
-                return f"its labels are tags of two schemes: {_some(others, tags)} and {_some(tags, others)}"
+                return (
+                    f"its labels are tags of two schemes: {_list_others(others, tags)} and {_list_others(tags, others)}"
+                )
     return None
 
 
-def stray_labels(labels: tuple[str, ...]) -> str | None:
+def find_stray_labels(labels: tuple[str, ...]) -> str | None:
     """What is odd about labels that are taken as they are, though most look like tags; None: nothing."""
     if any(tag.begins or tag.kind != label for label, tag in read_tags(labels).items()):
         return None
@@ -113,11 +115,11 @@ def stray_labels(labels: tuple[str, ...]) -> str | None:
     return None
 
 
-def _some(tags: Collection[str], others: Collection[str]) -> str:
+def _list_others(tags: Collection[str], others: Collection[str]) -> str:
     return listing([label for label in tags if label not in others][:2])
 
 
-def _complete(form: _Form, labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
+def _match_form(form: _Form, labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
     """The tags of a form, if all labels that could be of it are, and there is reason to take them for such."""
     tags = form.read_all(labels)
     if not tags or any(form.separator in label and label not in tags for label in labels):
@@ -137,7 +139,7 @@ def _has_pair(tags: dict[str, tuple[str, str]]) -> bool:
     return any(kind in begun for letter, kind in tags.values() if letter in "IMEL")
 
 
-def _letters_alone(labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
+def _match_letters(labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
     """Tags without a type, ``B``, ``I``, ``O``; special tokens may be among them."""
     for letters in (LETTERS, LETTERS.lower()):
         tags = {label: (label.upper(), "") for label in labels if len(label) == 1 and label in letters}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from onnxhub.tasks.text_classification import LabelScore
 
-__all__ = ["Line", "Printer", "highlighted", "joined", "ranked", "score", "tell"]
+__all__ = ["Line", "Printer", "draw_ranking", "format_score", "highlight", "join_values", "tell"]
 
 STYLES = ("green", "magenta", "cyan", "yellow", "blue", "red")
 BAR = 10
@@ -70,22 +70,22 @@ class Printer:
         elif self.for_a_person:
             self._console.print(_Harmless(drawn()))
         else:
-            sys.stdout.writelines("\t".join(map(_cell, row)) + "\n" for row in rows)
+            sys.stdout.writelines("\t".join(map(_escape, row)) + "\n" for row in rows)
 
     def show_table(self, records: Sequence[Mapping[str, object]]) -> None:
         """Print records that belong together: as JSON lines, as rows, or as a table that cuts nothing."""
         if not self.for_a_person:
             for record in records:
                 named = {re.sub(r"\W", "_", title): value for title, value in record.items()}
-                self.show(named, [[joined(value) for value in record.values()]], Text)
+                self.show(named, [[join_values(value) for value in record.values()]], Text)
             return
         self._console.print(_Harmless(self.table(records)))
 
     def table(self, records: Sequence[Mapping[str, object]]) -> RenderableType:
         """Records as a table, or, where the terminal is too narrow for one, as blocks."""
-        table = _table(records)
+        table = _draw_table(records)
         squeezed = self._console.measure(table, options=self._console.options.update(max_width=1000)).maximum
-        return table if squeezed <= 1.7 * self._console.width else _blocks(records)
+        return table if squeezed <= 1.7 * self._console.width else _draw_blocks(records)
 
     def flush(self) -> None:
         """What was printed reaches the reader now."""
@@ -118,18 +118,18 @@ def tell(message: object) -> None:
     sys.stderr.write(f"onnxhub: {one_line(message)}\n")
 
 
-def score(value: float) -> str:
+def format_score(value: float) -> str:
     """A probability, or the like, to four digits."""
     return f"{value:.4f}"
 
 
-def bar(value: float) -> Text:
+def draw_bar(value: float) -> Text:
     """A share of 1 as a bar of full and eighth blocks."""
     full, part = divmod(round(min(max(value, 0.0), 1.0) * BAR * 8), 8)
     return Text(("█" * full + " ▏▎▍▌▋▊▉"[part]).ljust(BAR)[:BAR], style="dim")
 
 
-def style_of(label: str) -> str:
+def choose_style(label: str) -> str:
     """The colour of a label: always the same for the same label."""
     return KNOWN_STYLES.get(label) or STYLES[sum(label.encode(errors="surrogatepass")) % len(STYLES)]
 
@@ -151,15 +151,15 @@ class Line:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Drawn by rich; without the bar where the text needs the room."""
         cells: list[tuple[int | None, RenderableType]] = [
-            (self.digits, score(self.score)),
-            (BAR, bar(self.score if self.share is None else self.share)),
+            (self.digits, format_score(self.score)),
+            (BAR, draw_bar(self.score if self.share is None else self.share)),
             (None, self.text),
         ]
         if options.max_width < NARROW:
             del cells[1]
         if self.width:
             # A long label is folded in its column: the text needs room as well.
-            cells.insert(0, (min(self.width, options.max_width // 3), Text(self.label, style_of(self.label))))
+            cells.insert(0, (min(self.width, options.max_width // 3), Text(self.label, choose_style(self.label))))
         grid = Table.grid(padding=(0, 2, 0, 0))
         for width, _ in cells:
             grid.add_column(width=width, overflow="fold")
@@ -167,46 +167,48 @@ class Line:
         yield grid
 
 
-def highlighted(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
+def highlight(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
     """The text with spans ``(start, end, label)`` in their labels' colours, each with its label, if any, behind it."""
     drawn, done = Text(), 0
     for start, end, label in sorted(spans):
-        style = f"bold {style_of(label)}"
+        style = f"bold {choose_style(label)}"
         drawn.append(text[done:start]).append(text[start:end], f"{style} underline")
         if label:
-            drawn.append(f" {label}", f"{style_of(label)} dim")
+            drawn.append(f" {label}", f"{choose_style(label)} dim")
         done = end
     return drawn.append(text[done:])
 
 
-def ranked(text: str, best: Sequence[LabelScore], width: int) -> Group:
+def draw_ranking(text: str, best: Sequence[LabelScore], width: int) -> Group:
     """The best labels of a text, a line each in a column of this width, with the text behind the first."""
-    return Group(*(Line(one.score, Text("" if place else text), one.label, width) for place, one in enumerate(best)))
+    return Group(
+        *(Line(one.score, Text("" if place else text), one.label, width) for place, one in enumerate(best))
+    )
 
 
-def _table(records: Sequence[Mapping[str, object]]) -> Table:
+def _draw_table(records: Sequence[Mapping[str, object]]) -> Table:
     drawn = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in records[0]:
         drawn.add_column(title, overflow="fold")
     for record in records:
-        drawn.add_row(*map(joined, record.values()))
+        drawn.add_row(*map(join_values, record.values()))
     return drawn
 
 
-def _blocks(records: Sequence[Mapping[str, object]]) -> Group:
+def _draw_blocks(records: Sequence[Mapping[str, object]]) -> Group:
     """One block a record and one line a value, for terminals too narrow for a table."""
     lines = []
     for record in records:
         (_, name), *others = record.items()
-        lines.append(Text(joined(name), "bold"))
-        lines += [Text(f"  {title}: {joined(value)}") for title, value in others if joined(value)]
+        lines.append(Text(join_values(name), "bold"))
+        lines += [Text(f"  {title}: {join_values(value)}") for title, value in others if join_values(value)]
     return Group(*lines)
 
 
-def joined(value: object) -> str:
+def join_values(value: object) -> str:
     """A value as a cell: several with commas between."""
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _cell(value: object) -> str:
+def _escape(value: object) -> str:
     return str(value).translate(ESCAPES)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from onnxhub._contracts.registry import Task
 
-__all__ = ["check_repositories", "dtype_of", "provider_of", "without_neutral"]
+__all__ = ["check_repositories", "drop_neutral", "read_dtype", "read_provider"]
 
 DTYPES: Final = {"float32": "fp32", "float16": "fp16"}
 """torch's names."""
@@ -34,7 +34,7 @@ NEUTRAL: Final[Mapping[str, tuple[tuple[object, ...], str]]] = {
 """Options of transformers' constructor -> the values that ask for nothing here, and what is said of others."""
 
 
-def without_neutral(options: Mapping[str, object]) -> dict[str, object]:
+def drop_neutral(options: Mapping[str, object]) -> dict[str, object]:
     """The options without those of transformers' constructor that ask for nothing.
 
     Raises:
@@ -49,7 +49,7 @@ def without_neutral(options: Mapping[str, object]) -> dict[str, object]:
     return rest
 
 
-def dtype_of(dtype: object, options: dict[str, Any]) -> str:
+def read_dtype(dtype: object, options: dict[str, Any]) -> str:
     """The precision for transformers' ``dtype``, or for its older name ``torch_dtype``, which is taken out of the options.
 
     Raises:
@@ -83,7 +83,7 @@ def check_repositories(task: Task[Any], model: object, tokenizer: object) -> Non
         raise InvalidOptionError("tokenizer", tokenizer, expected)
 
 
-def provider_of(device: object, provider: str | Sequence[str] | None) -> str | Sequence[str]:
+def read_provider(device: object, provider: str | Sequence[str] | None) -> str | Sequence[str]:
     """The execution provider for transformers' ``device``."""
     if provider is not None and device is not None:
         raise InvalidOptionError("device", device, f"None beside provider={provider!r}: they say the same")

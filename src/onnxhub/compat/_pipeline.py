@@ -37,10 +37,10 @@ __all__ = [
     "Pipeline",
     "TokenizerKwargs",
     "TruncatingPreprocessor",
-    "declared_length",
-    "kept",
-    "strategy",
-    "tokenizer_fields",
+    "choose_strategy",
+    "read_max_length",
+    "read_tokenizer_kwargs",
+    "select_positions",
 ]
 
 LOADING = frozenset({
@@ -75,22 +75,22 @@ class NamedTokens:
     @property
     def cls_token(self) -> str | None:
         """The classification token."""
-        return self._written(self.tokenizer.cls_token_id)
+        return self._spell(self.tokenizer.cls_token_id)
 
     @property
     def mask_token(self) -> str | None:
         """The mask token."""
-        return self._written(self.tokenizer.mask_token_id)
+        return self._spell(self.tokenizer.mask_token_id)
 
     @property
     def pad_token(self) -> str | None:
         """The padding token."""
-        return self._written(self.tokenizer.pad_token_id)
+        return self._spell(self.tokenizer.pad_token_id)
 
     @property
     def unk_token(self) -> str | None:
         """The unknown token."""
-        return self._written(self.tokenizer.unk_token_id)
+        return self._spell(self.tokenizer.unk_token_id)
 
     @property
     def model_max_length(self) -> int | None:
@@ -102,7 +102,7 @@ class NamedTokens:
             raise AttributeError(name)
         return getattr(self.tokenizer, name)
 
-    def _written(self, number: int | None) -> str | None:
+    def _spell(self, number: int | None) -> str | None:
         return None if number is None else self.tokenizer.tokens([number])[0]
 
 
@@ -140,7 +140,7 @@ class Pipeline:
             postprocessor=self.postprocessor.for_model(model.backend),
             info=model.info,
         )
-        self._runner = self._bound(plain, self._options)
+        self._runner = self._configure(plain, self._options)
 
     @property
     def task(self) -> str:
@@ -202,7 +202,7 @@ class Pipeline:
                 expected = f"it at the constructor, onnxhub.pipeline(..., {name}=...), not at the call"
             raise InvalidOptionError(name, options[name], expected)
 
-    def _bound(self, model: Model[Any, Any, Any], options: Mapping[str, Any]) -> Model[Any, Any, Any]:
+    def _configure(self, model: Model[Any, Any, Any], options: Mapping[str, Any]) -> Model[Any, Any, Any]:
         self.check(options)
         positive("batch_size", options.get("batch_size"), optional=True)
         workers = options.get("num_workers")
@@ -213,7 +213,7 @@ class Pipeline:
 
     def _run(self, inputs: Json, options: Mapping[str, Any]) -> Json:
         """One result for one input, a list for a list, an iterator for a generator or a data set."""
-        model = self._bound(self._runner, options)
+        model = self._configure(self._runner, options)
         lazy = as_iterator(inputs)
         size = options.get("batch_size") or self._batch_size or 1
         return model(inputs) if lazy is None else self._stream(model, lazy, size)
@@ -238,21 +238,21 @@ class TruncatingPreprocessor(Preprocessor[Any, ItemT]):
     """Decides only whether ``max_length`` alone truncates: a row is as long as its batch wants."""
 
     def __post_init__(self) -> None:
-        strategy(self.truncation, self.max_length, self.padding)
+        choose_strategy(self.truncation, self.max_length, self.padding)
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
         """Takes the model's tokenizer and its graph's input names."""
-        return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), declared_length(backend))
+        return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), read_max_length(backend))
 
     def cut(self, tokens: Tokens) -> NDArray[np.intp]:
         """Positions of the tokens that are kept."""
-        how = strategy(self.truncation, self.max_length, self.padding)
+        how = choose_strategy(self.truncation, self.max_length, self.padding)
         limit = self.longest if self.max_length is None else self.max_length
-        return kept(tokens.sequences, how, limit, self.tokenizer.truncation_side)
+        return select_positions(tokens.sequences, how, limit, self.tokenizer.truncation_side)
 
 
-def tokenizer_fields(option: str, given: Mapping[str, Any] | None) -> dict[str, object]:
+def read_tokenizer_kwargs(option: str, given: Mapping[str, Any] | None) -> dict[str, object]:
     """Fields of a ``TruncatingPreprocessor`` for the tokenizer's arguments that were given as the value of this option.
 
     Raises:
@@ -278,13 +278,13 @@ def as_iterator(inputs: Json) -> Iterator[object] | None:
     return None
 
 
-def declared_length(backend: Backend) -> int | None:
+def read_max_length(backend: Backend) -> int | None:
     """Transformers' ``tokenizer.model_max_length``; where there is none, what the configuration says; else None."""
     declared = declared_tokens((backend.json("tokenizer_config.json") or {}).get("model_max_length"))
     return backend.tokenizer.max_length if declared is None else declared
 
 
-def strategy(truncation: Truncation, max_length: int | None, padding: bool | str | None) -> str:
+def choose_strategy(truncation: Truncation, max_length: int | None, padding: bool | str | None) -> str:
     """The truncation that transformers makes of these arguments of its tokenizers.
 
     Raises:
@@ -299,7 +299,7 @@ def strategy(truncation: Truncation, max_length: int | None, padding: bool | str
     return truncation
 
 
-def kept(sequences: NDArray[np.int8], how: str, max_length: int | None, side: str) -> NDArray[np.intp]:
+def select_positions(sequences: NDArray[np.int8], how: str, max_length: int | None, side: str) -> NDArray[np.intp]:
     """Positions of the tokens that are kept.
 
     Args:

@@ -10,7 +10,13 @@ from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._toolkit.numeric import require_finite
 from onnxhub._toolkit.text.rows import graph_rows
-from onnxhub.compat._pipeline import CallOptions, Pipeline, TokenizerKwargs, TruncatingPreprocessor, tokenizer_fields
+from onnxhub.compat._pipeline import (
+    CallOptions,
+    Pipeline,
+    TokenizerKwargs,
+    TruncatingPreprocessor,
+    read_tokenizer_kwargs,
+)
 from onnxhub.errors import InvalidOptionError
 from onnxhub.tasks.feature_extraction import TOKENS, EmbeddingItem
 
@@ -38,9 +44,9 @@ class VectorPreprocessor(TruncatingPreprocessor[EmbeddingItem]):
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[EmbeddingItem]]:
         """One item an input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
-        return [self._encoded(tokens) for tokens in self.tokenizer.encode(texts)]
+        return [self._prepare(tokens) for tokens in self.tokenizer.encode(texts)]
 
-    def _encoded(self, tokens: Tokens) -> Prepared[EmbeddingItem]:
+    def _prepare(self, tokens: Tokens) -> Prepared[EmbeddingItem]:
         positions = self.cut(tokens)
         return Prepared(graph_rows(tokens, [positions], self.inputs), EmbeddingItem(len(positions)))
 
@@ -86,7 +92,7 @@ class FeatureExtractionPipeline(Pipeline):
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
         given = {name: value for name, value in options.items() if value is not None}
-        tokenize = tokenizer_fields("tokenize_kwargs", given.pop("tokenize_kwargs", None))
+        tokenize = read_tokenizer_kwargs("tokenize_kwargs", given.pop("tokenize_kwargs", None))
         if "truncation" in tokenize and "truncation" in given:
             raise InvalidOptionError("truncation", given["truncation"], "an option, or in tokenize_kwargs, not both")
         if tokenize.get("padding") == "max_length":

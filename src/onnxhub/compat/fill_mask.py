@@ -13,7 +13,13 @@ from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._toolkit.numeric import require_finite, softmax, top_indices
 from onnxhub._toolkit.text.rows import graph_rows
-from onnxhub.compat._pipeline import CallOptions, Pipeline, TokenizerKwargs, TruncatingPreprocessor, tokenizer_fields
+from onnxhub.compat._pipeline import (
+    CallOptions,
+    Pipeline,
+    TokenizerKwargs,
+    TruncatingPreprocessor,
+    read_tokenizer_kwargs,
+)
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -62,9 +68,9 @@ class MaskedPreprocessor(TruncatingPreprocessor[MaskedItem]):
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[MaskedItem]]:
         """One item an input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
-        return [self._encoded(tokens, index) for index, tokens in enumerate(self.tokenizer.encode(texts))]
+        return [self._prepare(tokens, index) for index, tokens in enumerate(self.tokenizer.encode(texts))]
 
-    def _encoded(self, tokens: Tokens, index: int) -> Prepared[MaskedItem]:
+    def _prepare(self, tokens: Tokens, index: int) -> Prepared[MaskedItem]:
         positions = self.cut(tokens)
         ids = tokens.ids[positions]
         # Wherever they are: a mask token that the tokenizer adds by itself would be filled too.
@@ -103,10 +109,10 @@ class MaskedPostprocessor(Postprocessor[MaskedItem, "Json"]):
 
     def decode(self, rows: Outputs, item: MaskedItem) -> Json:
         """The best tokens of each mask, each mask by itself."""
-        found = [self._ranked(rows["logits"][0, position], item, position) for position in item.masks.tolist()]
+        found = [self._rank(rows["logits"][0, position], item, position) for position in item.masks.tolist()]
         return found[0] if len(found) == 1 else found
 
-    def _ranked(self, logits: NDArray[np.float32], item: MaskedItem, position: int) -> list[dict[str, object]]:
+    def _rank(self, logits: NDArray[np.float32], item: MaskedItem, position: int) -> list[dict[str, object]]:
         if self.targets is not None and max(self.targets) >= len(logits):
             problem = f"the targets have the ids {self.targets}, but the model has logits for {len(logits)} tokens"
             raise TaskMismatchError("the model", "fill-mask", (problem,))
@@ -116,9 +122,9 @@ class MaskedPostprocessor(Postprocessor[MaskedItem, "Json"]):
         if top_k > len(among):
             raise InvalidOptionError("top_k", top_k, f"at most {len(among)}, the size of the vocabulary")
         chosen = among[top_indices(scores[among], top_k)].tolist() if top_k else []
-        return [self._entry(index, float(scores[index]), item, position) for index in chosen]
+        return [self._describe(index, float(scores[index]), item, position) for index in chosen]
 
-    def _entry(self, token: int, score: float, item: MaskedItem, position: int) -> dict[str, object]:
+    def _describe(self, token: int, score: float, item: MaskedItem, position: int) -> dict[str, object]:
         ids = item.ids.copy()
         ids[position] = token
         if self.padding is not None:
@@ -156,9 +162,9 @@ class FillMaskPipeline(Pipeline):
         return result[0] if isinstance(inputs, list) and len(inputs) == 1 else result
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
-        fields = tokenizer_fields("tokenizer_kwargs", options.get("tokenizer_kwargs"))
+        fields = read_tokenizer_kwargs("tokenizer_kwargs", options.get("tokenizer_kwargs"))
         if options.get("targets") is not None:
-            fields["targets"] = self._targets(options["targets"])
+            fields["targets"] = self._read_targets(options["targets"])
         top_k = options.get("top_k")
         if top_k is not None:
             if not isinstance(top_k, int) or top_k < 0:
@@ -166,17 +172,17 @@ class FillMaskPipeline(Pipeline):
             fields["top_k"] = top_k
         return fields
 
-    def _targets(self, given: object) -> tuple[int, ...]:
+    def _read_targets(self, given: object) -> tuple[int, ...]:
         """Ids in the order of a set, each once; that order decides between equal scores."""
         words = option_texts(
             "targets", [given] if isinstance(given, str) else given, "a word, or a list of words", "word"
         )
-        found = [index for word in words if (index := self._target(word)) is not None]
+        found = [index for word in words if (index := self._find_target(word)) is not None]
         if not found:
             raise InvalidOptionError("targets", given, "at least one word that has a token")
         return tuple(set(found))
 
-    def _target(self, word: str) -> int | None:
+    def _find_target(self, word: str) -> int | None:
         """The token of a word, else the first that it begins with."""
         tokenizer = self.model.backend.tokenizer
         whole = tokenizer.ids([word])[0]

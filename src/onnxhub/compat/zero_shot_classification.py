@@ -19,7 +19,7 @@ from onnxhub._toolkit.numeric import require_finite, softmax
 from onnxhub._toolkit.text.requirements import require_inputs
 from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub._toolkit.text.windows import truncate_one
-from onnxhub.compat._pipeline import CallOptions, Pipeline, declared_length
+from onnxhub.compat._pipeline import CallOptions, Pipeline, read_max_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.zero_shot_classification import TEMPLATE, ZeroShotPostprocessor
 
@@ -71,18 +71,20 @@ class SequencePreprocessor(Preprocessor[str, SequenceItem]):
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
         """Takes the model's tokenizer and its graph's input names."""
-        return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), declared_length(backend))
+        return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), read_max_length(backend))
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[SequenceItem]]:
         """One item an input."""
-        hypotheses = self._hypotheses()
-        items = [SequenceItem(_text(value, index), tuple(self.candidates or ())) for index, value in enumerate(inputs)]
+        hypotheses = self._write_hypotheses()
+        items = [
+            SequenceItem(_check_text(value, index), tuple(self.candidates or ())) for index, value in enumerate(inputs)
+        ]
         pairs = [(item.sequence, hypothesis) for item in items for hypothesis in hypotheses]
         encoded = self.tokenizer.encode([text for text, _ in pairs], [hypothesis for _, hypothesis in pairs])
-        rows = iter([self._row(tokens) for tokens in encoded])
+        rows = iter([self._build_row(tokens) for tokens in encoded])
         return [Prepared([next(rows) for _ in hypotheses], item) for item in items]
 
-    def _hypotheses(self) -> list[str]:
+    def _write_hypotheses(self) -> list[str]:
         """The template with each label in it; checked for the first alone, as in transformers."""
         labels, template = self.candidates, self.template
         if not labels:
@@ -97,7 +99,7 @@ class SequencePreprocessor(Preprocessor[str, SequenceItem]):
             raise InvalidOptionError("hypothesis_template", template, expected)
         return [as_text(hypothesis, None, "label") for hypothesis in made]
 
-    def _row(self, tokens: Tokens) -> Features:
+    def _build_row(self, tokens: Tokens) -> Features:
         positions = np.arange(len(tokens))
         if self.longest is not None and len(tokens) > self.longest:
             cut = truncate_one(tokens.sequences, 0, self.longest, self.tokenizer.truncation_side)
@@ -202,7 +204,7 @@ class ZeroShotClassificationPipeline(Pipeline):
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
         fields: dict[str, object] = {}
         if "candidate_labels" in options:
-            fields["candidates"] = _labels(options["candidate_labels"])
+            fields["candidates"] = _read_labels(options["candidate_labels"])
         if "hypothesis_template" in options:
             fields["template"] = options["hypothesis_template"]
         if "multi_label" in options:
@@ -216,7 +218,7 @@ def _is_entailment(label: str) -> bool:
     return label.lower().startswith("entail")
 
 
-def _labels(given: object) -> tuple[object, ...]:
+def _read_labels(given: object) -> tuple[object, ...]:
     if isinstance(given, str):
         return tuple(label.strip() for label in given.split(",") if label.strip())
     if not isinstance(given, Sequence):
@@ -224,7 +226,7 @@ def _labels(given: object) -> tuple[object, ...]:
     return tuple(given)
 
 
-def _text(value: object, index: int) -> str:
+def _check_text(value: object, index: int) -> str:
     text = as_text(value, index)
     if not text:
         msg = "the text is empty"

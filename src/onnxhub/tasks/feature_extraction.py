@@ -18,7 +18,7 @@ from onnxhub._contracts.registry import ANY_NAME, Task
 from onnxhub._toolkit.numeric import l2_normalize, require_finite
 from onnxhub._toolkit.sentence_transformers.layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
-from onnxhub._toolkit.sentence_transformers.settings import SENTENCE, read_settings, vector_output
+from onnxhub._toolkit.sentence_transformers.settings import SENTENCE, find_vector_output, read_settings
 from onnxhub._toolkit.sentence_transformers.weights import read_layers
 from onnxhub._toolkit.text.prefixes import encode_prefix
 from onnxhub._toolkit.text.rows import graph_rows
@@ -89,7 +89,7 @@ class EmbeddingPreprocessor(PromptPreprocessor[str, EmbeddingItem]):
             TaskMismatchError: they say something that is not known; or the graph pools a prompt that they leave out.
         """
         settings = read_settings(backend, NAME)
-        pooled = vector_output(backend.output_shapes) is not None
+        pooled = find_vector_output(backend.output_shapes) is not None
         left_out = settings.pooling is not None and not settings.pooling.include_prompt
         model = settings.model
         if pooled and left_out and model.default_prompt_name and (model.prompts or {})[model.default_prompt_name]:
@@ -170,7 +170,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
         """
         settings = read_settings(backend, NAME)
         shapes, dim, cut = backend.output_shapes, _dimensions(backend), settings.model.truncate_dim
-        normalizes, vectors = settings.normalizes, vector_output(shapes)
+        normalizes, vectors = settings.normalizes, find_vector_output(shapes)
         if vectors is not None:
             # Such a graph has the modules in it, also those that are not known here. Under a name of its own, it may
             # be without the last of them, and a second normalisation changes nothing.

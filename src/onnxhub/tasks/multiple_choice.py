@@ -15,7 +15,7 @@ from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax, top_indices
 from onnxhub._toolkit.text.prefixes import encode_prefix
 from onnxhub._toolkit.text.requirements import require_inputs
-from onnxhub._toolkit.text.rows import paired_row
+from onnxhub._toolkit.text.rows import pair_row
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class MultipleChoicePreprocessor(Preprocessor["PromptChoices", MultipleChoiceIte
 
     def _pair(self, tokens: Tokens, place: int, index: int) -> Features:
         second, beside = f"the choice {place}", " for a prompt and a choice"
-        return paired_row(self.tokenizer, tokens, self.inputs, second, beside, index)
+        return pair_row(self.tokenizer, tokens, self.inputs, second, beside, index)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from onnxhub._toolkit.numeric import log_sum_exp, require_finite
 from onnxhub._toolkit.text.graphemes import Graphemes
 from onnxhub._toolkit.text.requirements import require_inputs, require_offsets
 from onnxhub._toolkit.text.rows import graph_rows
-from onnxhub._toolkit.text.spans import WordSpans, best_first, span_scores
+from onnxhub._toolkit.text.spans import WordSpans, best_first, score_spans
 from onnxhub._toolkit.text.windows import room, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
@@ -220,7 +220,7 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         item: QuestionAnsweringItem,
         positions: NDArray[np.intp],
     ) -> list[Answer]:
-        scores = span_scores(starts, ends, _in_context(item, positions), self.max_answer_tokens)
+        scores = score_spans(starts, ends, _in_context(item, positions), self.max_answer_tokens)
         spans, graphemes = WordSpans(item.context, item.offsets, item.answerable, item.words), Graphemes(item.context)
         answers: dict[tuple[int, int], Answer] = {}
         for flat in best_first(scores, 16 * self.top_k + 64):

@@ -14,7 +14,7 @@ from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.registry import Task
-from onnxhub._toolkit.label_names import declared_size
+from onnxhub._toolkit.label_names import count_labels
 from onnxhub._toolkit.numeric import require_finite, sigmoid
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
@@ -155,7 +155,7 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
                 activation that is not known.
         """
         size = width(backend)
-        size = declared_size(backend.config) if size is None else size
+        size = count_labels(backend.config) if size is None else size
         if size not in (None, 1):
             problem = f"it gives {size} logits for a pair of texts, where a ranking needs one"
             raise TaskMismatchError(backend.model_id, NAME, (problem,))

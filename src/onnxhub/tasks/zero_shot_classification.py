@@ -16,7 +16,7 @@ from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax
 from onnxhub._toolkit.text.prefixes import encode_prefix
 from onnxhub._toolkit.text.requirements import require_inputs
-from onnxhub._toolkit.text.rows import paired_row
+from onnxhub._toolkit.text.rows import pair_row
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.results import Classification, decide, rank_labels
 
@@ -97,7 +97,7 @@ class ZeroShotPreprocessor(Preprocessor[str, ZeroShotItem]):
 
     def _row(self, tokens: Tokens, label: str, index: int) -> Features:
         second = f"the template with the label {shorten(label)}"
-        return paired_row(self.tokenizer, tokens, self.inputs, second, " beside the label", index)
+        return pair_row(self.tokenizer, tokens, self.inputs, second, " beside the label", index)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from onnxhub._backend.inputs.tokenizer_bounds import check_description, check_wo
 from onnxhub._backend.inputs.tokenizer_config import adapt, added_tokens, check_settings, family_of, special_tokens
 from onnxhub._backend.inputs.tokenizer_limits import check_limit, find_limit, usable_length
 from onnxhub._toolkit.json_files import token_id, token_ids
-from onnxhub._toolkit.sentence_transformers.files import length_settings
+from onnxhub._toolkit.sentence_transformers.files import read_length_settings
 from onnxhub.errors import InvalidInputError, OnnxHubError, OutOfMemoryError, one_line
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
     special_map = files.json("special_tokens_map.json") or {}
     check_settings(options, "tokenizer_config.json")
     check_settings(special_map, "special_tokens_map.json")
-    limit = find_limit(length_settings(files), options, config)
+    limit = find_limit(read_length_settings(files), options, config)
     family = family_of(options, config)
     with Reading(str(path)):
         backend = read_backend(path)

@@ -18,13 +18,13 @@ __all__ = [
     "ModelFiles",
     "ModelSettings",
     "Settings",
-    "length_settings",
+    "find_transformer_file",
     "read_length",
+    "read_length_settings",
     "read_model_settings",
     "read_transformer_settings",
     "refuse",
     "refuse_multi_vector",
-    "transformer_file",
 ]
 
 MODEL_FILE: Final = "config_sentence_transformers.json"
@@ -221,7 +221,9 @@ def read_model_settings(backend: ModelFiles, task: str) -> ModelSettings:
         similarity_fn_name=similarity,
         truncate_dim=settings.take_size("truncate_dim") if dense else None,
         max_active_dims=settings.take_size("max_active_dims") if sparse else None,
-        activation_fn=(settings.take("activation_fn", (str,), None) or _old_activation(backend)) if ranking else None,
+        activation_fn=(settings.take("activation_fn", (str,), None) or _read_old_activation(backend))
+        if ranking
+        else None,
     )
     settings.close()
     return found
@@ -256,14 +258,14 @@ def _read_prompts(settings: Settings) -> Mapping[str, str] | None:
     return {name: text or "" for name, text in prompts.items()}
 
 
-def _old_activation(backend: ModelFiles) -> str | None:
+def _read_old_activation(backend: ModelFiles) -> str | None:
     nested = backend.config.get("sentence_transformers")
     named = nested.get("activation_fn") if isinstance(nested, Mapping) else None
     named = named or backend.config.get("sbert_ce_default_activation_function")
     return None if not named else str(named)
 
 
-def transformer_file(files: Files, folder: str = "") -> str | None:
+def find_transformer_file(files: Files, folder: str = "") -> str | None:
     """The file of the transformer's settings, in its own folder if there is one there; None: it has none."""
     folders = (f"{folder}/", "") if folder else ("",)
     names = (f"{parent}{name}" for parent in folders for name in TRANSFORMER_FILES)
@@ -342,19 +344,19 @@ def _check_arguments(settings: Settings, key: str, harmless: frozenset[str]) -> 
             settings.refuse(key, {name: value}, "which is not known here and may change results")
 
 
-def length_settings(files: Files) -> Mapping[str, object]:
+def read_length_settings(files: Files) -> Mapping[str, object]:
     """The transformer's ``max_seq_length``, wherever its settings have it; for ``usable_length``."""
-    file = transformer_file(files)
-    return {"max_seq_length": _stated_length((files.json(file) if file else None) or {})}
+    file = find_transformer_file(files)
+    return {"max_seq_length": _find_length((files.json(file) if file else None) or {})}
 
 
 def read_length(values: Mapping[str, object]) -> int | None:
     """The most tokens of a text; None where there is no limit, or none that is a number."""
-    length = _stated_length(values)
+    length = _find_length(values)
     return length if isinstance(length, int) and not isinstance(length, bool) and length > 0 else None
 
 
-def _stated_length(values: Mapping[str, object]) -> object:
+def _find_length(values: Mapping[str, object]) -> object:
     """The limit as it is written; where there are several, the one that is nearest to the tokenizer's call wins."""
     for path in (("processing_kwargs", "text", "max_length"), ("processor_kwargs", "model_max_length"),
                  ("tokenizer_args", "model_max_length"), ("max_seq_length",)):  # fmt: skip

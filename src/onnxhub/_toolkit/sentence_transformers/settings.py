@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 from onnxhub._toolkit.sentence_transformers.files import (
     Settings,
+    find_transformer_file,
     read_length,
     read_model_settings,
     read_transformer_settings,
     refuse,
     refuse_multi_vector,
-    transformer_file,
 )
 from onnxhub._toolkit.sentence_transformers.layers import ACTIVATIONS, POOLINGS
 
@@ -37,8 +37,8 @@ __all__ = [
     "PoolingModule",
     "SentenceSettings",
     "SpladeModule",
+    "find_vector_output",
     "read_settings",
-    "vector_output",
 ]
 
 SENTENCE: Final = "sentence_embedding"
@@ -185,15 +185,15 @@ def read_settings(backend: ModelFiles, task: str) -> SentenceSettings:
     """
     entries = _read_modules(backend, task)
     model = read_model_settings(backend, task)
-    pooled = task == DENSE and vector_output(backend.output_shapes) is not None
+    pooled = task == DENSE and find_vector_output(backend.output_shapes) is not None
     if entries is None:
         modules = _guess_modules(backend, task)
     elif pooled:
-        modules = _modules_of_graph(backend, task, entries)
+        modules = _read_graph_modules(backend, task, entries)
     else:
-        modules = _modules_behind(backend, task, entries)
+        modules = _read_modules_behind(backend, task, entries)
     path = next((path for kind, path in entries or () if kind in TRANSFORMERS), "")
-    file = transformer_file(backend, path)
+    file = find_transformer_file(backend, path)
     lower_case = file is not None and read_transformer_settings(Settings.of(backend, task, file), task, pooled=pooled)
     length = read_length((backend.json(file) if file else None) or {})
     return SentenceSettings(
@@ -206,7 +206,7 @@ def read_settings(backend: ModelFiles, task: str) -> SentenceSettings:
     )
 
 
-def vector_output(shapes: Mapping[str, tuple[int | None, ...]]) -> str | None:
+def find_vector_output(shapes: Mapping[str, tuple[int | None, ...]]) -> str | None:
     """The output with one vector for a text: of the name for it, or the only output, if it has 2 axes; else None."""
     if SENTENCE in shapes:
         return SENTENCE
@@ -241,7 +241,7 @@ def _guess_modules(backend: ModelFiles, task: str) -> tuple[Module, ...]:
         if backend.json("idf.json") is not None:
             refuse(backend, task, f"it has an idf.json, with weights for the words of queries: {_ASYMMETRIC}")
         return ()
-    if task != DENSE or vector_output(backend.output_shapes) is not None:
+    if task != DENSE or find_vector_output(backend.output_shapes) is not None:
         return ()
     for folder in ("1_Dense", "2_Dense", "3_Dense"):
         if backend.json(f"{folder}/config.json") is not None:
@@ -250,7 +250,7 @@ def _guess_modules(backend: ModelFiles, task: str) -> tuple[Module, ...]:
     return (_read_pooling(backend, task, "1_Pooling"),) if backend.json("1_Pooling/config.json") else ()
 
 
-def _modules_of_graph(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
+def _read_graph_modules(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
     """The modules that a graph has in it; of what they do, only what its user can see."""
     for kind, _ in entries:
         if kind in ASYMMETRIC:
@@ -261,7 +261,7 @@ def _modules_of_graph(backend: ModelFiles, task: str, entries: Sequence[tuple[st
     return (*seen, NormalizeModule("")) if last == "Normalize" else tuple(seen)
 
 
-def _modules_behind(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
+def _read_modules_behind(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
     """The modules behind the transformer, each in its place and with its configuration."""
     kinds = [kind for kind, _ in entries]
     if unknown := [kind for kind in kinds if kind not in KNOWN[task]]:

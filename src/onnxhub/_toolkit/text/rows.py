@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from onnxhub._contracts.protocols import Features, Tokenizer, Tokens
 
 
-__all__ = ["graph_rows", "paired_row"]
+__all__ = ["graph_rows", "pair_row"]
 
 
 def graph_rows(tokens: Tokens, cuts: Sequence[NDArray[np.intp]], names: Sequence[str]) -> list[Features]:
@@ -50,7 +50,7 @@ def graph_rows(tokens: Tokens, cuts: Sequence[NDArray[np.intp]], names: Sequence
     return rows
 
 
-def paired_row(
+def pair_row(
     tokenizer: Tokenizer, tokens: Tokens, names: Sequence[str], second: str, beside: str, index: int
 ) -> Features:
     """The graph's inputs for a pair whose first text alone may be cut, with a ``TruncationWarning``.

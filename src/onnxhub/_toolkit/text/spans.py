@@ -20,10 +20,10 @@ __all__ = [
     "UNSPACED",
     "WordSpans",
     "best_first",
-    "span_scores",
+    "find_word_starts",
+    "score_spans",
     "split_at_spaces",
     "split_words",
-    "word_starts",
 ]
 
 UNSPACED = re.compile(
@@ -35,7 +35,7 @@ UNSPACED = re.compile(
 is no word there."""
 
 
-def span_scores(
+def score_spans(
     starts: NDArray[np.float32], ends: NDArray[np.float32], inside: NDArray[np.bool_], most: int
 ) -> NDArray[np.float32]:
     """Log-scores of all spans of at most ``most`` tokens.
@@ -73,11 +73,11 @@ def best_first(scores: NDArray[np.float32], most: int) -> Iterator[int]:
     if len(flat) > most:
         # By value, not by argpartition: its indices are several times as large as the scores of a long document.
         least = np.partition(flat, len(flat) - most)[len(flat) - most]
-        yield from _falling(flat, flat >= least)
-    yield from _falling(flat, np.ones(len(flat), bool))
+        yield from _sort_falling(flat, flat >= least)
+    yield from _sort_falling(flat, np.ones(len(flat), bool))
 
 
-def _falling(flat: NDArray[np.float32], wanted: NDArray[np.bool_]) -> Iterator[int]:
+def _sort_falling(flat: NDArray[np.float32], wanted: NDArray[np.bool_]) -> Iterator[int]:
     found = np.flatnonzero(wanted & (flat > -np.inf))
     yield from found[np.argsort(-flat[found], kind="stable")].tolist()
 
@@ -116,8 +116,8 @@ def split_words(text: str, offsets: NDArray[np.int32], words: NDArray[np.int32])
     words = split_at_spaces(text, offsets, words)
     if not len(words) or text.isascii() or not UNSPACED.search(text, int(offsets[0, 0]), int(offsets[:, 1].max())):
         return words
-    first = _first_tokens(words)
-    apart = [UNSPACED.search(text, start, end) is not None for start, end in _whole(offsets, first).tolist()]
+    first = _find_first_tokens(words)
+    apart = [UNSPACED.search(text, start, end) is not None for start, end in _span_words(offsets, first).tolist()]
     more = np.repeat(apart, np.diff(np.append(first, len(words))))
     more[first] = False
     for index in np.flatnonzero(more).tolist():
@@ -127,18 +127,18 @@ def split_words(text: str, offsets: NDArray[np.int32], words: NDArray[np.int32])
     return words + np.cumsum(more, dtype=np.int32)
 
 
-def _first_tokens(words: NDArray[np.int32]) -> NDArray[np.intp]:
+def _find_first_tokens(words: NDArray[np.int32]) -> NDArray[np.intp]:
     """Positions of the first token of each word."""
     return np.concatenate([[0], np.flatnonzero(np.diff(words)) + 1])
 
 
-def _whole(offsets: NDArray[np.int32], first: NDArray[np.intp]) -> NDArray[np.int32]:
+def _span_words(offsets: NDArray[np.int32], first: NDArray[np.intp]) -> NDArray[np.int32]:
     """The span of each word; shape ``(words, 2)``."""
     starts, ends = np.minimum.reduceat(offsets[:, 0], first), np.maximum.reduceat(offsets[:, 1], first)
     return np.stack([starts, ends], axis=1)
 
 
-def word_starts(text: str, spans: NDArray[np.int32], words: NDArray[np.int32] | None) -> NDArray[np.intp]:
+def find_word_starts(text: str, spans: NDArray[np.int32], words: NDArray[np.int32] | None) -> NDArray[np.intp]:
     """Indices of the tokens that start a word; the first token does.
 
     A word is the tokenizer's, but ends at white space, and punctuation is a word of its own: tokenizers that only split
@@ -205,5 +205,5 @@ class WordSpans:
         if len(spans) == 1:
             return spans
         words = split_words(self._text, spans, self._words[begin:stop])
-        first = _first_tokens(words)
-        return _whole(spans, first).repeat(np.diff(np.append(first, len(spans))), axis=0)
+        first = _find_first_tokens(words)
+        return _span_words(spans, first).repeat(np.diff(np.append(first, len(spans))), axis=0)
