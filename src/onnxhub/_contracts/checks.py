@@ -13,7 +13,7 @@ __all__ = ["as_text", "as_text_and_list", "option_text", "option_texts", "positi
 
 
 def as_text(value: object, index: int | None, what: str = "text") -> str:
-    """The value if it is a text that can be tokenised.
+    """Return the value if it is a text that can be tokenised.
 
     Raises:
         InvalidInputError: it is not a ``str``, or it has lone surrogates (half of a UTF-16 pair).
@@ -47,7 +47,7 @@ def as_text(value: object, index: int | None, what: str = "text") -> str:
 def as_text_and_list(
     value: object, index: int | None, first: str, others: str, least: int
 ) -> tuple[str, tuple[str, ...]]:
-    """A text with others that belong to it, such as a query with its documents.
+    """Return a text and the others that belong to it, such as a query and its documents.
 
     Args:
         value: What should be a tuple of the two.
@@ -75,7 +75,7 @@ def as_text_and_list(
 
 
 def option_text(option: str, value: object, expected: str) -> str:
-    """The value of an option if it is a text that can be tokenised.
+    """Return the value of an option if it is a text that can be tokenised.
 
     Raises:
         InvalidOptionError: it is none; says what was expected.
@@ -84,7 +84,7 @@ def option_text(option: str, value: object, expected: str) -> str:
 
 
 def option_texts(option: str, value: object, expected: str, each: str) -> list[str]:
-    """The texts of an option: of a list or another sequence, or of a column of numpy, pandas, Arrow or Polars.
+    """Return the texts of an option: a list, another sequence, or a column of numpy, pandas, Arrow or Polars.
 
     Args:
         option: Its name.

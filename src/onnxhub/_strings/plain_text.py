@@ -92,7 +92,7 @@ def mask_credentials(text: str, *secrets: str | None) -> str:
 
 
 def plain(said: object, most: int = MOST, *, lines: bool = False) -> str:
-    """What it says, printable, without credentials, and of about ``most`` characters at most; never raises.
+    """Return the text of a value: printable, without credentials, cut after about ``most`` characters; never raises.
 
     Args:
         said: A text, or what ``str`` makes one of.
@@ -145,7 +145,7 @@ def without_secrets(error: BaseException, *secrets: str | None) -> BaseException
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what a traceback tells before it, the last first."""
+    """Yield the error and those that a traceback prints before it, the last first."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
@@ -155,7 +155,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def text_of(said: object) -> str:
-    """``str``, which never raises."""
+    """Return ``str`` of a value; never raises."""
     try:
         return str(said)
     except Exception:  # noqa: BLE001  # another package's, about an error that must be told all the same

@@ -32,7 +32,7 @@ JsonT = TypeVar("JsonT", dict[str, object], list[object])
 
 
 def parse(path: Path, name: str, model_id: str, kind: type[JsonT]) -> JsonT:
-    """The object or list in a JSON file of a model.
+    """Return the object or list in a JSON file of a model.
 
     Args:
         path: The file on disk.
@@ -64,14 +64,14 @@ def parse(path: Path, name: str, model_id: str, kind: type[JsonT]) -> JsonT:
 
 
 def whole_number(value: object) -> int | None:
-    """The value if it is a whole number, also one that is written as 512.0; None for truth values and all else."""
+    """Return the value if it is a whole number (512.0 is one); None for truth values and all else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if isinstance(value, int) or value.is_integer() else None
 
 
 def token_id(config: Mapping[str, object], key: str, file: str = "config.json") -> int | None:
-    """The id of a token; None if the settings name none, or have a number below 0, which says that there is none.
+    """Return the id of a token; None if the key is missing, null, or a number below 0, which means that there is none.
 
     Raises:
         IntegrityError: it is something else, or above what a graph can be given.
@@ -86,7 +86,7 @@ def token_id(config: Mapping[str, object], key: str, file: str = "config.json") 
 
 
 def token_ids(config: Mapping[str, object], key: str, file: str = "config.json") -> tuple[int, ...]:
-    """The ids of tokens, where one may stand for a list of one.
+    """Return the ids of tokens, given as a list or as a single id.
 
     Raises:
         IntegrityError: one of them is no id.

@@ -44,14 +44,14 @@ class _Form:
     last: bool
 
     def read(self, label: str) -> tuple[str, str] | None:
-        """The letter, in upper case, and the type; None: it is not written so."""
+        """Return the letter, in upper case, and the type; None if the label is not of this form."""
         kind, found, letter = label.rpartition(self.separator) if self.last else label.partition(self.separator)[::-1]
         if not found or not kind or len(letter) != 1 or letter not in self.letters:
             return None
         return letter.upper(), kind
 
     def read_all(self, labels: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Those of the labels that are written so."""
+        """Return the labels of this form, each with its letter and type."""
         return {label: tag for label in labels if (tag := self.read(label)) is not None}
 
 
@@ -71,7 +71,7 @@ _FORMS: Final = (
 
 @lru_cache(maxsize=64)
 def read_tags(labels: tuple[str, ...]) -> dict[str, Tag]:
-    """What each label says, by the scheme of them all.
+    """Return the tag of each label, by the scheme that they share.
 
     Labels are plain unless all that have the scheme's separator are tags of it; such as have none (``O``, ``[PAD]``)
     say nothing of that. A plain label is its own type.
@@ -92,7 +92,7 @@ def read_tags(labels: tuple[str, ...]) -> dict[str, Tag]:
 
 @lru_cache(maxsize=64)
 def find_mixed_schemes(labels: tuple[str, ...]) -> str | None:
-    """What is wrong with labels of which some are tags in one way of writing, and some in another; None: nothing."""
+    """Return what is wrong if some labels are tags of one scheme and some of another; None if nothing is."""
     found = [tags for form in _FORMS if _has_pair(tags := form.read_all(labels))]
     for index, tags in enumerate(found):
         for others in found[:index]:
@@ -104,7 +104,7 @@ def find_mixed_schemes(labels: tuple[str, ...]) -> str | None:
 
 
 def find_stray_labels(labels: tuple[str, ...]) -> str | None:
-    """What is odd about labels that are taken as they are, though most look like tags; None: nothing."""
+    """Return what is odd about labels that are taken as plain although most look like tags; None if nothing is."""
     if any(tag.begins or tag.kind != label for label, tag in read_tags(labels).items()):
         return None
     for form in _FORMS:
@@ -120,7 +120,7 @@ def _list_others(tags: Collection[str], others: Collection[str]) -> str:
 
 
 def _match_form(form: _Form, labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
-    """The tags of a form, if all labels that could be of it are, and there is reason to take them for such."""
+    """Return the tags of a form if every label with its separator has that form and they are likely to be tags."""
     tags = form.read_all(labels)
     if not tags or any(form.separator in label and label not in tags for label in labels):
         return None
@@ -134,13 +134,13 @@ def _match_form(form: _Form, labels: Sequence[str]) -> dict[str, tuple[str, str]
 
 
 def _has_pair(tags: dict[str, tuple[str, str]]) -> bool:
-    """Whether a type has a tag for its beginning, and one that goes on with it."""
+    """Return whether a type has a tag for its beginning and one for its continuation."""
     begun = {kind for letter, kind in tags.values() if letter == "B"}
     return any(kind in begun for letter, kind in tags.values() if letter in "IMEL")
 
 
 def _match_letters(labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
-    """Tags without a type, ``B``, ``I``, ``O``; special tokens may be among them."""
+    """Return tags without a type, ``B``, ``I``, ``O``; special tokens may be among them."""
     for letters in (LETTERS, LETTERS.lower()):
         tags = {label: (label.upper(), "") for label in labels if len(label) == 1 and label in letters}
         found, others = {letter for letter, _ in tags.values()}, [label for label in labels if label not in tags]
@@ -156,12 +156,12 @@ def _is_outside(label: str) -> bool:
 
 
 def _is_plain_outside(label: str, labels: Sequence[str]) -> bool:
-    """The letter alone; "outside" may well be a class."""
+    """Return whether the label is the letter alone: "outside" may be a class."""
     return label == "O" or (label == "o" and "O" not in labels)
 
 
 def group(labels: Sequence[str], known: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """Runs of labels of one type: the type, the first index, the index after the last.
+    """Yield runs of labels of one type: the type, the first index, the index after the last.
 
     ``B``, and ``S``, ``U`` or ``W``, start an entity; ``E`` or ``L``, and ``S``, ``U`` or ``W``, end one; a plain label,
     ``I`` or ``M`` goes on with the same type; what does not fit starts a new entity rather than being lost. An entity
@@ -197,6 +197,6 @@ class Ignored:
         self._labels = outside | {name for name in names if name in tags}
 
     def has(self, labels: Sequence[str], first: int, stop: int) -> bool:
-        """Whether an entity is left out: its tokens, at these places, have labels of one type."""
+        """Return whether to leave out an entity, whose tokens at these places have labels of one type."""
         label = labels[first]
         return label in self._of_kind or (label in self._labels and self._labels.issuperset(labels[first:stop]))

@@ -28,7 +28,7 @@ FEW = 32
 
 
 def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
-    """Probabilities along ``axis``, shifted by the maximum so that nothing overflows.
+    """Compute probabilities along ``axis``, shifted by the maximum so that nothing overflows.
 
     Positions that must not count are ``-inf`` in ``logits`` and get probability 0. A row where every position is
     ``-inf`` is all zeros rather than NaN.
@@ -70,7 +70,7 @@ def _softmax_of_few(logits: list[float]) -> list[float]:
 
 
 def log_sum_exp(values: NDArray[np.float32]) -> np.float32:
-    """Logarithm of the sum of exponentials over all axes; ``-inf`` if there are none but ``-inf``."""
+    """Compute the logarithm of the sum of exponentials over all axes; ``-inf`` if all values are."""
     peak = values.max(initial=-np.inf)
     if np.isneginf(peak):
         return np.float32(peak)
@@ -78,7 +78,7 @@ def log_sum_exp(values: NDArray[np.float32]) -> np.float32:
 
 
 def sigmoid(logits: ArrayLike) -> NDArray[np.float32]:
-    """The logistic function, without overflow at either end.
+    """Compute the logistic function, without overflow at either end.
 
     Args:
         logits: Any shape.
@@ -98,7 +98,7 @@ def sigmoid(logits: ArrayLike) -> NDArray[np.float32]:
 
 
 def l2_normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors of length 1 along the last axis (a zero vector stays zero, as in torch: eps 1e-12)."""
+    """Scale vectors to length 1 along the last axis; a zero vector stays zero, as in torch (eps 1e-12)."""
     try:
         with np.errstate(over="raise"):  # which costs less than to look at the norms
             norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -112,14 +112,14 @@ def l2_normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def require_finite(values: NDArray[np.float32], what: str = "scores") -> NDArray[np.float32]:
-    """The same array; raises ``NonFiniteOutputError`` if a value is NaN or infinite."""
+    """Return the array, or raise ``NonFiniteOutputError`` if a value is NaN or infinite."""
     if not np.isfinite(values).all():
         raise NonFiniteOutputError(what)
     return values
 
 
 def require_usable(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same array; raises ``NonFiniteOutputError`` where scores would hide that a row of logits is broken.
+    """Return the logits, or raise ``NonFiniteOutputError`` if scores would hide that a row is broken.
 
     A sigmoid makes 1.0 of infinity, a softmax zeros of a row of ``-inf`` alone. Single ones of ``-inf`` are masked
     labels, so what must be finite is the largest of each row; NaN counts as such.
@@ -138,7 +138,7 @@ def require_usable(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def top_indices(scores: NDArray[np.float32], count: int | None = None) -> list[int]:
-    """Positions of the highest scores, the highest first, the first of equals first; shape ``(n,)``.
+    """Return the positions of the highest scores, the highest first, the first of equals first; shape ``(n,)``.
 
     Examples:
         >>> top_indices(np.array([0.1, 0.5, 0.5, 0.2], np.float32), 3)

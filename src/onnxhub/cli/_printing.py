@@ -82,13 +82,13 @@ class Printer:
         self._console.print(_Harmless(self.table(records)))
 
     def table(self, records: Sequence[Mapping[str, object]]) -> RenderableType:
-        """Records as a table, or, where the terminal is too narrow for one, as blocks."""
+        """Draw records as a table, or as blocks if the terminal is too narrow for a table."""
         table = _draw_table(records)
         squeezed = self._console.measure(table, options=self._console.options.update(max_width=1000)).maximum
         return table if squeezed <= 1.7 * self._console.width else _draw_blocks(records)
 
     def flush(self) -> None:
-        """What was printed reaches the reader now."""
+        """Send to the reader what was printed."""
         sys.stdout.flush()
 
     @property
@@ -108,29 +108,29 @@ class _Harmless:
     renderable: RenderableType
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Drawn by rich."""
+        """Draw for rich."""
         for segment in console.render(self.renderable, options):
             yield segment if segment.control else Segment(segment.text.translate(SIGNS), segment.style)
 
 
 def tell(message: object) -> None:
-    """Say it on standard error, in one line that gives the terminal no orders."""
+    """Write a message to standard error, in a line without control characters."""
     sys.stderr.write(f"onnxhub: {one_line(message)}\n")
 
 
 def format_score(value: float) -> str:
-    """A probability, or the like, to four digits."""
+    """Write a probability or another score with four digits."""
     return f"{value:.4f}"
 
 
 def draw_bar(value: float) -> Text:
-    """A share of 1 as a bar of full and eighth blocks."""
+    """Draw a share of 1 as a bar of full and eighth blocks."""
     full, part = divmod(round(min(max(value, 0.0), 1.0) * BAR * 8), 8)
     return Text(("█" * full + " ▏▎▍▌▋▊▉"[part]).ljust(BAR)[:BAR], style="dim")
 
 
 def choose_style(label: str) -> str:
-    """The colour of a label: always the same for the same label."""
+    """Return the colour of a label: always the same for the same label."""
     return KNOWN_STYLES.get(label) or STYLES[sum(label.encode(errors="surrogatepass")) % len(STYLES)]
 
 
@@ -149,7 +149,7 @@ class Line:
     """Width of the scores' column."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Drawn by rich; without the bar where the text needs the room."""
+        """Draw for rich; without the bar if the text needs the room."""
         cells: list[tuple[int | None, RenderableType]] = [
             (self.digits, format_score(self.score)),
             (BAR, draw_bar(self.score if self.share is None else self.share)),
@@ -168,7 +168,7 @@ class Line:
 
 
 def highlight(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
-    """The text with spans ``(start, end, label)`` in their labels' colours, each with its label, if any, behind it."""
+    """Draw spans ``(start, end, label)`` of a text in their labels' colours, each followed by its label, if any."""
     drawn, done = Text(), 0
     for start, end, label in sorted(spans):
         style = f"bold {choose_style(label)}"
@@ -180,10 +180,8 @@ def highlight(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
 
 
 def draw_ranking(text: str, best: Sequence[LabelScore], width: int) -> Group:
-    """The best labels of a text, a line each in a column of this width, with the text behind the first."""
-    return Group(
-        *(Line(one.score, Text("" if place else text), one.label, width) for place, one in enumerate(best))
-    )
+    """Draw the best labels of a text, a line each in a column of this width, with the text behind the first."""
+    return Group(*(Line(one.score, Text("" if place else text), one.label, width) for place, one in enumerate(best)))
 
 
 def _draw_table(records: Sequence[Mapping[str, object]]) -> Table:
@@ -196,7 +194,7 @@ def _draw_table(records: Sequence[Mapping[str, object]]) -> Table:
 
 
 def _draw_blocks(records: Sequence[Mapping[str, object]]) -> Group:
-    """One block a record and one line a value, for terminals too narrow for a table."""
+    """Draw a block for each record and a line for each value, for terminals too narrow for a table."""
     lines = []
     for record in records:
         (_, name), *others = record.items()
@@ -206,7 +204,7 @@ def _draw_blocks(records: Sequence[Mapping[str, object]]) -> Group:
 
 
 def join_values(value: object) -> str:
-    """A value as a cell: several with commas between."""
+    """Write a value as a cell: several values with commas between."""
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 

@@ -37,12 +37,12 @@ class Lines:
     """From 1, as people count; blank lines count, too."""
 
     def place(self, index: int) -> str:
-        """Where one of the texts stands."""
+        """Return the place of a text in its source."""
         return f"{self.source} {self.numbers[index]}"
 
 
 def read_lines(arguments: Sequence[str] | None, files: Sequence[str] | None) -> Iterator[Lines]:
-    """The arguments, then the lines of the files, else the lines of standard input; those at hand together.
+    """Yield the arguments, then the lines of the files, else of standard input; those available together.
 
     Lines are passed on as they come, so that a slow producer has each one answered at once, and those before a bad
     one are not lost. Blank lines are left out. What can be checked is checked now, before a model is loaded.
@@ -61,7 +61,7 @@ def read_lines(arguments: Sequence[str] | None, files: Sequence[str] | None) -> 
 def answer_lines(
     attempt: Callable[[list[str]], list[ResultT | Failure]], chunks: Iterable[Lines]
 ) -> Iterator[tuple[list[str], list[ResultT]]]:
-    """Texts with their results, those at hand together.
+    """Yield texts with their results, those available together.
 
     Args:
         attempt: The model's: texts that run together should not be lost for one of them.
@@ -85,7 +85,7 @@ def answer_lines(
 
 
 def read_whole(file: str | None) -> str:
-    """All of a file, or of standard input, as one text.
+    """Read all of a file, or of standard input, as a single text.
 
     Raises:
         typer.BadParameter: there is nothing to read.
@@ -100,7 +100,7 @@ def read_whole(file: str | None) -> str:
 
 
 def decode_argument(text: str) -> str:
-    """An argument as the bytes that were typed mean it in UTF-8, whatever the locale made of them."""
+    """Decode the bytes of an argument as UTF-8, whatever the locale made of them."""
     return _decode(os.fsencode(text), f"the argument {text!r}")
 
 
@@ -138,7 +138,7 @@ def _read_file(title: str, stream: BufferedReader) -> Iterator[Lines]:
 
 
 def _decode_lines(lines: Sequence[bytes], number: int, title: str) -> Iterator[Lines]:
-    """The texts of some lines, of which ``number`` came before; those before a bad line first, then its error."""
+    """Yield the texts of lines that ``number`` lines precede; those before a bad line first, then its error."""
     texts: list[str] = []
     numbers: list[int] = []
     source = f"{title}, line"
@@ -168,7 +168,7 @@ def _decode(data: bytes, title: str) -> str:
 
 
 def _is_of_windows(data: bytes) -> bool:
-    """Whether it has quotation marks and dashes where Latin 1 has control characters."""
+    """Return whether bytes have quotation marks and dashes where Latin 1 has control characters."""
     try:
         return data.decode("latin1") != data.decode("windows-1252")
     except UnicodeDecodeError:

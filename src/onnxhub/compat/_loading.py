@@ -35,7 +35,7 @@ NEUTRAL: Final[Mapping[str, tuple[tuple[object, ...], str]]] = {
 
 
 def drop_neutral(options: Mapping[str, object]) -> dict[str, object]:
-    """The options without those of transformers' constructor that ask for nothing.
+    """Return the options without those of transformers' constructor that ask for nothing.
 
     Raises:
         InvalidOptionError: one of them asks for something.
@@ -50,7 +50,7 @@ def drop_neutral(options: Mapping[str, object]) -> dict[str, object]:
 
 
 def read_dtype(dtype: object, options: dict[str, Any]) -> str:
-    """The precision for transformers' ``dtype``, or for its older name ``torch_dtype``, which is taken out of the options.
+    """Return the precision for ``dtype``, or for its older name ``torch_dtype``, which is removed from the options.
 
     Raises:
         InvalidOptionError: both are given, or no file is of such a precision.
@@ -84,7 +84,7 @@ def check_repositories(task: Task[Any], model: object, tokenizer: object) -> Non
 
 
 def read_provider(device: object, provider: str | Sequence[str] | None) -> str | Sequence[str]:
-    """The execution provider for transformers' ``device``."""
+    """Return the execution provider for transformers' ``device``."""
     if provider is not None and device is not None:
         raise InvalidOptionError("device", device, f"None beside provider={provider!r}: they say the same")
     if provider is not None:
@@ -106,7 +106,7 @@ def _check_name(option: str, value: object) -> None:
 
 
 def _is_same(name: Any, other: Any) -> bool:
-    """Whether two names are of one folder, or one id."""
+    """Return whether two names are of the same folder, or the same id."""
     if other is None:
         return False
     first, second = (os.path.expanduser(os.fspath(path)) for path in (name, other))

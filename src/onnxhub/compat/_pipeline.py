@@ -170,16 +170,16 @@ class Pipeline:
         write(save_directory)
 
     def predict(self, inputs: Json) -> Json:
-        """The same as a call, by scikit-learn's name for it."""
+        """Call the pipeline, by scikit-learn's name for that."""
         run: Any = self
         return run(inputs)
 
     def transform(self, inputs: Json) -> Json:
-        """The same as a call, by scikit-learn's name for it."""
+        """Call the pipeline, by scikit-learn's name for that."""
         return self.predict(inputs)
 
     def __call__(self, *inputs: Json, **options: Any) -> Json:
-        """One result for one input, a list for a list; each task's pipeline says what it takes."""
+        """Return a result for an input, a list for a list; each task's pipeline says what it takes."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -189,7 +189,7 @@ class Pipeline:
         return type(self), (self.model, self._options, self._batch_size)
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
-        """Fields of preprocessor and postprocessor for the options that were given: transformers' precedence."""
+        """Return the fields of preprocessor and postprocessor for the given options, by transformers' precedence."""
         return dict(options)
 
     @classmethod
@@ -212,7 +212,7 @@ class Pipeline:
         return model._with(self._fields(own))  # noqa: SLF001  # compat has no options of a Model to name
 
     def _run(self, inputs: Json, options: Mapping[str, Any]) -> Json:
-        """One result for one input, a list for a list, an iterator for a generator or a data set."""
+        """Return a result for an input, a list for a list, an iterator for a generator or a data set."""
         model = self._configure(self._runner, options)
         lazy = as_iterator(inputs)
         size = options.get("batch_size") or self._batch_size or 1
@@ -242,18 +242,18 @@ class TruncatingPreprocessor(Preprocessor[Any, ItemT]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), read_max_length(backend))
 
     def cut(self, tokens: Tokens) -> NDArray[np.intp]:
-        """Positions of the tokens that are kept."""
+        """Return the positions of the tokens that are kept."""
         how = choose_strategy(self.truncation, self.max_length, self.padding)
         limit = self.longest if self.max_length is None else self.max_length
         return select_positions(tokens.sequences, how, limit, self.tokenizer.truncation_side)
 
 
 def read_tokenizer_kwargs(option: str, given: Mapping[str, Any] | None) -> dict[str, object]:
-    """Fields of a ``TruncatingPreprocessor`` for the tokenizer's arguments that were given as the value of this option.
+    """Return the fields of a ``TruncatingPreprocessor`` for tokenizer arguments that are this option's value.
 
     Raises:
         InvalidOptionError: it has others.
@@ -268,7 +268,7 @@ def read_tokenizer_kwargs(option: str, given: Mapping[str, Any] | None) -> dict[
 
 
 def as_iterator(inputs: Json) -> Iterator[object] | None:
-    """The inputs of a generator, or of a data set (anything with a length and indices, as torch's have)."""
+    """Return the inputs of a generator or a data set (anything with a length and indices); None for other inputs."""
     if isinstance(inputs, Iterator):
         return inputs
     if isinstance(inputs, str | bytes | list | tuple | dict) or hasattr(inputs, "tolist"):
@@ -279,13 +279,13 @@ def as_iterator(inputs: Json) -> Iterator[object] | None:
 
 
 def read_max_length(backend: Backend) -> int | None:
-    """Transformers' ``tokenizer.model_max_length``; where there is none, what the configuration says; else None."""
+    """Return transformers' ``tokenizer.model_max_length``, else the configuration's limit, else None."""
     declared = declared_tokens((backend.json("tokenizer_config.json") or {}).get("model_max_length"))
     return backend.tokenizer.max_length if declared is None else declared
 
 
 def choose_strategy(truncation: Truncation, max_length: int | None, padding: bool | str | None) -> str:
-    """The truncation that transformers makes of these arguments of its tokenizers.
+    """Return the truncation strategy that transformers derives from these tokenizer arguments.
 
     Raises:
         InvalidOptionError: there is none of that name.
@@ -300,7 +300,7 @@ def choose_strategy(truncation: Truncation, max_length: int | None, padding: boo
 
 
 def select_positions(sequences: NDArray[np.int8], how: str, max_length: int | None, side: str) -> NDArray[np.intp]:
-    """Positions of the tokens that are kept.
+    """Return the positions of the tokens that are kept.
 
     Args:
         sequences: Which text each token is of, -1 for special tokens; shape ``(n,)``.

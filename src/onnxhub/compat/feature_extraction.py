@@ -42,7 +42,7 @@ class VectorPreprocessor(TruncatingPreprocessor[EmbeddingItem]):
     """Texts to one row each."""
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[EmbeddingItem]]:
-        """One item an input."""
+        """Return an item for each input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         return [self._prepare(tokens) for tokens in self.tokenizer.encode(texts)]
 
@@ -59,7 +59,7 @@ class VectorPostprocessor(Postprocessor[EmbeddingItem, "Json"]):
     """Give an array in place of the lists."""
 
     def decode(self, rows: Outputs, item: EmbeddingItem) -> Json:
-        """One row without its padding, in a batch of one."""
+        """Return the row without its padding, in a batch of one."""
         output = next(rows[name] for name in (*TOKENS, *rows) if name in rows)
         vectors = require_finite(output[:, : item.length] if output.ndim == 3 else output, "vectors")
         return vectors if self.return_tensors else vectors.tolist()
@@ -73,7 +73,7 @@ class FeatureExtractionPipeline(Pipeline):
     postprocessor = VectorPostprocessor
 
     def __call__(self, inputs: Json, **options: Unpack[FeatureExtractionOptions]) -> Json:
-        """The vectors of the tokens of a text, or of each text of a list or generator.
+        """Compute the vectors of the tokens of a text, or of each text of a list or generator.
 
         Args:
             inputs: A text, or several.

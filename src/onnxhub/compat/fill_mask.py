@@ -66,7 +66,7 @@ class MaskedPreprocessor(TruncatingPreprocessor[MaskedItem]):
     """Texts with masks to one row each."""
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[MaskedItem]]:
-        """One item an input."""
+        """Return an item for each input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         return [self._prepare(tokens, index) for index, tokens in enumerate(self.tokenizer.encode(texts))]
 
@@ -95,7 +95,7 @@ class MaskedPostprocessor(Postprocessor[MaskedItem, "Json"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the decoder of the model's tokenizer."""
+        """Take the decoder of the model's tokenizer."""
         tokenizer = backend.tokenizer
         cleaned = bool((backend.json("tokenizer_config.json") or {}).get("clean_up_tokenization_spaces"))
 
@@ -108,7 +108,7 @@ class MaskedPostprocessor(Postprocessor[MaskedItem, "Json"]):
         return cls(text, tokenizer.pad_token_id)
 
     def decode(self, rows: Outputs, item: MaskedItem) -> Json:
-        """The best tokens of each mask, each mask by itself."""
+        """Return the best tokens of each mask, each mask by itself."""
         found = [self._rank(rows["logits"][0, position], item, position) for position in item.masks.tolist()]
         return found[0] if len(found) == 1 else found
 
@@ -173,7 +173,7 @@ class FillMaskPipeline(Pipeline):
         return fields
 
     def _read_targets(self, given: object) -> tuple[int, ...]:
-        """Ids in the order of a set, each once; that order decides between equal scores."""
+        """Return ids in the order of a set, each once; that order decides between equal scores."""
         words = option_texts(
             "targets", [given] if isinstance(given, str) else given, "a word, or a list of words", "word"
         )
@@ -183,7 +183,7 @@ class FillMaskPipeline(Pipeline):
         return tuple(set(found))
 
     def _find_target(self, word: str) -> int | None:
-        """The token of a word, else the first that it begins with."""
+        """Return the token of a word, else the first token that it begins with."""
         tokenizer = self.model.backend.tokenizer
         whole = tokenizer.ids([word])[0]
         if whole is not None:

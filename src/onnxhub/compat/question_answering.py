@@ -105,11 +105,11 @@ class SpanPreprocessor(Preprocessor["tuple[str, str]", SpanItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(require_offsets(backend, NAME), require_inputs(backend, NAME), read_max_length(backend))
 
     def __call__(self, inputs: Sequence[tuple[str, str]]) -> list[Prepared[SpanItem]]:
-        """One item an input."""
+        """Return an item for each input."""
         pairs = [read_question_and_context(value, index) for index, value in enumerate(inputs)]
         questions, contexts = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         side = 0 if self.tokenizer.padding_side == "left" else 1
@@ -130,7 +130,7 @@ class SpanPreprocessor(Preprocessor["tuple[str, str]", SpanItem]):
 
 
 def read_question_and_context(value: object, index: int | None) -> tuple[str, str]:
-    """The texts of an input, ``{"question": ..., "context": ...}``.
+    """Return the texts of an input, ``{"question": ..., "context": ...}``.
 
     Raises:
         InvalidInputError: one of them is missing or empty.
@@ -165,7 +165,7 @@ class SpanPostprocessor(Postprocessor[SpanItem, "Json"]):
         positive("max_answer_len", self.max_answer_len)
 
     def decode(self, rows: Outputs, item: SpanItem) -> Json:
-        """The best spans of all windows."""
+        """Return the best spans of all windows."""
         answers: dict[str, dict[str, Any]] = {}
         nulls = []
         for row, positions in enumerate(item.windows):
@@ -185,7 +185,7 @@ class SpanPostprocessor(Postprocessor[SpanItem, "Json"]):
     def _find_spans(
         self, starts: NDArray[np.float32], ends: NDArray[np.float32], allowed: NDArray[np.bool_]
     ) -> list[tuple[int, int, float]]:
-        """First token, last token and score of the best spans."""
+        """Return first token, last token and score of the best spans."""
         scores = np.tril(np.triu(np.outer(starts, ends)), self.max_answer_len - 1)
         # Some are lost when they are aligned to words.
         best = _find_best(scores.ravel(), 2 * self.top_k + 10 if self.align_to_words else self.top_k)
@@ -219,7 +219,7 @@ def _normalize(logits: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArr
 
 
 def _find_best(scores: NDArray[np.float32], most: int) -> NDArray[np.intp]:
-    """Indices of the largest scores; of equal ones those that transformers finds, so by its own two calls."""
+    """Return the indices of the largest scores; of equal ones those that transformers finds, so by its two calls."""
     if most == 1:
         return np.array([scores.argmax()])
     if len(scores) <= most:
@@ -230,7 +230,7 @@ def _find_best(scores: NDArray[np.float32], most: int) -> NDArray[np.intp]:
 
 
 def _find_word(item: SpanItem, positions: NDArray[np.intp], token: int) -> tuple[int, int] | None:
-    """The characters, within the window, of the context's word that has the token's number."""
+    """Return the characters, within the window, of the context's word that has the token's number."""
     word = item.words[positions[token]] if token >= 0 else -1
     same = positions[(item.sequences[positions] == item.side) & (item.words[positions] == word)]
     if word == -1 or not len(same):
@@ -277,7 +277,7 @@ class QuestionAnsweringPipeline(Pipeline):
 
 
 def read_positional(inputs: Sequence[Json]) -> Json:
-    """The dicts of a call's positional arguments, or the generator of them."""
+    """Return the dicts of a call's positional arguments, or the generator of them."""
     if len(inputs) == 2 and all(isinstance(text, str) for text in inputs):
         return read_named(*inputs)
     if len(inputs) > 1:
@@ -294,7 +294,7 @@ def read_positional(inputs: Sequence[Json]) -> Json:
 
 
 def read_named(question: Json, context: Json) -> list[Json]:
-    """The dicts of a question or several, and a context or as many; refuses what does not fit."""
+    """Return the dicts of a question or several, and a context or as many; refuse what does not fit."""
     if isinstance(question, list) and isinstance(context, str):
         context = [context] * len(question)
     elif isinstance(question, str) and isinstance(context, str):

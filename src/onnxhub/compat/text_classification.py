@@ -45,7 +45,7 @@ class TextPreprocessor(TruncatingPreprocessor[ClassificationItem]):
     """A text, a dict of text and text_pair, or the older ``[[text, text_pair]]``, to one row."""
 
     def __call__(self, inputs: Sequence[object]) -> list[Prepared[ClassificationItem]]:
-        """One item an input."""
+        """Return an item for each input."""
         return [self._prepare(value, index) for index, value in enumerate(inputs)]
 
     def _prepare(self, value: object, index: int) -> Prepared[ClassificationItem]:
@@ -63,7 +63,7 @@ class TextPreprocessor(TruncatingPreprocessor[ClassificationItem]):
 
 
 def read_text_and_pair(value: object, index: int) -> tuple[str, str | None]:
-    """The text or texts of an input.
+    """Return the text or texts of an input.
 
     Raises:
         InvalidInputError: it has none.
@@ -93,12 +93,12 @@ class LabelPostprocessor(Postprocessor[ClassificationItem, "Json"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes labels and activation from ``config.json``."""
+        """Take labels and activation from ``config.json``."""
         labels = labels_of(backend, inverted=False)
         return cls(labels, activation_of(backend.config.get("problem_type"), len(labels)))
 
     def decode(self, rows: Outputs, item: ClassificationItem) -> Json:
-        """The best label, or several."""
+        """Return the best label, or several."""
         del item
         scores = require_finite(self._score(rows["logits"][0]))
         if self.legacy and self.top_k == 1:

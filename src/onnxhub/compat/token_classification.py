@@ -88,11 +88,11 @@ class TokenPreprocessor(Preprocessor[str, TokenItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(require_offsets(backend, NAME), require_inputs(backend, NAME), read_max_length(backend))
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[TokenItem]]:
-        """One item an input."""
+        """Return an item for each input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         encoded = self.tokenizer.encode(texts)
         return [self._prepare(tokens, texts[index], index) for index, tokens in enumerate(encoded)]
@@ -135,7 +135,7 @@ class TokenPreprocessor(Preprocessor[str, TokenItem]):
                 yield Token(index + shift, words[index], start, end, self._is_subword(words[index], text, start, end))
 
     def _is_subword(self, word: str, text: str, start: int, end: int) -> bool:
-        """Transformers' guess: WordPiece marks subwords, with all others a space starts a word."""
+        """Guess as transformers does: WordPiece marks subwords; with all others a space starts a word."""
         if self.tokenizer.marks_subwords:
             return len(word) != end - start
         return start > 0 and " " not in text[start - 1 : start + 1]
@@ -158,11 +158,11 @@ class EntityPostprocessor(Postprocessor[TokenItem, "list[Entity]"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the labels from ``config.json``."""
+        """Take the labels from ``config.json``."""
         return cls(labels_of(backend, inverted=False), backend.tokenizer.join)
 
     def decode(self, rows: Outputs, item: TokenItem) -> list[Entity]:
-        """The entities of each window; where windows overlap, the longer."""
+        """Return the entities of each window; where windows overlap, the longer."""
         found: list[Entity] = []
         for logits, tokens in zip(rows["logits"], item.windows, strict=True):
             scores = require_finite(softmax(logits[[token.index for token in tokens]]))
@@ -196,7 +196,7 @@ class EntityPostprocessor(Postprocessor[TokenItem, "list[Entity]"]):
         return self.labels[best], float(scores[best])
 
     def _join_neighbours(self, entities: Iterable[Entity]) -> list[Entity]:
-        """Neighbours of one type, joined; whatever is not tagged ``B-`` goes on with the entity before it."""
+        """Join neighbours of one type; a label without ``B-`` continues the entity before it."""
         groups: list[list[Entity]] = []
         for entity in entities:
             begins, kind = _read_tag(entity["entity"])
@@ -217,7 +217,7 @@ class EntityPostprocessor(Postprocessor[TokenItem, "list[Entity]"]):
 
 
 def group_words(tokens: Iterable[Scored]) -> list[list[Scored]]:
-    """Tokens by word."""
+    """Group tokens by word."""
     found: list[list[Scored]] = []
     for token, scores in tokens:
         if found and token.is_subword:
@@ -228,7 +228,7 @@ def group_words(tokens: Iterable[Scored]) -> list[list[Scored]]:
 
 
 def drop_overlaps(entities: Sequence[Entity]) -> list[Entity]:
-    """Of entities that overlap, the longer; of equally long ones, the more certain. Labels are not compared."""
+    """Keep the longer of overlapping entities; of equally long ones, the more certain. Labels are not compared."""
     ordered = sorted(entities, key=lambda one: one["start"])
     # The first is compared with itself, as in transformers: an empty one comes twice.
     found = ordered[:1]
@@ -245,7 +245,7 @@ def _weight(entity: Entity) -> tuple[int, float]:
 
 
 def _read_tag(label: str) -> tuple[bool, str]:
-    """Whether a label begins an entity, and its type."""
+    """Return whether a label begins an entity, and its type."""
     return label.startswith("B-"), label[2:] if label.startswith(("B-", "I-")) else label
 
 
@@ -262,7 +262,7 @@ class AnyLabels(TokenClassificationPostprocessor):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the labels from ``config.json``."""
+        """Take the labels from ``config.json``."""
         labels = labels_of(backend)
         return cls(labels, aggregation="none") if find_mixed_schemes(labels) else super().for_model(backend)
 

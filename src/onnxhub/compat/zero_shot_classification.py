@@ -70,11 +70,11 @@ class SequencePreprocessor(Preprocessor[str, SequenceItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), read_max_length(backend))
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[SequenceItem]]:
-        """One item an input."""
+        """Return an item for each input."""
         hypotheses = self._write_hypotheses()
         items = [
             SequenceItem(_check_text(value, index), tuple(self.candidates or ())) for index, value in enumerate(inputs)
@@ -85,7 +85,7 @@ class SequencePreprocessor(Preprocessor[str, SequenceItem]):
         return [Prepared([next(rows) for _ in hypotheses], item) for item in items]
 
     def _write_hypotheses(self) -> list[str]:
-        """The template with each label in it; checked for the first alone, as in transformers."""
+        """Fill the template with each label; it is checked for the first alone, as in transformers."""
         labels, template = self.candidates, self.template
         if not labels:
             raise InvalidOptionError("candidate_labels", labels, "at least one label")
@@ -118,7 +118,7 @@ class SequencePostprocessor(Postprocessor[SequenceItem, "Json"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes ``label2id`` from ``config.json``, and not the labels themselves, as transformers does."""
+        """Take ``label2id`` from ``config.json``, and not the labels themselves, as transformers does."""
         labels = backend.config.get("id2label")
         declared = backend.config.get("label2id") if labels else None
         by_name = (
@@ -136,7 +136,7 @@ class SequencePostprocessor(Postprocessor[SequenceItem, "Json"]):
         return cls(position)
 
     def decode(self, rows: Outputs, item: SequenceItem) -> Json:
-        """Labels and scores, best first, the last of equals first."""
+        """Return labels and scores, best first, the last of equals first."""
         logits = rows["logits"]
         if self.multi_label or len(item.candidates) == 1:
             # By position, whatever it is called: where the model has "neutral" there, that is what counts.
@@ -157,7 +157,7 @@ class LastIsEntailment(ZeroShotPostprocessor):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the labels from ``config.json``, and gives the last its name where it is missing."""
+        """Take the labels from ``config.json``, and name the last "entailment" if no label is."""
         labels = labels_of(backend)
         if not any(map(_is_entailment, labels)):
             logger.warning("%s: none of the labels %s begins with 'entail'; the last one is taken for it",

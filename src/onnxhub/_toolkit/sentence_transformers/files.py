@@ -71,7 +71,7 @@ class Files(Protocol):
     """A repository."""
 
     def json(self, name: str) -> Mapping[str, object] | None:
-        """The object of a JSON file; None if there is no such file."""
+        """Return the object of a JSON file; None if there is no such file."""
         ...
 
 
@@ -94,7 +94,7 @@ class ModelFiles(Files, Protocol):
         ...
 
     def json_list(self, name: str) -> Sequence[object] | None:
-        """The list of a JSON file; None if there is no such file."""
+        """Return the list of a JSON file; None if there is no such file."""
         ...
 
 
@@ -123,11 +123,11 @@ class Settings:
 
     @classmethod
     def of(cls, backend: ModelFiles, task: str, file: str) -> Self:
-        """Those of a file of the repository; none where it does not exist."""
+        """Read the keys of a file of the repository; no keys if it does not exist."""
         return cls(backend, task, file, dict(backend.json(file) or {}))
 
     def take(self, key: str, kinds: tuple[type[ValueT], ...], default: ValueT | None) -> ValueT | None:
-        """The value of a key, of one of these types; the default where it is missing or null.
+        """Return the value of a key, of one of these types; the default if it is missing or null.
 
         Raises:
             TaskMismatchError: it is of another type.
@@ -140,14 +140,14 @@ class Settings:
         return value
 
     def take_size(self, key: str) -> int | None:
-        """A whole number of at least 1, or None where the file does not say."""
+        """Return a whole number of at least 1, or None if the file has none."""
         value = self.take(key, (int,), None)
         if value is not None and value < 1:
             self.refuse(key, value, "where a number of at least 1 is expected")
         return value
 
     def choose(self, key: str, known: tuple[str, ...], default: str) -> str:
-        """One of the values that are known.
+        """Return the value of a key if it is a known one.
 
         Raises:
             TaskMismatchError: it is another.
@@ -163,7 +163,7 @@ class Settings:
             self.left.pop(key, None)
 
     def beginning(self, start: str) -> tuple[str, ...]:
-        """The keys that are left and begin so."""
+        """Return the remaining keys with this prefix."""
         return tuple(key for key in self.left if key.startswith(start))
 
     def refuse(self, key: str, value: object, why: str) -> NoReturn:
@@ -266,7 +266,7 @@ def _read_old_activation(backend: ModelFiles) -> str | None:
 
 
 def find_transformer_file(files: Files, folder: str = "") -> str | None:
-    """The file of the transformer's settings, in its own folder if there is one there; None: it has none."""
+    """Return the file of the transformer's settings, preferably in its own folder; None if there is none."""
     folders = (f"{folder}/", "") if folder else ("",)
     names = (f"{parent}{name}" for parent in folders for name in TRANSFORMER_FILES)
     return next((name for name in names if files.json(name)), None)
@@ -305,7 +305,7 @@ def read_transformer_settings(settings: Settings, task: str, *, pooled: bool) ->
 
 
 def _check_modalities(settings: Settings, output: str | None) -> None:
-    """Only the texts' own entry counts, unless they are made messages of a chat, as wherever there are messages."""
+    """Check the entry for texts; the others do not count, unless texts become messages of a chat."""
     modalities = settings.take("modality_config", (dict,), None)
     if modalities is None:
         return
@@ -345,19 +345,19 @@ def _check_arguments(settings: Settings, key: str, harmless: frozenset[str]) -> 
 
 
 def read_length_settings(files: Files) -> Mapping[str, object]:
-    """The transformer's ``max_seq_length``, wherever its settings have it; for ``usable_length``."""
+    """Return the transformer's ``max_seq_length``, wherever its settings have it, for ``usable_length``."""
     file = find_transformer_file(files)
     return {"max_seq_length": _find_length((files.json(file) if file else None) or {})}
 
 
 def read_length(values: Mapping[str, object]) -> int | None:
-    """The most tokens of a text; None where there is no limit, or none that is a number."""
+    """Return the most tokens of a text; None if there is no limit, or none that is a number."""
     length = _find_length(values)
     return length if isinstance(length, int) and not isinstance(length, bool) and length > 0 else None
 
 
 def _find_length(values: Mapping[str, object]) -> object:
-    """The limit as it is written; where there are several, the one that is nearest to the tokenizer's call wins."""
+    """Return the limit as it is written; of several, the one nearest to the tokenizer's call wins."""
     for path in (("processing_kwargs", "text", "max_length"), ("processor_kwargs", "model_max_length"),
                  ("tokenizer_args", "model_max_length"), ("max_seq_length",)):  # fmt: skip
         found: object = values

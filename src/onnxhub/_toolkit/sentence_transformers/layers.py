@@ -157,7 +157,7 @@ class UnitLength:
 
 
 def width_after(layers: tuple[Layer, ...], size: int) -> int:
-    """Dimensions behind layers that get vectors of this size."""
+    """Return the dimensions of the vectors behind layers that get vectors of this size."""
     return next((len(layer.weight) for layer in reversed(layers) if isinstance(layer, Dense)), size)
 
 

@@ -41,7 +41,7 @@ class PromptPreprocessor(Preprocessor[InputT, ItemT], Generic[InputT, ItemT]):
 
     @classmethod
     def _with_settings(cls, backend: Backend, task: str, settings: SentenceSettings, **more: Any) -> Self:
-        """The preprocessor for a model whose files say this.
+        """Build the preprocessor for a model with these settings.
 
         Raises:
             TaskMismatchError: they have a limit that the tokenizer does not, as one in the transformer's own folder.
@@ -66,10 +66,10 @@ class PromptPreprocessor(Preprocessor[InputT, ItemT], Generic[InputT, ItemT]):
         return lower(prompt) if self.lower_case else prompt
 
     def cased(self, text: str) -> str:
-        """The text as it is tokenised."""
+        """Return the text as it is tokenised: lowered if the model wants that."""
         return lower(text) if self.lower_case else text
 
 
 def lower(text: str) -> str:
-    """The text in lower case, as tokenizers make it: letter by letter, so that no sigma is a final one."""
+    """Lower a text as tokenizers do: letter by letter, so that no sigma becomes a final sigma."""
     return text.lower() if "Σ" not in text else "".join(map(str.lower, text))

@@ -207,7 +207,7 @@ def read_settings(backend: ModelFiles, task: str) -> SentenceSettings:
 
 
 def find_vector_output(shapes: Mapping[str, tuple[int | None, ...]]) -> str | None:
-    """The output with one vector for a text: of the name for it, or the only output, if it has 2 axes; else None."""
+    """Return the output with one vector for a text: by its usual name, or the only output of 2 axes; else None."""
     if SENTENCE in shapes:
         return SENTENCE
     name, shape = next(iter(shapes.items()), ("", ()))
@@ -215,7 +215,7 @@ def find_vector_output(shapes: Mapping[str, tuple[int | None, ...]]) -> str | No
 
 
 def _read_modules(backend: ModelFiles, task: str) -> list[tuple[str, str]] | None:
-    """Class and folder of each module of ``modules.json``; None without the file.
+    """Return class and folder of each module of ``modules.json``; None without the file.
 
     Classes of sentence-transformers are without their package, which has changed over the years.
     """
@@ -236,7 +236,7 @@ def _read_modules(backend: ModelFiles, task: str) -> list[tuple[str, str]] | Non
 
 
 def _guess_modules(backend: ModelFiles, task: str) -> tuple[Module, ...]:
-    """What a repository without a list of modules has: some keep their pooling's configuration alone."""
+    """Return the modules of a repository without ``modules.json``: some have the pooling's configuration alone."""
     if task == SPARSE:
         if backend.json("idf.json") is not None:
             refuse(backend, task, f"it has an idf.json, with weights for the words of queries: {_ASYMMETRIC}")
@@ -251,7 +251,7 @@ def _guess_modules(backend: ModelFiles, task: str) -> tuple[Module, ...]:
 
 
 def _read_graph_modules(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
-    """The modules that a graph has in it; of what they do, only what its user can see."""
+    """Return the modules inside a graph, as far as they matter to its user: the pooling, and a last step to length 1."""
     for kind, _ in entries:
         if kind in ASYMMETRIC:
             refuse(backend, task, f"modules.json has {kind}: {REASONS[kind]}")
@@ -262,7 +262,7 @@ def _read_graph_modules(backend: ModelFiles, task: str, entries: Sequence[tuple[
 
 
 def _read_modules_behind(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
-    """The modules behind the transformer, each in its place and with its configuration."""
+    """Return the modules behind the transformer, in order, each with its configuration."""
     kinds = [kind for kind, _ in entries]
     if unknown := [kind for kind in kinds if kind not in KNOWN[task]]:
         names = [kind.rpartition(".")[2] for kind in unknown]
@@ -311,7 +311,7 @@ def _read_pooling(backend: ModelFiles, task: str, folder: str) -> PoolingModule:
 
 
 def _is_applied(settings: Settings) -> bool:
-    """Whether a module changes the vector of the text: one that writes elsewhere leaves it as it is."""
+    """Return whether a module changes the vector of the text: one that writes elsewhere does not."""
     source = settings.take("module_input_name", (str,), SENTENCE)
     target = settings.take("module_output_name", (str,), source)
     if source != SENTENCE:

@@ -49,7 +49,7 @@ class Graphemes:
         self._flags = (0, 0)
 
     def span(self, start: int, end: int, floor: int = 0, limit: int | None = None) -> tuple[int, int]:
-        """The span without white space at its ends, and with the whole of its first and last grapheme.
+        """Return the span without white space at its ends, widened to whole graphemes.
 
         Tokenizers drop accents and other marks, or have tokens of their own for them; a span of tokens can then begin
         or end within what is one letter.
@@ -72,7 +72,7 @@ class Graphemes:
         return start, end
 
     def is_inside(self, index: int) -> bool:
-        """Whether the characters before and at a place are of one grapheme."""
+        """Return whether the characters before and at a place are of one grapheme."""
         text = self._text
         if not 0 < index < len(text) or (after := text[index]) < FIRST_JOINED:
             return False
@@ -86,7 +86,7 @@ class Graphemes:
         return kind == "So" and bool(_FLAG.match(after)) and self._flags_before(index) % 2 == 1
 
     def has_both(self, end: int, start: int) -> bool:
-        """Whether a span that ends at one place and another that starts at the other are in one grapheme there."""
+        """Return whether a span that ends at ``end`` and another that starts at ``start`` meet within one grapheme."""
         return start < end or (self.is_inside(start) and all(map(self.is_inside, range(end, start))))
 
     def _flags_before(self, index: int) -> int:
@@ -103,13 +103,13 @@ class Graphemes:
         return count
 
     def _base(self, index: int) -> str:
-        """The character before a place that others extend; empty at the beginning of the text."""
+        """Return the character before a place that others extend; empty at the beginning of the text."""
         while index and _extends(self._text[index - 1]):
             index -= 1
         return self._text[index - 1 : index]
 
     def _is_conjunct(self, index: int) -> bool:
-        """Whether a virama makes one sign of the consonants before and at a place."""
+        """Return whether a virama makes one sign of the consonants before and at a place."""
         after, place, linked = self._text[index], index, False
         while place and _extends(mark := self._text[place - 1]):
             linked = linked or _is_linker(mark, after)
@@ -118,7 +118,7 @@ class Graphemes:
 
 
 def trim(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without white space at its ends; tokens of some tokenizers include the space before a word."""
+    """Return the span without white space at its ends; some tokenizers' tokens include the space before a word."""
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()), max(end - (len(piece) - len(piece.rstrip())), start)
 
@@ -128,7 +128,7 @@ def _extends(character: str) -> bool:
 
 
 def _stands_alone(character: str) -> bool:
-    """Whether nothing can go with the character: white space and controls."""
+    """Return whether no mark can join the character: white space and controls."""
     kind = category(character)
     return kind[0] == "Z" or kind == "Cc" or (kind == "Cf" and character not in _EXTENDERS)
 
@@ -138,7 +138,7 @@ def _is_linker(mark: str, consonant: str) -> bool:
 
 
 def _is_one_syllable(before: str, after: str) -> bool:
-    """Whether two characters of Hangul are of one syllable."""
+    """Return whether two characters of Hangul are of one syllable."""
     if not "\u1100" <= after <= "\ud7fb":
         return False
     if _VOWEL.match(after):
@@ -149,5 +149,5 @@ def _is_one_syllable(before: str, after: str) -> bool:
 
 
 def _is_open(character: str) -> bool:
-    """Whether a composed syllable ends in its vowel."""
+    """Return whether a composed syllable ends in its vowel."""
     return bool(_SYLLABLE.match(character)) and (ord(character) - 0xAC00) % 28 == 0

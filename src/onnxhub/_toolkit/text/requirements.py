@@ -20,7 +20,7 @@ TOKEN_INPUTS: Final = ("input_ids", "attention_mask", "token_type_ids", "positio
 
 
 def require_inputs(backend: Backend, task: str, axes: int = 2) -> tuple[str, ...]:
-    """The graph's inputs, if they can all be made from tokens, ``(rows, tokens)``, or with an axis of choices between.
+    """Return the graph's inputs if tokens can fill them all: ``(rows, tokens)``, or with an axis of choices between.
 
     Raises:
         TaskMismatchError: they cannot; names those that are left.
@@ -41,7 +41,7 @@ def require_inputs(backend: Backend, task: str, axes: int = 2) -> tuple[str, ...
 
 
 def require_offsets(backend: Backend, task: str) -> Tokenizer:
-    """The tokenizer, if its tokens know their characters."""
+    """Return the tokenizer if its tokens know their characters."""
     if not backend.tokenizer.has_offsets:
         problem = "its tokenizer has no fast form, so tokens cannot be traced back to characters of the text"
         raise TaskMismatchError(backend.model_id, task, (problem,))

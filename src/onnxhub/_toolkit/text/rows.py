@@ -22,7 +22,7 @@ __all__ = ["graph_rows", "pair_row"]
 
 
 def graph_rows(tokens: Tokens, cuts: Sequence[NDArray[np.intp]], names: Sequence[str]) -> list[Features]:
-    """The graph's inputs for the tokens at each cut's positions.
+    """Build the graph's inputs for the tokens at each cut's positions.
 
     Args:
         tokens: The whole tokenisation; n tokens.
@@ -53,7 +53,7 @@ def graph_rows(tokens: Tokens, cuts: Sequence[NDArray[np.intp]], names: Sequence
 def pair_row(
     tokenizer: Tokenizer, tokens: Tokens, names: Sequence[str], second: str, beside: str, index: int
 ) -> Features:
-    """The graph's inputs for a pair whose first text alone may be cut, with a ``TruncationWarning``.
+    """Build the graph's inputs for a pair whose first text alone may be cut, with a ``TruncationWarning``.
 
     Args:
         tokenizer: How many tokens the model takes, and which end a text loses.
