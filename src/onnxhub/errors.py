@@ -34,7 +34,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from onnxhub._strings.plain_text import plain, shorten, text_of
+from onnxhub._strings.plain_text import plain, shorten, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -381,7 +381,7 @@ class NonFiniteOutputError(IndexedError, ArithmeticError):
 
 def one_line(said: object) -> str:
     """Return the text of a value in a printable line, however many lines it has: for a log, or the end of a message."""
-    return plain(" ".join(text_of(said).split()))
+    return plain(" ".join(to_text(said).split()))
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

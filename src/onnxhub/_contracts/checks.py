@@ -50,10 +50,10 @@ def as_text_and_list(
     """Return a text and the others that belong to it, such as a query and its documents.
 
     Args:
-        value: What should be a tuple of the two.
+        value: The input; should be a tuple of the two.
         index: Its position in the call.
-        first: What the text is called.
-        others: What one of the others is called.
+        first: Name of the text, for errors.
+        others: Name of each of the others, for errors.
         least: How many others there must be.
 
     Raises:
@@ -88,9 +88,9 @@ def option_texts(option: str, value: object, expected: str, each: str) -> list[s
 
     Args:
         option: Its name.
-        value: What should be texts; also a column.
-        expected: What the option may be, for the errors.
-        each: What one of them is called.
+        value: The value; should be texts, or a column of them.
+        expected: The values that the option may have, for errors.
+        each: Name of a text, for errors.
 
     Raises:
         InvalidOptionError: it is something else, or one of them is no text that can be tokenised.

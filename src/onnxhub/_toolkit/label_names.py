@@ -1,4 +1,4 @@
-"""What the labels of a model are called, by its configuration."""
+"""The names of a model's labels, from its configuration."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["MOST_LABELS", "count_labels", "labels_of"]
 
 MOST_LABELS: Final = 1_000_000
 MOST_LETTERS: Final = 10_000
-"""Of one label; it stands in every result."""
+"""Letters of a label; it is part of every result."""
 _DIGITS: Final = len(str(MOST_LABELS))
 
 

@@ -1,4 +1,4 @@
-"""What the labels of tokens say: the scheme of their tags (BIO, BIOES, BMES ...), and the runs that are entities."""
+"""Labels of tokens as tags: their scheme (BIO, BIOES, BMES ...), and the runs that are entities."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["Ignored", "Tag", "find_mixed_schemes", "find_stray_labels", "group",
 BEGIN: Final = "BSUW"
 """The letters that start an entity."""
 END: Final = "ELSUW"
-"""Those that end one."""
+"""The letters that end an entity."""
 LETTERS: Final = "BIMELSUW"
 SEPARATORS: Final = "-_./:"
 OUTSIDE: Final = ("o", "outside")
-"""What stands for "no entity" among tags, in any case."""
+"""Labels that mean "no entity", in any case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """What one label says."""
+    """The meaning of a label."""
 
     kind: str
     """The entity's type; empty if the label is a letter alone."""
@@ -146,7 +146,11 @@ def _match_letters(labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
         found, others = {letter for letter, _ in tags.values()}, [label for label in labels if label not in tags]
         outside = any(map(_is_outside, others))
         inside = found & set("IM")
-        if inside and ("B" in found or outside) and all(_is_outside(one) or one[:1] in ("[", "<") for one in others):
+        if (
+            inside
+            and ("B" in found or outside)
+            and all(_is_outside(label) or label[:1] in ("[", "<") for label in others)
+        ):
             return tags
     return None
 

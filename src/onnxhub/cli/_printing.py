@@ -38,14 +38,14 @@ SIGNS = {
     **{code: 0x2400 + code for code in range(0x20)},
     0x7F: 0x2421,
 }
-"""What a terminal would obey, but for the newline, as signs of one column: U+241B for an escape."""
+"""Control characters, but for the newline, as signs of the width of a column: U+241B for an escape."""
 del SIGNS[0x0A]
 ESCAPES = {
     **{code: f"\\x{code:02x}" for code in _CONTROL},
     **{code: f"\\u{code:04x}" for code in _DIRECTION},
     **{ord(character): escaped for character, escaped in zip("\\\t\n\r", ("\\\\", "\\t", "\\n", "\\r"), strict=True)},
 }
-"""What a cell of a row has instead of characters that would end it, or that a terminal would obey."""
+"""Replacements, in a cell of a row, of characters that would end the cell, or that a terminal would obey."""
 JSON_ESCAPES = {code: f"\\u{code:04x}" for code in [*_CONTROL, *_DIRECTION] if code >= 0x7F}
 """JSON itself escapes only those below."""
 KNOWN_STYLES = {"POSITIVE": "green", "NEGATIVE": "red", "PER": "magenta", "ORG": "cyan", "LOC": "green"}
@@ -142,9 +142,9 @@ class Line:
     text: Text
     label: str = ""
     width: int = 0
-    """Of the label's column; 0: there is none."""
+    """Width of the label's column; 0: there is none."""
     share: float | None = None
-    """What the bar shows where the score itself is no share of 1; None: the score."""
+    """The length of the bar, if the score itself is no share of 1; None: the score."""
     digits: int = 7
     """Width of the scores' column."""
 
@@ -181,7 +181,9 @@ def highlight(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
 
 def draw_ranking(text: str, best: Sequence[LabelScore], width: int) -> Group:
     """Draw the best labels of a text, a line each in a column of this width, with the text behind the first."""
-    return Group(*(Line(one.score, Text("" if place else text), one.label, width) for place, one in enumerate(best)))
+    return Group(
+        *(Line(entry.score, Text("" if place else text), entry.label, width) for place, entry in enumerate(best))
+    )
 
 
 def _draw_table(records: Sequence[Mapping[str, object]]) -> Table:

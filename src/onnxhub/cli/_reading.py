@@ -32,7 +32,7 @@ class Lines:
 
     texts: list[str]
     source: str
-    """What their numbers count: ``"argument"``, or the lines of a file."""
+    """The unit of their numbers: ``"argument"``, or the lines of a file."""
     numbers: Sequence[int]
     """From 1, as people count; blank lines count, too."""
 
@@ -45,7 +45,7 @@ def read_lines(arguments: Sequence[str] | None, files: Sequence[str] | None) -> 
     """Yield the arguments, then the lines of the files, else of standard input; those available together.
 
     Lines are passed on as they come, so that a slow producer has each one answered at once, and those before a bad
-    one are not lost. Blank lines are left out. What can be checked is checked now, before a model is loaded.
+    line are not lost. Blank lines are left out. Arguments and files are checked now, before a model is loaded.
 
     Raises:
         typer.BadParameter: there is nothing to read, or standard input is named twice.
@@ -73,11 +73,11 @@ def answer_lines(
     for lines in chunks:
         results: list[ResultT] = []
         failed: Failure | None = None
-        for one in attempt(lines.texts):
-            if isinstance(one, Failure):
-                failed = one
+        for result in attempt(lines.texts):
+            if isinstance(result, Failure):
+                failed = result
                 break
-            results.append(one)
+            results.append(result)
         if results:
             yield lines.texts[: len(results)], results
         if failed is not None:
@@ -179,7 +179,7 @@ def _open_file(name: str) -> BufferedReader:
     if name == STDIN:
         return cast("BufferedReader", sys.stdin.buffer)
     try:
-        return open(os.path.expanduser(name), "rb")  # noqa: PTH123  # as typed; whoever reads closes it
+        return open(os.path.expanduser(name), "rb")  # noqa: PTH123  # as typed; the reader closes it
     except OSError as error:
         raise InvalidInputError(f"{name}: {error.strerror}") from error
 

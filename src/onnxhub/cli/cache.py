@@ -199,8 +199,8 @@ def _show_removal(printer: Printer, removal: Removal, digests: tuple[int, int] =
     """Print the removed entries and their total; on standard error, which entries stay and why.
 
     Args:
-        printer: Where to.
-        removal: What was removed, and what was not.
+        printer: The form of the output.
+        removal: The removed entries, and those that stay.
         digests: How many digests were removed with it, and their bytes.
     """
     rows = [_describe_entry(printer, entry) for entry in removal.removed]

@@ -1,4 +1,4 @@
-"""What transformers takes when a pipeline is made, read as ``onnxhub.load`` has it, or refused with what to do."""
+"""Options of transformers' ``pipeline`` constructor as those of ``onnxhub.load``, or refused with advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pipelines share: options at construction and at the call, one input, lists and generators."""
+"""The base of the pipelines: options at construction and at the call; single inputs, lists and generators."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ __all__ = [
     "select_positions",
 ]
 
-LOADING = frozenset({
-    "config", "device", "device_map", "dtype", "file", "framework", "model_kwargs", "outputs", "provider", "revision",
-    "token", "tokenizer", "torch_dtype", "trust_remote_code", "use_fast",
-})  # fmt: skip
-"""What decides how the model is loaded."""
+LOADING = frozenset(
+    "config device device_map dtype file framework model_kwargs outputs provider revision token tokenizer torch_dtype "
+    "trust_remote_code use_fast".split()
+)
+"""Options that decide how the model is loaded."""
 STRATEGIES = ("longest_first", "only_first", "only_second", "do_not_truncate")
 
 
 class CallOptions(TypedDict, total=False):
-    """What every pipeline takes at the call, too."""
+    """Options that every pipeline takes at the call, too."""
 
     batch_size: int | None
     num_workers: int | None
 
 
 class TokenizerKwargs(TypedDict, total=False):
-    """What may be passed on to the tokenizer."""
+    """Arguments that may be passed on to the tokenizer."""
 
     truncation: Truncation
     max_length: int | None
@@ -117,7 +117,7 @@ class Pipeline:
     preprocessor: ClassVar[type[Preprocessor[Any, Any]]]
     postprocessor: ClassVar[type[Postprocessor[Any, Any]]]
     loaded_with: ClassVar[type[Postprocessor[Any, Any]] | None] = None
-    """What ``model`` itself is loaded with; None: its task's own."""
+    """The postprocessor that ``model`` itself is loaded with; None: its task's own."""
 
     def __init__(
         self, model: Model[Any, Any, Any], options: Mapping[str, object] | None = None, batch_size: int | None = None
@@ -154,7 +154,7 @@ class Pipeline:
 
     @property
     def device(self) -> str:
-        """What runs it: ``"cpu"``, ``"cuda"``, or another provider's name."""
+        """The provider that runs it: ``"cpu"``, ``"cuda"``, or another provider's name."""
         return self.model.info.provider
 
     @property
@@ -231,7 +231,7 @@ class TruncatingPreprocessor(Preprocessor[Any, ItemT]):
     tokenizer: Tokenizer
     inputs: tuple[str, ...]
     longest: int | None
-    """What ``truncation`` without ``max_length`` cuts to."""
+    """The length that ``truncation`` without ``max_length`` cuts to."""
     truncation: Truncation = None
     max_length: int | None = None
     padding: bool | str | None = None

@@ -34,9 +34,12 @@ __all__ = ["FillMaskOptions", "FillMaskPipeline"]
 
 logger = logging.getLogger("onnxhub")
 
-CLEANED = ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"),
-           (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"))  # fmt: skip
-"""What a tokenizer with ``clean_up_tokenization_spaces`` makes of its text, in this order."""
+CLEANED = (
+    *((f" {mark}", mark) for mark in ".?!,"),
+    (" ' ", "'"),
+    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
+)
+"""Replacements that a tokenizer with ``clean_up_tokenization_spaces`` makes in its text, in this order."""
 
 
 class FillMaskOptions(CallOptions, total=False):

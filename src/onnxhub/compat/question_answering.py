@@ -302,4 +302,4 @@ def read_named(question: Json, context: Json) -> list[Json]:
     if not isinstance(question, list) or not isinstance(context, list) or len(question) != len(context):
         msg = "expected question= and context=, each a str, or as many of both in lists"
         raise InvalidInputError(msg)
-    return [{"question": one, "context": other} for one, other in zip(question, context, strict=True)]
+    return [{"question": asked, "context": text} for asked, text in zip(question, context, strict=True)]

@@ -170,11 +170,12 @@ class EntityPostprocessor(Postprocessor[TokenItem, "list[Entity]"]):
         return found if item.rows == 1 else drop_overlaps(found)
 
     def _drop_ignored(self, entities: Iterable[Entity]) -> Iterator[Entity]:
-        return (one for one in entities if one.get("entity", one.get("entity_group")) not in self.ignore_labels)
+        names = ((entity, entity.get("entity", entity.get("entity_group"))) for entity in entities)
+        return (entity for entity, name in names if name not in self.ignore_labels)
 
     def _find_entities(self, tokens: list[Scored]) -> list[Entity]:
         if self.aggregation_strategy == "none":
-            return [self._describe_token(one) for one in tokens]
+            return [self._describe_token(token) for token in tokens]
         if self.aggregation_strategy == "simple":
             return self._join_neighbours(map(self._describe_token, tokens))
         return self._join_neighbours(map(self._describe_word, group_words(tokens)))
@@ -229,7 +230,7 @@ def group_words(tokens: Iterable[Scored]) -> list[list[Scored]]:
 
 def drop_overlaps(entities: Sequence[Entity]) -> list[Entity]:
     """Keep the longer of overlapping entities; of equally long ones, the more certain. Labels are not compared."""
-    ordered = sorted(entities, key=lambda one: one["start"])
+    ordered = sorted(entities, key=lambda entity: entity["start"])
     # The first is compared with itself, as in transformers: an empty one comes twice.
     found = ordered[:1]
     for entity in ordered:

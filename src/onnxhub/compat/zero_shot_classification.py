@@ -64,7 +64,7 @@ class SequencePreprocessor(Preprocessor[str, SequenceItem]):
     tokenizer: Tokenizer
     inputs: tuple[str, ...]
     longest: int | None
-    """What a text is cut to, beside its label."""
+    """The length that a text and its label are cut to."""
     candidates: Sequence[object] | None = None
     template: str = TEMPLATE
 
@@ -160,8 +160,8 @@ class LastIsEntailment(ZeroShotPostprocessor):
         """Take the labels from ``config.json``, and name the last "entailment" if no label is."""
         labels = labels_of(backend)
         if not any(map(_is_entailment, labels)):
-            logger.warning("%s: none of the labels %s begins with 'entail'; the last one is taken for it",
-                           backend.model_id, ", ".join(labels))  # fmt: skip
+            message = "%s: none of the labels %s begins with 'entail'; the last one is taken for it"
+            logger.warning(message, backend.model_id, ", ".join(labels))
             labels = (*labels[:-1], "entailment")
         return cls(labels)
 

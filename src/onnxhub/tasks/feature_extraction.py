@@ -104,7 +104,7 @@ class EmbeddingPreprocessor(PromptPreprocessor[str, EmbeddingItem]):
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[EmbeddingItem]]:
         """One item an input."""
         prompt = self.prompt
-        texts = [prompt + self.cased(as_text(value, index)) for index, value in enumerate(inputs)]
+        texts = [prompt + self.apply_case(as_text(value, index)) for index, value in enumerate(inputs)]
         skip = self._prompt_tokens(prompt) if self.skip_prompt and prompt else 0
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
         return [self._encoded(one, skip, index) for index, one in enumerate(tokens)]

@@ -102,7 +102,7 @@ class SparseEmbeddingPreprocessor(PromptPreprocessor[str, SparseEmbeddingItem]):
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[SparseEmbeddingItem]]:
         """One item an input."""
         prompt = self.prompt
-        texts = [prompt + self.cased(as_text(value, index)) for index, value in enumerate(inputs)]
+        texts = [prompt + self.apply_case(as_text(value, index)) for index, value in enumerate(inputs)]
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
         return [self._encoded(one, index) for index, one in enumerate(tokens)]
 

@@ -104,9 +104,9 @@ class TextRankingPreprocessor(PromptPreprocessor["QueryDocuments", TextRankingIt
         tokens = iter(
             encode_prefix(
                 self.tokenizer,
-                [prompt + self.cased(query) for query, documents in checked for _ in documents],
+                [prompt + self.apply_case(query) for query, documents in checked for _ in documents],
                 self.tokenizer.max_length,
-                [self.cased(document) for _, documents in checked for document in documents],
+                [self.apply_case(document) for _, documents in checked for document in documents],
             )
         )
         return [

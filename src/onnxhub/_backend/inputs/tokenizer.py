@@ -10,7 +10,7 @@ import numpy as np
 from onnxhub._backend.inputs.tokenizer_bounds import check_description, check_work
 from onnxhub._backend.inputs.tokenizer_config import adapt, added_tokens, check_settings, family_of, special_tokens
 from onnxhub._backend.inputs.tokenizer_limits import check_limit, find_limit, usable_length
-from onnxhub._toolkit.json_files import token_id, token_ids
+from onnxhub._toolkit.json_files import read_token_id, read_token_ids
 from onnxhub._toolkit.sentence_transformers.files import read_length_settings
 from onnxhub.errors import InvalidInputError, OnnxHubError, OutOfMemoryError, one_line
 
@@ -207,7 +207,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
         added = backend.num_special_tokens_to_add(is_pair=False)
         subwords = bool(getattr(backend.model, "continuing_subword_prefix", None))
     check_limit(limit, added)
-    token_ids(config, "eos_token_id")  # here, so that no call is the first to read it
+    read_token_ids(config, "eos_token_id")  # here, so that no call is the first to read it
     names = options.get("model_input_names")
     return TextTokenizer(
         backend,
@@ -241,5 +241,5 @@ def padding_id(config: Mapping[str, object], token: int | None) -> int:
     Raises:
         IntegrityError: ``pad_token_id`` is no id.
     """
-    declared = token_id(config, "pad_token_id")
+    declared = read_token_id(config, "pad_token_id")
     return token or 0 if declared is None else declared

@@ -41,8 +41,12 @@ MODEL_TYPES: Final[Mapping[str, str]] = {
 """``model_type`` -> task."""
 MULTI_VECTOR_TYPES: Final = frozenset({"ColBERT", "MultiVectorEncoder"})
 MULTI_VECTOR_KEYS: Final = (
-    "query_prefix", "document_prefix", "do_query_expansion", "attend_to_expansion_tokens", "attend_to_mask_tokens",
-)  # fmt: skip
+    "query_prefix",
+    "document_prefix",
+    "do_query_expansion",
+    "attend_to_expansion_tokens",
+    "attend_to_mask_tokens",
+)
 """Keys that only PyLate and Stanford's ColBERT write."""
 TRANSFORMER_TASKS: Final[Mapping[str, tuple[str, str, str]]] = {
     "feature-extraction": ("feature-extraction", "last_hidden_state", "token_embeddings"),
@@ -50,17 +54,36 @@ TRANSFORMER_TASKS: Final[Mapping[str, tuple[str, str, str]]] = {
     "sparse-feature-extraction": ("fill-mask", "logits", "token_embeddings"),
 }
 """Task -> ``transformer_task``, the output of the graph that is taken, and what it is called then."""
-HARMLESS_ARGUMENTS: Final = frozenset({
-    "add_pooling_layer", "attn_implementation", "device_map", "dtype", "low_cpu_mem_usage", "padding_side", "torch_dtype",
-    "trust_remote_code", "use_cache", "use_fast", "use_safetensors",
-})  # fmt: skip
+HARMLESS_ARGUMENTS: Final = frozenset(
+    "add_pooling_layer attn_implementation device_map dtype low_cpu_mem_usage padding_side torch_dtype trust_remote_code "
+    "use_cache use_fast use_safetensors".split()
+)
 """Arguments of transformers' ``from_pretrained`` that decide how torch computes, not what."""
 NOTHING: Final[tuple[object, ...]] = (None, "", {}, [])
 """Values that say nothing, whatever their key is."""
 
 JSON_TYPES: Final[Mapping[type, str]] = {
-    bool: "true or false", int: "a number", str: "a text", list: "a list", dict: "an object",
-}  # fmt: skip
+    bool: "true or false",
+    int: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "an object",
+}
+HARMLESS_PROCESSING: Final[Mapping[str, tuple[object, ...]]] = {
+    "padding": (True, "longest", "max_length"),
+    "truncation": (True, "longest_first"),
+    "return_tensors": ("pt", "np"),
+    "return_attention_mask": (True,),
+    "add_special_tokens": (True,),
+}
+"""Arguments of the tokenizer's call -> the values that change nothing."""
+LENGTH_KEYS: Final = (
+    ("processing_kwargs", "text", "max_length"),
+    ("processor_kwargs", "model_max_length"),
+    ("tokenizer_args", "model_max_length"),
+    ("max_seq_length",),
+)
+"""Places of the length limit; the first that is given counts: it is nearest to the tokenizer's call."""
 LONGEST_VALUE: Final = 200
 """Characters of a value that an error shows."""
 
@@ -76,7 +99,7 @@ class Files(Protocol):
 
 
 class ModelFiles(Files, Protocol):
-    """What these files are read of, and checked against: a model, or what is known of one that is not open yet."""
+    """A model, or what is known of a model that is not open yet: its settings are read from it and checked against it."""
 
     @property
     def model_id(self) -> str:
@@ -173,7 +196,7 @@ class Settings:
         refuse(self.backend, self.task, f"its {self.file} says {key}: {shown}, {why}")
 
     def close(self) -> None:
-        """Raise ``TaskMismatchError`` if a key that nobody has taken says something."""
+        """Raise ``TaskMismatchError`` if a key that was not taken has a value that is not empty."""
         for key, value in self.left.items():
             if value not in NOTHING:
                 why = "which is not known here and may change results; take it out of a local copy to load without it"
@@ -182,7 +205,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """What ``config_sentence_transformers.json`` says."""
+    """The settings of ``config_sentence_transformers.json``."""
 
     prompts: Mapping[str, str] | None = None
     """Name -> text; None: the file has none. A prompt that is null there is empty."""
@@ -195,7 +218,7 @@ class ModelSettings:
     max_active_dims: int | None = None
     """Weights that are kept of a sparse vector."""
     activation_fn: str | None = None
-    """What makes a score of a logit: a class by its full name; of ``config.json`` where this file says nothing."""
+    """The function from logit to score: a class by its full name; from ``config.json`` if this file has none."""
 
 
 def read_model_settings(backend: ModelFiles, task: str) -> ModelSettings:
@@ -323,14 +346,10 @@ def _check_modalities(settings: Settings, output: str | None) -> None:
 def _check_processing(settings: Settings) -> None:
     """Refuse arguments of the tokenizer's call but those that are as always, and the length."""
     processing = settings.take("processing_kwargs", (dict,), None) or {}
-    harmless: Mapping[str, tuple[object, ...]] = {
-        "padding": (True, "longest", "max_length"), "truncation": (True, "longest_first"), "return_tensors": ("pt", "np"),
-        "return_attention_mask": (True,), "add_special_tokens": (True,),
-    }  # fmt: skip
     for group in ("common", "text"):
         arguments = processing.get(group) or {}
         for key, value in arguments.items() if isinstance(arguments, Mapping) else [(group, arguments)]:
-            if value not in harmless.get(key, NOTHING) and (group, key) != ("text", "max_length"):
+            if value not in HARMLESS_PROCESSING.get(key, NOTHING) and (group, key) != ("text", "max_length"):
                 settings.refuse("processing_kwargs", {group: {key: value}}, "which is not known")
     for group in processing.keys() - {"common", "text", "audio", "image", "video"}:
         if processing[group] not in NOTHING:
@@ -358,8 +377,7 @@ def read_length(values: Mapping[str, object]) -> int | None:
 
 def _find_length(values: Mapping[str, object]) -> object:
     """Return the limit as it is written; of several, the one nearest to the tokenizer's call wins."""
-    for path in (("processing_kwargs", "text", "max_length"), ("processor_kwargs", "model_max_length"),
-                 ("tokenizer_args", "model_max_length"), ("max_seq_length",)):  # fmt: skip
+    for path in LENGTH_KEYS:
         found: object = values
         for key in path:
             found = found.get(key) if isinstance(found, Mapping) else None

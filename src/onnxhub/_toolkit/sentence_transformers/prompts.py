@@ -1,4 +1,4 @@
-"""What the encoders of sentence-transformers' three tasks share: a prompt before the text, and lower case."""
+"""The preprocessor that sentence-transformers' three tasks share: a prompt before the text, and lower case."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class PromptPreprocessor(Preprocessor[InputT, ItemT], Generic[InputT, ItemT]):
 
     @property
     def prompt(self) -> str:
-        """What is put before each text, as it is tokenised; empty if there is nothing."""
+        """The text that is put before each text, as it is tokenised; empty if there is none."""
         prompt = "" if self.prompt_name is None else (self.prompts or {})[self.prompt_name]
         return lower(prompt) if self.lower_case else prompt
 
-    def cased(self, text: str) -> str:
+    def apply_case(self, text: str) -> str:
         """Return the text as it is tokenised: lowered if the model wants that."""
         return lower(text) if self.lower_case else text
 

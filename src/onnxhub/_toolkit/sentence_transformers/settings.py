@@ -1,8 +1,8 @@
 """The one reader of sentence-transformers' files: every setting that changes results is read here, or refused by name.
 
 ``modules.json`` lists the modules, each with a folder of its own (``1_Pooling/config.json``); the transformer's settings
-are in ``sentence_bert_config.json``, those of the whole model in ``config_sentence_transformers.json``. What each key
-does, and its default, is as in sentence-transformers 6.2, which reads all older forms too.
+are in ``sentence_bert_config.json``, those of the whole model in ``config_sentence_transformers.json``. The effect
+of each key, and its default, are as in sentence-transformers 6.2, which reads all older forms too.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 SENTENCE: Final = "sentence_embedding"
-"""What sentence-transformers calls the vector of a text, in its modules and in graphs that have them in them."""
+"""sentence-transformers' name for the vector of a text, in its modules and in graphs that contain them."""
 DENSE: Final = "feature-extraction"
 RANKING: Final = "text-ranking"
 SPARSE: Final = "sparse-feature-extraction"
@@ -145,12 +145,12 @@ class SentenceSettings:
     """Everything that sentence-transformers' files say of how a model is used, checked for one task."""
 
     modules: tuple[Module, ...] = ()
-    """Those behind the transformer, in order, without those that change nothing. Of a graph that gives a vector for a
-    text, they are in it."""
+    """The modules behind the transformer, in order, without those that change nothing. If the graph gives a vector for a
+    text, they are inside it."""
     listed: bool = False
     """Whether ``modules.json`` names them; where not, the pooling is that of ``1_Pooling``, if there is one."""
     model: ModelSettings
-    """What ``config_sentence_transformers.json`` says, and ``config.json`` in older repositories."""
+    """Settings of ``config_sentence_transformers.json``, and of ``config.json`` in older repositories."""
     max_seq_length: int | None = None
     """The most tokens of a text; None: the tokenizer's limit."""
     length_file: str | None = None
@@ -251,7 +251,7 @@ def _guess_modules(backend: ModelFiles, task: str) -> tuple[Module, ...]:
 
 
 def _read_graph_modules(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
-    """Return the modules inside a graph, as far as they matter to its user: the pooling, and a last step to length 1."""
+    """Return the modules inside a graph that its user can notice: the pooling, and a last step to length 1."""
     for kind, _ in entries:
         if kind in ASYMMETRIC:
             refuse(backend, task, f"modules.json has {kind}: {REASONS[kind]}")
@@ -295,7 +295,7 @@ def _read_pooling(backend: ModelFiles, task: str, folder: str) -> PoolingModule:
     # Their sizes are those of the graph, which is there to ask.
     settings.ignore("word_embedding_dimension", "embedding_dimension")
     modes = settings.take("pooling_mode", (str, list), None)
-    # Of the older form with a switch for each mode, also those that are off are taken, so that none is left over.
+    # The older form has a switch for each mode; those that are off are taken too, so that none is left over.
     switches = {key: settings.take(key, (bool,), False) for key in settings.beginning("pooling_mode_")}
     if modes is None:
         modes = [_OLD_POOLING_KEYS.get(key, key) for key in (*_OLD_POOLING_KEYS, *switches) if switches.pop(key, False)]

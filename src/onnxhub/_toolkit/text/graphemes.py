@@ -1,4 +1,4 @@
-"""Where graphemes begin and end: what a reader takes for one letter or sign can be several characters.
+"""Boundaries of graphemes: a letter or sign, as a reader sees it, can be several characters.
 
 The rules are those of extended grapheme clusters in Unicode's annex 29, written down by categories and ranges, for
 Python's ``unicodedata`` does not have the property. Three differences are meant: all spacing marks go with their letter,
@@ -24,7 +24,7 @@ _EXTENDERS: Final = frozenset(
         *map(chr, range(0xE0020, 0xE0080)),
     }
 )
-"""What goes with the character in front of it, beside the marks: Thai and Lao AM, joiners, sound marks of half width,
+"""Characters, beside marks, that join the character in front of them: Thai and Lao AM, joiners, half-width sound marks,
 skin tones, tags."""
 _PICTOGRAPH: Final = re.compile(
     "[\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d"

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["OFFSET_POSITIONS", "first_position"]
 
-OFFSET_POSITIONS: Final = frozenset({
-    "camembert", "data2vec-text", "esm", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mpnet",
-    "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod",
-})  # fmt: skip
+OFFSET_POSITIONS: Final = frozenset(
+    "camembert data2vec-text esm ibert layoutlmv3 lilt longformer luke markuplm mpnet roberta roberta-prelayernorm "
+    "xlm-roberta xlm-roberta-xl xmod".split()
+)
 """Model types whose first position is the padding id plus 1."""
 
 

@@ -47,7 +47,7 @@ def encode_prefix(
 def _enough(tokens: Tokens, cut: Sequence[bool], max_length: int) -> bool:
     """Return whether prefixes have all the tokens that will be kept; ``cut``: which texts they are shorter than."""
     long = [np.count_nonzero(tokens.sequences == place) >= max_length for place in range(len(cut))]
-    # Of two long texts, which is the longer decides what is kept of each.
+    # If both texts are long, the tokens that are kept of each depend on which text is longer.
     return list(cut) == long and sum(cut) == 1
 
 

@@ -1,4 +1,4 @@
-"""What a text task requires of a model: inputs that tokens can fill, a fast tokenizer, a vocabulary that fits."""
+"""Requirements of text tasks on a model: inputs that tokens can fill, a fast tokenizer, a vocabulary that fits."""
 
 from __future__ import annotations
 
