@@ -37,8 +37,8 @@ def show(code: str, call: Callable[[], object], drawn: Callable[[object], Text])
     before = time.perf_counter()
     call()
     again = time.perf_counter() - before
-    for one in result if isinstance(result, list) else [result]:
-        console.print(Text(repr(one)))
+    for entry in result if isinstance(result, list) else [result]:
+        console.print(Text(repr(entry)))
     console.print(Padding(drawn(result), (0, 2)) if console.is_terminal else Text("  ").append_text(drawn(result)))
     console.print(Text(f"  {first * 1000:.0f} ms with loading the model, {again * 1000:.1f} ms from then on\n", "dim"))
 
@@ -68,7 +68,7 @@ def main() -> None:
     show(
         f'onnxhub.tag("{LETTER}", model="builtin:ner")',
         lambda: onnxhub.tag(LETTER, model="builtin:ner"),
-        lambda result: marked(LETTER, [(one.start, one.end, one.label) for one in result]),
+        lambda result: marked(LETTER, [(entity.start, entity.end, entity.label) for entity in result]),
     )
     console.print(Text(f"Three models, three answers, {time.perf_counter() - started:.1f} s in all.", "bold"))
     console.print("Next: onnxhub classify --help, or in Python: import onnxhub")

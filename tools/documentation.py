@@ -109,7 +109,7 @@ def same(expected: str, actual: str) -> bool:
     texts = [TIMES.sub("", BARS.sub("", text)) for text in (expected, actual)]
     words, others = (NUMBER.sub("0", text).split() for text in texts)
     numbers = zip(*(map(float, NUMBER.findall(text)) for text in texts), strict=False)
-    return words == others and all(abs(one - other) <= TOLERANCE for one, other in numbers)
+    return words == others and all(abs(number - other) <= TOLERANCE for number, other in numbers)
 
 
 def play(sources: Sequence[str]) -> None:

@@ -72,7 +72,7 @@ def check_module(text: str) -> Findings:
     return Findings(
         functions=len(functions),
         participles=tuple((node.lineno, node.name) for node in functions if is_participle(node.name)),
-        ones=tuple((line, name) for line, name in _bound_names(tree) if name == "one"),
+        ones=tuple((line, name) for line, name in _find_bindings(tree) if name == "one"),
         skips=tuple(
             (token.start[0], token.string)
             for token in tokenize.generate_tokens(io.StringIO(text).readline)
@@ -106,7 +106,7 @@ def _last_names(decorators: Iterable[ast.expr]) -> Iterator[str]:
         yield ast.unparse(decorator).partition("(")[0].rpartition(".")[2]
 
 
-def _bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def _find_bindings(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield line and name wherever code names a value: assignments, loops, arguments, patterns, caught errors."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for result in dev.results:
                 if not result.perfect:
                     print(f"[{result.item.kind}] {result.item}\n  found {result.found}; right: {result.expected}")
-            print({kind: f"{one.value:.3f} of {len(one.results)}" for kind, one in dev.kinds.items()})
+            print({kind: f"{score.value:.3f} of {len(score.results)}" for kind, score in dev.kinds.items()})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -146,13 +146,14 @@ def _check(model: TaskModel, recipe: Recipe, folder: Path, texts: Sequence[str])
         for encoding in vocabulary.tokenizer(model.vocabulary.ids, lowercase=not model.vocabulary.cased).encode_batch(
             list(texts)
         ):
-            ids, types = (torch.tensor([one]) for one in (encoding.ids, encoding.type_ids))
+            ids, types = (torch.tensor([values]) for values in (encoding.ids, encoding.type_ids))
             mask = torch.ones_like(ids)
             with torch.no_grad():
                 wanted = model(ids, mask, types)
             named = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
             found = [
-                torch.from_numpy(one) for one in session.run(None, {name: one.numpy() for name, one in named.items()})
+                torch.from_numpy(output)
+                for output in session.run(None, {name: output.numpy() for name, output in named.items()})
             ]
             torch.testing.assert_close(found[0] if recipe.labels else torch.stack(found, -1), wanted, atol=1e-3, rtol=0)
 

@@ -36,8 +36,13 @@ def write(folder: Path, recipe: Recipe, held_out: Score, dev: Score, vocabulary:
         vocabulary: Its number of pieces.
     """
     title, subject = _SUBJECTS[recipe.name]
-    front = ("license: apache-2.0", "base_model: sentence-transformers/all-MiniLM-L6-v2", "language: en",
-             f"pipeline_tag: {recipe.task}", "library_name: onnxhub")  # fmt: skip
+    front = (
+        "license: apache-2.0",
+        "base_model: sentence-transformers/all-MiniLM-L6-v2",
+        "language: en",
+        f"pipeline_tag: {recipe.task}",
+        "library_name: onnxhub",
+    )
     about = (
         f"Finds {subject}. It comes with onnxhub, so that examples, tests and first steps need no download. It was made"
         " from examples of a few kinds and knows little beyond them: it shows what the library does, and is not for"
@@ -97,10 +102,10 @@ def _table(held_out: Score, dev: Score) -> str:
         cells = []
         for results in both:
             some = [
-                one
+                result
                 for family, found in results.items()
                 if row in {"**all**", family} or (row == "all other kinds" and family not in named)
-                for one in found
+                for result in found
             ]
             cells.append(f"{_reached(held_out.name, some)} | {len(some)}" if some else "- | 0")
         if cells != ["- | 0"] * len(both):

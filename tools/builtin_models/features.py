@@ -90,7 +90,7 @@ def batches(rows: Sequence[Row], recipe: Recipe, vocabulary: Vocabulary, seed: i
             by_length = sorted(order[first : first + pool], key=lambda index: len(rows[index].ids))
             cut = [by_length[start : start + recipe.batch] for start in range(0, len(by_length), recipe.batch)]
             for index in rng.permutation(len(cut)):
-                yield _batch([rows[one] for one in cut[index]], recipe, lower, rng)
+                yield _batch([rows[place] for place in cut[index]], recipe, lower, rng)
 
 
 def _batch(rows: Sequence[Row], recipe: Recipe, lower: NDArray[np.int64], rng: np.random.Generator) -> Batch:

@@ -53,14 +53,14 @@ def quantise(matrix: Tensor, block: int, *, search: bool = False) -> Blocks:
     if not search:
         return _rounded(blocks, 1.0)
     tried = [_rounded(blocks, share) for share in _SHRINK]
-    errors = torch.stack([(one.values.view_as(blocks) - blocks).square().sum(-1) for one in tried])
+    errors = torch.stack([(candidate.values.view_as(blocks) - blocks).square().sum(-1) for candidate in tried])
     best = errors.argmin(0)
 
     def chosen(values: list[Tensor]) -> Tensor:
         index = best.view(1, *best.shape, *[1] * (values[0].dim() - 2)).expand(1, *values[0].shape)
         return torch.stack(values).gather(0, index)[0]
 
-    return Blocks(*(chosen([getattr(one, name) for one in tried]) for name in ("codes", "scales", "zeros")))
+    return Blocks(*(chosen([getattr(candidate, name) for candidate in tried]) for name in ("codes", "scales", "zeros")))
 
 
 def fake(matrix: Tensor, block: int) -> Tensor:

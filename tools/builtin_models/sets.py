@@ -143,10 +143,10 @@ def read(name: str, path: Path) -> list[Any]:
     """The items of a set; ``name`` is ``sentiment``, ``ner`` or ``qa``."""
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     if name == "sentiment":
-        return [Sentiment(one["text"], one["label"], one["kind"]) for one in lines]
+        return [Sentiment(line["text"], line["label"], line["kind"]) for line in lines]
     if name == "ner":
-        return [Entities.parse(one["text"], one["kind"]) for one in lines]
-    return [Question(one["question"], one["context"], tuple(one["answers"]), one["kind"]) for one in lines]
+        return [Entities.parse(line["text"], line["kind"]) for line in lines]
+    return [Question(line["question"], line["context"], tuple(line["answers"]), line["kind"]) for line in lines]
 
 
 def load(name: str, folder: Path, threads: int | None = None) -> Any:
@@ -170,17 +170,19 @@ def score(name: str, model: Any, items: Sequence[Any]) -> Score:
 def _classified(model: TextClassificationModel, items: Sequence[Sentiment]) -> list[Result]:
     found = model([item.text for item in items])
     return [
-        Result(item, one.label, item.label, int(one.label == item.label), 1, 1)
-        for item, one in zip(items, found, strict=True)
+        Result(item, result.label, item.label, int(result.label == item.label), 1, 1)
+        for item, result in zip(items, found, strict=True)
     ]
 
 
 def _tagged(model: TokenClassificationModel, items: Sequence[Entities]) -> list[Result]:
     results = []
     for item, entities in zip(items, model([item.text for item in items]), strict=True):
-        spans = {(one.start, one.end, one.label) for one in entities}
-        shown, wanted = (", ".join(f"{item.text[start:end]} ({label})" for start, end, label in sorted(some)) or "nothing"
-                         for some in (spans, item.spans))  # fmt: skip
+        spans = {(entity.start, entity.end, entity.label) for entity in entities}
+        shown, wanted = (
+            ", ".join(f"{item.text[start:end]} ({label})" for start, end, label in sorted(some)) or "nothing"
+            for some in (spans, item.spans)
+        )
         results.append(Result(item, shown, wanted, len(spans & item.spans), len(spans), len(item.spans)))
     return results
 
@@ -188,8 +190,8 @@ def _tagged(model: TokenClassificationModel, items: Sequence[Entities]) -> list[
 def _answered(model: QuestionAnsweringModel, items: Sequence[Question]) -> list[Result]:
     results = []
     for item, answer in zip(items, model([(item.question, item.context) for item in items]), strict=True):
-        exact = any(_normal(answer.answer) == _normal(one) for one in item.answers)
-        overlap = max(_word_f1(answer.answer, one) for one in item.answers)
+        exact = any(_normal(answer.answer) == _normal(accepted) for accepted in item.answers)
+        overlap = max(_word_f1(answer.answer, accepted) for accepted in item.answers)
         results.append(Result(item, answer.answer, item.answers[0], int(exact), 1, 1, overlap))
     return results
 
@@ -202,7 +204,7 @@ def summed(name: str, results: Sequence[Result]) -> Score:
 
 
 def _totals(results: Sequence[Result]) -> tuple[int, int, int]:
-    return tuple(sum(getattr(one, name) for one in results) for name in ("right", "proposed", "wanted"))  # type: ignore[return-value]
+    return tuple(sum(getattr(result, name) for result in results) for name in ("right", "proposed", "wanted"))  # type: ignore[return-value]
 
 
 def _normal(answer: str) -> str:
@@ -211,6 +213,6 @@ def _normal(answer: str) -> str:
 
 
 def _word_f1(found: str, wanted: str) -> float:
-    one, other = _normal(found).split(), _normal(wanted).split()
-    common = sum((Counter(one) & Counter(other)).values())
-    return 2 * common / (len(one) + len(other)) if common else float(one == other)
+    words, others = _normal(found).split(), _normal(wanted).split()
+    common = sum((Counter(words) & Counter(others)).values())
+    return 2 * common / (len(words) + len(others)) if common else float(words == others)

@@ -87,7 +87,9 @@ def counted(texts: Iterable[str], source: Sequence[str], least: int) -> list[str
         for index in encoding.ids:
             counts[index] = counts.get(index, 0) + 1
     return [
-        source[index] for index, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])) if count >= least
+        source[index]
+        for index, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+        if count >= least
     ]
 
 

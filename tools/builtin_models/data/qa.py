@@ -226,10 +226,22 @@ def _clock(rng: random.Random) -> str:
     hour, minute = rng.randint(1, 12), rng.choice([5, 10, 15, 20, 30, 40, 45, 50])
     word = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"][hour - 1]
     half = rng.choice(["a.m.", "p.m."])
-    return rng.choice([
-        f"{hour}:{minute:02d}", f"{hour}.{minute:02d}", f"{hour} {half}", f"{hour}:{minute:02d} {half}", word, word,
-        f"half past {word}", f"a quarter to {word}", f"{word} o'clock", f"{hour + 11}:{minute:02d}", "noon", f"{hour}{half[0]}m",
-    ])  # fmt: skip
+    return rng.choice(
+        [
+            f"{hour}:{minute:02d}",
+            f"{hour}.{minute:02d}",
+            f"{hour} {half}",
+            f"{hour}:{minute:02d} {half}",
+            word,
+            word,
+            f"half past {word}",
+            f"a quarter to {word}",
+            f"{word} o'clock",
+            f"{hour + 11}:{minute:02d}",
+            "noon",
+            f"{hour}{half[0]}m",
+        ]
+    )
 
 
 def _money(rng: random.Random) -> str:
@@ -657,11 +669,22 @@ def _unmarked(text: str) -> tuple[str, dict[str, tuple[int, int]]]:
 # ------------------------------------------------------------------------------------------------------------- style
 
 _CONTRACTIONS: Final = (
-    (" is not ", " isn't "), (" are not ", " aren't "), (" was not ", " wasn't "), (" were not ", " weren't "),
-    (" did not ", " didn't "), (" does not ", " doesn't "), (" do not ", " don't "), (" has not ", " hasn't "),
-    (" had not ", " hadn't "), (" cannot ", " can't "), (" could not ", " couldn't "), (" will not ", " won't "),
-    ("It is ", "It's "), (" would not ", " wouldn't "), (" they are ", " they're "),
-)  # fmt: skip
+    (" is not ", " isn't "),
+    (" are not ", " aren't "),
+    (" was not ", " wasn't "),
+    (" were not ", " weren't "),
+    (" did not ", " didn't "),
+    (" does not ", " doesn't "),
+    (" do not ", " don't "),
+    (" has not ", " hasn't "),
+    (" had not ", " hadn't "),
+    (" cannot ", " can't "),
+    (" could not ", " couldn't "),
+    (" will not ", " won't "),
+    ("It is ", "It's "),
+    (" would not ", " wouldn't "),
+    (" they are ", " they're "),
+)
 
 
 def _contracted(rng: random.Random, text: str) -> str:

@@ -41,8 +41,20 @@ _SENTENCE: Final = re.compile(r"(^|[.!?]\s+)([a-z])")
 _BEFORE_VOWEL: Final = re.compile(rf"a{_ARTICLE}(?=\s+(?!one\b|use|uni|eu)[aeiou]|\s+hon|\s+hour)")
 
 _VERBS: Final = (
-    "is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "would", "could", "should",
-)  # fmt: skip
+    "is",
+    "are",
+    "was",
+    "were",
+    "do",
+    "does",
+    "did",
+    "has",
+    "have",
+    "had",
+    "would",
+    "could",
+    "should",
+)
 _SHORT_FORMS: Final = (
     *((f"{verb} not", f"{verb}n't") for verb in _VERBS),
     ("cannot", "can't"),
@@ -237,13 +249,15 @@ def _mistyped(rng: random.Random, word: str) -> str:
     """Two letters swapped, or one dropped, doubled, drawn out or replaced by its neighbour."""
     place = rng.randrange(1, len(word) - 1)
     before, letter, after = word[:place], word[place], word[place + 1 :]
-    return rng.choice((
-        before + after[0] + letter + after[1:],
-        before + after,
-        before + letter * 2 + after,
-        before + letter * rng.randint(3, 5) + after if letter in "aeiouwhy" else before + after,
-        before + _NEIGHBOURS.get(letter, letter) + after,
-    ))  # fmt: skip
+    return rng.choice(
+        (
+            before + after[0] + letter + after[1:],
+            before + after,
+            before + letter * 2 + after,
+            before + letter * rng.randint(3, 5) + after if letter in "aeiouwhy" else before + after,
+            before + _NEIGHBOURS.get(letter, letter) + after,
+        )
+    )
 
 
 def _agreed(text: str) -> str:
@@ -252,11 +266,11 @@ def _agreed(text: str) -> str:
 
     def chosen(found: re.Match[str]) -> str:
         nonlocal plural
-        mark, one, many = found.groups()
+        mark, single, many = found.groups()
         if mark:
             plural = mark == _PLURAL
             return ""
-        return many if plural else one
+        return many if plural else single
 
     return _AGREEMENT.sub(chosen, text)
 
@@ -304,4 +318,4 @@ def _sentences() -> tuple[_Sentence, ...]:
 
 @cache
 def _like(sign: str, domain: str) -> tuple[str, ...]:
-    return tuple(one.text for one in _sentences() if (one.sign, one.domain) == (sign, domain))
+    return tuple(sentence.text for sentence in _sentences() if (sentence.sign, sentence.domain) == (sign, domain))
