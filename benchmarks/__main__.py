@@ -81,9 +81,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--light", required=True, help="interpreter without")
     parser.add_argument("--fastembed", required=True, help="interpreter with fastembed")
     parser.add_argument(
-        "--only", type=_sections, default=list(SECTIONS), metavar="NAMES",
+        "--only",
+        type=_sections,
+        default=list(SECTIONS),
+        metavar="NAMES",
         help=f"some of {','.join(SECTIONS)}, with commas between them",
-    )  # fmt: skip
+    )
     parser.add_argument("--quick", action="store_true", help="a quarter of the rounds; printed, not kept")
     return parser.parse_args()
 

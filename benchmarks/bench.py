@@ -74,7 +74,7 @@ def passes(commands: Mapping[str, Sequence[str]], question: object, rounds: int)
     """The median pass of each program, which must all give the same scores; those that give none are not compared."""
     with workers(commands) as running:
         first = in_turn(running, question, 1)
-        require_agreement({name: one["scores"] for name, (one,) in first.items() if one["scores"]})
+        require_agreement({name: answer["scores"] for name, (answer,) in first.items() if answer["scores"]})
         return seconds_of(in_turn(running, question, rounds))
 
 
@@ -82,7 +82,7 @@ def require_agreement(scores: Mapping[str, Sequence[float]]) -> None:
     """Raise ``RuntimeError`` unless all programs gave the same scores: else their times would not compare."""
     (first, mine), *others = scores.items()
     for name, theirs in others:
-        apart = max(abs(one - other) for one, other in zip(mine, theirs, strict=True))
+        apart = max(abs(score - other) for score, other in zip(mine, theirs, strict=True))
         if apart > APART:
             raise RuntimeError(f"{name} and {first} give scores that are {apart} apart")
 

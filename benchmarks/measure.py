@@ -123,7 +123,7 @@ def in_turn(running: Mapping[str, Worker], question: object, rounds: int) -> dic
 
 def seconds_of(answers: Mapping[str, list[dict[str, Any]]]) -> dict[str, float]:
     """The median of the times that each worker gave."""
-    return {name: statistics.median(one["seconds"] for one in some) for name, some in answers.items()}
+    return {name: statistics.median(answer["seconds"] for answer in some) for name, some in answers.items()}
 
 
 def side_by_side(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[Run]]:

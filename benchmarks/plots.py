@@ -131,7 +131,7 @@ class _Scale:
 
     def __call__(self, value: float) -> float:
         """The position of a value."""
-        low, high, at = (math.log(one) if self.log else one for one in (self.low, self.high, value))
+        low, high, at = (math.log(number) if self.log else number for number in (self.low, self.high, value))
         return self.start + (at - low) / (high - low or 1) * (self.end - self.start)
 
 
@@ -152,7 +152,7 @@ def _linear_ticks(values: Sequence[float]) -> list[float]:
     """From 0 to above the largest, at most six."""
     high = max(values) or 1
     power = 10.0 ** math.floor(math.log10(high))
-    step = next(one * power / 10 for one in (1, 2, 5, 10, 20, 50, 100) if one * power / 10 * 5 >= high)
+    step = next(factor * power / 10 for factor in (1, 2, 5, 10, 20, 50, 100) if factor * power / 10 * 5 >= high)
     return [step * number for number in range(math.ceil(high / step - 1e-9) + 1)]
 
 

@@ -43,9 +43,11 @@ def of_import(python: str) -> str:
 
 def _cut(profile: str) -> str:
     start = profile.find("   ncalls")
-    return re.sub(rf"{re.escape(str(REPOSITORY))}/|\S*/site-packages/|\S*/lib/python[\d.]+/", "", "\n".join(
-        profile[start:].splitlines()[: LINES + 1]
-    ))  # fmt: skip
+    return re.sub(
+        rf"{re.escape(str(REPOSITORY))}/|\S*/site-packages/|\S*/lib/python[\d.]+/",
+        "",
+        "\n".join(profile[start:].splitlines()[: LINES + 1]),
+    )
 
 
 def _output(command: Sequence[str], asked: str = "") -> str:

@@ -74,9 +74,13 @@ class Section:
 
 
 def explained(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], targets: Sequence[Target],
-    why: Callable[[], str], plots: Sequence[Lines | Bars] = (),
-) -> Table:  # fmt: skip
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    targets: Sequence[Target],
+    why: Callable[[], str],
+    plots: Sequence[Lines | Bars] = (),
+) -> Table:
     """A table that has its profile if a target is missed."""
     missed = any(not target.met for target in targets)
     return Table(title, columns, rows, targets, why() if missed else "", plots)

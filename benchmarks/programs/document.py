@@ -41,10 +41,16 @@ def main(what: str, task: str, folder: str, words: int) -> None:
     seconds, grown = measured(steps[what])
     lanes = model.backend.lanes.number
     print(
-        json.dumps({
-            "seconds": seconds, "grown": grown, "windows": len(windows), "batch": [batch, max(windows)], "lanes": lanes
-        })
-    )  # fmt: skip
+        json.dumps(
+            {
+                "seconds": seconds,
+                "grown": grown,
+                "windows": len(windows),
+                "batch": [batch, max(windows)],
+                "lanes": lanes,
+            }
+        )
+    )
 
 
 def encoded(tokenizer: Tokenizer, inputs: str | tuple[str, str]) -> object:

@@ -28,9 +28,13 @@ def by_fastembed(folder: str, batch_size: str = "256") -> Run:
     from fastembed.common.model_description import ModelSource, PoolingType
 
     TextEmbedding.add_custom_model(
-        "same-file", PoolingType.MEAN, normalization=True, sources=ModelSource(hf="same/file"), dim=384,
+        "same-file",
+        PoolingType.MEAN,
+        normalization=True,
+        sources=ModelSource(hf="same/file"),
+        dim=384,
         model_file="model.onnx",
-    )  # fmt: skip
+    )
     model = TextEmbedding("same-file", specific_model_path=folder, cuda=False)
     return lambda texts: _scores(list(model.embed(list(texts), batch_size=int(batch_size))))
 

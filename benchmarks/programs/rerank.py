@@ -18,7 +18,7 @@ def by_onnxhub(folder: str) -> Rank:
     import onnxhub
 
     model = onnxhub.load("text-ranking", folder)
-    return lambda documents: {one.index: one.score for one in model(QUESTION, documents)}
+    return lambda documents: {entry.index: entry.score for entry in model(QUESTION, documents)}
 
 
 def by_sentence_transformers(folder: str) -> Rank:
@@ -29,7 +29,7 @@ def by_sentence_transformers(folder: str) -> Rank:
 
     def rank(documents: Sequence[str]) -> dict[int, float]:
         results = model.rank(QUESTION, list(documents), show_progress_bar=False)
-        return {int(one["corpus_id"]): float(one["score"]) for one in results}
+        return {int(result["corpus_id"]): float(result["score"]) for result in results}
 
     return rank
 

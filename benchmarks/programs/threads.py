@@ -25,9 +25,9 @@ def main(folder: str, threads: int, texts: int) -> None:
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(work, given))
     equal = sum(
-        one == other
+        result == other
         for mine, theirs in zip(found, serial, strict=True)
-        for one, other in zip(mine, theirs, strict=True)
+        for result, other in zip(mine, theirs, strict=True)
     )
     print(f"{equal} of {threads * texts}")
 

@@ -18,7 +18,7 @@ def by_onnxhub(folder: str) -> Classify:
     import onnxhub
 
     model = onnxhub.load("zero-shot-classification", folder).with_options(labels=TOPICS)
-    return lambda texts: [{one.label: one.score for one in result.ranking} for result in model(list(texts))]
+    return lambda texts: [{entry.label: entry.score for entry in result.ranking} for result in model(list(texts))]
 
 
 def by_torch(folder: str, batch_size: int | None = None) -> Classify:

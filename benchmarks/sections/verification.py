@@ -35,14 +35,17 @@ def verification(bench: Bench) -> Iterator[Table]:
     }
     rows, targets = [], []
     for model, some in outputs.items():
-        first, again = (statistics.median(one[key] for one in some) for key in ("first", "again"))
+        first, again = (statistics.median(output[key] for output in some) for key in ("first", "again"))
         size = files[model].stat().st_size / 2**20
         rows.append((model, f"{size:.1f} MiB", f"{first * 1e3:.1f} ms", f"{again * 1e3:.3f} ms"))
         targets.append(Target(f"checking a file again, {model}, milliseconds", again * 1e3, MOST))
     yield explained(
-        "an ONNX file", ("model", "size", "first time", "again, median"), rows, targets,
+        "an ONNX file",
+        ("model", "size", "first time", "again, median"),
+        rows,
+        targets,
         lambda: profiles.of_calls(commands[DISTILBERT]),
-    )  # fmt: skip
+    )
 
 
 TOPICS = {
