@@ -44,7 +44,7 @@ def show(code: str, call: Callable[[], object], drawn: Callable[[object], Text])
 
 
 def marked(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
-    """The text with spans in colours, or, where no colours are shown, in brackets."""
+    """Return the text with spans in colours, or in brackets if no colours are shown."""
     if console.is_terminal:
         return highlight(text, spans)
     for start, end, label in sorted(spans, reverse=True):

@@ -139,7 +139,7 @@ def _exported(model: TaskModel, recipe: Recipe, folder: Path, items: Sequence[An
 
 
 def _check(model: TaskModel, recipe: Recipe, folder: Path, texts: Sequence[str]) -> None:
-    """The graph gives what torch gives."""
+    """Check that the graph gives what torch gives."""
     model.quantise()
     with sets.load(recipe.name, folder) as loaded:
         (session,) = loaded.sessions.values()

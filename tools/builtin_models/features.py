@@ -143,7 +143,7 @@ def _tags(encoding: Encoding, example: tuple[str, list[tuple[int, int, str]]], r
 
 
 def _span(encoding: Encoding, example: tuple[str, str, int, int], recipe: Recipe) -> NDArray[np.int64] | None:
-    """The answer's first and last token; the classification token for an answer that starts below zero."""
+    """Return the answer's first and last token; the classification token for an answer that starts below zero."""
     del recipe
     _, _, start, end = example
     if start < 0:

@@ -64,7 +64,7 @@ def quantise(matrix: Tensor, block: int, *, search: bool = False) -> Blocks:
 
 
 def fake(matrix: Tensor, block: int) -> Tensor:
-    """The quantised matrix; gradients pass as if it were not."""
+    """Return the quantised matrix; gradients pass as if it were not."""
     return _Fake.apply(matrix, block)
 
 

@@ -140,7 +140,7 @@ class Score:
 
 
 def read(name: str, path: Path) -> list[Any]:
-    """The items of a set; ``name`` is ``sentiment``, ``ner`` or ``qa``."""
+    """Return the items of a set; ``name`` is ``sentiment``, ``ner`` or ``qa``."""
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     if name == "sentiment":
         return [Sentiment(line["text"], line["label"], line["kind"]) for line in lines]
@@ -150,14 +150,14 @@ def read(name: str, path: Path) -> list[Any]:
 
 
 def load(name: str, folder: Path, threads: int | None = None) -> Any:
-    """The model of a folder."""
+    """Return the model of a folder."""
     import onnxhub
 
     return onnxhub.load(TASKS[name], folder, threads=threads)
 
 
 def score(name: str, model: Any, items: Sequence[Any]) -> Score:
-    """What a model, loaded by ``onnxhub.load``, reaches on a set."""
+    """Return the score of a model, loaded by ``onnxhub.load``, on a set."""
     results: dict[str, Callable[[Any, Sequence[Any]], list[Result]]] = {
         "sentiment": _classified,
         "ner": _tagged,
@@ -197,7 +197,7 @@ def _answered(model: QuestionAnsweringModel, items: Sequence[Question]) -> list[
 
 
 def summed(name: str, results: Sequence[Result]) -> Score:
-    """The score of some results; ``name`` is the measure's."""
+    """Return the score of some results; ``name`` is the measure's."""
     right, proposed, wanted = _totals(results)
     # Where each item has one answer, this is the share of right ones; an item without entities has nothing to miss.
     return Score(name, 2 * right / (proposed + wanted) if proposed + wanted else 1.0, tuple(results))

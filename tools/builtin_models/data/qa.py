@@ -476,7 +476,7 @@ class _Text:
         return text
 
     def value(self, name: str, values: dict[str, list[str]]) -> str:
-        """A new value for a slot, not used in this text yet if possible."""
+        """Return a new value for a slot, not used in this text yet if possible."""
         kind = name if name in values else name.rstrip("0123456789")
         value = ""
         for _ in range(_TRIES):
@@ -492,7 +492,7 @@ class _Text:
         return self.chosen(value)
 
     def filled(self, text: str, mark: str, slots: dict[str, str], values: dict[str, list[str]]) -> str:
-        """The text with marked values in its slots; values are drawn once and remembered in ``slots``."""
+        """Return the text with marked values in its slots; values are drawn once and remembered in ``slots``."""
 
         def slot(match: re.Match[str]) -> str:
             name, inline = match[1], match[2]
@@ -529,7 +529,7 @@ class _Text:
     # topics
 
     def add_topic(self, topic: _Topic) -> None:
-        """Some blocks about one subject, or about two, of which parts are the same blocks."""
+        """Choose blocks about one subject, or about two that share some blocks."""
         rng = self.rng
         two = rng.random() < 0.5
         blocks = rng.sample(
@@ -648,7 +648,7 @@ def _with_articles(text: str) -> str:
 
 
 def _unmarked(text: str) -> tuple[str, dict[str, tuple[int, int]]]:
-    """The text without its marks, and where each mark was first."""
+    """Return the text without its marks, and where each mark was first."""
     plain: list[str] = []
     length = at = 0
     spans: dict[str, tuple[int, int]] = {}

@@ -124,7 +124,7 @@ class _Grammar:
         self.domains = sorted({domain for domain, _, _ in rules} - {""})
 
     def made(self, rng: random.Random, name: str, sign: str, domain: str) -> str:
-        """A text of the rule, with agreement, articles and capitals."""
+        """Return a text of the rule, with agreement, articles and capitals."""
         text = _agreed(self._expanded(rng, name, sign, domain))
         text = _BEFORE_VOWEL.sub("an", text).replace(_ARTICLE, "")
         text = re.sub(r"\s+", " ", text).strip()
@@ -174,7 +174,7 @@ def examples(rng: random.Random, count: int) -> Iterator[tuple[str, str]]:
 
 
 def _beside(rng: random.Random, sentence: _Sentence) -> str:
-    """The sentence alone, or beside another one that does not change what is meant."""
+    """Return the sentence alone, or beside another one that does not change what is meant."""
     if rng.random() < _ALONE:
         return sentence.text
     grammar = _grammar()
@@ -215,7 +215,7 @@ def _written(rng: random.Random, text: str) -> str:
 
 
 def _with_forms(rng: random.Random, text: str, *, shorter: bool) -> str:
-    """Some of the short forms written out, or the other way round."""
+    """Write out some of the short forms, or shorten some that are written out."""
     for long, short in _SHORT_FORMS:
         before, after = (long, short) if shorter else (short, long)
         if before in text.lower() and rng.random() < 0.8:
