@@ -44,11 +44,11 @@ class Bench:
         return {"light": self.light, "full": self.full, "fastembed": self.fastembed}
 
     def model(self, name: str) -> str:
-        """The folder of a model."""
+        """Return the folder of a model."""
         return str(CACHE / name)
 
     def program(self, file: str, *arguments: object, python: str | None = None) -> list[str]:
-        """The command of a program, in the full install unless another interpreter is named."""
+        """Return the command of a program, in the full install unless another interpreter is named."""
         return [python or self.full, str(PROGRAMS / file), *map(str, arguments)]
 
     def rounds(self, number: int) -> int:
@@ -71,7 +71,7 @@ class Topic:
 
 
 def passes(commands: Mapping[str, Sequence[str]], question: object, rounds: int) -> dict[str, float]:
-    """The median pass of each program, which must all give the same scores; those that give none are not compared."""
+    """Return the median pass of each program; those that give scores must give the same."""
     with workers(commands) as running:
         first = in_turn(running, question, 1)
         require_agreement({name: answer["scores"] for name, (answer,) in first.items() if answer["scores"]})

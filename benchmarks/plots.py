@@ -50,7 +50,7 @@ class Lines:
     """Points by what they are of; onnxhub first."""
 
     def svg(self) -> str:
-        """The drawing."""
+        """Return the drawing."""
         return _page(self.title, TOP + PLOT + BOTTOM, list(self._drawn()))
 
     def _drawn(self) -> Iterator[str]:
@@ -96,7 +96,7 @@ class Bars:
     """By program; onnxhub's names begin so."""
 
     def svg(self) -> str:
-        """The drawing."""
+        """Return the drawing."""
         return _page(self.title, 56 + len(self.values) * (BAR + GAP) + 14, list(self._drawn()))
 
     def _drawn(self) -> Iterator[str]:
@@ -130,7 +130,7 @@ class _Scale:
         return cls([tick for tick in ticks if low <= tick <= high], low, high, start, end, log)
 
     def __call__(self, value: float) -> float:
-        """The position of a value."""
+        """Return the position of a value."""
         low, high, at = (math.log(number) if self.log else number for number in (self.low, self.high, value))
         return self.start + (at - low) / (high - low or 1) * (self.end - self.start)
 

@@ -46,7 +46,7 @@ def short(number: int) -> Iterator[str]:
 
 
 def of_tokens(tokens: int) -> str:
-    """A text of so many tokens with the vocabulary of bert-base-uncased, the two special ones counted."""
+    """Return a text of so many tokens with the vocabulary of bert-base-uncased, the two special ones counted."""
     return " ".join(["the"] * (tokens - 2))
 
 

@@ -54,7 +54,7 @@ def main(what: str, task: str, folder: str, words: int) -> None:
 
 
 def encoded(tokenizer: Tokenizer, inputs: str | tuple[str, str]) -> object:
-    """The document as arrays: all that is known of its tokens."""
+    """Return the document as arrays: all that is known of its tokens."""
     encoding = tokenizer.encode(*([inputs] if isinstance(inputs, str) else inputs))
     words = [-1 if word is None else word for word in encoding.word_ids]
     texts = [-1 if text is None else text for text in encoding.sequence_ids]

@@ -23,7 +23,7 @@ def by_onnxhub(folder: str) -> Run:
 
 
 def by_fastembed(folder: str, batch_size: str = "256") -> Run:
-    """The model of fastembed over the same file; 256 is its own default."""
+    """Return the model of fastembed over the same file; 256 is its own default."""
     from fastembed import TextEmbedding
     from fastembed.common.model_description import ModelSource, PoolingType
 

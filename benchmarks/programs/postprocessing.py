@@ -34,7 +34,7 @@ def main(task: str, folder: str, calls: int, *alone: str) -> None:
 
 
 def _document(folder: str, question: str | None) -> tuple[str, ...]:
-    """A document, after its question if there is one, that fills 512 tokens as well as whole words can."""
+    """Return a document, after its question if there is one, that fills 512 tokens as well as whole words can."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")

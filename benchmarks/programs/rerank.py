@@ -22,7 +22,7 @@ def by_onnxhub(folder: str) -> Rank:
 
 
 def by_sentence_transformers(folder: str) -> Rank:
-    """A CrossEncoder over the same ONNX file; its batches are of 32 pairs, sorted by length."""
+    """Return a CrossEncoder over the same ONNX file; its batches are of 32 pairs, sorted by length."""
     from sentence_transformers import CrossEncoder
 
     model = CrossEncoder(folder, backend="onnx", device="cpu", model_kwargs={"file_name": "model.onnx"})

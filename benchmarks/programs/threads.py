@@ -12,7 +12,7 @@ from benchmarks.texts import real
 
 
 def main(folder: str, threads: int, texts: int) -> None:
-    """Serially, then at once."""
+    """Run the texts serially, then at once."""
     model = onnxhub.load("text-classification", folder)
     given = [real(threads * texts)[start::threads] for start in range(threads)]
     together = Barrier(threads)

@@ -31,14 +31,14 @@ def by_onnxhub(folder: str, dtype: str = "auto") -> Run:
 
 
 def by_optimum(folder: str, batch_size: str) -> Run:
-    """The pipeline of optimum over the ONNX file."""
+    """Return the pipeline of optimum over the ONNX file."""
     from optimum.onnxruntime import pipeline
 
     return _by_pipeline(pipeline("text-classification", model=folder, batch_size=int(batch_size)), folder)
 
 
 def by_torch(folder: str, batch_size: str) -> Run:
-    """The pipeline of transformers over torch."""
+    """Return the pipeline of transformers over torch."""
     from transformers import pipeline
 
     pipe = pipeline("text-classification", model=folder, device="cpu", batch_size=int(batch_size))
@@ -46,7 +46,7 @@ def by_torch(folder: str, batch_size: str) -> Run:
 
 
 def by_ceiling(folder: str, budget: str) -> Run:
-    """The bare session on the same tokens, tokenised before, in batches of equal rows without any padding.
+    """Return the bare session on the same tokens, tokenised before, in batches of equal rows without any padding.
 
     Texts are sorted by length and cut by the budget, and the tokens of a batch are spread evenly over its rows. What is
     said of the texts is meaningless then; the work is that of a batching that wastes nothing.

@@ -71,12 +71,12 @@ def _summed(command: Sequence[str]) -> dict[int, float]:
 
 
 def _proportional(pid: int) -> float:
-    """The memory of a process in MiB, where what it shares with others counts for its share."""
+    """Return the memory of a process in MiB; what it shares with others counts for its share."""
     return int(re.search(r"^Pss:\s+(\d+) kB", _read(pid, "smaps_rollup"), re.MULTILINE)[1]) / 1024
 
 
 def _largest_mappings(command: Sequence[str]) -> str:
-    """What a single process holds, file by file."""
+    """Measure what a single process holds, file by file."""
     sizes: dict[str, int] = {}
     with Worker(command) as worker:
         name = ""
@@ -94,7 +94,7 @@ def _read(pid: int, name: str) -> str:
 
 
 def memory(bench: Bench) -> Iterator[Table]:
-    """A process over many calls, and a long stream."""
+    """Measure the memory of a process over many calls, and over a long stream."""
     yield _many_calls(bench)
     yield _streams(bench)
 
@@ -138,7 +138,7 @@ def _streams(bench: Bench) -> Table:
 
 
 def documents(bench: Bench) -> Iterator[Table]:
-    """A document that takes many windows."""
+    """Measure the memory that a document of many windows takes."""
     for task, model in (("question-answering", ANSWERER), ("token-classification", TAGGER)):
         commands = {
             what: bench.program("document.py", what, task, bench.model(model), WORDS, python=bench.light)

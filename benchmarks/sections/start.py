@@ -22,7 +22,7 @@ PYTORCH = "distilbert-pytorch"
 
 
 def cold(bench: Bench) -> Iterator[Table]:
-    """New process to first answer, in both installs."""
+    """Measure a new process up to its first answer, in both installs."""
     for install, programs in (("light", ("by_hand", "by_onnxhub", "by_one_liner")), ("full", tuple(NAMES))):
         python = bench.installs[install]
         commands = {
@@ -108,7 +108,7 @@ def compiling(bench: Bench) -> Iterator[Table]:
 
 
 def from_pytorch(bench: Bench) -> Iterator[Table]:
-    """The second load of a repository that has no ONNX file, beside the load that converts each time."""
+    """Measure the second load of a repository without an ONNX file, beside a load that converts each time."""
     names = {"by_onnxhub": "onnxhub, the second load", "by_optimum": "`ORTModelForXXX.from_pretrained(export=True)`"}
     commands = {name: bench.program("from_pytorch.py", name, bench.model(PYTORCH), SHORT) for name in names}
     # The unrecorded round is the one that converts, for onnxhub.

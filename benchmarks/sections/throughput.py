@@ -117,7 +117,7 @@ def _contested(bench: Bench, contest: Contest) -> Table:
 
 
 def _best(bench: Bench, contest: Contest, program: str, number: int) -> int:
-    """The setting with which a program is fastest, by one pass of each over half of the texts."""
+    """Return the setting with which a program is fastest, by one pass of each over half of the texts."""
     seconds = {}
     for setting in contest.settings[program]:
         with workers({program: _command(bench, contest, program, setting)}) as running:
@@ -141,7 +141,7 @@ def _order(entry: tuple[str, int | None]) -> tuple[int, int]:
 
 
 def int8(bench: Bench) -> Iterator[Table]:
-    """The int8 model that is made on the fly, against the file it was made of."""
+    """Measure the int8 model that is made on the fly, against the file it was made of."""
     folder, number = bench.model(DISTILBERT), bench.some(256)
     commands = {dtype: bench.program("throughput.py", "by_onnxhub", folder, dtype) for dtype in ("fp32", "int8")}
     made = json.loads(run(bench.program("quantized_size.py", folder)).output)

@@ -24,7 +24,7 @@ MOST = 1.0
 
 
 def verification(bench: Bench) -> Iterator[Table]:
-    """The ONNX files of two models, from the first look on."""
+    """Measure the verification of the ONNX files of two models, from the first look on."""
     files = {model: Path(bench.model(model), "model.onnx") for model in (TINY, DISTILBERT)}
     commands = {
         model: bench.program("verification.py", file, CALLS, python=bench.light) for model, file in files.items()
