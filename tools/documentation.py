@@ -116,7 +116,7 @@ def play(sources: Sequence[str]) -> None:
     """Type the sources into one Python session, and print what comes out of each, as a JSON list."""
     warnings.simplefilter("default")
     warnings.showwarning = lambda message, kind, *_: print(f"{kind.__name__}: {message}")
-    print(json.dumps([*_played(sources)]))
+    print(json.dumps([*_play(sources)]))
 
 
 def main() -> None:
@@ -161,7 +161,7 @@ def _steps(block: Block) -> list[Step]:
     return steps
 
 
-def _played(sources: Sequence[str]) -> Iterator[str]:
+def _play(sources: Sequence[str]) -> Iterator[str]:
     names: dict[str, object] = vars(sys.modules["__main__"])
     for source in sources:
         with redirect_stdout(StringIO()) as said:

@@ -56,10 +56,10 @@ def make(recipe: Recipe, folder: Path, threads: int, *, held_out: bool = True) -
         trial = Path(scratch) / recipe.name
 
         def evaluate() -> float:
-            return _exported(model, recipe, trial, dev_items, threads).value
+            return _export(model, recipe, trial, dev_items, threads).value
 
         training.train(model, rows, recipe, evaluate, report)
-        dev = _exported(model, recipe, trial, dev_items, threads)
+        dev = _export(model, recipe, trial, dev_items, threads)
         _check(model, recipe, trial, [example[0] for example in examples[:CHECKED_TEXTS]])
         held = dev
         if held_out:
@@ -131,7 +131,7 @@ def _examples(recipe: Recipe, rng: random.Random) -> list[tuple[Any, ...]]:
     return list(generator.examples(rng, recipe.examples))
 
 
-def _exported(model: TaskModel, recipe: Recipe, folder: Path, items: Sequence[Any], threads: int) -> Score:
+def _export(model: TaskModel, recipe: Recipe, folder: Path, items: Sequence[Any], threads: int) -> Score:
     """Write the model, and score the files: what is measured is what runs."""
     export.write(model, folder, recipe.architecture, recipe.labels)
     with sets.load(recipe.name, folder, threads) as loaded:

@@ -107,13 +107,13 @@ def _table(held_out: Score, dev: Score) -> str:
                 if row in {"**all**", family} or (row == "all other kinds" and family not in named)
                 for result in found
             ]
-            cells.append(f"{_reached(held_out.name, some)} | {len(some)}" if some else "- | 0")
+            cells.append(f"{_describe_score(held_out.name, some)} | {len(some)}" if some else "- | 0")
         if cells != ["- | 0"] * len(both):
             lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _reached(measure: str, results: Sequence[Result]) -> str:
+def _describe_score(measure: str, results: Sequence[Result]) -> str:
     if any(result.wanted for result in results):
         return f"{sets.summed(measure, results).value:.3f}"
     return f"{sum(result.perfect for result in results)} with nothing found"  # where F1 would be 0 or 1

@@ -75,7 +75,7 @@ def rows_of(
     return [
         row
         for chosen, group in sorted(groups.items())
-        for row in _encoded(group, usual if chosen < 0 else coarse[chosen], targets, recipe)
+        for row in _encode(group, usual if chosen < 0 else coarse[chosen], targets, recipe)
     ]
 
 
@@ -111,7 +111,7 @@ def _batch(rows: Sequence[Row], recipe: Recipe, lower: NDArray[np.int64], rng: n
     return Batch(*map(torch.from_numpy, (ids, mask, types, target)))
 
 
-def _encoded(
+def _encode(
     examples: Sequence[tuple[Any, ...]],
     cutter: Tokenizer,
     targets: Callable[..., NDArray[np.int64] | None],

@@ -159,15 +159,15 @@ def load(name: str, folder: Path, threads: int | None = None) -> Any:
 def score(name: str, model: Any, items: Sequence[Any]) -> Score:
     """Return the score of a model, loaded by ``onnxhub.load``, on a set."""
     results: dict[str, Callable[[Any, Sequence[Any]], list[Result]]] = {
-        "sentiment": _classified,
-        "ner": _tagged,
-        "qa": _answered,
+        "sentiment": _score_labels,
+        "ner": _score_entities,
+        "qa": _score_answers,
     }
     measure = {"sentiment": "accuracy", "ner": "entity F1", "qa": "exact match"}[name]
     return summed(measure, results[name](model, items))
 
 
-def _classified(model: TextClassificationModel, items: Sequence[Sentiment]) -> list[Result]:
+def _score_labels(model: TextClassificationModel, items: Sequence[Sentiment]) -> list[Result]:
     found = model([item.text for item in items])
     return [
         Result(item, result.label, item.label, int(result.label == item.label), 1, 1)
@@ -175,7 +175,7 @@ def _classified(model: TextClassificationModel, items: Sequence[Sentiment]) -> l
     ]
 
 
-def _tagged(model: TokenClassificationModel, items: Sequence[Entities]) -> list[Result]:
+def _score_entities(model: TokenClassificationModel, items: Sequence[Entities]) -> list[Result]:
     results = []
     for item, entities in zip(items, model([item.text for item in items]), strict=True):
         spans = {(entity.start, entity.end, entity.label) for entity in entities}
@@ -187,7 +187,7 @@ def _tagged(model: TokenClassificationModel, items: Sequence[Entities]) -> list[
     return results
 
 
-def _answered(model: QuestionAnsweringModel, items: Sequence[Question]) -> list[Result]:
+def _score_answers(model: QuestionAnsweringModel, items: Sequence[Question]) -> list[Result]:
     results = []
     for item, answer in zip(items, model([(item.question, item.context) for item in items]), strict=True):
         exact = any(_normal(answer.answer) == _normal(accepted) for accepted in item.answers)

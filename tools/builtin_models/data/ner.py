@@ -208,7 +208,7 @@ class _Writer:
 
     def _slot(self, name: str, *, bare: bool, who: str | None) -> None:
         if who and name in {"per", "last", "first"}:
-            self._name("PER", self._known(name, who))
+            self._name("PER", self._require_known(name, who))
         elif label := LABELS.get(name):
             filler = ENTITIES[name](self)
             article, _, rest = filler.partition(" ") if filler.startswith("the ") else ("", "", filler)
@@ -218,7 +218,7 @@ class _Writer:
         else:
             self._plain(OTHERS[name](self) if name in OTHERS else self.rng.choice(bank(name)))
 
-    def _known(self, name: str, who: str) -> str:
+    def _require_known(self, name: str, who: str) -> str:
         if who not in self.people:
             first, last = self.first(), self.last()
             self.people[who] = (first, last)
@@ -815,7 +815,7 @@ LABELS = {
 }
 
 
-def _opened(text: str, spans: list[Span], opening: str) -> Example:
+def _open_text(text: str, spans: list[Span], opening: str) -> Example:
     """Return the text after a few words of another, if it begins in a way that allows it."""
     first = text.split(" ", 1)[0]
     if first in bank("function"):
@@ -826,7 +826,7 @@ def _opened(text: str, spans: list[Span], opening: str) -> Example:
     return f"{opening} {text}", [(start + shift, end + shift, label) for start, end, label in spans]
 
 
-def _closed(text: str, closing: str) -> str:
+def _close_text(text: str, closing: str) -> str:
     return text[:-1] + closing + text[-1] if text.endswith((".", "!")) and not text.endswith("..") else text
 
 
@@ -850,9 +850,9 @@ def _one(rng: random.Random, kinds: Sequence[str], weights: Sequence[int]) -> Ex
         return _same_length(text, _headline(text)), spans
     if kind != "none" or rng.random() < 0.5:
         if rng.random() < 0.10 and text[:1].isupper():
-            text, spans = _opened(text, spans, rng.choice(texts("openings")))
+            text, spans = _open_text(text, spans, rng.choice(texts("openings")))
         if rng.random() < 0.06:
-            text = _closed(text, rng.choice(texts("closings")))
+            text = _close_text(text, rng.choice(texts("closings")))
     return text, spans
 
 

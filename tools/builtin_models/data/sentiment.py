@@ -125,14 +125,14 @@ class _Grammar:
 
     def made(self, rng: random.Random, name: str, sign: str, domain: str) -> str:
         """Return a text of the rule, with agreement, articles and capitals."""
-        text = _agreed(self._expanded(rng, name, sign, domain))
+        text = _agree(self._expand(rng, name, sign, domain))
         text = _BEFORE_VOWEL.sub("an", text).replace(_ARTICLE, "")
         text = re.sub(r"\s+", " ", text).strip()
         text = re.sub(r" ([.,;:!?])", r"\1", text)
         text = re.sub(r"(?<!\.)([!?.])[.,](?!\.)", r"\1", text)
         return _SENTENCE.sub(lambda found: found[1] + found[2].upper(), text)
 
-    def _expanded(self, rng: random.Random, name: str, sign: str, domain: str) -> str:
+    def _expand(self, rng: random.Random, name: str, sign: str, domain: str) -> str:
         if name == "a":
             return "a" + _ARTICLE
         chosen = rng.choice(self._alternatives(rng, name, sign, domain))
@@ -140,7 +140,7 @@ class _Grammar:
         def filled(found: re.Match[str]) -> str:
             inner, mark = found.groups()
             wanted = {"": sign, "!": _OPPOSITE[sign]}.get(mark, mark)
-            return self._expanded(rng, inner, wanted, domain)
+            return self._expand(rng, inner, wanted, domain)
 
         text = _SLOT.sub(filled, chosen)
         if name in _NOUNS and not text.endswith("^"):
@@ -170,7 +170,7 @@ def examples(rng: random.Random, count: int) -> Iterator[tuple[str, str]]:
                 decks[sign] = [sentence for sentence in _sentences() if sentence.sign == sign]
                 rng.shuffle(decks[sign])
             text = _beside(rng, decks[sign].pop())
-        yield _written(rng, text), _LABELS[sign]
+        yield _write(rng, text), _LABELS[sign]
 
 
 def _beside(rng: random.Random, sentence: _Sentence) -> str:
@@ -181,19 +181,19 @@ def _beside(rng: random.Random, sentence: _Sentence) -> str:
     domain = sentence.domain if sentence.domain != _ANY else rng.choice(grammar.domains)
     kind = rng.choice(("neutral", "neutral", "verdict", "fact", "advice", "rating", "sentence"))
     if kind == "sentence":
-        return f"{_stopped(sentence.text)} {rng.choice(_like(sentence.sign, sentence.domain))}"
+        return f"{_add_stop(sentence.text)} {rng.choice(_like(sentence.sign, sentence.domain))}"
     if kind == "neutral" and sentence.domain == _ANY:
         return sentence.text
-    other = _stopped(grammar.made(rng, kind, sentence.sign, domain))
+    other = _add_stop(grammar.made(rng, kind, sentence.sign, domain))
     first, second = (other, sentence.text) if kind == "neutral" or rng.random() < 0.5 else (sentence.text, other)
-    return f"{_stopped(first)} {second}"
+    return f"{_add_stop(first)} {second}"
 
 
-def _stopped(text: str) -> str:
+def _add_stop(text: str) -> str:
     return text if text[-1] in ".!?" else f"{text}."
 
 
-def _written(rng: random.Random, text: str) -> str:
+def _write(rng: random.Random, text: str) -> str:
     """As one of many people would write it."""
     if rng.random() < 0.7:
         text = _with_forms(rng, text, shorter=rng.random() < 0.75)
@@ -240,12 +240,12 @@ def _misspelt(rng: random.Random, text: str) -> str:
         long = [index for index, word in enumerate(words) if len(word) > 3 and word.isalpha()]
         if long:
             index = rng.choice(long)
-            words[index] = _mistyped(rng, words[index])
+            words[index] = _mistype(rng, words[index])
         text = " ".join(words)
     return text
 
 
-def _mistyped(rng: random.Random, word: str) -> str:
+def _mistype(rng: random.Random, word: str) -> str:
     """Two letters swapped, or one dropped, doubled, drawn out or replaced by its neighbour."""
     place = rng.randrange(1, len(word) - 1)
     before, letter, after = word[:place], word[place], word[place + 1 :]
@@ -260,7 +260,7 @@ def _mistyped(rng: random.Random, word: str) -> str:
     )
 
 
-def _agreed(text: str) -> str:
+def _agree(text: str) -> str:
     """Verbs chosen by the noun before them."""
     plural = False
 
@@ -291,11 +291,11 @@ def _grammar() -> _Grammar:
             current = rules.setdefault((found["domain"] or "", found["name"], found["sign"]), [])
             rest = found["rest"]
         if rest.strip():
-            current.extend(_weighted(rest))
+            current.extend(_repeat_by_weight(rest))
     return _Grammar(rules)
 
 
-def _weighted(line: str) -> Iterator[str]:
+def _repeat_by_weight(line: str) -> Iterator[str]:
     """Each alternative, as often as its weight says."""
     for part in line.split("|"):
         alternative = part.strip()
