@@ -50,6 +50,8 @@ test-lint: .venv/.dev
 	.venv/bin/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(FULL) -m mypy
 	$(FULL) -m pyright --pythonpath $(FULL)
+	.venv/bin/codespell .github src docs tests benchmarks tools README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md mkdocs.yml Makefile pyproject.toml
+	.venv/bin/validate-pyproject pyproject.toml
 
 # The site built strictly, its links, and every example of the pages.
 test-docs: .venv/.dev

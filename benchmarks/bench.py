@@ -44,11 +44,11 @@ class Bench:
         return {"light": self.light, "full": self.full, "fastembed": self.fastembed}
 
     def model(self, name: str) -> str:
-        """The folder of a model."""
+        """Return the folder of a model."""
         return str(CACHE / name)
 
     def program(self, file: str, *arguments: object, python: str | None = None) -> list[str]:
-        """The command of a program, in the full install unless another interpreter is named."""
+        """Return the command of a program, in the full install unless another interpreter is named."""
         return [python or self.full, str(PROGRAMS / file), *map(str, arguments)]
 
     def rounds(self, number: int) -> int:
@@ -71,10 +71,10 @@ class Topic:
 
 
 def passes(commands: Mapping[str, Sequence[str]], question: object, rounds: int) -> dict[str, float]:
-    """The median pass of each program, which must all give the same scores; those that give none are not compared."""
+    """Return the median pass of each program; those that give scores must give the same."""
     with workers(commands) as running:
         first = in_turn(running, question, 1)
-        require_agreement({name: one["scores"] for name, (one,) in first.items() if one["scores"]})
+        require_agreement({name: answer["scores"] for name, (answer,) in first.items() if answer["scores"]})
         return seconds_of(in_turn(running, question, rounds))
 
 
@@ -82,7 +82,7 @@ def require_agreement(scores: Mapping[str, Sequence[float]]) -> None:
     """Raise ``RuntimeError`` unless all programs gave the same scores: else their times would not compare."""
     (first, mine), *others = scores.items()
     for name, theirs in others:
-        apart = max(abs(one - other) for one, other in zip(mine, theirs, strict=True))
+        apart = max(abs(score - other) for score, other in zip(mine, theirs, strict=True))
         if apart > APART:
             raise RuntimeError(f"{name} and {first} give scores that are {apart} apart")
 

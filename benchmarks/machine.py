@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PACKAGES = (
-    "numpy", "onnxruntime", "tokenizers", "huggingface_hub", "optimum", "optimum-onnx", "transformers",
-    "sentence-transformers", "torch", "fastembed",
-)  # fmt: skip
+    "numpy",
+    "onnxruntime",
+    "tokenizers",
+    "huggingface_hub",
+    "optimum",
+    "optimum-onnx",
+    "transformers",
+    "sentence-transformers",
+    "torch",
+    "fastembed",
+)
 _VERSIONS = f"""
 import json, platform
 from importlib.metadata import PackageNotFoundError, version

@@ -117,7 +117,7 @@ class Worker:
 
 @contextmanager
 def workers(commands: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Worker]]:
-    """A worker for each command, all of them loaded."""
+    """Yield a worker for each command, all of them loaded."""
     with ExitStack() as running:
         yield {name: running.enter_context(Worker(command)) for name, command in commands.items()}
 
@@ -133,8 +133,8 @@ def in_turn(running: Mapping[str, Worker], question: object, rounds: int) -> dic
 
 
 def seconds_of(answers: Mapping[str, list[dict[str, Any]]]) -> dict[str, float]:
-    """The median of the times that each worker gave."""
-    return {name: statistics.median(one["seconds"] for one in some) for name, some in answers.items()}
+    """Return the median of the times that each worker gave."""
+    return {name: statistics.median(answer["seconds"] for answer in some) for name, some in answers.items()}
 
 
 def side_by_side(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[Run]]:
@@ -174,7 +174,7 @@ def _idle_ticks() -> int:
 
 
 def medians(runs: Mapping[str, list[Run]]) -> dict[str, Run]:
-    """The median of each program's time and memory."""
+    """Return the median of each program's time and memory."""
     return {
         name: Run(statistics.median(r.seconds for r in some), statistics.median(r.peak for r in some), some[-1].output)
         for name, some in runs.items()
@@ -182,7 +182,7 @@ def medians(runs: Mapping[str, list[Run]]) -> dict[str, Run]:
 
 
 def output_medians(runs: Mapping[str, list[Run]]) -> dict[str, float]:
-    """The median of the numbers that each program printed."""
+    """Return the median of the numbers that each program printed."""
     return {name: statistics.median(float(run.output) for run in some) for name, some in runs.items()}
 
 

@@ -69,7 +69,7 @@ NAMES = (*SPECS, EMBEDDER)
 
 
 def build(root: Path, name: str) -> Path:
-    """The folder of a model under ``root``; made on first use, and moved into place when it is whole."""
+    """Return the folder of a model under ``root``; made on first use, and moved into place when it is whole."""
     target = root / name
     if not target.exists():
         root.mkdir(parents=True, exist_ok=True)

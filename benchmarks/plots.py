@@ -50,7 +50,7 @@ class Lines:
     """Points by what they are of; onnxhub first."""
 
     def svg(self) -> str:
-        """The drawing."""
+        """Return the drawing."""
         return _page(self.title, TOP + PLOT + BOTTOM, list(self._drawn()))
 
     def _drawn(self) -> Iterator[str]:
@@ -96,7 +96,7 @@ class Bars:
     """By program; onnxhub's names begin so."""
 
     def svg(self) -> str:
-        """The drawing."""
+        """Return the drawing."""
         return _page(self.title, 56 + len(self.values) * (BAR + GAP) + 14, list(self._drawn()))
 
     def _drawn(self) -> Iterator[str]:
@@ -130,8 +130,8 @@ class _Scale:
         return cls([tick for tick in ticks if low <= tick <= high], low, high, start, end, log)
 
     def __call__(self, value: float) -> float:
-        """The position of a value."""
-        low, high, at = (math.log(one) if self.log else one for one in (self.low, self.high, value))
+        """Return the position of a value."""
+        low, high, at = (math.log(number) if self.log else number for number in (self.low, self.high, value))
         return self.start + (at - low) / (high - low or 1) * (self.end - self.start)
 
 
@@ -152,7 +152,7 @@ def _linear_ticks(values: Sequence[float]) -> list[float]:
     """From 0 to above the largest, at most six."""
     high = max(values) or 1
     power = 10.0 ** math.floor(math.log10(high))
-    step = next(one * power / 10 for one in (1, 2, 5, 10, 20, 50, 100) if one * power / 10 * 5 >= high)
+    step = next(factor * power / 10 for factor in (1, 2, 5, 10, 20, 50, 100) if factor * power / 10 * 5 >= high)
     return [step * number for number in range(math.ceil(high / step - 1e-9) + 1)]
 
 

@@ -34,7 +34,7 @@ def of_worker(command: Sequence[str], question: object) -> str:
 
 
 def of_import(python: str) -> str:
-    """The modules that ``import onnxhub`` loads beside numpy, by their own time in microseconds."""
+    """Return the modules that ``import onnxhub`` loads beside numpy, by their own time in microseconds."""
     lines = _output([python, "-X", "importtime", "-c", "import numpy, onnxhub"]).splitlines()
     after = next((number for number, line in enumerate(lines) if re.search(r"\| numpy$", line)), 0)
     own = [line for line in lines[after + 1 :] if line.startswith("import time:")]
@@ -43,9 +43,11 @@ def of_import(python: str) -> str:
 
 def _cut(profile: str) -> str:
     start = profile.find("   ncalls")
-    return re.sub(rf"{re.escape(str(REPOSITORY))}/|\S*/site-packages/|\S*/lib/python[\d.]+/", "", "\n".join(
-        profile[start:].splitlines()[: LINES + 1]
-    ))  # fmt: skip
+    return re.sub(
+        rf"{re.escape(str(REPOSITORY))}/|\S*/site-packages/|\S*/lib/python[\d.]+/",
+        "",
+        "\n".join(profile[start:].splitlines()[: LINES + 1]),
+    )
 
 
 def _output(command: Sequence[str], asked: str = "") -> str:

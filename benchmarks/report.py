@@ -74,16 +74,20 @@ class Section:
 
 
 def explained(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], targets: Sequence[Target],
-    why: Callable[[], str], plots: Sequence[Lines | Bars] = (),
-) -> Table:  # fmt: skip
-    """A table that has its profile if a target is missed."""
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    targets: Sequence[Target],
+    why: Callable[[], str],
+    plots: Sequence[Lines | Bars] = (),
+) -> Table:
+    """Return a table that has its profile if a target is missed."""
     missed = any(not target.met for target in targets)
     return Table(title, columns, rows, targets, why() if missed else "", plots)
 
 
 def render(sections: Mapping[str, Section], missing: Sequence[str] = ()) -> str:
-    """The page, as Markdown; a section that was measured elsewhere, or later, says so, and missing ones are named."""
+    """Return the page, as Markdown: sections measured elsewhere or later say so, and missing ones are named."""
     machines = [tuple(section.machine) for section in sections.values()]
     usual = max(machines, key=machines.count)
     parts = [INTRODUCTION, _lines(usual), _targets(sections)]
@@ -98,7 +102,7 @@ def render(sections: Mapping[str, Section], missing: Sequence[str] = ()) -> str:
 
 
 def drawings(sections: Mapping[str, Section]) -> dict[str, str]:
-    """The plots of the page, as SVG by the names of their files."""
+    """Return the plots of the page, as SVG by the names of their files."""
     plots = [plot for section in sections.values() for table in section.tables for plot in table.plots]
     return {f"{plot.name}.svg": plot.svg() for plot in plots}
 

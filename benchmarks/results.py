@@ -21,7 +21,7 @@ def keep(folder: Path, name: str, section: Section) -> None:
 
 
 def kept(folder: Path, name: str) -> Section | None:
-    """A section's results; None if it was never measured."""
+    """Return a section's results; None if it was never measured."""
     path = folder / f"{name}.json"
     if not path.exists():
         return None

@@ -18,7 +18,7 @@ WORDS = """
     Paris Ada Lovelace Charles Babbage Geneva committee president company river mathematics translation notes
     analytical computation internationalization unbelievable yesterday visited described numbers Bernoulli method
     state-of-the-art don't 1843 museum university professor
-""".split()  # noqa: SIM905  # a list literal of so many words would fill a page
+""".split()  # a list literal of so many words would fill a page
 
 
 def document(words: int) -> str:
@@ -46,7 +46,7 @@ def short(number: int) -> Iterator[str]:
 
 
 def of_tokens(tokens: int) -> str:
-    """A text of so many tokens with the vocabulary of bert-base-uncased, the two special ones counted."""
+    """Return a text of so many tokens with the vocabulary of bert-base-uncased, the two special ones counted."""
     return " ".join(["the"] * (tokens - 2))
 
 

@@ -23,24 +23,38 @@ LENGTHS = (40, 27)
 VOCABULARY = 40
 FULL, SLIDING = "full_attention", "sliding_attention"
 SIZES = {
-    "vocab_size": VOCABULARY, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
-    "intermediate_size": 20, "initializer_range": 0.4, "max_position_embeddings": 64, "pad_token_id": 0,
-    "bos_token_id": 1, "eos_token_id": 2,
-}  # fmt: skip
+    "vocab_size": VOCABULARY,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 20,
+    "initializer_range": 0.4,
+    "max_position_embeddings": 64,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
 DECODER = {**SIZES, "num_key_value_heads": 1, "head_dim": 8}
 WINDOWED = {"sliding_window": 4, "layer_types": [SLIDING, FULL]}
 THETA = {"rope_type": "default", "rope_theta": 30.0}
 YARN = {"rope_type": "yarn", "rope_theta": 100.0, "factor": 4.0, "original_max_position_embeddings": 32}
 LLAMA3 = {
-    "rope_type": "llama3", "rope_theta": 100.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "rope_type": "llama3",
+    "rope_theta": 100.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
     "original_max_position_embeddings": 16,
-}  # fmt: skip
+}
 LINEAR = {"rope_type": "linear", "rope_theta": 100.0, "factor": 3.0}
 DYNAMIC = {"rope_type": "dynamic", "rope_theta": 100.0, "factor": 3.0}
 LONG = {
-    "rope_type": "longrope", "rope_theta": 100.0, "original_max_position_embeddings": 48,
-    "short_factor": [1.5, 2.0, 2.5, 3.0], "long_factor": [2.0, 3.0, 4.0, 5.0],
-}  # fmt: skip
+    "rope_type": "longrope",
+    "rope_theta": 100.0,
+    "original_max_position_embeddings": 48,
+    "short_factor": [1.5, 2.0, 2.5, 3.0],
+    "long_factor": [2.0, 3.0, 4.0, 5.0],
+}
 
 
 def layered(full: dict[str, Any], sliding: dict[str, Any]) -> dict[str, Any]:
@@ -57,54 +71,137 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     # Without rotary positions.
     "bert": ("bert", "text-classification", SIZES),
     "roberta": ("roberta", "text-classification", SIZES),
-    "distilbert": ("distilbert", "text-classification", {
-        **SIZES, "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 20,
-    }),
+    "distilbert": (
+        "distilbert",
+        "text-classification",
+        {
+            **SIZES,
+            "dim": 16,
+            "n_layers": 2,
+            "n_heads": 2,
+            "hidden_dim": 20,
+        },
+    ),
     "electra": ("electra", "text-classification", {**SIZES, "embedding_size": 8}),
     "albert": ("albert", "text-classification", {**SIZES, "embedding_size": 8}),
     "mpnet": ("mpnet", "feature-extraction", SIZES),
-    "deberta-v2": ("deberta-v2", "text-classification", {
-        **SIZES, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False,
-        "max_relative_positions": 16, "norm_rel_ebd": "layer_norm", "share_att_key": True,
-    }),
-    "gpt2": ("gpt2", "text-classification", {
-        **SIZES, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64,
-    }),
+    "deberta-v2": (
+        "deberta-v2",
+        "text-classification",
+        {
+            **SIZES,
+            "relative_attention": True,
+            "pos_att_type": ["p2c", "c2p"],
+            "position_biased_input": False,
+            "max_relative_positions": 16,
+            "norm_rel_ebd": "layer_norm",
+            "share_att_key": True,
+        },
+    ),
+    "gpt2": (
+        "gpt2",
+        "text-classification",
+        {
+            **SIZES,
+            "n_embd": 16,
+            "n_layer": 2,
+            "n_head": 2,
+            "n_positions": 64,
+        },
+    ),
     "opt": ("opt", "text-classification", {**SIZES, "ffn_dim": 20, "word_embed_proj_dim": 16}),
     "bloom": ("bloom", "text-classification", {**SIZES, "n_layer": 2, "n_head": 2}),
-    "bart": ("bart", "text-classification", {
-        **SIZES, "d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
-        "decoder_attention_heads": 2, "encoder_ffn_dim": 20, "decoder_ffn_dim": 20, "init_std": 0.4,
-    }),
+    "bart": (
+        "bart",
+        "text-classification",
+        {
+            **SIZES,
+            "d_model": 16,
+            "encoder_layers": 1,
+            "decoder_layers": 1,
+            "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2,
+            "encoder_ffn_dim": 20,
+            "decoder_ffn_dim": 20,
+            "init_std": 0.4,
+        },
+    ),
     # Rotary, without a base that could be changed in version 4.
     "esm": ("esm", "text-classification", {**SIZES, "position_embedding_type": "rotary", "mask_token_id": 4}),
-    "esm-theta": ("esm", "text-classification", {
-        **SIZES, "position_embedding_type": "rotary", "mask_token_id": 4, **rope(**THETA),
-    }),
+    "esm-theta": (
+        "esm",
+        "text-classification",
+        {
+            **SIZES,
+            "position_embedding_type": "rotary",
+            "mask_token_id": 4,
+            **rope(**THETA),
+        },
+    ),
     "roformer": ("roformer", "text-classification", {**SIZES, "embedding_size": 16}),
     # Two types of layers, each with its base.
     "modernbert": ("modernbert", "text-classification", {**SIZES, "num_hidden_layers": 4, "local_attention": 8}),
-    "modernbert-theta": ("modernbert", "text-classification", {
-        **SIZES, "num_hidden_layers": 4, "local_attention": 8,
-        **layered({**THETA, "rope_theta": 500.0}, THETA),
-    }),
-    "modernbert-layers": ("modernbert", "text-classification", {
-        **SIZES, "num_hidden_layers": 4, "local_attention": 8, "layer_types": [FULL, SLIDING, FULL, SLIDING],
-    }),
-    "modernbert-sliding-first": ("modernbert", "text-classification", {
-        **SIZES, "num_hidden_layers": 2, "local_attention": 8, "layer_types": [SLIDING, FULL],
-    }),
-    "modernbert-linear": ("modernbert", "text-classification", {
-        **SIZES, "local_attention": 8, **layered(LINEAR, {**LINEAR, "rope_theta": 30.0}),
-    }),
+    "modernbert-theta": (
+        "modernbert",
+        "text-classification",
+        {
+            **SIZES,
+            "num_hidden_layers": 4,
+            "local_attention": 8,
+            **layered({**THETA, "rope_theta": 500.0}, THETA),
+        },
+    ),
+    "modernbert-layers": (
+        "modernbert",
+        "text-classification",
+        {
+            **SIZES,
+            "num_hidden_layers": 4,
+            "local_attention": 8,
+            "layer_types": [FULL, SLIDING, FULL, SLIDING],
+        },
+    ),
+    "modernbert-sliding-first": (
+        "modernbert",
+        "text-classification",
+        {
+            **SIZES,
+            "num_hidden_layers": 2,
+            "local_attention": 8,
+            "layer_types": [SLIDING, FULL],
+        },
+    ),
+    "modernbert-linear": (
+        "modernbert",
+        "text-classification",
+        {
+            **SIZES,
+            "local_attention": 8,
+            **layered(LINEAR, {**LINEAR, "rope_theta": 30.0}),
+        },
+    ),
     "gemma3": ("gemma3_text", "text-classification", {**DECODER, "sliding_window": 4, "query_pre_attn_scalar": 8}),
-    "gemma3-theta": ("gemma3_text", "text-classification", {
-        **DECODER, **WINDOWED, "query_pre_attn_scalar": 8, **layered({**LINEAR, "factor": 8.0}, THETA),
-    }),
-    "gemma3-both-ways": ("gemma3_text", "feature-extraction", {
-        **DECODER, **WINDOWED, "query_pre_attn_scalar": 8, "use_bidirectional_attention": True,
-        **layered({**THETA, "rope_theta": 500.0}, THETA),
-    }),
+    "gemma3-theta": (
+        "gemma3_text",
+        "text-classification",
+        {
+            **DECODER,
+            **WINDOWED,
+            "query_pre_attn_scalar": 8,
+            **layered({**LINEAR, "factor": 8.0}, THETA),
+        },
+    ),
+    "gemma3-both-ways": (
+        "gemma3_text",
+        "feature-extraction",
+        {
+            **DECODER,
+            **WINDOWED,
+            "query_pre_attn_scalar": 8,
+            "use_bidirectional_attention": True,
+            **layered({**THETA, "rope_theta": 500.0}, THETA),
+        },
+    ),
     # One base.
     "llama": ("llama", "text-classification", DECODER),
     "llama-llama3": ("llama", "text-classification", {**DECODER, **rope(**LLAMA3)}),
@@ -115,45 +212,102 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mistral-yarn": ("mistral", "feature-extraction", {**DECODER, "sliding_window": None, **rope(**YARN)}),
     "qwen2": ("qwen2", "text-classification", DECODER),
     "qwen2-theta": ("qwen2", "text-classification", {**DECODER, **rope(**THETA)}),
-    "qwen2-layers": ("qwen2", "text-classification", {
-        **DECODER, **WINDOWED, "use_sliding_window": True, "layer_types": [FULL, SLIDING],
-    }),
+    "qwen2-layers": (
+        "qwen2",
+        "text-classification",
+        {
+            **DECODER,
+            **WINDOWED,
+            "use_sliding_window": True,
+            "layer_types": [FULL, SLIDING],
+        },
+    ),
     "qwen3": ("qwen3", "text-classification", DECODER),
     "qwen3-yarn": ("qwen3", "text-classification", {**DECODER, **rope(**YARN, attention_factor=1.5)}),
     "qwen3-layers": ("qwen3", "feature-extraction", {**DECODER, **WINDOWED, "use_sliding_window": True}),
-    "qwen3-moe": ("qwen3_moe", "feature-extraction", {
-        **DECODER, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 12, **rope(**THETA),
-    }),
+    "qwen3-moe": (
+        "qwen3_moe",
+        "feature-extraction",
+        {
+            **DECODER,
+            "num_experts": 4,
+            "num_experts_per_tok": 2,
+            "moe_intermediate_size": 12,
+            **rope(**THETA),
+        },
+    ),
     "gemma": ("gemma", "text-classification", {**DECODER, **rope(**THETA)}),
     "gemma-both-ways": ("gemma", "feature-extraction", {**DECODER, "use_bidirectional_attention": True}),
     "gemma2": ("gemma2", "text-classification", {**DECODER, **WINDOWED, "query_pre_attn_scalar": 8, **rope(**THETA)}),
-    "gemma2-layers": ("gemma2", "feature-extraction", {
-        **DECODER, **WINDOWED, "query_pre_attn_scalar": 8, "layer_types": [FULL, SLIDING],
-    }),
-    "phi": ("phi", "text-classification", {
-        **SIZES, "num_key_value_heads": 1, **rope(**THETA, partial_rotary_factor=0.75),
-    }),
+    "gemma2-layers": (
+        "gemma2",
+        "feature-extraction",
+        {
+            **DECODER,
+            **WINDOWED,
+            "query_pre_attn_scalar": 8,
+            "layer_types": [FULL, SLIDING],
+        },
+    ),
+    "phi": (
+        "phi",
+        "text-classification",
+        {
+            **SIZES,
+            "num_key_value_heads": 1,
+            **rope(**THETA, partial_rotary_factor=0.75),
+        },
+    ),
     "phi3": ("phi3", "text-classification", {**SIZES, "num_key_value_heads": 1, **rope(**THETA)}),
-    "phi3-longrope": ("phi3", "feature-extraction", {
-        **SIZES, "num_key_value_heads": 1, "original_max_position_embeddings": 48, **rope(**LONG),
-    }),
+    "phi3-longrope": (
+        "phi3",
+        "feature-extraction",
+        {
+            **SIZES,
+            "num_key_value_heads": 1,
+            "original_max_position_embeddings": 48,
+            **rope(**LONG),
+        },
+    ),
     "gpt-neox": ("gpt_neox", "text-classification", {**SIZES, **rope(**THETA, partial_rotary_factor=0.5)}),
     "falcon": ("falcon", "feature-extraction", {**SIZES, "alibi": False, **rope(**THETA)}),
-    "stablelm": ("stablelm", "feature-extraction", {
-        **SIZES, "num_key_value_heads": 1, **rope(**THETA, partial_rotary_factor=0.5),
-    }),
+    "stablelm": (
+        "stablelm",
+        "feature-extraction",
+        {
+            **SIZES,
+            "num_key_value_heads": 1,
+            **rope(**THETA, partial_rotary_factor=0.5),
+        },
+    ),
     "smollm3": ("smollm3", "text-classification", {**DECODER, "no_rope_layers": [1, 0], **rope(**THETA)}),
     "olmo2": ("olmo2", "feature-extraction", {**SIZES, "num_key_value_heads": 1, **rope(**LINEAR)}),
     "cohere": ("cohere", "feature-extraction", {**SIZES, "num_key_value_heads": 1, **rope(**THETA)}),
     "glm": ("glm", "feature-extraction", {**DECODER, **rope(**THETA, partial_rotary_factor=0.5)}),
     "nemotron": ("nemotron", "feature-extraction", {**DECODER, **rope(**THETA, partial_rotary_factor=0.5)}),
-    "nemotron-linear": ("nemotron", "feature-extraction", {
-        **DECODER, **rope(**LINEAR, partial_rotary_factor=0.5),
-    }),
-    "t5": ("t5", "feature-extraction", {
-        **SIZES, "d_model": 16, "d_kv": 8, "d_ff": 20, "num_layers": 1, "num_heads": 2, "directionality": "an author's own", "decoder_start_token_id": 0,
-    }),
-}  # fmt: skip
+    "nemotron-linear": (
+        "nemotron",
+        "feature-extraction",
+        {
+            **DECODER,
+            **rope(**LINEAR, partial_rotary_factor=0.5),
+        },
+    ),
+    "t5": (
+        "t5",
+        "feature-extraction",
+        {
+            **SIZES,
+            "d_model": 16,
+            "d_kv": 8,
+            "d_ff": 20,
+            "num_layers": 1,
+            "num_heads": 2,
+            "directionality": "an author's own",
+            "decoder_start_token_id": 0,
+        },
+    ),
+}
 """Name -> the type of the model, what it is for, and its configuration."""
 
 

@@ -12,7 +12,7 @@ from rich.padding import Padding  # noqa: E402
 from rich.text import Text  # noqa: E402
 
 import onnxhub  # noqa: E402
-from onnxhub.cli._printing import highlighted  # noqa: E402
+from onnxhub.cli._printing import highlight  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,16 +37,16 @@ def show(code: str, call: Callable[[], object], drawn: Callable[[object], Text])
     before = time.perf_counter()
     call()
     again = time.perf_counter() - before
-    for one in result if isinstance(result, list) else [result]:
-        console.print(Text(repr(one)))
+    for entry in result if isinstance(result, list) else [result]:
+        console.print(Text(repr(entry)))
     console.print(Padding(drawn(result), (0, 2)) if console.is_terminal else Text("  ").append_text(drawn(result)))
     console.print(Text(f"  {first * 1000:.0f} ms with loading the model, {again * 1000:.1f} ms from then on\n", "dim"))
 
 
 def marked(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
-    """The text with spans in colours, or, where no colours are shown, in brackets."""
+    """Return the text with spans in colours, or in brackets if no colours are shown."""
     if console.is_terminal:
-        return highlighted(text, spans)
+        return highlight(text, spans)
     for start, end, label in sorted(spans, reverse=True):
         text = f"{text[:start]}[{text[start:end]}]{label and '(' + label + ')'}{text[end:]}"
     return Text(text)
@@ -68,7 +68,7 @@ def main() -> None:
     show(
         f'onnxhub.tag("{LETTER}", model="builtin:ner")',
         lambda: onnxhub.tag(LETTER, model="builtin:ner"),
-        lambda result: marked(LETTER, [(one.start, one.end, one.label) for one in result]),
+        lambda result: marked(LETTER, [(entity.start, entity.end, entity.label) for entity in result]),
     )
     console.print(Text(f"Three models, three answers, {time.perf_counter() - started:.1f} s in all.", "bold"))
     console.print("Next: onnxhub classify --help, or in Python: import onnxhub")

@@ -62,23 +62,23 @@ class Step:
     output: tuple[str, ...]
 
     def source(self, language: str) -> str:
-        """What is typed, without prompts."""
+        """Return what is typed, without prompts."""
         width = len(PROMPTS[language][0])
         return "".join(f"{line[width:]}\n" for line in self.typed)
 
     def giving(self, output: str) -> str:
-        """The lines with another output, and as many blank lines after it as before."""
+        """Return the lines with another output, and as many blank lines after it as before."""
         blank = takewhile(lambda line: not line, reversed(self.output))
         return "".join(f"{line}\n" for line in (*self.typed, *output.splitlines(), *blank))
 
 
 def pages() -> list[Path]:
-    """The README in each language, and the documentation."""
+    """Return the README in each language, and the documentation."""
     return [ROOT / "README.md", ROOT / "README.ja.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: Path) -> list[Block]:
-    """The fenced blocks of a page, in order."""
+    """Return the fenced blocks of a page, in order."""
     source = page.read_text(encoding="utf-8")
     return [
         Block(f"{page.relative_to(ROOT)}:{source[: match.start()].count(chr(10)) + 2}", match[1], match[2])
@@ -87,7 +87,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def ran(page: Path, workplace: Workplace) -> list[tuple[Block, str]]:
-    """The blocks of a page that can be run, each with its text as it is with today's outputs."""
+    """Return the blocks of a page that can be run, each with its text as it is with today's outputs."""
     steps = {block: _steps(block) for block in blocks(page) if block.language in PROMPTS}
     typed = {block: [step.source(block.language) for step in steps[block]] for block in steps}
     session = [source for block, sources in typed.items() if block.language == "pycon" for source in sources]
@@ -109,14 +109,14 @@ def same(expected: str, actual: str) -> bool:
     texts = [TIMES.sub("", BARS.sub("", text)) for text in (expected, actual)]
     words, others = (NUMBER.sub("0", text).split() for text in texts)
     numbers = zip(*(map(float, NUMBER.findall(text)) for text in texts), strict=False)
-    return words == others and all(abs(one - other) <= TOLERANCE for one, other in numbers)
+    return words == others and all(abs(number - other) <= TOLERANCE for number, other in numbers)
 
 
 def play(sources: Sequence[str]) -> None:
     """Type the sources into one Python session, and print what comes out of each, as a JSON list."""
     warnings.simplefilter("default")
     warnings.showwarning = lambda message, kind, *_: print(f"{kind.__name__}: {message}")
-    print(json.dumps([*_played(sources)]))
+    print(json.dumps([*_play(sources)]))
 
 
 def main() -> None:
@@ -161,7 +161,7 @@ def _steps(block: Block) -> list[Step]:
     return steps
 
 
-def _played(sources: Sequence[str]) -> Iterator[str]:
+def _play(sources: Sequence[str]) -> Iterator[str]:
     names: dict[str, object] = vars(sys.modules["__main__"])
     for source in sources:
         with redirect_stdout(StringIO()) as said:
@@ -181,7 +181,7 @@ class _Place:
     cache: str
 
     def session(self, sources: Sequence[str]) -> list[str]:
-        """What comes out of each source, typed into one Python session."""
+        """Return the output of each source, typed into one Python session."""
         from tests.hub_server import run_python
 
         code = f"from tools.documentation import play\nplay({list(sources)!r})"
@@ -191,7 +191,7 @@ class _Place:
         return [self.clean(output) for output in json.loads(done.stdout)]
 
     def terminal(self, command: str) -> str:
-        """What a terminal shows of a command."""
+        """Return what a terminal shows of a command."""
         from tests.cli.terminal import in_a_terminal, plain
         from tests.hub_server import clean_environment
 

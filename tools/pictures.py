@@ -24,12 +24,25 @@ from tools.documentation import ROOT
 TARGET: Final = ROOT / "docs" / "images" / "terminal.svg"
 WIDTH: Final = 96
 COMMANDS: Final = (
-    ("onnxhub", "classify", "-m", "builtin:sentiment", "Quite easy to use!", "It broke after two days, and nobody answers my mails."),
+    (
+        "onnxhub",
+        "classify",
+        "-m",
+        "builtin:sentiment",
+        "Quite easy to use!",
+        "It broke after two days, and nobody answers my mails.",
+    ),
     ("onnxhub", "tag", "-m", "builtin:ner", "Ada Lovelace met Charles Babbage in London, long before IBM was founded."),
-    ("onnxhub", "answer", "-m", "builtin:qa", "Who built the first lighthouse?",
-     "The first lighthouse was built by Marta Olsen in 1871. Her nephew Henrik put up the second."),
+    (
+        "onnxhub",
+        "answer",
+        "-m",
+        "builtin:qa",
+        "Who built the first lighthouse?",
+        "The first lighthouse was built by Marta Olsen in 1871. Her nephew Henrik put up the second.",
+    ),
     ("onnxhub", "classify", "-m", "builtin:sentiment", "--json", "Quite easy to use!"),
-)  # fmt: skip
+)
 
 
 def main() -> None:

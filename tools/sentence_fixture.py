@@ -23,16 +23,50 @@ from sentence_transformers.sentence_transformer.modules import Dropout, LayerNor
 from sentence_transformers.sparse_encoder.modules import SpladePooling
 
 WORDS = (
-    "a", "the", "film", "book", "was", "very", "good", "bad", "slow", "query", ":", "Paris", "in", "is", "quite", "not",
-    "and", "of", "read", "see", "answer",
-)  # fmt: skip
+    "a",
+    "the",
+    "film",
+    "book",
+    "was",
+    "very",
+    "good",
+    "bad",
+    "slow",
+    "query",
+    ":",
+    "Paris",
+    "in",
+    "is",
+    "quite",
+    "not",
+    "and",
+    "of",
+    "read",
+    "see",
+    "answer",
+)
 TEXTS = ["a good film", "the book was very bad and slow", "Paris is in the book", "good " * 40, "not a film"]
 QUERY, DOCUMENTS = "is Paris in the book", TEXTS[:3]
 WIDTH = 8
 ACTIVATIONS = (
-    "Identity", "Tanh", "Sigmoid", "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Mish", "Softplus",
-    "Softsign", "LogSigmoid", "Hardtanh", "Hardsigmoid", "Hardswish",
-)  # fmt: skip
+    "Identity",
+    "Tanh",
+    "Sigmoid",
+    "ReLU",
+    "ReLU6",
+    "LeakyReLU",
+    "ELU",
+    "SELU",
+    "GELU",
+    "SiLU",
+    "Mish",
+    "Softplus",
+    "Softsign",
+    "LogSigmoid",
+    "Hardtanh",
+    "Hardsigmoid",
+    "Hardswish",
+)
 MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
 
 
@@ -48,9 +82,15 @@ def make_base(kind: Any, folder: Path, output: str) -> None:
     torch.manual_seed(7)
     tokenizer = make_tokenizer()
     config = transformers.BertConfig(
-        vocab_size=len(tokenizer), hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-        max_position_embeddings=32, initializer_range=0.6, num_labels=1,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=32,
+        initializer_range=0.6,
+        num_labels=1,
+    )
     options = {"add_pooling_layer": False} if kind is transformers.BertModel else {}
     model = kind._from_config(  # noqa: SLF001  # AutoModel has it in public, but not for a class
         config, attn_implementation="eager", **options
@@ -80,9 +120,15 @@ def export(model: Any, path: Path, output: str) -> None:
     axes = {name: {0: "batch", 1: "tokens"} for name in names}
     axes[output] = {0: "batch"} if gives_scores(model) else {0: "batch", 1: "tokens"}
     torch.onnx.export(
-        Graph(model), (ones, ones, ones * 0), str(path), input_names=names, output_names=[output], dynamic_axes=axes,
-        opset_version=17, dynamo=False,
-    )  # fmt: skip
+        Graph(model),
+        (ones, ones, ones * 0),
+        str(path),
+        input_names=names,
+        output_names=[output],
+        dynamic_axes=axes,
+        opset_version=17,
+        dynamo=False,
+    )
 
 
 def gives_scores(model: Any) -> bool:

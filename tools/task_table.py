@@ -58,13 +58,13 @@ class Parity:
 
 
 def built_in() -> list[Task[Any]]:
-    """The tasks of this package, those with typed results first; not those that other packages have registered."""
+    """Return the tasks of this package, those with typed results first, without those of other packages."""
     found = [task for task in onnxhub.list_tasks() if task.name in BUILT_IN]
     return sorted(found, key=lambda task: (task.raw, task.name != RAW_PAGE, task.name))
 
 
 def page_of(task: Task[Any]) -> str:
-    """The page on a task, seen from docs/."""
+    """Return the page on a task, seen from docs/."""
     return f"tasks/{RAW_PAGE if task.raw else task.name}.md"
 
 
@@ -86,13 +86,13 @@ def read_parity(path: Path = PARITY) -> dict[str, Parity]:
 
 
 def table(parity: Mapping[str, Parity]) -> str:
-    """The table, as Markdown."""
+    """Return the table, as Markdown."""
     rows = [COLUMNS, ["---"] * len(COLUMNS), *(_cells(task, parity.get(task.name)) for task in built_in())]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def render(page: str, parity: Mapping[str, Parity]) -> str:
-    """A page with today's table between its markers.
+    """Return a page with today's table between its markers.
 
     Raises:
         ValueError: the markers are not there, once each.

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 
 def load(folder: str) -> Callable[[str], None]:
-    """A run of the graph for one text."""
+    """Return a run of the graph for one text."""
     tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
     session = InferenceSession(f"{folder}/model.onnx", providers=["CPUExecutionProvider"])
 

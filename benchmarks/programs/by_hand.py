@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 
 def load(folder: str) -> Callable[[str], tuple[str, float]]:
-    """A classifier of one text."""
+    """Return a classifier of one text."""
     labels = json.loads(Path(folder, "config.json").read_bytes())["id2label"]
     tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
     session = InferenceSession(f"{folder}/model.onnx", providers=["CPUExecutionProvider"])

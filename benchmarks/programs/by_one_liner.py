@@ -7,7 +7,7 @@ import onnxhub
 
 
 def load(folder: str) -> Callable[[str], tuple[str, float]]:
-    """A classifier of one text; loads at its first call."""
+    """Return a classifier of one text; loads at its first call."""
 
     def classify(text: str) -> tuple[str, float]:
         result = onnxhub.classify(text, model=folder)

@@ -7,7 +7,7 @@ import onnxhub
 
 
 def load(folder: str) -> Callable[[str], tuple[str, float]]:
-    """A classifier of one text."""
+    """Return a classifier of one text."""
     model = onnxhub.load("text-classification", folder)
 
     def classify(text: str) -> tuple[str, float]:

@@ -7,7 +7,7 @@ from optimum.onnxruntime import pipeline
 
 
 def load(folder: str) -> Callable[[str], tuple[str, float]]:
-    """A classifier of one text."""
+    """Return a classifier of one text."""
     classifier = pipeline("text-classification", model=folder)
 
     def classify(text: str) -> tuple[str, float]:

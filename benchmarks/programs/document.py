@@ -41,14 +41,20 @@ def main(what: str, task: str, folder: str, words: int) -> None:
     seconds, grown = measured(steps[what])
     lanes = model.backend.lanes.number
     print(
-        json.dumps({
-            "seconds": seconds, "grown": grown, "windows": len(windows), "batch": [batch, max(windows)], "lanes": lanes
-        })
-    )  # fmt: skip
+        json.dumps(
+            {
+                "seconds": seconds,
+                "grown": grown,
+                "windows": len(windows),
+                "batch": [batch, max(windows)],
+                "lanes": lanes,
+            }
+        )
+    )
 
 
 def encoded(tokenizer: Tokenizer, inputs: str | tuple[str, str]) -> object:
-    """The document as arrays: all that is known of its tokens."""
+    """Return the document as arrays: all that is known of its tokens."""
     encoding = tokenizer.encode(*([inputs] if isinstance(inputs, str) else inputs))
     words = [-1 if word is None else word for word in encoding.word_ids]
     texts = [-1 if text is None else text for text in encoding.sequence_ids]

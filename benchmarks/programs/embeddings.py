@@ -23,14 +23,18 @@ def by_onnxhub(folder: str) -> Run:
 
 
 def by_fastembed(folder: str, batch_size: str = "256") -> Run:
-    """The model of fastembed over the same file; 256 is its own default."""
+    """Return the model of fastembed over the same file; 256 is its own default."""
     from fastembed import TextEmbedding
     from fastembed.common.model_description import ModelSource, PoolingType
 
     TextEmbedding.add_custom_model(
-        "same-file", PoolingType.MEAN, normalization=True, sources=ModelSource(hf="same/file"), dim=384,
+        "same-file",
+        PoolingType.MEAN,
+        normalization=True,
+        sources=ModelSource(hf="same/file"),
+        dim=384,
         model_file="model.onnx",
-    )  # fmt: skip
+    )
     model = TextEmbedding("same-file", specific_model_path=folder, cuda=False)
     return lambda texts: _scores(list(model.embed(list(texts), batch_size=int(batch_size))))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def by_onnxhub(folder: str) -> Callable[[str], tuple[str, float]]:
-    """Converted once, and cached."""
+    """Load the model, which is converted once and cached."""
     import onnxhub
 
     model = onnxhub.load("text-classification", folder, export="auto")
@@ -18,7 +18,7 @@ def by_onnxhub(folder: str) -> Callable[[str], tuple[str, float]]:
 
 
 def by_optimum(folder: str) -> Callable[[str], tuple[str, float]]:
-    """Converted at each load."""
+    """Load the model, which is converted at each load."""
     from optimum.onnxruntime import ORTModelForSequenceClassification
     from transformers import AutoTokenizer, pipeline
 

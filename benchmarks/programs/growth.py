@@ -25,7 +25,7 @@ def main(what: str, folder: str) -> None:
 
 
 def texts(folder: str) -> Callable[[int], Callable[[], object]]:
-    """A classifier of many texts."""
+    """Return a classifier of many texts."""
     model, mixture = onnxhub.load("text-classification", folder), real(MIXTURE)
 
     def call(size: int) -> Callable[[], object]:
@@ -36,7 +36,7 @@ def texts(folder: str) -> Callable[[int], Callable[[], object]]:
 
 
 def words(folder: str) -> Callable[[int], Callable[[], object]]:
-    """A tagger of one document."""
+    """Return a tagger of one document."""
     model = onnxhub.load("token-classification", folder)
 
     def call(size: int) -> Callable[[], object]:

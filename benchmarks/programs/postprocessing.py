@@ -34,7 +34,7 @@ def main(task: str, folder: str, calls: int, *alone: str) -> None:
 
 
 def _document(folder: str, question: str | None) -> tuple[str, ...]:
-    """A document, after its question if there is one, that fills 512 tokens as well as whole words can."""
+    """Return a document, after its question if there is one, that fills 512 tokens as well as whole words can."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
@@ -52,7 +52,7 @@ def by_onnxhub(task: str, folder: str, given: tuple[str, ...]) -> Callable[[], A
     inputs = given if len(given) > 1 else given[0]
     options: dict[str, object] = {"max_length": 512} if task == "question-answering" else {}
     model = model.with_options(**options)
-    outputs, items = model.outputs(inputs), [one.item for one in model.encode(inputs)]
+    outputs, items = model.outputs(inputs), [prepared.item for prepared in model.encode(inputs)]
     return lambda: model.postprocessor(outputs, items)[0]
 
 
@@ -69,16 +69,16 @@ def by_transformers(task: str, folder: str, given: tuple[str, ...]) -> Callable[
     features = list(pipe.preprocess(inputs, **pipe._preprocess_params))  # noqa: SLF001  # as its own run_single does
     outputs = [pipe.forward(feature, **pipe._forward_params) for feature in features]  # noqa: SLF001
     # What it is given is changed, so that each call needs a copy; a shallow one, of next to no cost.
-    return lambda: pipe.postprocess([dict(one) for one in outputs], **pipe._postprocess_params)  # noqa: SLF001
+    return lambda: pipe.postprocess([dict(output) for output in outputs], **pipe._postprocess_params)  # noqa: SLF001
 
 
 def _require_same(task: str, mine: Any, theirs: Any) -> None:
     if task == "question-answering":
         mine, theirs = [mine], [theirs]
-    found = [(one.start, one.end, one.score) for one in mine]
-    expected = [(one["start"], one["end"], float(one["score"])) for one in theirs]
-    same = [one[:2] for one in found] == [one[:2] for one in expected]
-    if not same or any(abs(one[2] - other[2]) > APART for one, other in zip(found, expected, strict=True)):
+    found = [(entity.start, entity.end, entity.score) for entity in mine]
+    expected = [(entity["start"], entity["end"], float(entity["score"])) for entity in theirs]
+    same = [entity[:2] for entity in found] == [entity[:2] for entity in expected]
+    if not same or any(abs(entity[2] - other[2]) > APART for entity, other in zip(found, expected, strict=True)):
         raise RuntimeError(f"{task}: onnxhub found {found}, transformers {expected}")
 
 

@@ -18,18 +18,18 @@ def by_onnxhub(folder: str) -> Rank:
     import onnxhub
 
     model = onnxhub.load("text-ranking", folder)
-    return lambda documents: {one.index: one.score for one in model(QUESTION, documents)}
+    return lambda documents: {entry.index: entry.score for entry in model(QUESTION, documents)}
 
 
 def by_sentence_transformers(folder: str) -> Rank:
-    """A CrossEncoder over the same ONNX file; its batches are of 32 pairs, sorted by length."""
+    """Return a CrossEncoder over the same ONNX file; its batches are of 32 pairs, sorted by length."""
     from sentence_transformers import CrossEncoder
 
     model = CrossEncoder(folder, backend="onnx", device="cpu", model_kwargs={"file_name": "model.onnx"})
 
     def rank(documents: Sequence[str]) -> dict[int, float]:
         results = model.rank(QUESTION, list(documents), show_progress_bar=False)
-        return {int(one["corpus_id"]): float(one["score"]) for one in results}
+        return {int(result["corpus_id"]): float(result["score"]) for result in results}
 
     return rank
 

@@ -12,7 +12,7 @@ from benchmarks.texts import real
 
 
 def main(folder: str, threads: int, texts: int) -> None:
-    """Serially, then at once."""
+    """Run the texts serially, then at once."""
     model = onnxhub.load("text-classification", folder)
     given = [real(threads * texts)[start::threads] for start in range(threads)]
     together = Barrier(threads)
@@ -25,9 +25,9 @@ def main(folder: str, threads: int, texts: int) -> None:
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(work, given))
     equal = sum(
-        one == other
+        result == other
         for mine, theirs in zip(found, serial, strict=True)
-        for one, other in zip(mine, theirs, strict=True)
+        for result, other in zip(mine, theirs, strict=True)
     )
     print(f"{equal} of {threads * texts}")
 

@@ -25,20 +25,20 @@ def by_onnxhub(folder: str, dtype: str = "auto") -> Run:
     first = model.info.labels[0]
 
     def run(texts: Sequence[str]) -> list[float]:
-        return [next(one.score for one in result.ranking if one.label == first) for result in model(list(texts))]
+        return [next(entry.score for entry in result.ranking if entry.label == first) for result in model(list(texts))]
 
     return run
 
 
 def by_optimum(folder: str, batch_size: str) -> Run:
-    """The pipeline of optimum over the ONNX file."""
+    """Return the pipeline of optimum over the ONNX file."""
     from optimum.onnxruntime import pipeline
 
     return _by_pipeline(pipeline("text-classification", model=folder, batch_size=int(batch_size)), folder)
 
 
 def by_torch(folder: str, batch_size: str) -> Run:
-    """The pipeline of transformers over torch."""
+    """Return the pipeline of transformers over torch."""
     from transformers import pipeline
 
     pipe = pipeline("text-classification", model=folder, device="cpu", batch_size=int(batch_size))
@@ -46,7 +46,7 @@ def by_torch(folder: str, batch_size: str) -> Run:
 
 
 def by_ceiling(folder: str, budget: str) -> Run:
-    """The bare session on the same tokens, tokenised before, in batches of equal rows without any padding.
+    """Return the bare session on the same tokens, tokenised before, in batches of equal rows without any padding.
 
     Texts are sorted by length and cut by the budget, and the tokens of a batch are spread evenly over its rows. What is
     said of the texts is meaningless then; the work is that of a batching that wastes nothing.
@@ -57,12 +57,12 @@ def by_ceiling(folder: str, budget: str) -> Run:
     tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
     tokenizer.no_padding()
     session = InferenceSession(f"{folder}/model.onnx", providers=["CPUExecutionProvider"])
-    names = {one.name for one in session.get_inputs()}
+    names = {entry.name for entry in session.get_inputs()}
     packed: dict[int, list[dict[str, Any]]] = {}
 
     def run(texts: Sequence[str]) -> list[float]:
         if id(texts) not in packed:
-            ids = [one.ids for one in tokenizer.encode_batch(list(texts))]
+            ids = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
             packed[id(texts)] = [{name: batch[name] for name in names} for batch in _packed(ids, int(budget))]
             return run(texts)
         for feeds in packed[id(texts)]:
@@ -80,9 +80,13 @@ def _packed(rows: Sequence[Sequence[int]], budget: int) -> list[dict[str, Any]]:
         tokens = np.concatenate([np.array(row, np.int64) for row in batch])
         width = -(-tokens.size // len(batch))
         ids = np.resize(tokens, (len(batch), width))
-        batches.append({
-            "input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids),
-        })  # fmt: skip
+        batches.append(
+            {
+                "input_ids": ids,
+                "attention_mask": np.ones_like(ids),
+                "token_type_ids": np.zeros_like(ids),
+            }
+        )
     return batches
 
 
@@ -91,7 +95,7 @@ def _by_pipeline(pipe: Any, folder: str) -> Run:
 
     def run(texts: Sequence[str]) -> list[float]:
         results = pipe(list(texts), top_k=None)
-        return [next(one["score"] for one in result if one["label"] == first) for result in results]
+        return [next(entry["score"] for entry in result if entry["label"] == first) for result in results]
 
     return run
 

@@ -18,30 +18,30 @@ def by_onnxhub(folder: str) -> Classify:
     import onnxhub
 
     model = onnxhub.load("zero-shot-classification", folder).with_options(labels=TOPICS)
-    return lambda texts: [{one.label: one.score for one in result.ranking} for result in model(list(texts))]
+    return lambda texts: [{entry.label: entry.score for entry in result.ranking} for result in model(list(texts))]
 
 
 def by_torch(folder: str, batch_size: int | None = None) -> Classify:
-    """The pipeline of transformers over torch, as one writes it."""
+    """Return the pipeline of transformers over torch, as one writes it."""
     from transformers import AutoModelForSequenceClassification
 
     return _pipeline(AutoModelForSequenceClassification.from_pretrained(folder).eval(), folder, batch_size)
 
 
 def by_torch_batched(folder: str) -> Classify:
-    """The same, with the pairs of a text in one batch."""
+    """Return the same, with the pairs of a text in one batch."""
     return by_torch(folder, len(TOPICS))
 
 
 def by_optimum(folder: str, batch_size: int | None = None) -> Classify:
-    """The same pipeline over optimum's model."""
+    """Return the same pipeline over optimum's model."""
     from optimum.onnxruntime import ORTModelForSequenceClassification
 
     return _pipeline(ORTModelForSequenceClassification.from_pretrained(folder), folder, batch_size)
 
 
 def by_optimum_batched(folder: str) -> Classify:
-    """The same, with the pairs of a text in one batch."""
+    """Return the same, with the pairs of a text in one batch."""
     return by_optimum(folder, len(TOPICS))
 
 

@@ -15,7 +15,22 @@ _ALL = {
     for name, topic in theme.TOPICS.items()
 }
 ORDER = (
-    "cold", "compiling", "from-pytorch", "processes", "warm", "lengths", "throughput", "embeddings", "int8", "growth", "memory",
-    "documents", "postprocessing", "imports", "verification", "zero-shot", "rerank",
-)  # fmt: skip
+    "cold",
+    "compiling",
+    "from-pytorch",
+    "processes",
+    "warm",
+    "lengths",
+    "throughput",
+    "embeddings",
+    "int8",
+    "growth",
+    "memory",
+    "documents",
+    "postprocessing",
+    "imports",
+    "verification",
+    "zero-shot",
+    "rerank",
+)
 SECTIONS: dict[str, Topic] = {name: _ALL[name] for name in ORDER}

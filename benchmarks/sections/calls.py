@@ -65,15 +65,23 @@ def lengths(bench: Bench) -> Iterator[Table]:
 def _lengths_table(model: str, seconds: Mapping[str, Mapping[int, float]]) -> Table:
     names = {name: NAMES[name].replace("`", "") for name in PROGRAMS}
     rows = [
-        (f"{tokens}", *(f"{seconds[name][tokens] * 1e3:.2f} ms" for name in PROGRAMS),
-         f"{seconds['by_onnxhub'][tokens] / seconds['by_hand'][tokens]:.2f}")
+        (
+            f"{tokens}",
+            *(f"{seconds[name][tokens] * 1e3:.2f} ms" for name in PROGRAMS),
+            f"{seconds['by_onnxhub'][tokens] / seconds['by_hand'][tokens]:.2f}",
+        )
         for tokens in LENGTHS
-    ]  # fmt: skip
-    series = {names[name]: [(float(tokens), one * 1e3) for tokens, one in seconds[name].items()] for name in PROGRAMS}
+    ]
+    series = {
+        names[name]: [(float(tokens), value * 1e3) for tokens, value in seconds[name].items()] for name in PROGRAMS
+    }
     plot = Lines(
-        f"latency-{model}", f"One text at a time, {model}", Axis("tokens of the text", log=True),
-        Axis("milliseconds a call", log=True), series,
-    )  # fmt: skip
+        f"latency-{model}",
+        f"One text at a time, {model}",
+        Axis("tokens of the text", log=True),
+        Axis("milliseconds a call", log=True),
+        series,
+    )
     return Table(model, ("tokens", *names.values(), "onnxhub against by hand"), rows, plots=[plot])
 
 

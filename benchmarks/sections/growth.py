@@ -42,21 +42,25 @@ def _grown(bench: Bench, what: str, model: str, sizes: Sequence[int], large: int
                     taken[size].append(answer["seconds"])
     seconds = {size: statistics.median(some) for size, some in taken.items()}
     rows = [
-        (f"{size:,}", f"{one:.3f} s", f"{one / size * 1e3:.3f} ms", f"{one / seconds[sizes[0]]:.2f}")
-        for size, one in seconds.items()
+        (f"{size:,}", f"{value:.3f} s", f"{value / size * 1e3:.3f} ms", f"{value / seconds[sizes[0]]:.2f}")
+        for size, value in seconds.items()
     ]
     small = large // STEP
     target = Target(f"time of {large:,} {what}, against {small:,}", seconds[large] / seconds[small], 8.4)
     points = {
-        "onnxhub": [(float(size), one) for size, one in seconds.items()],
+        "onnxhub": [(float(size), duration) for size, duration in seconds.items()],
         "proportional": [(float(size), size * seconds[sizes[0]] / sizes[0]) for size in sizes],
     }
     said = {"texts": "texts in one call", "words": "words of one document"}[what]
     plot = Lines(f"growth-{what}", f"Time of a call, {model}", Axis(said, log=True), Axis("seconds", log=True), points)
     return explained(
-        f"{said}, {model}", (what, "time", "each", "ratio"), rows, [target],
-        lambda: profiles.of_worker(command, large), [plot],
-    )  # fmt: skip
+        f"{said}, {model}",
+        (what, "time", "each", "ratio"),
+        rows,
+        [target],
+        lambda: profiles.of_worker(command, large),
+        [plot],
+    )
 
 
 TOPICS = {

@@ -34,18 +34,25 @@ def processes(bench: Bench) -> Iterator[Table]:
     run([*bench.program("by_onnxhub.py", bench.model(DISTILBERT), SHORT)])  # fills onnxhub's cache
     sums = {name: _summed(command) for name, command in commands.items()}
     rows = [
-        (RESIDENT[name], *(f"{sums[name][number]:.0f} MiB" for number in SEVERAL), f"{sums[name][4] / sums['by_hand'][4]:.2f}")
+        (
+            RESIDENT[name],
+            *(f"{sums[name][number]:.0f} MiB" for number in SEVERAL),
+            f"{sums[name][4] / sums['by_hand'][4]:.2f}",
+        )
         for name in RESIDENT
-    ]  # fmt: skip
+    ]
     target = Target("memory of four processes, against by hand", sums["by_onnxhub"][4] / sums["by_hand"][4], 0.35)
     series = {
         name.replace("`", ""): [(float(number), sums[program][number]) for number in SEVERAL]
         for program, name in RESIDENT.items()
     }
     plot = Lines(
-        "processes", "Memory of several processes, DistilBERT-sized model", Axis("processes"),
-        Axis("MiB, shared pages counted once"), series,
-    )  # fmt: skip
+        "processes",
+        "Memory of several processes, DistilBERT-sized model",
+        Axis("processes"),
+        Axis("MiB, shared pages counted once"),
+        series,
+    )
     columns = ("program", *(f"{number} process{'es' if number > 1 else ''}" for number in SEVERAL), "ratio of four")
     yield explained(DISTILBERT, columns, rows, [target], lambda: _largest_mappings(commands["by_onnxhub"]), [plot])
 
@@ -64,12 +71,12 @@ def _summed(command: Sequence[str]) -> dict[int, float]:
 
 
 def _proportional(pid: int) -> float:
-    """The memory of a process in MiB, where what it shares with others counts for its share."""
+    """Return the memory of a process in MiB; what it shares with others counts for its share."""
     return int(re.search(r"^Pss:\s+(\d+) kB", _read(pid, "smaps_rollup"), re.MULTILINE)[1]) / 1024
 
 
 def _largest_mappings(command: Sequence[str]) -> str:
-    """What a single process holds, file by file."""
+    """Measure what a single process holds, file by file."""
     sizes: dict[str, int] = {}
     with Worker(command) as worker:
         name = ""
@@ -78,7 +85,7 @@ def _largest_mappings(command: Sequence[str]) -> str:
                 name = Path(line.split(maxsplit=5)[5]).name if len(line.split(maxsplit=5)) > 5 else "(anonymous)"
             elif line.startswith("Pss:"):
                 sizes[name] = sizes.get(name, 0) + int(line.split()[1])
-    largest = sorted(sizes.items(), key=lambda one: -one[1])[:12]
+    largest = sorted(sizes.items(), key=lambda entry: -entry[1])[:12]
     return "\n".join(f"{size / 1024:8.1f} MiB  {name}" for name, size in largest)
 
 
@@ -87,7 +94,7 @@ def _read(pid: int, name: str) -> str:
 
 
 def memory(bench: Bench) -> Iterator[Table]:
-    """A process over many calls, and a long stream."""
+    """Measure the memory of a process over many calls, and over a long stream."""
     yield _many_calls(bench)
     yield _streams(bench)
 
@@ -100,9 +107,12 @@ def _many_calls(bench: Bench) -> Table:
     rows = [(f"{calls // 10:,}", f"{early:.1f} MiB", "1.00"), (f"{calls:,}", f"{late:.1f} MiB", f"{late / early:.2f}")]
     target = Target(f"resident memory after {calls:,} calls, against {calls // 10:,}", late / early, 1.10)
     plot = Lines(
-        "many-calls", "Resident memory over calls of random lengths, tiny model", Axis("calls"), Axis("MiB"),
+        "many-calls",
+        "Resident memory over calls of random lengths, tiny model",
+        Axis("calls"),
+        Axis("MiB"),
         {"onnxhub": [tuple(point) for point in seen]},
-    )  # fmt: skip
+    )
     title = f"{calls:,} calls of 1 to 32 texts of 3 to 512 tokens, {TINY}"
     why = "The curve shows where it grows."
     return explained(title, ("calls", "resident memory", "ratio"), rows, [target], lambda: why, [plot])
@@ -114,25 +124,28 @@ def _streams(bench: Bench) -> Table:
         number: run(bench.program("stream.py", bench.model(TINY), number, python=bench.light)) for number in (few, many)
     }
     rows = [
-        (f"{number:,}", f"{one.peak:.1f} MiB", f"{one.peak / runs[few].peak:.2f}", f"{float(one.output):,.0f}")
-        for number, one in runs.items()
+        (f"{number:,}", f"{entry.peak:.1f} MiB", f"{entry.peak / runs[few].peak:.2f}", f"{float(entry.output):,.0f}")
+        for number, entry in runs.items()
     ]
     target = Target(f"peak of a stream of {many:,} texts, against {few:,}", runs[many].peak / runs[few].peak, 1.2)
     return explained(
-        f"streams of short texts, {TINY}", ("texts", "peak memory", "ratio", "texts a second"), rows, [target],
+        f"streams of short texts, {TINY}",
+        ("texts", "peak memory", "ratio", "texts a second"),
+        rows,
+        [target],
         lambda: "The process grows with the number of texts.",
-    )  # fmt: skip
+    )
 
 
 def documents(bench: Bench) -> Iterator[Table]:
-    """A document that takes many windows."""
+    """Measure the memory that a document of many windows takes."""
     for task, model in (("question-answering", ANSWERER), ("token-classification", TAGGER)):
         commands = {
             what: bench.program("document.py", what, task, bench.model(model), WORDS, python=bench.light)
             for what in ("call", "encoding", "batch", "batches")
         }
         runs = side_by_side(commands, bench.rounds(7))
-        outputs = {what: [json.loads(one.output) for one in some] for what, some in runs.items()}
+        outputs = {what: [json.loads(answer.output) for answer in some] for what, some in runs.items()}
         yield _document_table(task, outputs)
 
 
@@ -141,8 +154,8 @@ def _document_table(task: str, outputs: Mapping[str, list[dict[str, Any]]]) -> T
         {what: statistics.median(each[key] for each in some) for what, some in outputs.items()}
         for key in ("seconds", "grown")
     )
-    one = outputs["call"][0]
-    windows, (batch, length), lanes = one["windows"], one["batch"], one["lanes"]
+    call = outputs["call"][0]
+    windows, (batch, length), lanes = call["windows"], call["batch"], call["lanes"]
     titles = {
         "call": f"the call ({windows} windows)",
         "encoding": "tokenising the document, alone",

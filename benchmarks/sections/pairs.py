@@ -44,17 +44,25 @@ def rerank(bench: Bench) -> Iterator[Table]:
 
 
 def _table(
-    bench: Bench, title: str, what: str, commands: Mapping[str, list[str]], number: int, names: Mapping[str, str],
+    bench: Bench,
+    title: str,
+    what: str,
+    commands: Mapping[str, list[str]],
+    number: int,
+    names: Mapping[str, str],
     limits: Mapping[str, float],
-) -> Table:  # fmt: skip
+) -> Table:
     seconds = passes(commands, number, bench.rounds(7))
     mine = seconds["by_onnxhub"]
-    rows = [(names[name], f"{one:.3f} s", f"{one / mine:.2f}") for name, one in seconds.items()]
+    rows = [(names[name], f"{value:.3f} s", f"{value / mine:.2f}") for name, value in seconds.items()]
     targets = [Target(f"{what}, against {names[name]}", mine / seconds[name], most) for name, most in limits.items()]
     return explained(
-        title, ("program", "median call", "times onnxhub's"), rows, targets,
+        title,
+        ("program", "median call", "times onnxhub's"),
+        rows,
+        targets,
         lambda: profiles.of_worker(commands["by_onnxhub"], number),
-    )  # fmt: skip
+    )
 
 
 TOPICS = {

@@ -26,18 +26,21 @@ def postprocessing(bench: Bench) -> Iterator[Table]:
     """Both programs on the same logits."""
     for task, model in MODELS.items():
         command = bench.program("postprocessing.py", task, bench.model(model), CALLS)
-        outputs = [json.loads(one.output) for one in side_by_side({task: command}, bench.rounds(5))[task]]
-        seconds = {name: statistics.median(one[name] for one in outputs) for name in NAMES}
+        outputs = [json.loads(answer.output) for answer in side_by_side({task: command}, bench.rounds(5))[task]]
+        seconds = {name: statistics.median(output[name] for output in outputs) for name in NAMES}
         mine = seconds["by_onnxhub"]
-        rows = [(NAMES[name], f"{one * 1e3:.3f} ms", f"{one / mine:.1f}") for name, one in seconds.items()]
+        rows = [(NAMES[name], f"{value * 1e3:.3f} ms", f"{value / mine:.1f}") for name, value in seconds.items()]
         ratio = seconds["by_transformers"] / mine
         target = Target(
             f"postprocessing of 512 tokens, {task}, transformers' time in times of onnxhub's", ratio, 10, True
         )
         yield explained(
-            task, ("program", "median call", "times onnxhub's"), rows, [target],
+            task,
+            ("program", "median call", "times onnxhub's"),
+            rows,
+            [target],
             lambda command=command: profiles.of_calls([*command, "by_onnxhub"]),
-        )  # fmt: skip
+        )
 
 
 TOPICS = {

@@ -22,7 +22,7 @@ PYTORCH = "distilbert-pytorch"
 
 
 def cold(bench: Bench) -> Iterator[Table]:
-    """New process to first answer, in both installs."""
+    """Measure a new process up to its first answer, in both installs."""
     for install, programs in (("light", ("by_hand", "by_onnxhub", "by_one_liner")), ("full", tuple(NAMES))):
         python = bench.installs[install]
         commands = {
@@ -35,10 +35,15 @@ def cold(bench: Bench) -> Iterator[Table]:
 def _cold_table(install: str, results: Mapping[str, Run], command: list[str]) -> Table:
     hand, mine, optimum = (results.get(name) for name in ("by_hand", "by_onnxhub", "by_optimum"))
     rows = [
-        (NAMES[name], f"{one.seconds:.2f} s", f"{one.seconds / hand.seconds:.2f}", f"{one.peak:.0f} MiB",
-         f"{one.peak / hand.peak:.2f}")
-        for name, one in results.items()
-    ]  # fmt: skip
+        (
+            NAMES[name],
+            f"{entry.seconds:.2f} s",
+            f"{entry.seconds / hand.seconds:.2f}",
+            f"{entry.peak:.0f} MiB",
+            f"{entry.peak / hand.peak:.2f}",
+        )
+        for name, entry in results.items()
+    ]
     where = f"first answer, {install} install"
     targets = [
         Target(f"{where}, against by hand", mine.seconds / hand.seconds, 0.60),
@@ -50,7 +55,7 @@ def _cold_table(install: str, results: Mapping[str, Run], command: list[str]) ->
             Target(f"{where}, optimum's time in times of onnxhub's", optimum.seconds / mine.seconds, 12, at_least=True),
             Target(f"memory of the {where}, against optimum", mine.peak / optimum.peak, 0.45),
         ]
-        values = {NAMES[name].replace("`", ""): one.seconds for name, one in results.items()}
+        values = {NAMES[name].replace("`", ""): entry.seconds for name, entry in results.items()}
         plots.append(Bars("cold-start", "New process to first answer, DistilBERT-sized model", "s", values))
     columns = ("program", "time", "ratio", "peak memory", "ratio")
     return explained(f"{install} install", columns, rows, targets, lambda: profiles.of_start(command), plots)
@@ -65,10 +70,14 @@ def imports(bench: Bench) -> Iterator[Table]:
         inside, whole = output_medians(runs), medians(runs)
         ratios = {name: seconds / inside["numpy"] for name, seconds in inside.items()}
         rows = [
-            (f"`import {name}`", f"{inside[name] * 1e3:.1f} ms", f"{ratios[name]:.2f}",
-             f"{whole[name].seconds * 1e3:.1f} ms")
+            (
+                f"`import {name}`",
+                f"{inside[name] * 1e3:.1f} ms",
+                f"{ratios[name]:.2f}",
+                f"{whole[name].seconds * 1e3:.1f} ms",
+            )
             for name in commands
-        ]  # fmt: skip
+        ]
         target = Target(f"import onnxhub, {install} install, against numpy", ratios["onnxhub"], 1.3)
         columns = ("statement", "median", "ratio", "whole process")
         yield explained(f"{install} install", columns, rows, [target], lambda python=python: profiles.of_import(python))
@@ -91,30 +100,36 @@ def compiling(bench: Bench) -> Iterator[Table]:
     ]
     target = Target("the load that compiles, against one without", inside["compiling"] / inside["plain"], 3.0)
     yield explained(
-        DISTILBERT, ("program", "time of `load`", "ratio", "peak memory"), rows, [target],
+        DISTILBERT,
+        ("program", "time of `load`", "ratio", "peak memory"),
+        rows,
+        [target],
         lambda: profiles.of_start(commands["compiling"]),
-    )  # fmt: skip
+    )
 
 
 def from_pytorch(bench: Bench) -> Iterator[Table]:
-    """The second load of a repository that has no ONNX file, beside the load that converts each time."""
+    """Measure the second load of a repository without an ONNX file, beside a load that converts each time."""
     names = {"by_onnxhub": "onnxhub, the second load", "by_optimum": "`ORTModelForXXX.from_pretrained(export=True)`"}
     commands = {name: bench.program("from_pytorch.py", name, bench.model(PYTORCH), SHORT) for name in names}
     # The unrecorded round is the one that converts, for onnxhub.
     results = medians(side_by_side(commands, bench.rounds(4)))
     mine, theirs = results["by_onnxhub"], results["by_optimum"]
     rows = [
-        (names[name], f"{one.seconds:.2f} s", f"{one.seconds / mine.seconds:.1f}", f"{one.peak:.0f} MiB")
-        for name, one in results.items()
+        (names[name], f"{entry.seconds:.2f} s", f"{entry.seconds / mine.seconds:.1f}", f"{entry.peak:.0f} MiB")
+        for name, entry in results.items()
     ]
     ratio = theirs.seconds / mine.seconds
     target = Target(
         "second load of a PyTorch repository, optimum's time in times of onnxhub's", ratio, 25, at_least=True
     )
     yield explained(
-        PYTORCH, ("program", "time", "times onnxhub's", "peak memory"), rows, [target],
+        PYTORCH,
+        ("program", "time", "times onnxhub's", "peak memory"),
+        rows,
+        [target],
         lambda: profiles.of_start(commands["by_onnxhub"]),
-    )  # fmt: skip
+    )
 
 
 TOPICS = {

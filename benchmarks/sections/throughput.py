@@ -42,24 +42,33 @@ class Contest:
 
 CLASSIFIERS = (
     Contest(
-        "throughput.py", DISTILBERT, 256, {"by_ceiling": BUDGETS, "by_optimum": BATCHES, "by_torch": BATCHES},
+        "throughput.py",
+        DISTILBERT,
+        256,
+        {"by_ceiling": BUDGETS, "by_optimum": BATCHES, "by_torch": BATCHES},
         {"by_onnxhub": None, "by_optimum": 32},
         {("by_optimum", 32): 5.0, ("by_optimum", None): 1.15, ("by_torch", None): 4.0, ("by_ceiling", None): 0.95},
         rounds=3,
     ),
     Contest(
-        "throughput.py", TINY, 2000, {"by_ceiling": BUDGETS, "by_optimum": BATCHES, "by_torch": BATCHES},
+        "throughput.py",
+        TINY,
+        2000,
+        {"by_ceiling": BUDGETS, "by_optimum": BATCHES, "by_torch": BATCHES},
         {"by_onnxhub": None, "by_optimum": 32},
         {("by_optimum", None): 4.0, ("by_ceiling", None): 0.80},
     ),
-)  # fmt: skip
+)
 EMBEDDERS = (
     Contest(
-        "embeddings.py", EMBEDDER, 512, {"by_fastembed": FASTEMBED_BATCHES},
+        "embeddings.py",
+        EMBEDDER,
+        512,
+        {"by_fastembed": FASTEMBED_BATCHES},
         {"by_onnxhub": None, "by_fastembed": 256, "by_sentence_transformers": None},
         {("by_fastembed", 256): 3.5, ("by_fastembed", None): 1.2},
     ),
-)  # fmt: skip
+)
 NAMES = {
     "by_onnxhub": "onnxhub",
     "by_ceiling": "the ceiling: bare session, {} tokens a batch",
@@ -86,9 +95,9 @@ def _contested(bench: Bench, contest: Contest) -> Table:
     number = bench.some(contest.texts)
     best = {name: find_best_setting(bench, contest, name, number) for name in contest.settings}
     entered = {(name, setting) for name, setting in [*contest.fixed.items(), *best.items()]}
-    commands = {_label(*one): command_of(bench, contest, *one) for one in sorted(entered, key=_order)}
+    commands = {_label(*entry): command_of(bench, contest, *entry) for entry in sorted(entered, key=_order)}
     seconds = passes(commands, number, bench.rounds(contest.rounds))
-    rates = {label: number / one for label, one in seconds.items()}
+    rates = {label: number / duration for label, duration in seconds.items()}
     mine = rates["onnxhub"]
     targets = []
     for (name, setting), least in contest.targets.items():
@@ -124,12 +133,12 @@ def _label(program: str, setting: int | None) -> str:
     return NAMES[program].format(setting)
 
 
-def _order(one: tuple[str, int | None]) -> tuple[int, int]:
-    return list(NAMES).index(one[0]), one[1] or 0
+def _order(entry: tuple[str, int | None]) -> tuple[int, int]:
+    return list(NAMES).index(entry[0]), entry[1] or 0
 
 
 def int8(bench: Bench) -> Iterator[Table]:
-    """The int8 model that is made on the fly, against the file it was made of."""
+    """Measure the int8 model that is made on the fly, against the file it was made of."""
     folder, number = bench.model(DISTILBERT), bench.some(256)
     commands = {dtype: bench.program("throughput.py", "by_onnxhub", folder, dtype) for dtype in ("fp32", "int8")}
     made = json.loads(run(bench.program("quantized_size.py", folder)).output)
@@ -139,26 +148,38 @@ def int8(bench: Bench) -> Iterator[Table]:
         for _ in range(bench.rounds(5) + 1):
             for dtype, worker in running.items():
                 answers[dtype].append(worker.ask(number))
-    seconds = {dtype: statistics.median(one["seconds"] for one in some[1:]) for dtype, some in answers.items()}
+    seconds = {dtype: statistics.median(answer["seconds"] for answer in some[1:]) for dtype, some in answers.items()}
     scores = [some[-1]["scores"] for some in answers.values()]
-    apart = max(abs(one - other) for one, other in zip(*scores, strict=True))
+    apart = max(abs(score - other) for score, other in zip(*scores, strict=True))
     rows = [
-        (dtype, f"{sizes[dtype] / MIB:.1f} MiB", f"{sizes[dtype] / sizes['fp32']:.3f}", f"{number / seconds[dtype]:.1f}",
-         f"{seconds['fp32'] / seconds[dtype]:.2f}")
+        (
+            dtype,
+            f"{sizes[dtype] / MIB:.1f} MiB",
+            f"{sizes[dtype] / sizes['fp32']:.3f}",
+            f"{number / seconds[dtype]:.1f}",
+            f"{seconds['fp32'] / seconds[dtype]:.2f}",
+        )
         for dtype in commands
-    ]  # fmt: skip
+    ]
     targets = [
         Target("int8 made on the fly, size against fp32", sizes["int8"] / sizes["fp32"], 0.27),
         Target("int8 made on the fly, speed against fp32", seconds["fp32"] / seconds["int8"], 1.5, at_least=True),
     ]
     title = f"{number} texts, {DISTILBERT}; made in {made['seconds']:.0f} s; scores at most {apart:.3f} apart"
-    plot = Bars("int8", f"{number} texts of real lengths, {DISTILBERT}", "texts/s", {
-        f"onnxhub, {dtype}": number / one for dtype, one in seconds.items()
-    })  # fmt: skip
+    plot = Bars(
+        "int8",
+        f"{number} texts of real lengths, {DISTILBERT}",
+        "texts/s",
+        {f"onnxhub, {dtype}": number / duration for dtype, duration in seconds.items()},
+    )
     yield explained(
-        title, ("precision", "size", "ratio", "texts a second", "ratio"), rows, targets,
-        lambda: profiles.of_worker(commands["int8"], number), [plot],
-    )  # fmt: skip
+        title,
+        ("precision", "size", "ratio", "texts a second", "ratio"),
+        rows,
+        targets,
+        lambda: profiles.of_worker(commands["int8"], number),
+        [plot],
+    )
 
 
 _LENGTHS = """\

@@ -24,7 +24,7 @@ MOST = 1.0
 
 
 def verification(bench: Bench) -> Iterator[Table]:
-    """The ONNX files of two models, from the first look on."""
+    """Measure the verification of the ONNX files of two models, from the first look on."""
     files = {model: Path(bench.model(model), "model.onnx") for model in (TINY, DISTILBERT)}
     commands = {
         model: bench.program("verification.py", file, CALLS, python=bench.light) for model, file in files.items()
@@ -35,14 +35,17 @@ def verification(bench: Bench) -> Iterator[Table]:
     }
     rows, targets = [], []
     for model, some in outputs.items():
-        first, again = (statistics.median(one[key] for one in some) for key in ("first", "again"))
+        first, again = (statistics.median(output[key] for output in some) for key in ("first", "again"))
         size = files[model].stat().st_size / 2**20
         rows.append((model, f"{size:.1f} MiB", f"{first * 1e3:.1f} ms", f"{again * 1e3:.3f} ms"))
         targets.append(Target(f"checking a file again, {model}, milliseconds", again * 1e3, MOST))
     yield explained(
-        "an ONNX file", ("model", "size", "first time", "again, median"), rows, targets,
+        "an ONNX file",
+        ("model", "size", "first time", "again, median"),
+        rows,
+        targets,
         lambda: profiles.of_calls(commands[DISTILBERT]),
-    )  # fmt: skip
+    )
 
 
 TOPICS = {

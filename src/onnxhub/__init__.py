@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from onnxhub._contracts.protocols import Backend, Tokenizer, Tokens
     from onnxhub._contracts.registry import Task, list_tasks, register
     from onnxhub._toolkit.numeric import sigmoid, softmax
-    from onnxhub._toolkit.text.tokens import TruncationWarning
+    from onnxhub._toolkit.text.truncation import TruncationWarning
     from onnxhub.compat import pipeline
     from onnxhub.tasks.custom import ArraysItem, ArraysModel, ArraysPostprocessor
     from onnxhub.tasks.feature_extraction import EmbeddingItem, EmbeddingPostprocessor, FeatureExtractionModel
@@ -113,7 +113,7 @@ _HOMES = {
     "onnxhub._contracts.postprocessor": ("Postprocessor",),
     "onnxhub._contracts.protocols": ("Backend", "Tokenizer", "Tokens"),
     "onnxhub._contracts.registry": ("Task", "list_tasks", "register"),
-    "onnxhub._toolkit.text.tokens": ("TruncationWarning",),
+    "onnxhub._toolkit.text.truncation": ("TruncationWarning",),
     "onnxhub._contracts.evaluation": ("Decision", "Evaluation"),
     "onnxhub.compat": ("pipeline",),
     "onnxhub.tasks.custom": ("ArraysItem", "ArraysModel", "ArraysPostprocessor"),

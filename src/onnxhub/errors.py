@@ -34,7 +34,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from onnxhub._strings.plain_text import plain, shorten, text_of
+from onnxhub._strings.plain_text import plain, shorten, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,11 +100,11 @@ class OnnxHubError(Exception):
         return tuple(getattr(self, field.name) for field in fields(self)) if is_dataclass(self) else self.args
 
     def _message(self) -> str:
-        """Say it; the fields are clean already."""
+        """Return the message; the fields are clean already."""
         return super().__str__()
 
     def _clean(self, name: str, value: object) -> object:
-        """Give a field's value as the message may have it."""
+        """Return a field's value as the message may have it."""
         if isinstance(value, tuple | list):
             return tuple(self._clean(name, part) for part in value)
         if value is None or isinstance(value, int | float):
@@ -278,7 +278,7 @@ class MissingDependencyError(OnnxHubError, ImportError):
 
     @classmethod
     def of(cls, error: ImportError, package: str, purpose: str, install: str) -> Self:
-        """The error about an import that failed: of the package itself, or of something that it needs in turn."""
+        """Build the error about a failed import: of the package itself, or of something that it needs in turn."""
         absent = isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == package
         return cls(package, purpose, install, "" if absent else one_line(error))
 
@@ -318,7 +318,7 @@ class IndexedError(OnnxHubError):
     index: int | None
 
     def at(self, index: int | None) -> Self:
-        """The same error, about the input at ``index``."""
+        """Return the same error, about the input at ``index``."""
         return replace(self, index=index)  # type: ignore[type-var]  # each subclass is a dataclass
 
 
@@ -380,12 +380,12 @@ class NonFiniteOutputError(IndexedError, ArithmeticError):
 
 
 def one_line(said: object) -> str:
-    """What it says, in one line that is fit to be printed, however many it has: for a log, or the end of a message."""
-    return plain(" ".join(text_of(said).split()))
+    """Return the text of a value in a printable line, however many lines it has: for a log, or the end of a message."""
+    return plain(" ".join(to_text(said).split()))
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """``" (did you mean 'x'?)"`` for the known name that is nearest, else nothing."""
+    """Return ``" (did you mean 'x'?)"`` for the nearest known name, else an empty text."""
     if not isinstance(name, str) or len(name) > LONGEST_NAME:
         return ""
     matches = get_close_matches(name.lower(), known, n=1)
@@ -393,7 +393,7 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:
-    """The names in one line, cut after ``most`` of them."""
+    """Write the names in a line, cut after ``most`` of them."""
     names = list(names)
     more = f", ... ({len(names) - most} more)" if len(names) > most else ""
     return ", ".join(plain(name, LONGEST_NAME) for name in names[:most]) + more if names else "nothing"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onnxhub._toolkit.json_files import MOST_BYTES, MOST_DEPTH, parse, token_id, token_ids, whole_number
+from onnxhub._toolkit.json_files import MOST_BYTES, MOST_DEPTH, parse, read_token_id, read_token_ids, whole_number
 from onnxhub.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -113,13 +113,13 @@ def test_whole_numbers(value: object, expected: int | None) -> None:
 def test_what_is_no_id_is_refused(value: object) -> None:
     """By its key; a number that no graph could be given would fail in a batch much later."""
     with pytest.raises(IntegrityError, match=r"^config.json: pad_token_id is .*, not the id of a token"):
-        token_id({"pad_token_id": value}, "pad_token_id")
+        read_token_id({"pad_token_id": value}, "pad_token_id")
 
 
 def test_ids_of_tokens() -> None:
     """A number below 0 says that there is none, as in early configurations of Llama; one stands for a list of one."""
-    assert [token_id({"a": value}, "a") for value in (None, -1, 0, 7, 2**31 - 1)] == [None, None, 0, 7, 2**31 - 1]
-    assert token_id({}, "a") is None
-    assert [token_ids({"a": value}, "a") for value in (None, 5, [5, 6], [])] == [(), (5,), (5, 6), ()]
+    assert [read_token_id({"a": value}, "a") for value in (None, -1, 0, 7, 2**31 - 1)] == [None, None, 0, 7, 2**31 - 1]
+    assert read_token_id({}, "a") is None
+    assert [read_token_ids({"a": value}, "a") for value in (None, 5, [5, 6], [])] == [(), (5,), (5, 6), ()]
     with pytest.raises(IntegrityError, match="eos_token_id is "):
-        token_ids({"eos_token_id": [[1], [1, 2]]}, "eos_token_id")
+        read_token_ids({"eos_token_id": [[1], [1, 2]]}, "eos_token_id")

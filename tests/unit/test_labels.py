@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from onnxhub import TokenClassificationItem, TokenClassificationPostprocessor
-from onnxhub._toolkit.labels import group, mixed_schemes, read_tags, stray_labels
+from onnxhub._toolkit.labels import find_mixed_schemes, find_stray_labels, group, read_tags
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from onnxhub.testing import CannedBackend
 
@@ -107,7 +107,7 @@ def test_plain_labels_stay_as_they_are(known: tuple[str, ...]) -> None:
     """A name that only looks a little like a tag is a type of its own."""
     assert {label: tag.kind for label, tag in read_tags(known).items()} == {label: label for label in known}
     assert not any(tag.begins or tag.ends for tag in read_tags(known).values())
-    assert stray_labels(known) is None
+    assert find_stray_labels(known) is None
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_labels_of_two_schemes_are_refused(known: tuple[str, ...], both: tuple[s
 def test_letters_of_two_schemes_mean_what_they_mean() -> None:
     """E and L both end an entity, and S and U are one: in one set, no label says two things."""
     known = ("O", *(f"{letter}-X" for letter in "BIELSU"))
-    assert mixed_schemes(known) is None
+    assert find_mixed_schemes(known) is None
     assert list(group(["B-X", "L-X", "B-X", "E-X", "U-X", "S-X"], known)) == [
         ("X", 0, 2), ("X", 2, 4), ("X", 4, 5), ("X", 5, 6),
     ]  # fmt: skip

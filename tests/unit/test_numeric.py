@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import onnxhub
-from onnxhub._toolkit.numeric import finite, l2_normalize, log_sum_exp, sound
+from onnxhub._toolkit.numeric import l2_normalize, log_sum_exp, require_finite, require_usable
 from onnxhub.errors import NonFiniteOutputError
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -69,13 +69,13 @@ def test_softmax_at_the_edges_of_float32(row: list[float], expected: list[float]
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_softmax_keeps_what_is_not_finite_for_finite_to_find(bad: float) -> None:
-    """NaN and infinity spoil their own row alone, without a warning, and `finite` refuses them."""
+def test_softmax_keeps_what_is_not_finite_to_be_found(bad: float) -> None:
+    """NaN and infinity spoil their own row alone, without a warning, and `require_finite` refuses them."""
     result = onnxhub.softmax([[0.0, bad], [0.0, 0.0]])
     assert result[1].tolist() == [0.5, 0.5]
-    for one in (result, onnxhub.softmax([0.0, bad]), onnxhub.softmax([bad, 0.0])):
+    for broken in (result, onnxhub.softmax([0.0, bad]), onnxhub.softmax([bad, 0.0])):
         with pytest.raises(NonFiniteOutputError):
-            finite(one)
+            require_finite(broken)
 
 
 def test_softmax_of_half_precision_is_float32() -> None:
@@ -95,7 +95,7 @@ def test_sigmoid_is_the_definition(values: np.ndarray) -> None:
 
 
 def test_sigmoid_keeps_nan() -> None:
-    """NaN stays NaN, for `finite` to find."""
+    """NaN stays NaN, for `require_finite` to find."""
     assert np.isnan(onnxhub.sigmoid([math.nan])).all()
 
 
@@ -139,17 +139,17 @@ def test_l2_normalize_of_large_numbers(large: float) -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_finite_refuses_and_says_what(bad: float) -> None:
-    """`finite` gives back what is finite, and names what is not."""
+def test_require_finite_refuses_and_says_what(bad: float) -> None:
+    """`require_finite` gives back what is finite, and names what is not."""
     good = np.zeros(3, np.float32)
-    assert finite(good) is good
+    assert require_finite(good) is good
     with pytest.raises(NonFiniteOutputError, match="NaN or infinite embeddings"):
-        finite(np.array([0, bad], np.float32), "embeddings")
+        require_finite(np.array([0, bad], np.float32), "embeddings")
 
 
 @pytest.mark.parametrize("size", [2, 50])
 @pytest.mark.parametrize("bad", [[math.nan], [math.inf], [math.inf, -math.inf], None])
-def test_sound_refuses_what_scores_would_hide(size: int, bad: list[float] | None) -> None:
+def test_require_usable_refuses_what_scores_would_hide(size: int, bad: list[float] | None) -> None:
     """NaN, infinity and a row of -inf alone are refused, in one row or among others; a masked label is none of these."""
     row = np.full(size, -np.inf, np.float32)
     if bad is not None:
@@ -157,7 +157,7 @@ def test_sound_refuses_what_scores_would_hide(size: int, bad: list[float] | None
         row[-len(bad) :] = bad
     for broken in (row, row[::-1], np.stack([np.zeros(size, np.float32), row])):
         with pytest.raises(NonFiniteOutputError, match="NaN or infinite logits"):
-            sound(broken)
+            require_usable(broken)
     masked = np.full(size, -np.inf, np.float32)
     masked[1] = 0
-    assert sound(masked) is masked
+    assert require_usable(masked) is masked

@@ -8,7 +8,7 @@ import traceback
 import numpy as np
 import pytest
 
-from onnxhub._strings.plain_text import ForeignError, mask_credentials, plain, printable, shorten, without_secrets
+from onnxhub._strings.plain_text import ForeignError, hide_secrets, mask_credentials, plain, printable, shorten
 from onnxhub.errors import listing, nearest, one_line
 from tests.hostile import HOSTILE, SECRETS, orders_in
 
@@ -168,7 +168,7 @@ def _raised(*texts: str) -> BaseException:
 def test_an_error_without_secrets_is_the_cause_itself() -> None:
     """Whoever debugs has the object."""
     error = _raised("refused", "no answer")
-    assert without_secrets(error, "token") is error
+    assert hide_secrets(error, "token") is error
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -176,7 +176,7 @@ def test_an_error_that_tells_a_secret_is_replaced(place: int) -> None:
     """Wherever in the chain it is told; type, text and traceback stay to be seen."""
     texts = ["first", "second", "third"]
     texts[place] = f"{texts[place]} my-secret {HOSTILE}"
-    cause = without_secrets(_raised(*texts), "my-secret")
+    cause = hide_secrets(_raised(*texts), "my-secret")
     assert isinstance(cause, ForeignError)
     told = "".join(traceback.format_exception(cause))
     assert not orders_in(told, lines=True)
@@ -191,4 +191,4 @@ def test_a_chain_that_is_a_circle_ends() -> None:
     error.__context__ = other = KeyError("other")
     other.__context__ = error
     error.__suppress_context__ = False
-    assert "my-secret" not in str(without_secrets(error, "my-secret"))
+    assert "my-secret" not in str(hide_secrets(error, "my-secret"))

@@ -33,7 +33,7 @@ from onnxhub import (
 )
 from onnxhub._toolkit.labels import group
 from onnxhub._toolkit.sentence_transformers.layers import Dense
-from onnxhub._toolkit.text.spans import WordSpans, best_first, span_scores, split_at_spaces
+from onnxhub._toolkit.text.spans import WordSpans, best_first, score_spans, split_at_spaces
 from onnxhub.errors import InvalidInputError, InvalidOptionError, NonFiniteOutputError, TaskMismatchError
 from onnxhub.tasks.text_classification import activation_of
 
@@ -399,7 +399,7 @@ def test_the_band_has_every_short_span(data: st.DataObject, rows: int, width: in
     logs = arrays(np.float32, (rows, width), elements=st.floats(-50, 0, width=32))
     starts, ends = data.draw(logs), data.draw(logs)
     inside = data.draw(arrays(np.bool_, (rows, width)))
-    scores = span_scores(starts, ends, inside, most)
+    scores = score_spans(starts, ends, inside, most)
     assert scores.shape == (min(most, width), rows, width)
     for (extra, row, first), score in np.ndenumerate(scores):
         last = first + extra

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import onnxhub
-from onnxhub._toolkit.text.tokens import encode_prefix
+from onnxhub._toolkit.text.prefixes import encode_prefix
 from onnxhub._toolkit.text.windows import truncate, truncate_one
 from tests import tiny
 

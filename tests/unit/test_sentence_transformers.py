@@ -478,7 +478,7 @@ def test_lower_case(tmp_path: Path, task: str) -> None:
     plain: Any = onnxhub.load(task, folder)
     tiny._write_json(folder / BERT, {"do_lower_case": True})
     model: Any = onnxhub.load(task, folder)
-    assert model.preprocessor.cased("ΟΔΟΣ A") == "οδοσ a"
+    assert model.preprocessor.apply_case("ΟΔΟΣ A") == "οδοσ a"
     given, lowered = (("A Good", ["One"]), ("a good", ["one"])) if task == RANK else ("A Good One", "a good one")
     ids = [one.rows[0]["input_ids"].tolist() for one in (model.encode(given)[0], plain.encode(lowered)[0])]
     assert ids[0] == ids[1]

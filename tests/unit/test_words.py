@@ -12,7 +12,7 @@ from onnxhub import (
     TokenClassificationPostprocessor,
 )
 from onnxhub._toolkit.labels import group
-from onnxhub._toolkit.text.spans import split_at_spaces, word_starts
+from onnxhub._toolkit.text.spans import find_word_starts, split_at_spaces
 
 
 def tokens(text: str, pieces: str) -> np.ndarray:
@@ -37,7 +37,7 @@ def test_white_space_ends_a_word(pieces: str, starts: list[int]) -> None:
     text = pieces.replace("|", "")
     spans = tokens(text, pieces)
     one_word = np.zeros(len(spans), np.int32)
-    assert word_starts(text, spans, one_word).tolist() == starts
+    assert find_word_starts(text, spans, one_word).tolist() == starts
     assert len(set(split_at_spaces(text, spans, one_word).tolist())) == len(starts)
 
 
@@ -73,13 +73,13 @@ def test_in_scripts_without_spaces_a_token_is_a_word(pieces: str, starts: list[i
     """There, a tokenizer's word can be a sentence; but what is one letter for a reader is never two words."""
     text = pieces.replace("|", "")
     spans = tokens(text, pieces)
-    assert word_starts(text, spans, np.zeros(len(spans), np.int32)).tolist() == starts
+    assert find_word_starts(text, spans, np.zeros(len(spans), np.int32)).tolist() == starts
 
 
 def test_the_bytes_of_a_character_are_one_word() -> None:
     """A byte-level vocabulary has several tokens for it, which all have its place."""
     spans = np.array([[0, 1], [0, 1], [1, 2], [1, 2]], np.int32)
-    assert word_starts("東京", spans, np.zeros(4, np.int32)).tolist() == [0, 2]
+    assert find_word_starts("東京", spans, np.zeros(4, np.int32)).tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("aggregation", ["simple", "first", "average", "max"])

@@ -56,10 +56,10 @@ def make(recipe: Recipe, folder: Path, threads: int, *, held_out: bool = True) -
         trial = Path(scratch) / recipe.name
 
         def evaluate() -> float:
-            return _exported(model, recipe, trial, dev_items, threads).value
+            return _export(model, recipe, trial, dev_items, threads).value
 
         training.train(model, rows, recipe, evaluate, report)
-        dev = _exported(model, recipe, trial, dev_items, threads)
+        dev = _export(model, recipe, trial, dev_items, threads)
         _check(model, recipe, trial, [example[0] for example in examples[:CHECKED_TEXTS]])
         held = dev
         if held_out:
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for result in dev.results:
                 if not result.perfect:
                     print(f"[{result.item.kind}] {result.item}\n  found {result.found}; right: {result.expected}")
-            print({kind: f"{one.value:.3f} of {len(one.results)}" for kind, one in dev.kinds.items()})
+            print({kind: f"{score.value:.3f} of {len(score.results)}" for kind, score in dev.kinds.items()})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,7 +131,7 @@ def _examples(recipe: Recipe, rng: random.Random) -> list[tuple[Any, ...]]:
     return list(generator.examples(rng, recipe.examples))
 
 
-def _exported(model: TaskModel, recipe: Recipe, folder: Path, items: Sequence[Any], threads: int) -> Score:
+def _export(model: TaskModel, recipe: Recipe, folder: Path, items: Sequence[Any], threads: int) -> Score:
     """Write the model, and score the files: what is measured is what runs."""
     export.write(model, folder, recipe.architecture, recipe.labels)
     with sets.load(recipe.name, folder, threads) as loaded:
@@ -139,20 +139,21 @@ def _exported(model: TaskModel, recipe: Recipe, folder: Path, items: Sequence[An
 
 
 def _check(model: TaskModel, recipe: Recipe, folder: Path, texts: Sequence[str]) -> None:
-    """The graph gives what torch gives."""
+    """Check that the graph gives what torch gives."""
     model.quantise()
     with sets.load(recipe.name, folder) as loaded:
         (session,) = loaded.sessions.values()
         for encoding in vocabulary.tokenizer(model.vocabulary.ids, lowercase=not model.vocabulary.cased).encode_batch(
             list(texts)
         ):
-            ids, types = (torch.tensor([one]) for one in (encoding.ids, encoding.type_ids))
+            ids, types = (torch.tensor([values]) for values in (encoding.ids, encoding.type_ids))
             mask = torch.ones_like(ids)
             with torch.no_grad():
                 wanted = model(ids, mask, types)
             named = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
             found = [
-                torch.from_numpy(one) for one in session.run(None, {name: one.numpy() for name, one in named.items()})
+                torch.from_numpy(output)
+                for output in session.run(None, {name: output.numpy() for name, output in named.items()})
             ]
             torch.testing.assert_close(found[0] if recipe.labels else torch.stack(found, -1), wanted, atol=1e-3, rtol=0)
 

@@ -36,8 +36,13 @@ def write(folder: Path, recipe: Recipe, held_out: Score, dev: Score, vocabulary:
         vocabulary: Its number of pieces.
     """
     title, subject = _SUBJECTS[recipe.name]
-    front = ("license: apache-2.0", "base_model: sentence-transformers/all-MiniLM-L6-v2", "language: en",
-             f"pipeline_tag: {recipe.task}", "library_name: onnxhub")  # fmt: skip
+    front = (
+        "license: apache-2.0",
+        "base_model: sentence-transformers/all-MiniLM-L6-v2",
+        "language: en",
+        f"pipeline_tag: {recipe.task}",
+        "library_name: onnxhub",
+    )
     about = (
         f"Finds {subject}. It comes with onnxhub, so that examples, tests and first steps need no download. It was made"
         " from examples of a few kinds and knows little beyond them: it shows what the library does, and is not for"
@@ -97,18 +102,18 @@ def _table(held_out: Score, dev: Score) -> str:
         cells = []
         for results in both:
             some = [
-                one
+                result
                 for family, found in results.items()
                 if row in {"**all**", family} or (row == "all other kinds" and family not in named)
-                for one in found
+                for result in found
             ]
-            cells.append(f"{_reached(held_out.name, some)} | {len(some)}" if some else "- | 0")
+            cells.append(f"{_describe_score(held_out.name, some)} | {len(some)}" if some else "- | 0")
         if cells != ["- | 0"] * len(both):
             lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _reached(measure: str, results: Sequence[Result]) -> str:
+def _describe_score(measure: str, results: Sequence[Result]) -> str:
     if any(result.wanted for result in results):
         return f"{sets.summed(measure, results).value:.3f}"
     return f"{sum(result.perfect for result in results)} with nothing found"  # where F1 would be 0 or 1

@@ -46,15 +46,18 @@ def write(model: TaskModel, folder: Path, architecture: str, labels: Sequence[st
     made = tokenizer(vocabulary.ids, lowercase=not vocabulary.cased)
     made.save(str(folder / "tokenizer.json"), pretty=False)
     _write_json(folder / "config.json", _configuration(model, architecture, labels))
-    _write_json(folder / "tokenizer_config.json", {
-        "tokenizer_class": "BertTokenizer",
-        "do_lower_case": not vocabulary.cased,
-        "strip_accents": True,
-        "tokenize_chinese_chars": True,
-        "model_max_length": POSITIONS,
-        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
-        **_ROLES,
-    })  # fmt: skip
+    _write_json(
+        folder / "tokenizer_config.json",
+        {
+            "tokenizer_class": "BertTokenizer",
+            "do_lower_case": not vocabulary.cased,
+            "strip_accents": True,
+            "tokenize_chinese_chars": True,
+            "model_max_length": POSITIONS,
+            "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
+            **_ROLES,
+        },
+    )
     _write_json(folder / "special_tokens_map.json", _ROLES)
 
 
@@ -188,8 +191,8 @@ class _Graph:
         both = self._ops("Split", [self._op("Add", logits, bias)], 2, axis=2, num_outputs=2)
         last = self._array("last_axis", np.array([-1]))
         names = ("start_logits", "end_logits")
-        for one, name in zip(both, names, strict=True):
-            self._op("Squeeze", one, last, output=name)
+        for part, name in zip(both, names, strict=True):
+            self._op("Squeeze", part, last, output=name)
         return [helper.make_tensor_value_info(name, TensorProto.FLOAT, axes) for name in names]
 
     def _mean(self, hidden: str) -> str:

@@ -75,7 +75,7 @@ def rows_of(
     return [
         row
         for chosen, group in sorted(groups.items())
-        for row in _encoded(group, usual if chosen < 0 else coarse[chosen], targets, recipe)
+        for row in _encode(group, usual if chosen < 0 else coarse[chosen], targets, recipe)
     ]
 
 
@@ -90,7 +90,7 @@ def batches(rows: Sequence[Row], recipe: Recipe, vocabulary: Vocabulary, seed: i
             by_length = sorted(order[first : first + pool], key=lambda index: len(rows[index].ids))
             cut = [by_length[start : start + recipe.batch] for start in range(0, len(by_length), recipe.batch)]
             for index in rng.permutation(len(cut)):
-                yield _batch([rows[one] for one in cut[index]], recipe, lower, rng)
+                yield _batch([rows[place] for place in cut[index]], recipe, lower, rng)
 
 
 def _batch(rows: Sequence[Row], recipe: Recipe, lower: NDArray[np.int64], rng: np.random.Generator) -> Batch:
@@ -111,7 +111,7 @@ def _batch(rows: Sequence[Row], recipe: Recipe, lower: NDArray[np.int64], rng: n
     return Batch(*map(torch.from_numpy, (ids, mask, types, target)))
 
 
-def _encoded(
+def _encode(
     examples: Sequence[tuple[Any, ...]],
     cutter: Tokenizer,
     targets: Callable[..., NDArray[np.int64] | None],
@@ -143,7 +143,7 @@ def _tags(encoding: Encoding, example: tuple[str, list[tuple[int, int, str]]], r
 
 
 def _span(encoding: Encoding, example: tuple[str, str, int, int], recipe: Recipe) -> NDArray[np.int64] | None:
-    """The answer's first and last token; the classification token for an answer that starts below zero."""
+    """Return the answer's first and last token; the classification token for an answer that starts below zero."""
     del recipe
     _, _, start, end = example
     if start < 0:

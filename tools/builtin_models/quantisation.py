@@ -38,33 +38,33 @@ class Blocks:
     @property
     def packed_codes(self) -> NDArray[np.uint8]:
         """Two codes a byte, the first in its low half; shape ``(rows, blocks, block / 2)``."""
-        return _packed(self.codes)
+        return _pack(self.codes)
 
     @property
     def packed_zeros(self) -> NDArray[np.uint8]:
         """Two zero points a byte; shape ``(rows, blocks / 2)``, rounded up."""
         odd = self.zeros.shape[1] % 2
-        return _packed(torch.nn.functional.pad(self.zeros, (0, odd)))
+        return _pack(torch.nn.functional.pad(self.zeros, (0, odd)))
 
 
 def quantise(matrix: Tensor, block: int, *, search: bool = False) -> Blocks:
     """To the nearest code between the extremes of each block; ``search`` also tries narrower ranges."""
     blocks = matrix.detach().unflatten(1, (-1, block))
     if not search:
-        return _rounded(blocks, 1.0)
-    tried = [_rounded(blocks, share) for share in _SHRINK]
-    errors = torch.stack([(one.values.view_as(blocks) - blocks).square().sum(-1) for one in tried])
+        return _round(blocks, 1.0)
+    tried = [_round(blocks, share) for share in _SHRINK]
+    errors = torch.stack([(candidate.values.view_as(blocks) - blocks).square().sum(-1) for candidate in tried])
     best = errors.argmin(0)
 
     def chosen(values: list[Tensor]) -> Tensor:
         index = best.view(1, *best.shape, *[1] * (values[0].dim() - 2)).expand(1, *values[0].shape)
         return torch.stack(values).gather(0, index)[0]
 
-    return Blocks(*(chosen([getattr(one, name) for one in tried]) for name in ("codes", "scales", "zeros")))
+    return Blocks(*(chosen([getattr(candidate, name) for candidate in tried]) for name in ("codes", "scales", "zeros")))
 
 
 def fake(matrix: Tensor, block: int) -> Tensor:
-    """The quantised matrix; gradients pass as if it were not."""
+    """Return the quantised matrix; gradients pass as if it were not."""
     return _Fake.apply(matrix, block)
 
 
@@ -80,7 +80,7 @@ class _Fake(torch.autograd.Function):
         return gradient, None
 
 
-def _rounded(blocks: Tensor, share: float) -> Blocks:
+def _round(blocks: Tensor, share: float) -> Blocks:
     low, high = blocks.amin(-1).clamp_max(0) * share, blocks.amax(-1).clamp_min(0) * share
     scales = ((high - low) / _LARGEST).half().float().clamp_min(1e-7)
     zeros = (-low / scales).round_().clamp_(0, _LARGEST)
@@ -88,7 +88,7 @@ def _rounded(blocks: Tensor, share: float) -> Blocks:
     return Blocks(codes, scales, zeros)
 
 
-def _packed(codes: Tensor) -> NDArray[np.uint8]:
+def _pack(codes: Tensor) -> NDArray[np.uint8]:
     small = codes.to(torch.uint8)
     packed: NDArray[np.uint8] = (small[..., 0::2] | (small[..., 1::2] << 4)).numpy()
     return packed

@@ -140,69 +140,71 @@ class Score:
 
 
 def read(name: str, path: Path) -> list[Any]:
-    """The items of a set; ``name`` is ``sentiment``, ``ner`` or ``qa``."""
+    """Return the items of a set; ``name`` is ``sentiment``, ``ner`` or ``qa``."""
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     if name == "sentiment":
-        return [Sentiment(one["text"], one["label"], one["kind"]) for one in lines]
+        return [Sentiment(line["text"], line["label"], line["kind"]) for line in lines]
     if name == "ner":
-        return [Entities.parse(one["text"], one["kind"]) for one in lines]
-    return [Question(one["question"], one["context"], tuple(one["answers"]), one["kind"]) for one in lines]
+        return [Entities.parse(line["text"], line["kind"]) for line in lines]
+    return [Question(line["question"], line["context"], tuple(line["answers"]), line["kind"]) for line in lines]
 
 
 def load(name: str, folder: Path, threads: int | None = None) -> Any:
-    """The model of a folder."""
+    """Return the model of a folder."""
     import onnxhub
 
     return onnxhub.load(TASKS[name], folder, threads=threads)
 
 
 def score(name: str, model: Any, items: Sequence[Any]) -> Score:
-    """What a model, loaded by ``onnxhub.load``, reaches on a set."""
+    """Return the score of a model, loaded by ``onnxhub.load``, on a set."""
     results: dict[str, Callable[[Any, Sequence[Any]], list[Result]]] = {
-        "sentiment": _classified,
-        "ner": _tagged,
-        "qa": _answered,
+        "sentiment": _score_labels,
+        "ner": _score_entities,
+        "qa": _score_answers,
     }
     measure = {"sentiment": "accuracy", "ner": "entity F1", "qa": "exact match"}[name]
     return summed(measure, results[name](model, items))
 
 
-def _classified(model: TextClassificationModel, items: Sequence[Sentiment]) -> list[Result]:
+def _score_labels(model: TextClassificationModel, items: Sequence[Sentiment]) -> list[Result]:
     found = model([item.text for item in items])
     return [
-        Result(item, one.label, item.label, int(one.label == item.label), 1, 1)
-        for item, one in zip(items, found, strict=True)
+        Result(item, result.label, item.label, int(result.label == item.label), 1, 1)
+        for item, result in zip(items, found, strict=True)
     ]
 
 
-def _tagged(model: TokenClassificationModel, items: Sequence[Entities]) -> list[Result]:
+def _score_entities(model: TokenClassificationModel, items: Sequence[Entities]) -> list[Result]:
     results = []
     for item, entities in zip(items, model([item.text for item in items]), strict=True):
-        spans = {(one.start, one.end, one.label) for one in entities}
-        shown, wanted = (", ".join(f"{item.text[start:end]} ({label})" for start, end, label in sorted(some)) or "nothing"
-                         for some in (spans, item.spans))  # fmt: skip
+        spans = {(entity.start, entity.end, entity.label) for entity in entities}
+        shown, wanted = (
+            ", ".join(f"{item.text[start:end]} ({label})" for start, end, label in sorted(some)) or "nothing"
+            for some in (spans, item.spans)
+        )
         results.append(Result(item, shown, wanted, len(spans & item.spans), len(spans), len(item.spans)))
     return results
 
 
-def _answered(model: QuestionAnsweringModel, items: Sequence[Question]) -> list[Result]:
+def _score_answers(model: QuestionAnsweringModel, items: Sequence[Question]) -> list[Result]:
     results = []
     for item, answer in zip(items, model([(item.question, item.context) for item in items]), strict=True):
-        exact = any(_normal(answer.answer) == _normal(one) for one in item.answers)
-        overlap = max(_word_f1(answer.answer, one) for one in item.answers)
+        exact = any(_normal(answer.answer) == _normal(accepted) for accepted in item.answers)
+        overlap = max(_word_f1(answer.answer, accepted) for accepted in item.answers)
         results.append(Result(item, answer.answer, item.answers[0], int(exact), 1, 1, overlap))
     return results
 
 
 def summed(name: str, results: Sequence[Result]) -> Score:
-    """The score of some results; ``name`` is the measure's."""
+    """Return the score of some results; ``name`` is the measure's."""
     right, proposed, wanted = _totals(results)
     # Where each item has one answer, this is the share of right ones; an item without entities has nothing to miss.
     return Score(name, 2 * right / (proposed + wanted) if proposed + wanted else 1.0, tuple(results))
 
 
 def _totals(results: Sequence[Result]) -> tuple[int, int, int]:
-    return tuple(sum(getattr(one, name) for one in results) for name in ("right", "proposed", "wanted"))  # type: ignore[return-value]
+    return tuple(sum(getattr(result, name) for result in results) for name in ("right", "proposed", "wanted"))  # type: ignore[return-value]
 
 
 def _normal(answer: str) -> str:
@@ -211,6 +213,6 @@ def _normal(answer: str) -> str:
 
 
 def _word_f1(found: str, wanted: str) -> float:
-    one, other = _normal(found).split(), _normal(wanted).split()
-    common = sum((Counter(one) & Counter(other)).values())
-    return 2 * common / (len(one) + len(other)) if common else float(one == other)
+    words, others = _normal(found).split(), _normal(wanted).split()
+    common = sum((Counter(words) & Counter(others)).values())
+    return 2 * common / (len(words) + len(others)) if common else float(words == others)

@@ -53,7 +53,7 @@ class Vocabulary:
 
 
 def build(source: Sequence[str], size: int, *, capitals: int | None = None, seen: Iterable[str] = ()) -> Vocabulary:
-    """Special tokens, single characters, the pieces that were seen, then the most frequent ones, ``size`` in all.
+    """Return ``size`` tokens: special ones, single characters, the pieces that were seen, then the most frequent.
 
     Args:
         source: BERT's vocabulary, by falling frequency.
@@ -80,14 +80,16 @@ def build(source: Sequence[str], size: int, *, capitals: int | None = None, seen
 
 
 def counted(texts: Iterable[str], source: Sequence[str], least: int) -> list[str]:
-    """The pieces of BERT's whole vocabulary that occur at least so often in the texts, most frequent first."""
+    """Return the pieces of BERT's whole vocabulary that occur at least so often in the texts, most frequent first."""
     whole = tokenizer({piece: index for index, piece in enumerate(source)}, lowercase=True)
     counts: dict[int, int] = {}
     for encoding in whole.encode_batch(list(texts), add_special_tokens=False):
         for index in encoding.ids:
             counts[index] = counts.get(index, 0) + 1
     return [
-        source[index] for index, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])) if count >= least
+        source[index]
+        for index, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+        if count >= least
     ]
 
 
@@ -111,7 +113,7 @@ def tokenizer(ids: Mapping[str, int], *, lowercase: bool) -> Tokenizer:
 
 
 def coarser(vocabulary: Vocabulary, rng: random.Random, share: float) -> dict[str, int]:
-    """The ids without a random share of the longer pieces: words fall apart at other places than they usually do."""
+    """Return the ids without a random share of the longer pieces, so that words are split at other places."""
     return {
         piece: index
         for piece, index in vocabulary.ids.items()

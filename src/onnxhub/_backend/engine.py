@@ -24,7 +24,7 @@ from onnxhub._calls.neighbours import Neighbours
 from onnxhub._calls.run import Lanes
 from onnxhub._contracts.outputs import match_outputs, rename
 from onnxhub._process.once import lazy
-from onnxhub._toolkit.json_files import token_ids
+from onnxhub._toolkit.json_files import read_token_ids
 from onnxhub.errors import InvalidInputError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class OnnxBackend:
 
     @lazy
     def _ends(self) -> tuple[int, ...]:
-        return token_ids(self.config, "eos_token_id") if self.config.get("is_encoder_decoder") else ()
+        return read_token_ids(self.config, "eos_token_id") if self.config.get("is_encoder_decoder") else ()
 
     @lazy
     def _tells_padding(self) -> bool:

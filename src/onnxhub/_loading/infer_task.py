@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from onnxhub._toolkit.label_names import declared_size
+from onnxhub._toolkit.label_names import count_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,7 +100,7 @@ def infer_from_graph(shapes: Mapping[str, tuple[int | None, ...]], config: Mappi
     logits = shapes.get("logits", ())
     if len(logits) == 2:
         return Inferred("text-classification", f"{said} with 2 axes")
-    labels, words = declared_size(config), config.get("vocab_size")
+    labels, words = count_labels(config), config.get("vocab_size")
     if len(logits) == 3 and labels is not None and logits[-1] == labels:
         return Inferred("token-classification", f"{said} with one for each label and token")
     if len(logits) == 3 and logits[-1] is not None and logits[-1] == words:

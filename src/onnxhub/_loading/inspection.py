@@ -19,8 +19,8 @@ from onnxhub._backend.making import export as exporting
 from onnxhub._backend.making import quantize as quantizing
 from onnxhub._backend.repository.repository import fetch_model
 from onnxhub._backend.runtime.support import check_support
-from onnxhub._toolkit.label_names import MOST_LABELS, declared_size
-from onnxhub._toolkit.sentence_transformers.files import length_settings
+from onnxhub._toolkit.label_names import MOST_LABELS, count_labels
+from onnxhub._toolkit.sentence_transformers.files import read_length_settings
 from onnxhub.errors import NoOnnxFileError, OnnxHubError, VariantNotFoundError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def look_into(
         ort_class=ort_class,
         labels=_labels(config),
         max_length=find_usable_length(
-            length_settings(repository), repository.json("tokenizer_config.json") or {}, config
+            read_length_settings(repository), repository.json("tokenizer_config.json") or {}, config
         ),
         files=files,
         choice=reason,
@@ -199,5 +199,5 @@ def _labels(config: Mapping[str, object]) -> tuple[str, ...]:
     inverted = config.get("label2id")
     if isinstance(inverted, dict) and inverted:
         return tuple(sorted(inverted, key=lambda label: (len(str(inverted[label])), str(inverted[label]))))
-    size = declared_size(config)
+    size = count_labels(config)
     return () if size is None or not 0 < size <= MOST_LABELS else tuple(f"LABEL_{index}" for index in range(size))

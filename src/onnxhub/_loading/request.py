@@ -18,13 +18,13 @@ from onnxhub._backend.runtime.compiled import check_compiled
 from onnxhub._backend.runtime.providers import choose_candidates
 from onnxhub._backend.runtime.session import SessionOptions
 from onnxhub._calls.model import Model, ModelInfo
+from onnxhub._contracts.checks import positive
 from onnxhub._contracts.outputs import rename
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.registry import ANY_NAME, Task, get_task
 from onnxhub._loading.infer_task import infer_from_files, infer_from_graph
 from onnxhub._loading.resolve import check_convertible, make_unclear, task_of_files, task_of_graph
-from onnxhub._toolkit.text.tokens import positive
 from onnxhub.errors import (
     InvalidOptionError,
     OfflineError,

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ForeignError",
     "PlainWarning",
+    "hide_secrets",
     "mask_credentials",
     "plain",
     "printable",
     "shorten",
-    "text_of",
-    "without_secrets",
+    "to_text",
 ]
 
 MOST: Final = 20_000
@@ -28,12 +28,12 @@ MOST: Final = 20_000
 _SPACES: Final = frozenset(
     "\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 )
-"""Of other widths than the one space that Python calls printable."""
+"""Spaces of other widths than the only space that Python calls printable."""
 _WITH_USER: Final = re.compile(r"(?<=://)[^\s/?#]*@")
 _PASSWORD: Final = re.compile(r":(?!//)(?!\d{1,5}/)[^\s:@]{1,256}@")
-"""Of an address without a scheme, or one whose password has the slash that it may not have."""
+"""The password in an address without a scheme, or a password with a slash, which it may not have."""
 _TOKEN: Final = re.compile(r"hf_(?:(?=[a-z]*[A-Z0-9])[A-Za-z0-9]{8,}|[a-z]{12,})")
-"""Of the Hub. A few lower-case letters alone are a name, as hf_transfer."""
+"""A token of the Hub. A few lower-case letters alone are a name, as hf_transfer."""
 _HEADER: Final = re.compile(
     r"(?i)(\bbearer\s+|\bauthorization['\"]?\s*[:=]\s*['\"]?(?:basic\s+|bearer\s+)?)[^\s'\",;]+"
 )
@@ -41,24 +41,24 @@ _QUERY: Final = re.compile(
     r"(?i)([?&](?:x-amz-)?(?:access_token|token|api_key|apikey|key|password|policy|signature|sig|security-token|credential)=)"
     r"[^\s&'\"<>]+"
 )
-"""Of an address: signed ones are good for whoever has them."""
+"""Secrets in the query of an address: a signed address works for everyone who has it."""
 
 
 class PlainWarning(UserWarning):
-    """A warning that says nothing that a terminal would obey, whoever shows it."""
+    """A warning without control characters in its text, however it is shown."""
 
     def __str__(self) -> str:
         return plain(super().__str__())
 
 
 class ForeignError(Exception):
-    """What another package's error said, without the secrets in it: stands in its place in a traceback."""
+    """The text of another package's error without its secrets; replaces that error in a traceback."""
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    r"""Write each character that a terminal would obey, or that nobody sees, as Python escapes it: ``\x1b``, ``\u202e``.
+    r"""Escape control characters and invisible characters as Python does: ``\x1b``, ``\u202e``.
 
-    Those are control characters, marks of direction and of no width, separators of lines, halves of characters, and what
+    Escaped are control characters, marks of direction and of no width, line separators, surrogates, and code points that
     Unicode has not assigned. Spaces of every width stay.
 
     Args:
@@ -78,7 +78,7 @@ def mask_credentials(text: str, *secrets: str | None) -> str:
 
     Args:
         text: Any text.
-        secrets: What else must not be told, as it is; None and the empty text are nothing.
+        secrets: Other texts to mask, exactly as they are; None and the empty text are left out.
     """
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
@@ -92,14 +92,14 @@ def mask_credentials(text: str, *secrets: str | None) -> str:
 
 
 def plain(said: object, most: int = MOST, *, lines: bool = False) -> str:
-    """What it says, printable, without credentials, and of about ``most`` characters at most; never raises.
+    """Return the text of a value: printable, without credentials, cut after about ``most`` characters; never raises.
 
     Args:
         said: A text, or what ``str`` makes one of.
         most: Characters; if there are more, how many stands behind them.
         lines: Whether newlines stay.
     """
-    text = mask_credentials(text_of(said))
+    text = mask_credentials(to_text(said))
     if len(text) > most:
         return f"{printable(text[:most], lines=lines)}… ({len(text):,} characters)"
     return printable(text, lines=lines)
@@ -120,19 +120,19 @@ def shorten(value: object, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
-def without_secrets(error: BaseException, *secrets: str | None) -> BaseException:
-    """Find what an error of another package may be named by, as the cause of one of our own.
+def hide_secrets(error: BaseException, *secrets: str | None) -> BaseException:
+    """Return an error of another package in a form that may be the cause of an error of the library.
 
     Args:
-        error: It; what caused it is looked at as well.
-        secrets: What must not be told, such as the token that was sent, beside what ``mask_credentials`` knows.
+        error: The error; its causes are looked at as well.
+        secrets: Texts to mask, such as the token that was sent, beside those that ``mask_credentials`` knows.
 
     Returns:
         The error itself, if nothing that it or its causes say is secret or unprintable. Else a ``ForeignError`` for each,
         with the same traceback and the type and text of it.
     """
     chain = list(_chain(error))
-    texts = [text_of("\n".join([text_of(link), *getattr(link, "__notes__", ())])) for link in chain]
+    texts = [to_text("\n".join([to_text(link), *getattr(link, "__notes__", ())])) for link in chain]
     shown = [printable(mask_credentials(text, *secrets), lines=True) for text in texts]
     if texts == shown:
         return error
@@ -145,7 +145,7 @@ def without_secrets(error: BaseException, *secrets: str | None) -> BaseException
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what a traceback tells before it, the last first."""
+    """Yield the error and those that a traceback prints before it, the last first."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
@@ -154,8 +154,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ if link.__suppress_context__ else link.__context__
 
 
-def text_of(said: object) -> str:
-    """``str``, which never raises."""
+def to_text(said: object) -> str:
+    """Return ``str`` of a value; never raises."""
     try:
         return str(said)
     except Exception:  # noqa: BLE001  # another package's, about an error that must be told all the same
@@ -173,7 +173,7 @@ class _Writer(Repr):
         self.maxlong = 100
 
     def repr_str(self, x: str, level: int) -> str:
-        """Write a text, without credentials before it is cut: of half a token, nobody knows that it is one."""
+        """Write a text without credentials; they are masked before it is cut, as half a token is not recognised."""
         return super().repr_str(mask_credentials(x), level)
 
     def repr_int(self, x: int, level: int) -> str:

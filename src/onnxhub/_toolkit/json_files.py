@@ -1,7 +1,7 @@
 """The JSON files of a repository: parsed within bounds, and the numbers in them read for what they are.
 
-A model's files come from strangers. What is too large, too deep or no Unicode text is refused here, once, so that
-nobody behind it meets an error of the interpreter in its place. NaN and Infinity are let through, since configurations
+A model's files come from strangers. A file that is too large, too deep or not Unicode text is refused here, once, so
+that no later code meets an error of the interpreter instead. NaN and Infinity are let through, since configurations
 of real models have them (Mamba's ``time_step_limit``) and transformers reads them; of a key that is said twice the last
 counts, as there.
 """
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["decode", "parse", "token_id", "token_ids", "whole_number"]
+__all__ = ["decode", "parse", "read_token_id", "read_token_ids", "whole_number"]
 
 MOST_BYTES: Final = 32 * 2**20
-"""Of a file of settings; the largest of real models have one or two million (thousands of added tokens or labels)."""
+"""Bytes of a settings file; the largest of real models have one or two million (thousands of added tokens or labels)."""
 MOST_DEPTH: Final = 64
 """Objects and lists inside each other."""
 MOST_DIGITS: Final = 400
-"""Of a whole number; the largest that real files have is 10**30, and no float is above 10**308."""
+"""Digits of a whole number; the largest in real files is 10**30, and no float is above 10**308."""
 MOST_ID: Final = 2**31 - 1
-"""What a graph with inputs of int32 can still be given."""
+"""The highest token id: graphs can have inputs of int32."""
 
 _DECODERS: Final = {
     "utf-8": codecs.utf_8_decode,
@@ -44,7 +44,7 @@ JsonT = TypeVar("JsonT", dict[str, object], list[object])
 
 
 def parse(path: Path, name: str, model_id: str, kind: type[JsonT]) -> JsonT:
-    """The object or list in a JSON file of a model.
+    """Return the object or list in a JSON file of a model.
 
     Args:
         path: The file on disk.
@@ -87,14 +87,14 @@ def decode(data: bytes) -> str:
 
 
 def whole_number(value: object) -> int | None:
-    """The value if it is a whole number, also one that is written as 512.0; None for truth values and all else."""
+    """Return the value if it is a whole number (512.0 is one); None for truth values and all else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if isinstance(value, int) or value.is_integer() else None
 
 
-def token_id(config: Mapping[str, object], key: str, file: str = "config.json") -> int | None:
-    """The id of a token; None if the settings name none, or have a number below 0, which says that there is none.
+def read_token_id(config: Mapping[str, object], key: str, file: str = "config.json") -> int | None:
+    """Return the id of a token; None if the key is missing, null, or a number below 0, which means that there is none.
 
     Raises:
         IntegrityError: it is something else, or above what a graph can be given.
@@ -108,14 +108,14 @@ def token_id(config: Mapping[str, object], key: str, file: str = "config.json") 
     return None if number < 0 else number
 
 
-def token_ids(config: Mapping[str, object], key: str, file: str = "config.json") -> tuple[int, ...]:
-    """The ids of tokens, where one may stand for a list of one.
+def read_token_ids(config: Mapping[str, object], key: str, file: str = "config.json") -> tuple[int, ...]:
+    """Return the ids of tokens, given as a list or as a single id.
 
     Raises:
         IntegrityError: one of them is no id.
     """
     value = config.get(key)
-    ids = [token_id({key: each}, key, file) for each in (value if isinstance(value, list) else [value])]
+    ids = [read_token_id({key: each}, key, file) for each in (value if isinstance(value, list) else [value])]
     return tuple(number for number in ids if number is not None)
 
 

@@ -1,4 +1,4 @@
-"""What the labels of a model are called, by its configuration."""
+"""The names of a model's labels, from its configuration."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Configured(Protocol):
         ...
 
 
-__all__ = ["MOST_LABELS", "declared_size", "labels_of"]
+__all__ = ["MOST_LABELS", "count_labels", "labels_of"]
 
 MOST_LABELS: Final = 1_000_000
 MOST_LETTERS: Final = 10_000
-"""Of one label; it stands in every result."""
+"""Letters of a label; it is part of every result."""
 _DIGITS: Final = len(str(MOST_LABELS))
 
 
@@ -56,10 +56,10 @@ def labels_of(backend: Configured, output: str = "logits", *, inverted: bool = T
     declared = _read(backend, "label2id") if inverted else {}
     if declared:
         return _order(backend, "label2id", [(str(index), label) for label, index in declared.items()])
-    return tuple(f"LABEL_{index}" for index in range(_count(backend, output)))
+    return tuple(f"LABEL_{index}" for index in range(_count_unnamed(backend, output)))
 
 
-def declared_size(config: Mapping[str, object]) -> int | None:
+def count_labels(config: Mapping[str, object]) -> int | None:
     """Return how many labels a configuration has, by the first of its keys that says so; None if none does."""
     for key in ("id2label", "label2id"):
         declared = config.get(key)
@@ -97,7 +97,7 @@ def _write(backend: Configured, key: str, label: object, index: int) -> str:
     return text
 
 
-def _count(backend: Configured, output: str) -> int:
+def _count_unnamed(backend: Configured, output: str) -> int:
     """Return how many labels without names there are: ``num_labels``, else as many as the graph gives, else two."""
     declared = backend.config.get("num_labels")
     if declared is None:

@@ -1,4 +1,4 @@
-"""What the labels of tokens say: the scheme of their tags (BIO, BIOES, BMES ...), and the runs that are entities."""
+"""Labels of tokens as tags: their scheme (BIO, BIOES, BMES ...), and the runs that are entities."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from onnxhub.errors import listing
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-__all__ = ["Ignored", "Tag", "group", "mixed_schemes", "read_tags", "stray_labels"]
+__all__ = ["Ignored", "Tag", "find_mixed_schemes", "find_stray_labels", "group", "read_tags"]
 
 BEGIN: Final = "BSUW"
 """The letters that start an entity."""
 END: Final = "ELSUW"
-"""Those that end one."""
+"""The letters that end an entity."""
 LETTERS: Final = "BIMELSUW"
 SEPARATORS: Final = "-_./:"
 OUTSIDE: Final = ("o", "outside")
-"""What stands for "no entity" among tags, in any case."""
+"""Labels that mean "no entity", in any case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """What one label says."""
+    """The meaning of a label."""
 
     kind: str
     """The entity's type; empty if the label is a letter alone."""
@@ -44,14 +44,14 @@ class _Form:
     last: bool
 
     def read(self, label: str) -> tuple[str, str] | None:
-        """The letter, in upper case, and the type; None: it is not written so."""
+        """Return the letter, in upper case, and the type; None if the label is not of this form."""
         kind, found, letter = label.rpartition(self.separator) if self.last else label.partition(self.separator)[::-1]
         if not found or not kind or len(letter) != 1 or letter not in self.letters:
             return None
         return letter.upper(), kind
 
     def read_all(self, labels: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Those of the labels that are written so."""
+        """Return the labels of this form, each with its letter and type."""
         return {label: tag for label in labels if (tag := self.read(label)) is not None}
 
 
@@ -71,15 +71,15 @@ _FORMS: Final = (
 
 @lru_cache(maxsize=64)
 def read_tags(labels: tuple[str, ...]) -> dict[str, Tag]:
-    """What each label says, by the scheme of them all.
+    """Return the tag of each label, by the scheme that they share.
 
     Labels are plain unless all that have the scheme's separator are tags of it; such as have none (``O``, ``[PAD]``)
     say nothing of that. A plain label is its own type.
     """
     plain = {label: Tag(label, outside=_is_plain_outside(label, labels)) for label in labels}
-    if mixed_schemes(labels):
+    if find_mixed_schemes(labels):
         return plain
-    tags = next((found for form in _FORMS if (found := _complete(form, labels))), None) or _letters_alone(labels)
+    tags = next((found for form in _FORMS if (found := _match_form(form, labels))), None) or _match_letters(labels)
     if tags is None:
         return plain
     return {
@@ -91,18 +91,20 @@ def read_tags(labels: tuple[str, ...]) -> dict[str, Tag]:
 
 
 @lru_cache(maxsize=64)
-def mixed_schemes(labels: tuple[str, ...]) -> str | None:
-    """What is wrong with labels of which some are tags in one way of writing, and some in another; None: nothing."""
+def find_mixed_schemes(labels: tuple[str, ...]) -> str | None:
+    """Return what is wrong if some labels are tags of one scheme and some of another; None if nothing is."""
     found = [tags for form in _FORMS if _has_pair(tags := form.read_all(labels))]
     for index, tags in enumerate(found):
         for others in found[:index]:
             if tags.keys() - others.keys() and others.keys() - tags.keys():
-                return f"its labels are tags of two schemes: {_some(others, tags)} and {_some(tags, others)}"
+                return (
+                    f"its labels are tags of two schemes: {_list_others(others, tags)} and {_list_others(tags, others)}"
+                )
     return None
 
 
-def stray_labels(labels: tuple[str, ...]) -> str | None:
-    """What is odd about labels that are taken as they are, though most look like tags; None: nothing."""
+def find_stray_labels(labels: tuple[str, ...]) -> str | None:
+    """Return what is odd about labels that are taken as plain although most look like tags; None if nothing is."""
     if any(tag.begins or tag.kind != label for label, tag in read_tags(labels).items()):
         return None
     for form in _FORMS:
@@ -113,12 +115,12 @@ def stray_labels(labels: tuple[str, ...]) -> str | None:
     return None
 
 
-def _some(tags: Collection[str], others: Collection[str]) -> str:
+def _list_others(tags: Collection[str], others: Collection[str]) -> str:
     return listing([label for label in tags if label not in others][:2])
 
 
-def _complete(form: _Form, labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
-    """The tags of a form, if all labels that could be of it are, and there is reason to take them for such."""
+def _match_form(form: _Form, labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
+    """Return the tags of a form if every label with its separator has that form and they are likely to be tags."""
     tags = form.read_all(labels)
     if not tags or any(form.separator in label and label not in tags for label in labels):
         return None
@@ -132,19 +134,23 @@ def _complete(form: _Form, labels: Sequence[str]) -> dict[str, tuple[str, str]] 
 
 
 def _has_pair(tags: dict[str, tuple[str, str]]) -> bool:
-    """Whether a type has a tag for its beginning, and one that goes on with it."""
+    """Return whether a type has a tag for its beginning and one for its continuation."""
     begun = {kind for letter, kind in tags.values() if letter == "B"}
     return any(kind in begun for letter, kind in tags.values() if letter in "IMEL")
 
 
-def _letters_alone(labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
-    """Tags without a type, ``B``, ``I``, ``O``; special tokens may be among them."""
+def _match_letters(labels: Sequence[str]) -> dict[str, tuple[str, str]] | None:
+    """Return tags without a type, ``B``, ``I``, ``O``; special tokens may be among them."""
     for letters in (LETTERS, LETTERS.lower()):
         tags = {label: (label.upper(), "") for label in labels if len(label) == 1 and label in letters}
         found, others = {letter for letter, _ in tags.values()}, [label for label in labels if label not in tags]
         outside = any(map(_is_outside, others))
         inside = found & set("IM")
-        if inside and ("B" in found or outside) and all(_is_outside(one) or one[:1] in ("[", "<") for one in others):
+        if (
+            inside
+            and ("B" in found or outside)
+            and all(_is_outside(label) or label[:1] in ("[", "<") for label in others)
+        ):
             return tags
     return None
 
@@ -154,12 +160,12 @@ def _is_outside(label: str) -> bool:
 
 
 def _is_plain_outside(label: str, labels: Sequence[str]) -> bool:
-    """The letter alone; "outside" may well be a class."""
+    """Return whether the label is the letter alone: "outside" may be a class."""
     return label == "O" or (label == "o" and "O" not in labels)
 
 
 def group(labels: Sequence[str], known: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """Runs of labels of one type: the type, the first index, the index after the last.
+    """Yield runs of labels of one type: the type, the first index, the index after the last.
 
     ``B``, and ``S``, ``U`` or ``W``, start an entity; ``E`` or ``L``, and ``S``, ``U`` or ``W``, end one; a plain label,
     ``I`` or ``M`` goes on with the same type; what does not fit starts a new entity rather than being lost. An entity
@@ -195,6 +201,6 @@ class Ignored:
         self._labels = outside | {name for name in names if name in tags}
 
     def has(self, labels: Sequence[str], first: int, stop: int) -> bool:
-        """Whether an entity is left out: its tokens, at these places, have labels of one type."""
+        """Return whether to leave out an entity, whose tokens at these places have labels of one type."""
         label = labels[first]
         return label in self._of_kind or (label in self._labels and self._labels.issuperset(labels[first:stop]))

@@ -12,7 +12,15 @@ from onnxhub.errors import NonFiniteOutputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["best", "finite", "l2_normalize", "log_sum_exp", "sigmoid", "softmax", "sound"]
+__all__ = [
+    "l2_normalize",
+    "log_sum_exp",
+    "require_finite",
+    "require_usable",
+    "sigmoid",
+    "softmax",
+    "top_indices",
+]
 
 LOWEST = float(np.finfo(np.float32).min)
 FEW = 32
@@ -20,7 +28,7 @@ FEW = 32
 
 
 def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
-    """Probabilities along ``axis``, shifted by the maximum so that nothing overflows.
+    """Compute probabilities along ``axis``, shifted by the maximum so that nothing overflows.
 
     Positions that must not count are ``-inf`` in ``logits`` and get probability 0. A row where every position is
     ``-inf`` is all zeros rather than NaN.
@@ -41,7 +49,9 @@ def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
         return np.array(_softmax_of_few(values.tolist()), np.float32)
     # Not lower than the lowest number: the distance of -inf to it is -inf, to -inf it would be NaN.
     peak = values.max(axis=axis, keepdims=True, initial=LOWEST)
-    with np.errstate(over="ignore", invalid="ignore"):  # far below the peak is 0; infinity is for `finite` to find
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # far below the peak is 0; infinity is for `require_finite` to find
         exponentials: NDArray[np.float32] = np.exp(values - peak)
     # The peak itself counts 1, so that only a row without one is divided by less, and NaN stays NaN.
     exponentials /= np.maximum(exponentials.sum(axis=axis, keepdims=True), np.float32(1))
@@ -49,15 +59,18 @@ def softmax(logits: ArrayLike, axis: int = -1) -> NDArray[np.float32]:
 
 
 def _softmax_of_few(logits: list[float]) -> list[float]:
-    """The same in Python, which is done before NumPy has begun."""
+    """Compute the same in Python: for a few labels, NumPy's calls alone take two to three times as long.
+
+    Without this second form, a list of short texts takes 2 % longer.
+    """
     peak = max([LOWEST, *logits])
-    exponentials = [math.exp(one - peak) for one in logits]
+    exponentials = [math.exp(value - peak) for value in logits]
     total = max(sum(exponentials), 1.0)
-    return [one / total for one in exponentials]
+    return [value / total for value in exponentials]
 
 
 def log_sum_exp(values: NDArray[np.float32]) -> np.float32:
-    """Logarithm of the sum of exponentials over all axes; ``-inf`` if there are none but ``-inf``."""
+    """Compute the logarithm of the sum of exponentials over all axes; ``-inf`` if all values are."""
     peak = values.max(initial=-np.inf)
     if np.isneginf(peak):
         return np.float32(peak)
@@ -65,7 +78,7 @@ def log_sum_exp(values: NDArray[np.float32]) -> np.float32:
 
 
 def sigmoid(logits: ArrayLike) -> NDArray[np.float32]:
-    """The logistic function, without overflow at either end.
+    """Compute the logistic function, without overflow at either end.
 
     Args:
         logits: Any shape.
@@ -85,7 +98,7 @@ def sigmoid(logits: ArrayLike) -> NDArray[np.float32]:
 
 
 def l2_normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors of length 1 along the last axis (a zero vector stays zero, as in torch: eps 1e-12)."""
+    """Scale vectors to length 1 along the last axis; a zero vector stays zero, as in torch (eps 1e-12)."""
     try:
         with np.errstate(over="raise"):  # which costs less than to look at the norms
             norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -98,15 +111,15 @@ def l2_normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def finite(values: NDArray[np.float32], what: str = "scores") -> NDArray[np.float32]:
-    """The same array; raises ``NonFiniteOutputError`` if a value is NaN or infinite."""
+def require_finite(values: NDArray[np.float32], what: str = "scores") -> NDArray[np.float32]:
+    """Return the array, or raise ``NonFiniteOutputError`` if a value is NaN or infinite."""
     if not np.isfinite(values).all():
         raise NonFiniteOutputError(what)
     return values
 
 
-def sound(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same array; raises ``NonFiniteOutputError`` where scores would hide that a row of logits is broken.
+def require_usable(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logits, or raise ``NonFiniteOutputError`` if scores would hide that a row is broken.
 
     A sigmoid makes 1.0 of infinity, a softmax zeros of a row of ``-inf`` alone. Single ones of ``-inf`` are masked
     labels, so what must be finite is the largest of each row; NaN counts as such.
@@ -124,11 +137,11 @@ def sound(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return logits
 
 
-def best(scores: NDArray[np.float32], count: int | None = None) -> list[int]:
-    """Positions of the highest scores, the highest first, the first of equals first; shape ``(n,)``.
+def top_indices(scores: NDArray[np.float32], count: int | None = None) -> list[int]:
+    """Return the positions of the highest scores, the highest first, the first of equals first; shape ``(n,)``.
 
     Examples:
-        >>> best(np.array([0.1, 0.5, 0.5, 0.2], np.float32), 3)
+        >>> top_indices(np.array([0.1, 0.5, 0.5, 0.2], np.float32), 3)
         [1, 2, 3]
     """
     if count is None or count >= len(scores):

@@ -42,7 +42,7 @@ NEAR: Final = 0.05
 VOCABULARY: Final = """
     the of and to in was is for with that it on by from a an first year people company river music report week good
     never because quite different answer wrote published important between government information understand
-""".split()  # noqa: SIM905  # a list literal of so many words would fill a page
+""".split()  # a list literal of so many words would fill a page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,13 @@ PREFIX = "builtin:"
 
 
 def names() -> tuple[str, ...]:
-    """The ids of the bundled models, such as ``"builtin:sentiment"``."""
+    """Return the ids of the bundled models, such as ``"builtin:sentiment"``."""
     home = Path(__file__).parent
     return tuple(sorted(f"{PREFIX}{path.parent.name}" for path in home.glob("*/config.json")))
 
 
 def folder(model_id: str) -> Path:
-    """Where the files of a bundled model lie.
+    """Return the folder with the files of a bundled model.
 
     Raises:
         ModelNotFoundError: there is none of that name.

@@ -21,7 +21,7 @@ from typer.models import ArgumentInfo, OptionInfo
 import onnxhub
 from onnxhub._contracts.registry import list_tasks
 from onnxhub._process.logs import make_clean_record
-from onnxhub._strings.plain_text import plain, text_of
+from onnxhub._strings.plain_text import plain, to_text
 from onnxhub.cli import cache
 from onnxhub.cli._printing import tell
 from onnxhub.cli._usage import CleanGroup
@@ -178,7 +178,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except Exception as error:
-            unexpected = f"{type(error).__name__}: {text_of(error)} (a bug in onnxhub; --debug shows where)"
+            unexpected = f"{type(error).__name__}: {to_text(error)} (a bug in onnxhub; --debug shows where)"
             raise _failed(unexpected, debug=debug) from error
 
     return guarded
@@ -230,7 +230,7 @@ def _drop_output() -> None:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-    said = text_of(message)
+    said = to_text(message)
     if issubclass(category, onnxhub.TruncationWarning):  # it advises options, as one writes them in Python
         said = re.sub(r"\b(\w+)='(\w+)'", lambda option: f"--{option[1].replace('_', '-')} {option[2]}", said)
     tell(said)

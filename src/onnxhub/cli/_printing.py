@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from onnxhub.tasks.text_classification import LabelScore
 
-__all__ = ["Line", "Printer", "highlighted", "joined", "ranked", "score", "tell"]
+__all__ = ["Line", "Printer", "draw_ranking", "format_score", "highlight", "join_values", "tell"]
 
 STYLES = ("green", "magenta", "cyan", "yellow", "blue", "red")
 BAR = 10
@@ -38,14 +38,14 @@ SIGNS = {
     **{code: 0x2400 + code for code in range(0x20)},
     0x7F: 0x2421,
 }
-"""What a terminal would obey, but for the newline, as signs of one column: U+241B for an escape."""
+"""Control characters, but for the newline, as signs of the width of a column: U+241B for an escape."""
 del SIGNS[0x0A]
 ESCAPES = {
     **{code: f"\\x{code:02x}" for code in _CONTROL},
     **{code: f"\\u{code:04x}" for code in _DIRECTION},
     **{ord(character): escaped for character, escaped in zip("\\\t\n\r", ("\\\\", "\\t", "\\n", "\\r"), strict=True)},
 }
-"""What a cell of a row has instead of characters that would end it, or that a terminal would obey."""
+"""Replacements, in a cell of a row, of characters that would end the cell, or that a terminal would obey."""
 JSON_ESCAPES = {code: f"\\u{code:04x}" for code in [*_CONTROL, *_DIRECTION] if code >= 0x7F}
 """JSON itself escapes only those below."""
 KNOWN_STYLES = {"POSITIVE": "green", "NEGATIVE": "red", "PER": "magenta", "ORG": "cyan", "LOC": "green"}
@@ -70,25 +70,25 @@ class Printer:
         elif self.for_a_person:
             self._console.print(_Harmless(drawn()))
         else:
-            sys.stdout.writelines("\t".join(map(_cell, row)) + "\n" for row in rows)
+            sys.stdout.writelines("\t".join(map(_escape, row)) + "\n" for row in rows)
 
     def show_table(self, records: Sequence[Mapping[str, object]]) -> None:
         """Print records that belong together: as JSON lines, as rows, or as a table that cuts nothing."""
         if not self.for_a_person:
             for record in records:
                 named = {re.sub(r"\W", "_", title): value for title, value in record.items()}
-                self.show(named, [[joined(value) for value in record.values()]], Text)
+                self.show(named, [[join_values(value) for value in record.values()]], Text)
             return
         self._console.print(_Harmless(self.table(records)))
 
     def table(self, records: Sequence[Mapping[str, object]]) -> RenderableType:
-        """Records as a table, or, where the terminal is too narrow for one, as blocks."""
-        table = _table(records)
+        """Draw records as a table, or as blocks if the terminal is too narrow for a table."""
+        table = _draw_table(records)
         squeezed = self._console.measure(table, options=self._console.options.update(max_width=1000)).maximum
-        return table if squeezed <= 1.7 * self._console.width else _blocks(records)
+        return table if squeezed <= 1.7 * self._console.width else _draw_blocks(records)
 
     def flush(self) -> None:
-        """What was printed reaches the reader now."""
+        """Send to the reader what was printed."""
         sys.stdout.flush()
 
     @property
@@ -108,29 +108,29 @@ class _Harmless:
     renderable: RenderableType
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Drawn by rich."""
+        """Draw for rich."""
         for segment in console.render(self.renderable, options):
             yield segment if segment.control else Segment(segment.text.translate(SIGNS), segment.style)
 
 
 def tell(message: object) -> None:
-    """Say it on standard error, in one line that gives the terminal no orders."""
+    """Write a message to standard error, in a line without control characters."""
     sys.stderr.write(f"onnxhub: {one_line(message)}\n")
 
 
-def score(value: float) -> str:
-    """A probability, or the like, to four digits."""
+def format_score(value: float) -> str:
+    """Write a probability or another score with four digits."""
     return f"{value:.4f}"
 
 
-def bar(value: float) -> Text:
-    """A share of 1 as a bar of full and eighth blocks."""
+def draw_bar(value: float) -> Text:
+    """Draw a share of 1 as a bar of full and eighth blocks."""
     full, part = divmod(round(min(max(value, 0.0), 1.0) * BAR * 8), 8)
     return Text(("█" * full + " ▏▎▍▌▋▊▉"[part]).ljust(BAR)[:BAR], style="dim")
 
 
-def style_of(label: str) -> str:
-    """The colour of a label: always the same for the same label."""
+def choose_style(label: str) -> str:
+    """Return the colour of a label: always the same for the same label."""
     return KNOWN_STYLES.get(label) or STYLES[sum(label.encode(errors="surrogatepass")) % len(STYLES)]
 
 
@@ -142,24 +142,24 @@ class Line:
     text: Text
     label: str = ""
     width: int = 0
-    """Of the label's column; 0: there is none."""
+    """Width of the label's column; 0: there is none."""
     share: float | None = None
-    """What the bar shows where the score itself is no share of 1; None: the score."""
+    """The length of the bar, if the score itself is no share of 1; None: the score."""
     digits: int = 7
     """Width of the scores' column."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Drawn by rich; without the bar where the text needs the room."""
+        """Draw for rich; without the bar if the text needs the room."""
         cells: list[tuple[int | None, RenderableType]] = [
-            (self.digits, score(self.score)),
-            (BAR, bar(self.score if self.share is None else self.share)),
+            (self.digits, format_score(self.score)),
+            (BAR, draw_bar(self.score if self.share is None else self.share)),
             (None, self.text),
         ]
         if options.max_width < NARROW:
             del cells[1]
         if self.width:
             # A long label is folded in its column: the text needs room as well.
-            cells.insert(0, (min(self.width, options.max_width // 3), Text(self.label, style_of(self.label))))
+            cells.insert(0, (min(self.width, options.max_width // 3), Text(self.label, choose_style(self.label))))
         grid = Table.grid(padding=(0, 2, 0, 0))
         for width, _ in cells:
             grid.add_column(width=width, overflow="fold")
@@ -167,46 +167,48 @@ class Line:
         yield grid
 
 
-def highlighted(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
-    """The text with spans ``(start, end, label)`` in their labels' colours, each with its label, if any, behind it."""
+def highlight(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
+    """Draw spans ``(start, end, label)`` of a text in their labels' colours, each followed by its label, if any."""
     drawn, done = Text(), 0
     for start, end, label in sorted(spans):
-        style = f"bold {style_of(label)}"
+        style = f"bold {choose_style(label)}"
         drawn.append(text[done:start]).append(text[start:end], f"{style} underline")
         if label:
-            drawn.append(f" {label}", f"{style_of(label)} dim")
+            drawn.append(f" {label}", f"{choose_style(label)} dim")
         done = end
     return drawn.append(text[done:])
 
 
-def ranked(text: str, best: Sequence[LabelScore], width: int) -> Group:
-    """The best labels of a text, a line each in a column of this width, with the text behind the first."""
-    return Group(*(Line(one.score, Text("" if place else text), one.label, width) for place, one in enumerate(best)))
+def draw_ranking(text: str, best: Sequence[LabelScore], width: int) -> Group:
+    """Draw the best labels of a text, a line each in a column of this width, with the text behind the first."""
+    return Group(
+        *(Line(entry.score, Text("" if place else text), entry.label, width) for place, entry in enumerate(best))
+    )
 
 
-def _table(records: Sequence[Mapping[str, object]]) -> Table:
+def _draw_table(records: Sequence[Mapping[str, object]]) -> Table:
     drawn = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in records[0]:
         drawn.add_column(title, overflow="fold")
     for record in records:
-        drawn.add_row(*map(joined, record.values()))
+        drawn.add_row(*map(join_values, record.values()))
     return drawn
 
 
-def _blocks(records: Sequence[Mapping[str, object]]) -> Group:
-    """One block a record and one line a value, for terminals too narrow for a table."""
+def _draw_blocks(records: Sequence[Mapping[str, object]]) -> Group:
+    """Draw a block for each record and a line for each value, for terminals too narrow for a table."""
     lines = []
     for record in records:
         (_, name), *others = record.items()
-        lines.append(Text(joined(name), "bold"))
-        lines += [Text(f"  {title}: {joined(value)}") for title, value in others if joined(value)]
+        lines.append(Text(join_values(name), "bold"))
+        lines += [Text(f"  {title}: {join_values(value)}") for title, value in others if join_values(value)]
     return Group(*lines)
 
 
-def joined(value: object) -> str:
-    """A value as a cell: several with commas between."""
+def join_values(value: object) -> str:
+    """Write a value as a cell: several values with commas between."""
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _cell(value: object) -> str:
+def _escape(value: object) -> str:
     return str(value).translate(ESCAPES)

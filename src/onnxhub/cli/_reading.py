@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from io import BufferedReader
 
-__all__ = ["Lines", "answered", "argument", "read_lines", "read_whole"]
+__all__ = ["Lines", "answer_lines", "decode_argument", "read_lines", "read_whole"]
 
 ResultT = TypeVar("ResultT")
 
@@ -34,20 +34,20 @@ class Lines:
 
     texts: list[str]
     source: str
-    """What their numbers count: ``"argument"``, or the lines of a file."""
+    """The unit of their numbers: ``"argument"``, or the lines of a file."""
     numbers: Sequence[int]
     """From 1, as people count; blank lines count, too."""
 
     def place(self, index: int) -> str:
-        """Where one of the texts stands."""
+        """Return the place of a text in its source."""
         return f"{self.source} {self.numbers[index]}"
 
 
 def read_lines(arguments: Sequence[str] | None, files: Sequence[str] | None) -> Iterator[Lines]:
-    """The arguments, then the lines of the files, else the lines of standard input; those at hand together.
+    """Yield the arguments, then the lines of the files, else of standard input; those available together.
 
     Lines are passed on as they come, so that a slow producer has each one answered at once, and those before a bad
-    one are not lost. Blank lines are left out. What can be checked is checked now, before a model is loaded.
+    line are not lost. Blank lines are left out. Arguments and files are checked now, before a model is loaded.
 
     Raises:
         typer.BadParameter: there is nothing to read, or standard input is named twice.
@@ -55,15 +55,15 @@ def read_lines(arguments: Sequence[str] | None, files: Sequence[str] | None) -> 
     """
     if files and files.count(STDIN) > 1:
         raise typer.BadParameter("standard input can be read once: name - in one --file.")
-    texts = [argument(text) for text in arguments or ()]
+    texts = [decode_argument(text) for text in arguments or ()]
     names = files or ([] if texts else [_standard_input()])
-    return _chunks(texts, [(_title(name), _opened(name)) for name in names])
+    return _read_chunks(texts, [(_title(name), _open_file(name)) for name in names])
 
 
-def answered(
+def answer_lines(
     attempt: Callable[[list[str]], list[ResultT | Failure]], chunks: Iterable[Lines]
 ) -> Iterator[tuple[list[str], list[ResultT]]]:
-    """Texts with their results, those at hand together.
+    """Yield texts with their results, those available together.
 
     Args:
         attempt: The model's: texts that run together should not be lost for one of them.
@@ -75,11 +75,11 @@ def answered(
     for lines in chunks:
         results: list[ResultT] = []
         failed: Failure | None = None
-        for one in attempt(lines.texts):
-            if isinstance(one, Failure):
-                failed = one
+        for result in attempt(lines.texts):
+            if isinstance(result, Failure):
+                failed = result
                 break
-            results.append(one)
+            results.append(result)
         if results:
             yield lines.texts[: len(results)], results
         if failed is not None:
@@ -87,23 +87,23 @@ def answered(
 
 
 def read_whole(file: str | None) -> str:
-    """All of a file, or of standard input, as one text.
+    """Read all of a file, or of standard input, as a single text.
 
     Raises:
         typer.BadParameter: there is nothing to read.
         InvalidInputError: the file is not there, or is no text.
     """
     name = _standard_input() if file is None else file
-    with _opened(name) as stream:
-        text = _decoded(stream.read(), _title(name)).removeprefix("\ufeff")
+    with _open_file(name) as stream:
+        text = _decode(stream.read(), _title(name)).removeprefix("\ufeff")
     if not text.strip():
         raise InvalidInputError(f"{_title(name)}: {EMPTY}")
     return text
 
 
-def argument(text: str) -> str:
-    """An argument as the bytes that were typed mean it in UTF-8, whatever the locale made of them."""
-    return _decoded(os.fsencode(text), f"the argument {text!r}")
+def decode_argument(text: str) -> str:
+    """Decode the bytes of an argument as UTF-8, whatever the locale made of them."""
+    return _decode(os.fsencode(text), f"the argument {text!r}")
 
 
 def _standard_input() -> str:
@@ -112,20 +112,20 @@ def _standard_input() -> str:
     return STDIN
 
 
-def _chunks(texts: list[str], files: Sequence[tuple[str, BufferedReader]]) -> Iterator[Lines]:
+def _read_chunks(texts: list[str], files: Sequence[tuple[str, BufferedReader]]) -> Iterator[Lines]:
     if texts:
         yield Lines(texts, "argument", range(1, len(texts) + 1))
     for title, stream in files:
         empty = True
         with stream:
-            for lines in _lines(title, stream):
+            for lines in _read_file(title, stream):
                 empty = False
                 yield lines
         if empty:
             raise InvalidInputError(f"{title}: {EMPTY}")
 
 
-def _lines(title: str, stream: BufferedReader) -> Iterator[Lines]:
+def _read_file(title: str, stream: BufferedReader) -> Iterator[Lines]:
     begun: list[bytes] = []  # the pieces of a line whose end has not come: joined once, however long it is
     number = 0
     while chunk := stream.read1(CHUNK):
@@ -133,20 +133,20 @@ def _lines(title: str, stream: BufferedReader) -> Iterator[Lines]:
         if lines:
             lines[0] = b"".join((*begun, lines[0]))
             begun.clear()
-            yield from _texts(lines, number, title)
+            yield from _decode_lines(lines, number, title)
             number += len(lines)
         begun.append(rest)
-    yield from _texts([b"".join(begun)], number, title)
+    yield from _decode_lines([b"".join(begun)], number, title)
 
 
-def _texts(lines: Sequence[bytes], number: int, title: str) -> Iterator[Lines]:
-    """The texts of some lines, of which ``number`` came before; those before a bad line first, then its error."""
+def _decode_lines(lines: Sequence[bytes], number: int, title: str) -> Iterator[Lines]:
+    """Yield the texts of lines that ``number`` lines precede; those before a bad line first, then its error."""
     texts: list[str] = []
     numbers: list[int] = []
     source = f"{title}, line"
     for count, line in enumerate(lines, number + 1):
         try:
-            text = _decoded(line, f"{source} {count}").removeprefix("\ufeff" if count == 1 else "")
+            text = _decode(line, f"{source} {count}").removeprefix("\ufeff" if count == 1 else "")
         except InvalidInputError:
             if texts:
                 yield Lines(texts, source, numbers)
@@ -158,28 +158,28 @@ def _texts(lines: Sequence[bytes], number: int, title: str) -> Iterator[Lines]:
         yield Lines(texts, source, numbers)
 
 
-def _decoded(data: bytes, title: str) -> str:
+def _decode(data: bytes, title: str) -> str:
     if b"\0" in data:
         raise InvalidInputError(f"{title}: binary data, not text (or UTF-16 text: UTF-8 is needed)")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         where = f"byte {data[error.start]:#04x} at position {error.start}"
-        encoding = "WINDOWS-1252" if _of_windows(data) else "LATIN1"
+        encoding = "WINDOWS-1252" if _is_of_windows(data) else "LATIN1"
         raise InvalidInputError(f"{title}: not UTF-8 ({where}); convert it: iconv -f {encoding} -t UTF-8") from error
 
 
-def _of_windows(data: bytes) -> bool:
+def _is_of_windows(data: bytes) -> bool:
     """Tell whether it has quotation marks and dashes where Latin 1 has control characters."""
     controls = set(data) & set(range(0x80, 0xA0))
     return bool(controls) and not controls & _NOT_OF_WINDOWS
 
 
-def _opened(name: str) -> BufferedReader:
+def _open_file(name: str) -> BufferedReader:
     if name == STDIN:
         return cast("BufferedReader", sys.stdin.buffer)
     try:
-        return open(os.path.expanduser(name), "rb")  # noqa: PTH123  # as typed; whoever reads closes it
+        return open(os.path.expanduser(name), "rb")  # noqa: PTH123  # as typed; the reader closes it
     except OSError as error:
         raise InvalidInputError(f"{name}: {error.strerror}") from error
 

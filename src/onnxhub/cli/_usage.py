@@ -35,7 +35,7 @@ def _clean_usage() -> Iterator[None]:
         yield
     except Exception as error:
         message = getattr(error, "message", None)
-        # What click's own errors have, which typer keeps in a private package.
+        # click's own errors have these attributes; typer keeps the classes in a private package.
         if hasattr(error, "format_message") and isinstance(message, str):
             error.message = plain(message, lines=True)  # type: ignore[attr-defined]
         raise

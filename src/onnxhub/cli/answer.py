@@ -11,8 +11,8 @@ from rich.text import Text
 
 import onnxhub
 from onnxhub.cli._options import Debug, Dtype, Json, Model, OnnxPath, OutputNames, Provider, Revision, output_names
-from onnxhub.cli._printing import Line, Printer, highlighted, score
-from onnxhub.cli._reading import argument, read_whole
+from onnxhub.cli._printing import Line, Printer, format_score, highlight
+from onnxhub.cli._reading import decode_argument, read_whole
 
 if TYPE_CHECKING:
     from onnxhub import Answer
@@ -65,7 +65,7 @@ def answer(
     """
     if context is not None and file is not None:
         raise typer.BadParameter("the context comes as an argument or from --file, not both.")
-    text = read_whole(file) if context is None else argument(context)
+    text = read_whole(file) if context is None else decode_argument(context)
     printer = Printer(json)
     loaded = onnxhub.load(
         "question-answering",
@@ -77,12 +77,12 @@ def answer(
         outputs=output_names(output_name),
     )
     reader = loaded.with_options(top_k=top_k, max_answer_tokens=max_answer_tokens, allow_no_answer=allow_no_answer)
-    asked = argument(question)
+    asked = decode_argument(question)
     best = reader(asked, text)
     answers = (best, *best.alternatives)
     printer.show(
         {"question": asked, **best.to_dict()},
-        [(one.answer, score(one.score), one.start, one.end) for one in answers],
+        [(one.answer, format_score(one.score), one.start, one.end) for one in answers],
         lambda: Group(*[part for one in answers for part in (Text(), _drawn(one, text))][1:]),
     )
 
@@ -93,6 +93,6 @@ def _drawn(one: Answer, context: str) -> Group:
     if not one.found:
         return Group(head)
     first, last = max(0, one.start - AROUND), min(len(context), one.end + AROUND)
-    near = highlighted(context[first:last], [(one.start - first, one.end - first, "")])
+    near = highlight(context[first:last], [(one.start - first, one.end - first, "")])
     shown = Text("…" * (first > 0)).append(near).append("…" * (last < len(context)))
     return Group(head, Padding(shown, (0, 0, 0, 2)))

@@ -21,8 +21,8 @@ from onnxhub.cli._options import (
     named,
     output_names,
 )
-from onnxhub.cli._printing import Line, Printer, score
-from onnxhub.cli._reading import argument
+from onnxhub.cli._printing import Line, Printer, format_score
+from onnxhub.cli._reading import decode_argument
 
 __all__ = ["choose"]
 
@@ -47,7 +47,7 @@ def choose(
 
     In a pipe, a row is: score, index of the choice (from 0), choice.
     """
-    asked, among = argument(prompt), [argument(choice) for choice in choices]
+    asked, among = decode_argument(prompt), [decode_argument(choice) for choice in choices]
     if len(among) < 2:
         raise typer.BadParameter("there must be at least two choices.")
     chooser = onnxhub.load(
@@ -62,7 +62,7 @@ def choose(
     result = chooser(asked, among, top_k=top_k)
     Printer(json).show(
         {"prompt": asked, **result.to_dict()},
-        [(score(one.score), one.index, one.choice) for one in result.ranking],
+        [(format_score(one.score), one.index, one.choice) for one in result.ranking],
         lambda: Group(
             *(
                 Line(one.score, Text(one.choice, "" if place else "bold green"))

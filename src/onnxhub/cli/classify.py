@@ -22,8 +22,8 @@ from onnxhub.cli._options import (
     Texts,
     output_names,
 )
-from onnxhub.cli._printing import Printer, ranked, score
-from onnxhub.cli._reading import answered, read_lines
+from onnxhub.cli._printing import Printer, draw_ranking, format_score
+from onnxhub.cli._reading import answer_lines, read_lines
 
 __all__ = ["classify"]
 
@@ -66,12 +66,12 @@ def classify(
     )
     classifier = loaded.with_options(top_k=top_k, long_text=long_text)
     width = max(map(cell_len, classifier.info.labels))
-    for chunk, results in answered(classifier.attempt, chunks):
+    for chunk, results in answer_lines(classifier.attempt, chunks):
         for text, result in zip(chunk, results, strict=True):
             best = result.ranking[: top_k or 1]
             printer.show(
                 {"text": text, **result.to_dict()},
-                [(one.label, score(one.score), text) for one in best],
-                partial(ranked, text, best, width),
+                [(one.label, format_score(one.score), text) for one in best],
+                partial(draw_ranking, text, best, width),
             )
         printer.flush()

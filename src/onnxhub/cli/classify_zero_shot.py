@@ -22,8 +22,8 @@ from onnxhub.cli._options import (
     Texts,
     output_names,
 )
-from onnxhub.cli._printing import Printer, ranked, score
-from onnxhub.cli._reading import answered, argument, read_lines
+from onnxhub.cli._printing import Printer, draw_ranking, format_score
+from onnxhub.cli._reading import answer_lines, decode_argument, read_lines
 
 __all__ = ["classify_zero_shot"]
 
@@ -60,7 +60,7 @@ def classify_zero_shot(
 
     In a pipe, a row is: label, score, text.
     """
-    labels = [argument(one) for one in label]
+    labels = [decode_argument(one) for one in label]
     chunks, printer = read_lines(texts, file), Printer(json)
     loaded = onnxhub.load(
         "zero-shot-classification",
@@ -72,16 +72,16 @@ def classify_zero_shot(
         outputs=output_names(output_name),
     )
     classifier = loaded.with_options(
-        labels=labels, template=argument(template), multi_label=multi_label, top_k=top_k
+        labels=labels, template=decode_argument(template), multi_label=multi_label, top_k=top_k
     )  # fmt: skip
     shown = top_k or (len(labels) if multi_label else 1)
     width = max(map(cell_len, labels))
-    for chunk, results in answered(classifier.attempt, chunks):
+    for chunk, results in answer_lines(classifier.attempt, chunks):
         for text, result in zip(chunk, results, strict=True):
             best = result.ranking[:shown]
             printer.show(
                 {"text": text, **result.to_dict()},
-                [(one.label, score(one.score), text) for one in best],
-                partial(ranked, text, best, width),
+                [(one.label, format_score(one.score), text) for one in best],
+                partial(draw_ranking, text, best, width),
             )
         printer.flush()

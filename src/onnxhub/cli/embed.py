@@ -30,7 +30,7 @@ from onnxhub.cli._options import (
     output_names,
 )
 from onnxhub.cli._printing import Printer
-from onnxhub.cli._reading import answered, read_lines
+from onnxhub.cli._reading import answer_lines, read_lines
 from onnxhub.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def embed(
     )
     embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim or ...)
     kept: list[NDArray[np.float32]] = []
-    for chunk, vectors in answered(embedder.attempt, chunks):
+    for chunk, vectors in answer_lines(embedder.attempt, chunks):
         if output is not None:
             kept += vectors
             continue

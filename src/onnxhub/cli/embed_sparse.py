@@ -28,8 +28,8 @@ from onnxhub.cli._options import (
     named,
     output_names,
 )
-from onnxhub.cli._printing import Printer, score
-from onnxhub.cli._reading import answered, read_lines
+from onnxhub.cli._printing import Printer, format_score
+from onnxhub.cli._reading import answer_lines, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,19 +73,19 @@ def embed_sparse(
     )
     embedder = loaded.with_options(prompt_name=prompt_name or ..., top_k=top_k or ...)
     number = 0
-    for chunk, embeddings in answered(embedder.attempt, chunks):
+    for chunk, embeddings in answer_lines(embedder.attempt, chunks):
         for text, embedding in zip(chunk, embeddings, strict=True):
             number += 1
             words = embedder.words(embedding)
             printer.show(
                 {"text": text, **embedding.to_dict()},
-                [(number, word, score(weight)) for word, weight in words.items()],
+                [(number, word, format_score(weight)) for word, weight in words.items()],
                 partial(_drawn, text, words),
             )
         printer.flush()
 
 
 def _drawn(text: str, words: Mapping[str, float]) -> Group:
-    heaviest = [Text(f"{word} ").append(score(weight), "dim") for word, weight in islice(words.items(), SHOWN)]
+    heaviest = [Text(f"{word} ").append(format_score(weight), "dim") for word, weight in islice(words.items(), SHOWN)]
     rest = [Text(f"… ({len(words)})", "dim")] if len(words) > SHOWN else []
     return Group(Text(text, "bold"), Padding(Columns([*heaviest, *rest], padding=(0, 3, 0, 0)), (0, 0, 0, 2)))

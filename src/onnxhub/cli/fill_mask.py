@@ -24,8 +24,8 @@ from onnxhub.cli._options import (
     Texts,
     output_names,
 )
-from onnxhub.cli._printing import Line, Printer, score
-from onnxhub.cli._reading import answered, argument, read_lines
+from onnxhub.cli._printing import Line, Printer, format_score
+from onnxhub.cli._reading import answer_lines, decode_argument, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,20 +67,20 @@ def fill_mask(
 
     In a pipe, a row is: number of the text, number of the mask in it, word, score, text with the word.
     """
-    words = [argument(one) for one in targets or ()] or None
+    words = [decode_argument(one) for one in targets or ()] or None
     chunks, printer = read_lines(texts, file), Printer(json)
     loaded = onnxhub.load(
         "fill-mask", model, provider, dtype=dtype, revision=revision, file=onnx_file, outputs=output_names(output_name)
     )
     filler = loaded.with_options(top_k=top_k, targets=words)
     number = 0
-    for chunk, filled in answered(filler.attempt, chunks):
+    for chunk, filled in answer_lines(filler.attempt, chunks):
         for text, masks in zip(chunk, filled, strict=True):
             number += 1
             printer.show(
                 {"text": text, "masks": [[one.to_dict() for one in fills] for fills in masks]},
                 [
-                    (number, place, one.token, score(one.score), one.text)
+                    (number, place, one.token, format_score(one.score), one.text)
                     for place, fills in enumerate(masks, 1)
                     for one in fills
                 ],

@@ -24,7 +24,7 @@ from onnxhub.cli._options import (
     one_or_parts,
     output_names,
 )
-from onnxhub.cli._printing import Printer, joined
+from onnxhub.cli._printing import Printer, join_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,7 +79,7 @@ def inspect(
             "graphs": {file: asdict(graph) for file, graph in found.graphs.items()},
             "error": "" if error is None else str(error),
         },
-        [*((name, joined(value)) for name, value in facts.items()), *map(_row, found.files), *_rows(found.graphs)],
+        [*((name, join_values(value)) for name, value in facts.items()), *map(_row, found.files), *_rows(found.graphs)],
         lambda: _drawn(facts, found),
     )
     if error is not None:
@@ -109,7 +109,9 @@ def _told(graph: Graph) -> list[tuple[str, str]]:
 
 def _drawn(facts: Mapping[str, object], found: Inspection) -> Group:
     width = max(map(len, facts))
-    lines = [Text.assemble((name.ljust(width + 2), "bold"), joined(value)) for name, value in facts.items() if value]
+    lines = [
+        Text.assemble((name.ljust(width + 2), "bold"), join_values(value)) for name, value in facts.items() if value
+    ]
     for file in found.files:
         size = "" if file.size is None else f", {sized(file.size)}"
         mark = "→ " if file.chosen else "  "

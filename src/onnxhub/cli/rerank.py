@@ -22,8 +22,8 @@ from onnxhub.cli._options import (
     Revision,
     output_names,
 )
-from onnxhub.cli._printing import Line, Printer, score
-from onnxhub.cli._reading import argument, read_lines
+from onnxhub.cli._printing import Line, Printer, format_score
+from onnxhub.cli._reading import decode_argument, read_lines
 
 __all__ = ["rerank"]
 
@@ -53,7 +53,7 @@ def rerank(
 
     In a pipe, a row is: score, index of the document (from 0), document.
     """
-    asked, chunks, printer = argument(query), read_lines(documents, file), Printer(json)
+    asked, chunks, printer = decode_argument(query), read_lines(documents, file), Printer(json)
     ranker = onnxhub.load(
         "text-ranking",
         model,
@@ -65,13 +65,13 @@ def rerank(
     )
     texts = [text for lines in chunks for text in lines.texts]
     ranking = ranker(asked, texts, prompt_name=prompt_name or ..., top_k=top_k)
-    digits = max(len(score(one.score)) for one in ranking)
+    digits = max(len(format_score(one.score)) for one in ranking)
     for one in ranking:
         # Of many models the score is the logit itself: what a bar can show is its place between 0 and 1.
         share = float(onnxhub.sigmoid(one.logit))
         printer.show(
             one.to_dict(),
-            [(score(one.score), one.index, one.text)],
+            [(format_score(one.score), one.index, one.text)],
             partial(Line, one.score, Text(one.text), share=share, digits=digits),
         )
     printer.flush()

@@ -21,8 +21,8 @@ from onnxhub.cli._options import (
     Revision,
     output_names,
 )
-from onnxhub.cli._printing import Line, Printer, score
-from onnxhub.cli._reading import argument, read_lines
+from onnxhub.cli._printing import Line, Printer, format_score
+from onnxhub.cli._reading import decode_argument, read_lines
 
 __all__ = ["similarity"]
 
@@ -56,7 +56,7 @@ def similarity(
 
     In a pipe, a row is: similarity, text.
     """
-    asked, chunks, printer = argument(text), read_lines(others, file), Printer(json)
+    asked, chunks, printer = decode_argument(text), read_lines(others, file), Printer(json)
     embedder = onnxhub.load(
         "feature-extraction",
         model,
@@ -79,11 +79,11 @@ def similarity(
 
 def _show(printer: Printer, measure: str, found: list[tuple[float, str]]) -> None:
     most = max((value for value, _ in found), default=1.0)
-    digits = max((len(score(value)) for value, _ in found), default=0)
+    digits = max((len(format_score(value)) for value, _ in found), default=0)
     for value, text in found:
         printer.show(
             {"similarity": value, "text": text},
-            [(score(value), text)],
+            [(format_score(value), text)],
             partial(Line, value, Text(text), share=_share(measure, value, most), digits=max(digits, 7)),
         )
     printer.flush()

@@ -21,8 +21,8 @@ from onnxhub.cli._options import (
     Texts,
     output_names,
 )
-from onnxhub.cli._printing import Printer, highlighted, score
-from onnxhub.cli._reading import answered, read_lines
+from onnxhub.cli._printing import Printer, format_score, highlight
+from onnxhub.cli._reading import answer_lines, read_lines
 
 __all__ = ["tag"]
 
@@ -61,13 +61,13 @@ def tag(
     )
     tagger = loaded.with_options(aggregation=aggregation)
     number = 0
-    for chunk, found in answered(tagger.attempt, chunks):
+    for chunk, found in answer_lines(tagger.attempt, chunks):
         for text, entities in zip(chunk, found, strict=True):
             number += 1
             spans = [(one.start, one.end, one.label) for one in entities]
             printer.show(
                 {"text": text, "entities": [one.to_dict() for one in entities]},
-                [(number, one.label, score(one.score), one.start, one.end, one.text) for one in entities],
-                partial(highlighted, text, spans),
+                [(number, one.label, format_score(one.score), one.start, one.end, one.text) for one in entities],
+                partial(highlight, text, spans),
             )
         printer.flush()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from onnxhub._api.load import load
 from onnxhub._contracts.registry import get_task
-from onnxhub.compat._loading import check_repositories, dtype_of, provider_of, without_neutral
+from onnxhub.compat._loading import check_repositories, drop_neutral, read_dtype, read_provider
 from onnxhub.compat._pipeline import Pipeline
 from onnxhub.compat.feature_extraction import FeatureExtractionOptions, FeatureExtractionPipeline
 from onnxhub.compat.fill_mask import FillMaskOptions, FillMaskPipeline
@@ -164,14 +164,14 @@ def pipeline(
     if name not in PIPELINES:
         raise InvalidOptionError("task", task, f"one of {', '.join(PIPELINES)}", tuple(PIPELINES))
     kind = PIPELINES[name]
-    options = without_neutral(options)
-    precision = dtype_of(dtype, options)
+    options = drop_neutral(options)
+    precision = read_dtype(dtype, options)
     kind.check(options)
     check_repositories(get_task(name), model, tokenizer)
     loaded: Model[Any, Any, Any] = load(
         name,
         model,
-        provider_of(device, provider),
+        read_provider(device, provider),
         postprocessor=kind.loaded_with,
         revision=revision,
         token=token,

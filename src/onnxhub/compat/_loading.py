@@ -1,4 +1,4 @@
-"""What transformers takes when a pipeline is made, read as ``onnxhub.load`` has it, or refused with what to do."""
+"""Options of transformers' ``pipeline`` constructor as those of ``onnxhub.load``, or refused with advice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from onnxhub._contracts.registry import Task
 
-__all__ = ["check_repositories", "dtype_of", "provider_of", "without_neutral"]
+__all__ = ["check_repositories", "drop_neutral", "read_dtype", "read_provider"]
 
 DTYPES: Final = {"float32": "fp32", "float16": "fp16"}
 """torch's names."""
@@ -34,8 +34,8 @@ NEUTRAL: Final[Mapping[str, tuple[tuple[object, ...], str]]] = {
 """Options of transformers' constructor -> the values that ask for nothing here, and what is said of others."""
 
 
-def without_neutral(options: Mapping[str, object]) -> dict[str, object]:
-    """The options without those of transformers' constructor that ask for nothing.
+def drop_neutral(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the options without those of transformers' constructor that ask for nothing.
 
     Raises:
         InvalidOptionError: one of them asks for something.
@@ -49,8 +49,8 @@ def without_neutral(options: Mapping[str, object]) -> dict[str, object]:
     return rest
 
 
-def dtype_of(dtype: object, options: dict[str, Any]) -> str:
-    """The precision for transformers' ``dtype``, or for its older name ``torch_dtype``, which is taken out of the options.
+def read_dtype(dtype: object, options: dict[str, Any]) -> str:
+    """Return the precision for ``dtype``, or for its older name ``torch_dtype``, which is removed from the options.
 
     Raises:
         InvalidOptionError: both are given, or no file is of such a precision.
@@ -83,8 +83,8 @@ def check_repositories(task: Task[Any], model: object, tokenizer: object) -> Non
         raise InvalidOptionError("tokenizer", tokenizer, expected)
 
 
-def provider_of(device: object, provider: str | Sequence[str] | None) -> str | Sequence[str]:
-    """The execution provider for transformers' ``device``."""
+def read_provider(device: object, provider: str | Sequence[str] | None) -> str | Sequence[str]:
+    """Return the execution provider for transformers' ``device``."""
     if provider is not None and device is not None:
         raise InvalidOptionError("device", device, f"None beside provider={provider!r}: they say the same")
     if provider is not None:
@@ -106,7 +106,7 @@ def _check_name(option: str, value: object) -> None:
 
 
 def _is_same(name: Any, other: Any) -> bool:
-    """Whether two names are of one folder, or one id."""
+    """Return whether two names are of the same folder, or the same id."""
     if other is None:
         return False
     first, second = (os.path.expanduser(os.fspath(path)) for path in (name, other))

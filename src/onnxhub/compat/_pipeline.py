@@ -1,4 +1,4 @@
-"""What the pipelines share: options at construction and at the call, one input, lists and generators."""
+"""The base of the pipelines: options at construction and at the call; single inputs, lists and generators."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from onnxhub._backend.inputs.tokenizer_limits import parse_declared_tokens
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import positive
 from onnxhub._contracts.postprocessor import ItemT
 from onnxhub._contracts.preprocessor import Preprocessor
-from onnxhub._toolkit.text.tokens import positive, require_inputs
+from onnxhub._toolkit.text.requirements import require_inputs
 from onnxhub._toolkit.text.windows import truncate, truncate_one
 from onnxhub.errors import InvalidInputError, InvalidOptionError, nearest
 
@@ -36,29 +37,29 @@ __all__ = [
     "Pipeline",
     "TokenizerKwargs",
     "TruncatingPreprocessor",
-    "declared_length",
-    "kept",
-    "strategy",
-    "tokenizer_fields",
+    "choose_strategy",
+    "read_max_length",
+    "read_tokenizer_kwargs",
+    "select_positions",
 ]
 
-LOADING = frozenset({
-    "config", "device", "device_map", "dtype", "file", "framework", "model_kwargs", "outputs", "provider", "revision",
-    "token", "tokenizer", "torch_dtype", "trust_remote_code", "use_fast",
-})  # fmt: skip
-"""What decides how the model is loaded."""
+LOADING = frozenset(
+    "config device device_map dtype file framework model_kwargs outputs provider revision token tokenizer torch_dtype "
+    "trust_remote_code use_fast".split()
+)
+"""Options that decide how the model is loaded."""
 STRATEGIES = ("longest_first", "only_first", "only_second", "do_not_truncate")
 
 
 class CallOptions(TypedDict, total=False):
-    """What every pipeline takes at the call, too."""
+    """Options that every pipeline takes at the call, too."""
 
     batch_size: int | None
     num_workers: int | None
 
 
 class TokenizerKwargs(TypedDict, total=False):
-    """What may be passed on to the tokenizer."""
+    """Arguments that may be passed on to the tokenizer."""
 
     truncation: Truncation
     max_length: int | None
@@ -74,22 +75,22 @@ class NamedTokens:
     @property
     def cls_token(self) -> str | None:
         """The classification token."""
-        return self._written(self.tokenizer.cls_token_id)
+        return self._spell(self.tokenizer.cls_token_id)
 
     @property
     def mask_token(self) -> str | None:
         """The mask token."""
-        return self._written(self.tokenizer.mask_token_id)
+        return self._spell(self.tokenizer.mask_token_id)
 
     @property
     def pad_token(self) -> str | None:
         """The padding token."""
-        return self._written(self.tokenizer.pad_token_id)
+        return self._spell(self.tokenizer.pad_token_id)
 
     @property
     def unk_token(self) -> str | None:
         """The unknown token."""
-        return self._written(self.tokenizer.unk_token_id)
+        return self._spell(self.tokenizer.unk_token_id)
 
     @property
     def model_max_length(self) -> int | None:
@@ -101,7 +102,7 @@ class NamedTokens:
             raise AttributeError(name)
         return getattr(self.tokenizer, name)
 
-    def _written(self, number: int | None) -> str | None:
+    def _spell(self, number: int | None) -> str | None:
         return None if number is None else self.tokenizer.tokens([number])[0]
 
 
@@ -116,7 +117,7 @@ class Pipeline:
     preprocessor: ClassVar[type[Preprocessor[Any, Any]]]
     postprocessor: ClassVar[type[Postprocessor[Any, Any]]]
     loaded_with: ClassVar[type[Postprocessor[Any, Any]] | None] = None
-    """What ``model`` itself is loaded with; None: its task's own."""
+    """The postprocessor that ``model`` itself is loaded with; None: its task's own."""
 
     def __init__(
         self, model: Model[Any, Any, Any], options: Mapping[str, object] | None = None, batch_size: int | None = None
@@ -139,7 +140,7 @@ class Pipeline:
             postprocessor=self.postprocessor.for_model(model.backend),
             info=model.info,
         )
-        self._runner = self._bound(plain, self._options)
+        self._runner = self._configure(plain, self._options)
 
     @property
     def task(self) -> str:
@@ -153,7 +154,7 @@ class Pipeline:
 
     @property
     def device(self) -> str:
-        """What runs it: ``"cpu"``, ``"cuda"``, or another provider's name."""
+        """The provider that runs it: ``"cpu"``, ``"cuda"``, or another provider's name."""
         return self.model.info.provider
 
     @property
@@ -169,16 +170,16 @@ class Pipeline:
         write(save_directory)
 
     def predict(self, inputs: Json) -> Json:
-        """The same as a call, by scikit-learn's name for it."""
+        """Call the pipeline, by scikit-learn's name for that."""
         run: Any = self
         return run(inputs)
 
     def transform(self, inputs: Json) -> Json:
-        """The same as a call, by scikit-learn's name for it."""
+        """Call the pipeline, by scikit-learn's name for that."""
         return self.predict(inputs)
 
     def __call__(self, *inputs: Json, **options: Any) -> Json:
-        """One result for one input, a list for a list; each task's pipeline says what it takes."""
+        """Return a result for an input, a list for a list; each task's pipeline says what it takes."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -188,7 +189,7 @@ class Pipeline:
         return type(self), (self.model, self._options, self._batch_size)
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
-        """Fields of preprocessor and postprocessor for the options that were given: transformers' precedence."""
+        """Return the fields of preprocessor and postprocessor for the given options, by transformers' precedence."""
         return dict(options)
 
     @classmethod
@@ -201,7 +202,7 @@ class Pipeline:
                 expected = f"it at the constructor, onnxhub.pipeline(..., {name}=...), not at the call"
             raise InvalidOptionError(name, options[name], expected)
 
-    def _bound(self, model: Model[Any, Any, Any], options: Mapping[str, Any]) -> Model[Any, Any, Any]:
+    def _configure(self, model: Model[Any, Any, Any], options: Mapping[str, Any]) -> Model[Any, Any, Any]:
         self.check(options)
         positive("batch_size", options.get("batch_size"), optional=True)
         workers = options.get("num_workers")
@@ -211,8 +212,8 @@ class Pipeline:
         return model._with(self._fields(own))  # noqa: SLF001  # compat has no options of a Model to name
 
     def _run(self, inputs: Json, options: Mapping[str, Any]) -> Json:
-        """One result for one input, a list for a list, an iterator for a generator or a data set."""
-        model = self._bound(self._runner, options)
+        """Return a result for an input, a list for a list, an iterator for a generator or a data set."""
+        model = self._configure(self._runner, options)
         lazy = as_iterator(inputs)
         size = options.get("batch_size") or self._batch_size or 1
         return model(inputs) if lazy is None else self._stream(model, lazy, size)
@@ -230,29 +231,29 @@ class TruncatingPreprocessor(Preprocessor[Any, ItemT]):
     tokenizer: Tokenizer
     inputs: tuple[str, ...]
     longest: int | None
-    """What ``truncation`` without ``max_length`` cuts to."""
+    """The length that ``truncation`` without ``max_length`` cuts to."""
     truncation: Truncation = None
     max_length: int | None = None
     padding: bool | str | None = None
     """Decides only whether ``max_length`` alone truncates: a row is as long as its batch wants."""
 
     def __post_init__(self) -> None:
-        strategy(self.truncation, self.max_length, self.padding)
+        choose_strategy(self.truncation, self.max_length, self.padding)
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
-        return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), declared_length(backend))
+        """Take the model's tokenizer and its graph's input names."""
+        return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), read_max_length(backend))
 
     def cut(self, tokens: Tokens) -> NDArray[np.intp]:
-        """Positions of the tokens that are kept."""
-        how = strategy(self.truncation, self.max_length, self.padding)
+        """Return the positions of the tokens that are kept."""
+        how = choose_strategy(self.truncation, self.max_length, self.padding)
         limit = self.longest if self.max_length is None else self.max_length
-        return kept(tokens.sequences, how, limit, self.tokenizer.truncation_side)
+        return select_positions(tokens.sequences, how, limit, self.tokenizer.truncation_side)
 
 
-def tokenizer_fields(option: str, given: Mapping[str, Any] | None) -> dict[str, object]:
-    """Fields of a ``TruncatingPreprocessor`` for the tokenizer's arguments that were given as the value of this option.
+def read_tokenizer_kwargs(option: str, given: Mapping[str, Any] | None) -> dict[str, object]:
+    """Return the fields of a ``TruncatingPreprocessor`` for tokenizer arguments that are this option's value.
 
     Raises:
         InvalidOptionError: it has others.
@@ -267,7 +268,7 @@ def tokenizer_fields(option: str, given: Mapping[str, Any] | None) -> dict[str, 
 
 
 def as_iterator(inputs: Json) -> Iterator[object] | None:
-    """The inputs of a generator, or of a data set (anything with a length and indices, as torch's have)."""
+    """Return the inputs of a generator or a data set (anything with a length and indices); None for other inputs."""
     if isinstance(inputs, Iterator):
         return inputs
     if isinstance(inputs, str | bytes | list | tuple | dict) or hasattr(inputs, "tolist"):
@@ -277,14 +278,14 @@ def as_iterator(inputs: Json) -> Iterator[object] | None:
     return None
 
 
-def declared_length(backend: Backend) -> int | None:
-    """Transformers' ``tokenizer.model_max_length``; where there is none, what the configuration says; else None."""
+def read_max_length(backend: Backend) -> int | None:
+    """Return transformers' ``tokenizer.model_max_length``, else the configuration's limit, else None."""
     declared = parse_declared_tokens((backend.json("tokenizer_config.json") or {}).get("model_max_length"))
     return backend.tokenizer.max_length if declared is None else declared
 
 
-def strategy(truncation: Truncation, max_length: int | None, padding: bool | str | None) -> str:
-    """The truncation that transformers makes of these arguments of its tokenizers.
+def choose_strategy(truncation: Truncation, max_length: int | None, padding: bool | str | None) -> str:
+    """Return the truncation strategy that transformers derives from these tokenizer arguments.
 
     Raises:
         InvalidOptionError: there is none of that name.
@@ -298,8 +299,8 @@ def strategy(truncation: Truncation, max_length: int | None, padding: bool | str
     return truncation
 
 
-def kept(sequences: NDArray[np.int8], how: str, max_length: int | None, side: str) -> NDArray[np.intp]:
-    """Positions of the tokens that are kept.
+def select_positions(sequences: NDArray[np.int8], how: str, max_length: int | None, side: str) -> NDArray[np.intp]:
+    """Return the positions of the tokens that are kept.
 
     Args:
         sequences: Which text each token is of, -1 for special tokens; shape ``(n,)``.

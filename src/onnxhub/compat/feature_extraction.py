@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
+from onnxhub._contracts.checks import as_text
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
-from onnxhub._toolkit.numeric import finite
-from onnxhub._toolkit.text.tokens import as_text, graph_rows
-from onnxhub.compat._pipeline import CallOptions, Pipeline, TokenizerKwargs, TruncatingPreprocessor, tokenizer_fields
+from onnxhub._toolkit.numeric import require_finite
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub.compat._pipeline import (
+    CallOptions,
+    Pipeline,
+    TokenizerKwargs,
+    TruncatingPreprocessor,
+    read_tokenizer_kwargs,
+)
 from onnxhub.errors import InvalidOptionError
 from onnxhub.tasks.feature_extraction import TOKENS, EmbeddingItem
 
@@ -35,11 +42,11 @@ class VectorPreprocessor(TruncatingPreprocessor[EmbeddingItem]):
     """Texts to one row each."""
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[EmbeddingItem]]:
-        """One item an input."""
+        """Return an item for each input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
-        return [self._encoded(tokens) for tokens in self.tokenizer.encode(texts)]
+        return [self._prepare(tokens) for tokens in self.tokenizer.encode(texts)]
 
-    def _encoded(self, tokens: Tokens) -> Prepared[EmbeddingItem]:
+    def _prepare(self, tokens: Tokens) -> Prepared[EmbeddingItem]:
         positions = self.cut(tokens)
         return Prepared(graph_rows(tokens, [positions], self.inputs), EmbeddingItem(len(positions)))
 
@@ -52,9 +59,9 @@ class VectorPostprocessor(Postprocessor[EmbeddingItem, "Json"]):
     """Give an array in place of the lists."""
 
     def decode(self, rows: Outputs, item: EmbeddingItem) -> Json:
-        """One row without its padding, in a batch of one."""
+        """Return the row without its padding, in a batch of one."""
         output = next(rows[name] for name in (*TOKENS, *rows) if name in rows)
-        vectors = finite(output[:, : item.length] if output.ndim == 3 else output, "vectors")
+        vectors = require_finite(output[:, : item.length] if output.ndim == 3 else output, "vectors")
         return vectors if self.return_tensors else vectors.tolist()
 
 
@@ -66,7 +73,7 @@ class FeatureExtractionPipeline(Pipeline):
     postprocessor = VectorPostprocessor
 
     def __call__(self, inputs: Json, **options: Unpack[FeatureExtractionOptions]) -> Json:
-        """The vectors of the tokens of a text, or of each text of a list or generator.
+        """Compute the vectors of the tokens of a text, or of each text of a list or generator.
 
         Args:
             inputs: A text, or several.
@@ -85,7 +92,7 @@ class FeatureExtractionPipeline(Pipeline):
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
         given = {name: value for name, value in options.items() if value is not None}
-        tokenize = tokenizer_fields("tokenize_kwargs", given.pop("tokenize_kwargs", None))
+        tokenize = read_tokenizer_kwargs("tokenize_kwargs", given.pop("tokenize_kwargs", None))
         if "truncation" in tokenize and "truncation" in given:
             raise InvalidOptionError("truncation", given["truncation"], "an option, or in tokenize_kwargs, not both")
         if tokenize.get("padding") == "max_length":

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
+from onnxhub._contracts.checks import as_text, option_texts
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
-from onnxhub._toolkit.numeric import best, finite, softmax
-from onnxhub._toolkit.text.tokens import as_text, graph_rows, option_texts
-from onnxhub.compat._pipeline import CallOptions, Pipeline, TokenizerKwargs, TruncatingPreprocessor, tokenizer_fields
+from onnxhub._toolkit.numeric import require_finite, softmax, top_indices
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub.compat._pipeline import (
+    CallOptions,
+    Pipeline,
+    TokenizerKwargs,
+    TruncatingPreprocessor,
+    read_tokenizer_kwargs,
+)
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -27,9 +34,12 @@ __all__ = ["FillMaskOptions", "FillMaskPipeline"]
 
 logger = logging.getLogger("onnxhub")
 
-CLEANED = ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"),
-           (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"))  # fmt: skip
-"""What a tokenizer with ``clean_up_tokenization_spaces`` makes of its text, in this order."""
+CLEANED = (
+    *((f" {mark}", mark) for mark in ".?!,"),
+    (" ' ", "'"),
+    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
+)
+"""Replacements that a tokenizer with ``clean_up_tokenization_spaces`` makes in its text, in this order."""
 
 
 class FillMaskOptions(CallOptions, total=False):
@@ -59,11 +69,11 @@ class MaskedPreprocessor(TruncatingPreprocessor[MaskedItem]):
     """Texts with masks to one row each."""
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[MaskedItem]]:
-        """One item an input."""
+        """Return an item for each input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
-        return [self._encoded(tokens, index) for index, tokens in enumerate(self.tokenizer.encode(texts))]
+        return [self._prepare(tokens, index) for index, tokens in enumerate(self.tokenizer.encode(texts))]
 
-    def _encoded(self, tokens: Tokens, index: int) -> Prepared[MaskedItem]:
+    def _prepare(self, tokens: Tokens, index: int) -> Prepared[MaskedItem]:
         positions = self.cut(tokens)
         ids = tokens.ids[positions]
         # Wherever they are: a mask token that the tokenizer adds by itself would be filled too.
@@ -88,7 +98,7 @@ class MaskedPostprocessor(Postprocessor[MaskedItem, "Json"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the decoder of the model's tokenizer."""
+        """Take the decoder of the model's tokenizer."""
         tokenizer = backend.tokenizer
         cleaned = bool((backend.json("tokenizer_config.json") or {}).get("clean_up_tokenization_spaces"))
 
@@ -101,23 +111,23 @@ class MaskedPostprocessor(Postprocessor[MaskedItem, "Json"]):
         return cls(text, tokenizer.pad_token_id)
 
     def decode(self, rows: Outputs, item: MaskedItem) -> Json:
-        """The best tokens of each mask, each mask by itself."""
-        found = [self._ranked(rows["logits"][0, position], item, position) for position in item.masks.tolist()]
+        """Return the best tokens of each mask, each mask by itself."""
+        found = [self._rank(rows["logits"][0, position], item, position) for position in item.masks.tolist()]
         return found[0] if len(found) == 1 else found
 
-    def _ranked(self, logits: NDArray[np.float32], item: MaskedItem, position: int) -> list[dict[str, object]]:
+    def _rank(self, logits: NDArray[np.float32], item: MaskedItem, position: int) -> list[dict[str, object]]:
         if self.targets is not None and max(self.targets) >= len(logits):
             problem = f"the targets have the ids {self.targets}, but the model has logits for {len(logits)} tokens"
             raise TaskMismatchError("the model", "fill-mask", (problem,))
-        scores = finite(softmax(logits))
+        scores = require_finite(softmax(logits))
         among = np.arange(len(scores)) if self.targets is None else np.array(self.targets)
         top_k = self.top_k if self.targets is None else min(self.top_k, len(among))
         if top_k > len(among):
             raise InvalidOptionError("top_k", top_k, f"at most {len(among)}, the size of the vocabulary")
-        chosen = among[best(scores[among], top_k)].tolist() if top_k else []
-        return [self._entry(index, float(scores[index]), item, position) for index in chosen]
+        chosen = among[top_indices(scores[among], top_k)].tolist() if top_k else []
+        return [self._describe(index, float(scores[index]), item, position) for index in chosen]
 
-    def _entry(self, token: int, score: float, item: MaskedItem, position: int) -> dict[str, object]:
+    def _describe(self, token: int, score: float, item: MaskedItem, position: int) -> dict[str, object]:
         ids = item.ids.copy()
         ids[position] = token
         if self.padding is not None:
@@ -155,9 +165,9 @@ class FillMaskPipeline(Pipeline):
         return result[0] if isinstance(inputs, list) and len(inputs) == 1 else result
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
-        fields = tokenizer_fields("tokenizer_kwargs", options.get("tokenizer_kwargs"))
+        fields = read_tokenizer_kwargs("tokenizer_kwargs", options.get("tokenizer_kwargs"))
         if options.get("targets") is not None:
-            fields["targets"] = self._targets(options["targets"])
+            fields["targets"] = self._read_targets(options["targets"])
         top_k = options.get("top_k")
         if top_k is not None:
             if not isinstance(top_k, int) or top_k < 0:
@@ -165,18 +175,18 @@ class FillMaskPipeline(Pipeline):
             fields["top_k"] = top_k
         return fields
 
-    def _targets(self, given: object) -> tuple[int, ...]:
-        """Ids in the order of a set, each once; that order decides between equal scores."""
+    def _read_targets(self, given: object) -> tuple[int, ...]:
+        """Return ids in the order of a set, each once; that order decides between equal scores."""
         words = option_texts(
             "targets", [given] if isinstance(given, str) else given, "a word, or a list of words", "word"
         )
-        found = [index for word in words if (index := self._target(word)) is not None]
+        found = [index for word in words if (index := self._find_target(word)) is not None]
         if not found:
             raise InvalidOptionError("targets", given, "at least one word that has a token")
         return tuple(set(found))
 
-    def _target(self, word: str) -> int | None:
-        """The token of a word, else the first that it begins with."""
+    def _find_target(self, word: str) -> int | None:
+        """Return the token of a word, else the first token that it begins with."""
         tokenizer = self.model.backend.tokenizer
         whole = tokenizer.ids([word])[0]
         if whole is not None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
+from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._toolkit.numeric import finite, softmax
-from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
+from onnxhub._toolkit.numeric import require_finite, softmax
+from onnxhub._toolkit.text.requirements import require_inputs, require_offsets
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub._toolkit.text.windows import windows
-from onnxhub.compat._pipeline import CallOptions, Pipeline, as_iterator, declared_length
+from onnxhub.compat._pipeline import CallOptions, Pipeline, as_iterator, read_max_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.question_answering import NAME
 
@@ -103,18 +105,18 @@ class SpanPreprocessor(Preprocessor["tuple[str, str]", SpanItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
-        return cls(require_offsets(backend, NAME), require_inputs(backend, NAME), declared_length(backend))
+        """Take the model's tokenizer and its graph's input names."""
+        return cls(require_offsets(backend, NAME), require_inputs(backend, NAME), read_max_length(backend))
 
     def __call__(self, inputs: Sequence[tuple[str, str]]) -> list[Prepared[SpanItem]]:
-        """One item an input."""
-        pairs = [question_and_context(value, index) for index, value in enumerate(inputs)]
+        """Return an item for each input."""
+        pairs = [read_question_and_context(value, index) for index, value in enumerate(inputs)]
         questions, contexts = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         side = 0 if self.tokenizer.padding_side == "left" else 1
         encoded = self.tokenizer.encode(*((questions, contexts) if side else (contexts, questions)))
-        return [self._encoded(tokens, contexts[index], side, index) for index, tokens in enumerate(encoded)]
+        return [self._prepare(tokens, contexts[index], side, index) for index, tokens in enumerate(encoded)]
 
-    def _encoded(self, tokens: Tokens, context: str, side: int, index: int) -> Prepared[SpanItem]:
+    def _prepare(self, tokens: Tokens, context: str, side: int, index: int) -> Prepared[SpanItem]:
         ids, sequences = tokens.ids, tokens.sequences
         cuts = windows(sequences, side, self.size, self.overlap, self.tokenizer.truncation_side)
         if not cuts:
@@ -127,8 +129,8 @@ class SpanPreprocessor(Preprocessor["tuple[str, str]", SpanItem]):
         return Prepared(graph_rows(tokens, cuts, self.inputs), item)
 
 
-def question_and_context(value: object, index: int | None) -> tuple[str, str]:
-    """The texts of an input, ``{"question": ..., "context": ...}``.
+def read_question_and_context(value: object, index: int | None) -> tuple[str, str]:
+    """Return the texts of an input, ``{"question": ..., "context": ...}``.
 
     Raises:
         InvalidInputError: one of them is missing or empty.
@@ -163,30 +165,30 @@ class SpanPostprocessor(Postprocessor[SpanItem, "Json"]):
         positive("max_answer_len", self.max_answer_len)
 
     def decode(self, rows: Outputs, item: SpanItem) -> Json:
-        """The best spans of all windows."""
+        """Return the best spans of all windows."""
         answers: dict[str, dict[str, Any]] = {}
         nulls = []
         for row, positions in enumerate(item.windows):
             logits = (rows[name][row, : len(positions)] for name in ("start_logits", "end_logits"))
-            starts, ends = (_probabilities(values, item.allowed[positions]) for values in logits)
+            starts, ends = (_normalize(values, item.allowed[positions]) for values in logits)
             nulls.append(float(starts[0] * ends[0]))
             # The first token stands for "no answer"; what it had is not given to the others.
             starts[0] = ends[0] = 0
-            for first, last, score in self._spans(starts, ends, item.allowed[positions]):
-                self._add(answers, score, *self._characters(item, positions, first, last), item.context)
+            for first, last, score in self._find_spans(starts, ends, item.allowed[positions]):
+                self._add(answers, score, *self._locate(item, positions, first, last), item.context)
         found = list(answers.values())
         if self.handle_impossible_answer:
             found.append({"score": min(nulls), "start": 0, "end": 0, "answer": ""})
         found = sorted(found, key=lambda answer: answer["score"], reverse=True)[: self.top_k]
         return found[0] if len(found) == 1 else found
 
-    def _spans(
+    def _find_spans(
         self, starts: NDArray[np.float32], ends: NDArray[np.float32], allowed: NDArray[np.bool_]
     ) -> list[tuple[int, int, float]]:
-        """First token, last token and score of the best spans."""
+        """Return first token, last token and score of the best spans."""
         scores = np.tril(np.triu(np.outer(starts, ends)), self.max_answer_len - 1)
         # Some are lost when they are aligned to words.
-        best = _best(scores.ravel(), 2 * self.top_k + 10 if self.align_to_words else self.top_k)
+        best = _find_best(scores.ravel(), 2 * self.top_k + 10 if self.align_to_words else self.top_k)
         firsts, lasts = np.unravel_index(best, scores.shape)
         # The first token always passes in transformers, with its score of 0.
         passes = allowed | (np.arange(len(allowed)) == 0)
@@ -194,12 +196,12 @@ class SpanPostprocessor(Postprocessor[SpanItem, "Json"]):
         firsts, lasts = firsts[both], lasts[both]
         return list(zip(firsts.tolist(), lasts.tolist(), scores[firsts, lasts].tolist(), strict=True))
 
-    def _characters(self, item: SpanItem, positions: NDArray[np.intp], first: int, last: int) -> tuple[int, int]:
+    def _locate(self, item: SpanItem, positions: NDArray[np.intp], first: int, last: int) -> tuple[int, int]:
         # In transformers the offset of left padding, counted though nothing was padded.
         shift = int(item.padding[positions].sum())
         first, last = first - shift, last - shift
         if self.align_to_words:
-            start, end = _word(item, positions, first), _word(item, positions, last)
+            start, end = _find_word(item, positions, first), _find_word(item, positions, last)
             if start is not None and end is not None:
                 return start[0], end[1]
         offsets = item.offsets[positions]
@@ -212,12 +214,12 @@ class SpanPostprocessor(Postprocessor[SpanItem, "Json"]):
         known["score"] += score
 
 
-def _probabilities(logits: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np.float32]:
-    return softmax(np.where(allowed, finite(logits, "logits"), np.float32(-10000)))
+def _normalize(logits: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np.float32]:
+    return softmax(np.where(allowed, require_finite(logits, "logits"), np.float32(-10000)))
 
 
-def _best(scores: NDArray[np.float32], most: int) -> NDArray[np.intp]:
-    """Indices of the largest scores; of equal ones those that transformers finds, so by its own two calls."""
+def _find_best(scores: NDArray[np.float32], most: int) -> NDArray[np.intp]:
+    """Return the indices of the largest scores; of equal ones those that transformers finds, so by its two calls."""
     if most == 1:
         return np.array([scores.argmax()])
     if len(scores) <= most:
@@ -227,8 +229,8 @@ def _best(scores: NDArray[np.float32], most: int) -> NDArray[np.intp]:
     return best
 
 
-def _word(item: SpanItem, positions: NDArray[np.intp], token: int) -> tuple[int, int] | None:
-    """The characters, within the window, of the context's word that has the token's number."""
+def _find_word(item: SpanItem, positions: NDArray[np.intp], token: int) -> tuple[int, int] | None:
+    """Return the characters, within the window, of the context's word that has the token's number."""
     word = item.words[positions[token]] if token >= 0 else -1
     same = positions[(item.sequences[positions] == item.side) & (item.words[positions] == word)]
     if word == -1 or not len(same):
@@ -263,7 +265,7 @@ class QuestionAnsweringPipeline(Pipeline):
         """
         others = {name: value for name, value in options.items() if name not in {"question", "context"}}
         given = (options.get("question"), options.get("context"))
-        examples = positional_examples(inputs) if inputs else named_examples(*given)
+        examples = read_positional(inputs) if inputs else read_named(*given)
         return self._run(examples[0] if isinstance(examples, list) and len(examples) == 1 else examples, others)
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
@@ -274,15 +276,15 @@ class QuestionAnsweringPipeline(Pipeline):
         return given if top_k is None else {"top_k": top_k, **given}
 
 
-def positional_examples(inputs: Sequence[Json]) -> Json:
-    """The dicts of a call's positional arguments, or the generator of them."""
+def read_positional(inputs: Sequence[Json]) -> Json:
+    """Return the dicts of a call's positional arguments, or the generator of them."""
     if len(inputs) == 2 and all(isinstance(text, str) for text in inputs):
-        return named_examples(*inputs)
+        return read_named(*inputs)
     if len(inputs) > 1:
         return list(inputs)
     only = inputs[0]
     if isinstance(only, dict) and isinstance(only.get("question"), list):
-        return named_examples(only.get("question"), only.get("context"))
+        return read_named(only.get("question"), only.get("context"))
     if isinstance(only, dict):
         return [only]
     if not isinstance(only, list | tuple) and as_iterator(only) is None:
@@ -291,8 +293,8 @@ def positional_examples(inputs: Sequence[Json]) -> Json:
     return list(only) if isinstance(only, tuple) else only
 
 
-def named_examples(question: Json, context: Json) -> list[Json]:
-    """The dicts of a question or several, and a context or as many; refuses what does not fit."""
+def read_named(question: Json, context: Json) -> list[Json]:
+    """Return the dicts of a question or several, and a context or as many; refuse what does not fit."""
     if isinstance(question, list) and isinstance(context, str):
         context = [context] * len(question)
     elif isinstance(question, str) and isinstance(context, str):
@@ -300,4 +302,4 @@ def named_examples(question: Json, context: Json) -> list[Json]:
     if not isinstance(question, list) or not isinstance(context, list) or len(question) != len(context):
         msg = "expected question= and context=, each a str, or as many of both in lists"
         raise InvalidInputError(msg)
-    return [{"question": one, "context": other} for one, other in zip(question, context, strict=True)]
+    return [{"question": asked, "context": text} for asked, text in zip(question, context, strict=True)]

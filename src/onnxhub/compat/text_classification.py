@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import numpy as np
 
+from onnxhub._contracts.checks import as_text
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import finite, sigmoid, softmax
-from onnxhub._toolkit.text.tokens import as_text, graph_rows
+from onnxhub._toolkit.numeric import require_finite, sigmoid, softmax
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, TruncatingPreprocessor
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.text_classification import ClassificationItem, activation_of
@@ -44,25 +45,25 @@ class TextPreprocessor(TruncatingPreprocessor[ClassificationItem]):
     """A text, a dict of text and text_pair, or the older ``[[text, text_pair]]``, to one row."""
 
     def __call__(self, inputs: Sequence[object]) -> list[Prepared[ClassificationItem]]:
-        """One item an input."""
-        return [self._encoded(value, index) for index, value in enumerate(inputs)]
+        """Return an item for each input."""
+        return [self._prepare(value, index) for index, value in enumerate(inputs)]
 
-    def _encoded(self, value: object, index: int) -> Prepared[ClassificationItem]:
-        tokens = self._tokens(value, index)
+    def _prepare(self, value: object, index: int) -> Prepared[ClassificationItem]:
+        tokens = self._tokenise(value, index)
         try:
             positions = self.cut(tokens)
         except InvalidInputError as error:
             raise error.at(index) from None
         return Prepared(graph_rows(tokens, [positions], self.inputs), ClassificationItem())
 
-    def _tokens(self, value: object, index: int) -> Tokens:
-        text, pair = text_and_pair(value, index)
+    def _tokenise(self, value: object, index: int) -> Tokens:
+        text, pair = read_text_and_pair(value, index)
         # transformers takes an empty second text for none.
         return self.tokenizer.encode([text], [pair] if pair else None)[0]
 
 
-def text_and_pair(value: object, index: int) -> tuple[str, str | None]:
-    """The text or texts of an input.
+def read_text_and_pair(value: object, index: int) -> tuple[str, str | None]:
+    """Return the text or texts of an input.
 
     Raises:
         InvalidInputError: it has none.
@@ -92,27 +93,27 @@ class LabelPostprocessor(Postprocessor[ClassificationItem, "Json"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes labels and activation from ``config.json``."""
+        """Take labels and activation from ``config.json``."""
         labels = labels_of(backend, inverted=False)
         return cls(labels, activation_of(backend.config.get("problem_type"), len(labels)))
 
     def decode(self, rows: Outputs, item: ClassificationItem) -> Json:
-        """The best label, or several."""
+        """Return the best label, or several."""
         del item
-        scores = finite(self._scores(rows["logits"][0]))
+        scores = require_finite(self._score(rows["logits"][0]))
         if self.legacy and self.top_k == 1:
-            return self._entry(int(scores.argmax()), scores)
+            return self._describe(int(scores.argmax()), scores)
         if self.legacy:
-            return [self._entry(index, scores) for index in range(len(scores))]
+            return [self._describe(index, scores) for index in range(len(scores))]
         order = np.argsort(-scores, kind="stable").tolist()
-        return [self._entry(index, scores) for index in order[: self.top_k]]
+        return [self._describe(index, scores) for index in order[: self.top_k]]
 
-    def _scores(self, logits: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def _score(self, logits: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
         if self.activation == "softmax":
             return softmax(logits)
         return sigmoid(logits) if self.activation == "sigmoid" else logits
 
-    def _entry(self, index: int, scores: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, object]:
+    def _describe(self, index: int, scores: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, object]:
         return {"label": self.labels[index], "score": float(scores[index])}
 
 
@@ -145,9 +146,9 @@ class TextClassificationPipeline(Pipeline):
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
         cutting = {name: options[name] for name in ("truncation", "max_length", "padding") if name in options}
-        return {**cutting, **self._ranking(options), **_activation(options.get("function_to_apply"))}
+        return {**cutting, **self._read_top_k(options), **_read_activation(options.get("function_to_apply"))}
 
-    def _ranking(self, options: Mapping[str, Any]) -> dict[str, object]:
+    def _read_top_k(self, options: Mapping[str, Any]) -> dict[str, object]:
         top_k = options.get("top_k", "")
         if top_k is None or isinstance(top_k, int):
             return {"top_k": top_k, "legacy": False}
@@ -159,7 +160,7 @@ class TextClassificationPipeline(Pipeline):
         return {} if everything is None else {"top_k": None if everything else 1}
 
 
-def _activation(name: str | None) -> dict[str, object]:
+def _read_activation(name: str | None) -> dict[str, object]:
     if name is None:
         return {}
     if not isinstance(name, str) or name.lower() not in ACTIVATIONS:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
+from onnxhub._contracts.checks import as_text
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.labels import mixed_schemes
-from onnxhub._toolkit.numeric import finite, softmax
-from onnxhub._toolkit.text.tokens import as_text, graph_rows, require_inputs, require_offsets
+from onnxhub._toolkit.labels import find_mixed_schemes
+from onnxhub._toolkit.numeric import require_finite, softmax
+from onnxhub._toolkit.text.requirements import require_inputs, require_offsets
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub._toolkit.text.windows import truncate, windows
-from onnxhub.compat._pipeline import CallOptions, Pipeline, declared_length
+from onnxhub.compat._pipeline import CallOptions, Pipeline, read_max_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 from onnxhub.tasks.token_classification import AGGREGATIONS, NAME, TokenClassificationPostprocessor
 
@@ -86,16 +88,16 @@ class TokenPreprocessor(Preprocessor[str, TokenItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
-        return cls(require_offsets(backend, NAME), require_inputs(backend, NAME), declared_length(backend))
+        """Take the model's tokenizer and its graph's input names."""
+        return cls(require_offsets(backend, NAME), require_inputs(backend, NAME), read_max_length(backend))
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[TokenItem]]:
-        """One item an input."""
+        """Return an item for each input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         encoded = self.tokenizer.encode(texts)
-        return [self._encoded(tokens, texts[index], index) for index, tokens in enumerate(encoded)]
+        return [self._prepare(tokens, texts[index], index) for index, tokens in enumerate(encoded)]
 
-    def _encoded(self, tokens: Tokens, text: str, index: int) -> Prepared[TokenItem]:
+    def _prepare(self, tokens: Tokens, text: str, index: int) -> Prepared[TokenItem]:
         sequences, side = tokens.sequences, self.tokenizer.truncation_side
         if self.stride is None:
             cuts = [truncate(sequences, self.longest, side)]
@@ -109,18 +111,19 @@ class TokenPreprocessor(Preprocessor[str, TokenItem]):
         shifts = [max(width - len(positions), 0) for positions in cuts]
         ids, own, offsets = tokens.ids, sequences == 0, tokens.offsets
         rows = [
-            self._shifted(row, shift) for row, shift in zip(graph_rows(tokens, cuts, self.inputs), shifts, strict=True)
+            self._shift(row, shift) for row, shift in zip(graph_rows(tokens, cuts, self.inputs), shifts, strict=True)
         ]
         read = (
-            self._tokens(ids[cut], own[cut], offsets[cut], text, shift) for cut, shift in zip(cuts, shifts, strict=True)
+            self._read_tokens(ids[cut], own[cut], offsets[cut], text, shift)
+            for cut, shift in zip(cuts, shifts, strict=True)
         )
         return Prepared(rows, TokenItem(tuple(map(tuple, read))))
 
-    def _shifted(self, row: Features, shift: int) -> Features:
+    def _shift(self, row: Features, shift: int) -> Features:
         fill = self.tokenizer.padding
         return {name: np.pad(values, (shift, 0), constant_values=fill.get(name, 0)) for name, values in row.items()}
 
-    def _tokens(
+    def _read_tokens(
         self, ids: NDArray[np.int64], own: NDArray[np.bool_], offsets: NDArray[np.int32], text: str, shift: int
     ) -> Iterator[Token]:
         words, spans = self.tokenizer.tokens(ids.tolist()), offsets.tolist()
@@ -132,7 +135,7 @@ class TokenPreprocessor(Preprocessor[str, TokenItem]):
                 yield Token(index + shift, words[index], start, end, self._is_subword(words[index], text, start, end))
 
     def _is_subword(self, word: str, text: str, start: int, end: int) -> bool:
-        """Transformers' guess: WordPiece marks subwords, with all others a space starts a word."""
+        """Guess as transformers does: WordPiece marks subwords; with all others a space starts a word."""
         if self.tokenizer.marks_subwords:
             return len(word) != end - start
         return start > 0 and " " not in text[start - 1 : start + 1]
@@ -155,55 +158,56 @@ class EntityPostprocessor(Postprocessor[TokenItem, "list[Entity]"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the labels from ``config.json``."""
+        """Take the labels from ``config.json``."""
         return cls(labels_of(backend, inverted=False), backend.tokenizer.join)
 
     def decode(self, rows: Outputs, item: TokenItem) -> list[Entity]:
-        """The entities of each window; where windows overlap, the longer."""
+        """Return the entities of each window; where windows overlap, the longer."""
         found: list[Entity] = []
         for logits, tokens in zip(rows["logits"], item.windows, strict=True):
-            scores = finite(softmax(logits[[token.index for token in tokens]]))
-            found += self._kept(self._entities(list(zip(tokens, scores, strict=True))))
-        return found if item.rows == 1 else without_overlaps(found)
+            scores = require_finite(softmax(logits[[token.index for token in tokens]]))
+            found += self._drop_ignored(self._find_entities(list(zip(tokens, scores, strict=True))))
+        return found if item.rows == 1 else drop_overlaps(found)
 
-    def _kept(self, entities: Iterable[Entity]) -> Iterator[Entity]:
-        return (one for one in entities if one.get("entity", one.get("entity_group")) not in self.ignore_labels)
+    def _drop_ignored(self, entities: Iterable[Entity]) -> Iterator[Entity]:
+        names = ((entity, entity.get("entity", entity.get("entity_group"))) for entity in entities)
+        return (entity for entity, name in names if name not in self.ignore_labels)
 
-    def _entities(self, tokens: list[Scored]) -> list[Entity]:
+    def _find_entities(self, tokens: list[Scored]) -> list[Entity]:
         if self.aggregation_strategy == "none":
-            return [self._token(one) for one in tokens]
+            return [self._describe_token(token) for token in tokens]
         if self.aggregation_strategy == "simple":
-            return self._grouped(map(self._token, tokens))
-        return self._grouped(map(self._word, words(tokens)))
+            return self._join_neighbours(map(self._describe_token, tokens))
+        return self._join_neighbours(map(self._describe_word, group_words(tokens)))
 
-    def _token(self, scored: Scored) -> Entity:
+    def _describe_token(self, scored: Scored) -> Entity:
         token, scores = scored
-        label, score = self._best(scores)
+        label, score = self._pick_label(scores)
         place = {"index": token.index, "word": token.word, "start": token.start, "end": token.end}
         return {"entity": label, "score": score, **place}
 
-    def _word(self, tokens: Sequence[Scored]) -> Entity:
-        label, score = self._best(_word_scores([scores for _, scores in tokens], self.aggregation_strategy))
+    def _describe_word(self, tokens: Sequence[Scored]) -> Entity:
+        label, score = self._pick_label(_score_word([scores for _, scores in tokens], self.aggregation_strategy))
         (first, _), (last, _) = tokens[0], tokens[-1]
         word = self.join([token.word for token, _ in tokens])
         return {"entity": label, "score": score, "word": word, "start": first.start, "end": last.end}
 
-    def _best(self, scores: NDArray[np.float32]) -> tuple[str, float]:
+    def _pick_label(self, scores: NDArray[np.float32]) -> tuple[str, float]:
         best = int(scores.argmax())
         return self.labels[best], float(scores[best])
 
-    def _grouped(self, entities: Iterable[Entity]) -> list[Entity]:
-        """Neighbours of one type, joined; whatever is not tagged ``B-`` goes on with the entity before it."""
+    def _join_neighbours(self, entities: Iterable[Entity]) -> list[Entity]:
+        """Join neighbours of one type; a label without ``B-`` continues the entity before it."""
         groups: list[list[Entity]] = []
         for entity in entities:
-            begins, kind = _tag(entity["entity"])
-            if groups and not begins and kind == _tag(groups[-1][-1]["entity"])[1]:
+            begins, kind = _read_tag(entity["entity"])
+            if groups and not begins and kind == _read_tag(groups[-1][-1]["entity"])[1]:
                 groups[-1].append(entity)
             else:
                 groups.append([entity])
-        return [self._group(group) for group in groups]
+        return [self._join_group(group) for group in groups]
 
-    def _group(self, entities: Sequence[Entity]) -> Entity:
+    def _join_group(self, entities: Sequence[Entity]) -> Entity:
         return {
             "entity_group": entities[0]["entity"].split("-", 1)[-1],
             "score": float(np.mean([np.float32(entity["score"]) for entity in entities])),
@@ -213,8 +217,8 @@ class EntityPostprocessor(Postprocessor[TokenItem, "list[Entity]"]):
         }
 
 
-def words(tokens: Iterable[Scored]) -> list[list[Scored]]:
-    """Tokens by word."""
+def group_words(tokens: Iterable[Scored]) -> list[list[Scored]]:
+    """Group tokens by word."""
     found: list[list[Scored]] = []
     for token, scores in tokens:
         if found and token.is_subword:
@@ -224,9 +228,9 @@ def words(tokens: Iterable[Scored]) -> list[list[Scored]]:
     return found
 
 
-def without_overlaps(entities: Sequence[Entity]) -> list[Entity]:
-    """Of entities that overlap, the longer; of equally long ones, the more certain. Labels are not compared."""
-    ordered = sorted(entities, key=lambda one: one["start"])
+def drop_overlaps(entities: Sequence[Entity]) -> list[Entity]:
+    """Keep the longer of overlapping entities; of equally long ones, the more certain. Labels are not compared."""
+    ordered = sorted(entities, key=lambda entity: entity["start"])
     # The first is compared with itself, as in transformers: an empty one comes twice.
     found = ordered[:1]
     for entity in ordered:
@@ -241,12 +245,12 @@ def _weight(entity: Entity) -> tuple[int, float]:
     return entity["end"] - entity["start"], entity["score"]
 
 
-def _tag(label: str) -> tuple[bool, str]:
-    """Whether a label begins an entity, and its type."""
+def _read_tag(label: str) -> tuple[bool, str]:
+    """Return whether a label begins an entity, and its type."""
     return label.startswith("B-"), label[2:] if label.startswith(("B-", "I-")) else label
 
 
-def _word_scores(scores: Sequence[NDArray[np.float32]], aggregation: str) -> NDArray[np.float32]:
+def _score_word(scores: Sequence[NDArray[np.float32]], aggregation: str) -> NDArray[np.float32]:
     if aggregation == "first":
         return scores[0]
     if aggregation == "max":
@@ -259,9 +263,9 @@ class AnyLabels(TokenClassificationPostprocessor):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the labels from ``config.json``."""
+        """Take the labels from ``config.json``."""
         labels = labels_of(backend)
-        return cls(labels, aggregation="none") if mixed_schemes(labels) else super().for_model(backend)
+        return cls(labels, aggregation="none") if find_mixed_schemes(labels) else super().for_model(backend)
 
 
 class TokenClassificationPipeline(Pipeline):
@@ -298,14 +302,14 @@ class TokenClassificationPipeline(Pipeline):
         given = {name: options.get(name) for name in ("ignore_labels", "stride")}
         if isinstance(given["ignore_labels"], str):  # whose letters would be taken for labels
             raise InvalidOptionError("ignore_labels", given["ignore_labels"], "a list of labels, such as ['O']")
-        aggregation = _aggregation(options)
+        aggregation = _read_aggregation(options)
         if given["stride"] is not None and aggregation == "none":
             raise InvalidOptionError("stride", given["stride"], "None with aggregation_strategy='none'")
         given["aggregation_strategy"] = aggregation
         return {name: value for name, value in given.items() if value is not None}
 
 
-def _aggregation(options: Mapping[str, Any]) -> str | None:
+def _read_aggregation(options: Mapping[str, Any]) -> str | None:
     grouped, whole_words = options.get("grouped_entities"), options.get("ignore_subwords")
     if grouped is None and whole_words is None:
         name = options.get("aggregation_strategy")

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
+from onnxhub._contracts.checks import as_text
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.json_files import whole_number
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import finite, softmax
-from onnxhub._toolkit.text.tokens import as_text, graph_rows, require_inputs
+from onnxhub._toolkit.numeric import require_finite, softmax
+from onnxhub._toolkit.text.requirements import require_inputs
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub._toolkit.text.windows import truncate_one
-from onnxhub.compat._pipeline import CallOptions, Pipeline, declared_length
+from onnxhub.compat._pipeline import CallOptions, Pipeline, read_max_length
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.zero_shot_classification import TEMPLATE, ZeroShotPostprocessor
 
@@ -62,26 +64,28 @@ class SequencePreprocessor(Preprocessor[str, SequenceItem]):
     tokenizer: Tokenizer
     inputs: tuple[str, ...]
     longest: int | None
-    """What a text is cut to, beside its label."""
+    """The length that a text and its label are cut to."""
     candidates: Sequence[object] | None = None
     template: str = TEMPLATE
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
-        return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), declared_length(backend))
+        """Take the model's tokenizer and its graph's input names."""
+        return cls(backend.tokenizer, require_inputs(backend, "this pipeline"), read_max_length(backend))
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[SequenceItem]]:
-        """One item an input."""
-        hypotheses = self._hypotheses()
-        items = [SequenceItem(_text(value, index), tuple(self.candidates or ())) for index, value in enumerate(inputs)]
+        """Return an item for each input."""
+        hypotheses = self._write_hypotheses()
+        items = [
+            SequenceItem(_check_text(value, index), tuple(self.candidates or ())) for index, value in enumerate(inputs)
+        ]
         pairs = [(item.sequence, hypothesis) for item in items for hypothesis in hypotheses]
         encoded = self.tokenizer.encode([text for text, _ in pairs], [hypothesis for _, hypothesis in pairs])
-        rows = iter([self._row(tokens) for tokens in encoded])
+        rows = iter([self._build_row(tokens) for tokens in encoded])
         return [Prepared([next(rows) for _ in hypotheses], item) for item in items]
 
-    def _hypotheses(self) -> list[str]:
-        """The template with each label in it; checked for the first alone, as in transformers."""
+    def _write_hypotheses(self) -> list[str]:
+        """Fill the template with each label; it is checked for the first alone, as in transformers."""
         labels, template = self.candidates, self.template
         if not labels:
             raise InvalidOptionError("candidate_labels", labels, "at least one label")
@@ -95,7 +99,7 @@ class SequencePreprocessor(Preprocessor[str, SequenceItem]):
             raise InvalidOptionError("hypothesis_template", template, expected)
         return [as_text(hypothesis, None, "label") for hypothesis in made]
 
-    def _row(self, tokens: Tokens) -> Features:
+    def _build_row(self, tokens: Tokens) -> Features:
         positions = np.arange(len(tokens))
         if self.longest is not None and len(tokens) > self.longest:
             cut = truncate_one(tokens.sequences, 0, self.longest, self.tokenizer.truncation_side)
@@ -114,7 +118,7 @@ class SequencePostprocessor(Postprocessor[SequenceItem, "Json"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes ``label2id`` from ``config.json``, and not the labels themselves, as transformers does."""
+        """Take ``label2id`` from ``config.json``, and not the labels themselves, as transformers does."""
         labels = backend.config.get("id2label")
         declared = backend.config.get("label2id") if labels else None
         by_name = (
@@ -132,7 +136,7 @@ class SequencePostprocessor(Postprocessor[SequenceItem, "Json"]):
         return cls(position)
 
     def decode(self, rows: Outputs, item: SequenceItem) -> Json:
-        """Labels and scores, best first, the last of equals first."""
+        """Return labels and scores, best first, the last of equals first."""
         logits = rows["logits"]
         if self.multi_label or len(item.candidates) == 1:
             # By position, whatever it is called: where the model has "neutral" there, that is what counts.
@@ -140,7 +144,7 @@ class SequencePostprocessor(Postprocessor[SequenceItem, "Json"]):
             scores = softmax(logits[:, [contradiction, self.entailment]])[:, 1]
         else:
             scores = softmax(logits[:, self.entailment])
-        order: NDArray[np.intp] = finite(scores).argsort()[::-1]
+        order: NDArray[np.intp] = require_finite(scores).argsort()[::-1]
         return {
             "sequence": item.sequence,
             "labels": [item.candidates[index] for index in order],
@@ -153,11 +157,11 @@ class LastIsEntailment(ZeroShotPostprocessor):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the labels from ``config.json``, and gives the last its name where it is missing."""
+        """Take the labels from ``config.json``, and name the last "entailment" if no label is."""
         labels = labels_of(backend)
         if not any(map(_is_entailment, labels)):
-            logger.warning("%s: none of the labels %s begins with 'entail'; the last one is taken for it",
-                           backend.model_id, ", ".join(labels))  # fmt: skip
+            message = "%s: none of the labels %s begins with 'entail'; the last one is taken for it"
+            logger.warning(message, backend.model_id, ", ".join(labels))
             labels = (*labels[:-1], "entailment")
         return cls(labels)
 
@@ -200,7 +204,7 @@ class ZeroShotClassificationPipeline(Pipeline):
     def _fields(self, options: Mapping[str, Any]) -> dict[str, object]:
         fields: dict[str, object] = {}
         if "candidate_labels" in options:
-            fields["candidates"] = _labels(options["candidate_labels"])
+            fields["candidates"] = _read_labels(options["candidate_labels"])
         if "hypothesis_template" in options:
             fields["template"] = options["hypothesis_template"]
         if "multi_label" in options:
@@ -214,7 +218,7 @@ def _is_entailment(label: str) -> bool:
     return label.lower().startswith("entail")
 
 
-def _labels(given: object) -> tuple[object, ...]:
+def _read_labels(given: object) -> tuple[object, ...]:
     if isinstance(given, str):
         return tuple(label.strip() for label in given.split(",") if label.strip())
     if not isinstance(given, Sequence):
@@ -222,7 +226,7 @@ def _labels(given: object) -> tuple[object, ...]:
     return tuple(given)
 
 
-def _text(value: object, index: int) -> str:
+def _check_text(value: object, index: int) -> str:
     text = as_text(value, index)
     if not text:
         msg = "the text is empty"

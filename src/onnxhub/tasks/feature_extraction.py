@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, misfit, numbers, of_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.registry import ANY_NAME, Task
-from onnxhub._toolkit.numeric import finite, l2_normalize
+from onnxhub._toolkit.numeric import l2_normalize, require_finite
 from onnxhub._toolkit.sentence_transformers.layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
-from onnxhub._toolkit.sentence_transformers.settings import SENTENCE, read_settings, vector_output
+from onnxhub._toolkit.sentence_transformers.settings import SENTENCE, find_vector_output, read_settings
 from onnxhub._toolkit.sentence_transformers.weights import read_layers
-from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, warn_cut
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub._toolkit.text.truncation import warn_cut
 from onnxhub._toolkit.text.windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -86,7 +89,7 @@ class EmbeddingPreprocessor(PromptPreprocessor[str, EmbeddingItem]):
             TaskMismatchError: they say something that is not known; or the graph pools a prompt that they leave out.
         """
         settings = read_settings(backend, NAME)
-        pooled = vector_output(backend.output_shapes) is not None
+        pooled = find_vector_output(backend.output_shapes) is not None
         left_out = settings.pooling is not None and not settings.pooling.include_prompt
         model = settings.model
         if pooled and left_out and model.default_prompt_name and (model.prompts or {})[model.default_prompt_name]:
@@ -101,7 +104,7 @@ class EmbeddingPreprocessor(PromptPreprocessor[str, EmbeddingItem]):
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[EmbeddingItem]]:
         """One item an input."""
         prompt = self.prompt
-        texts = [prompt + self.cased(as_text(value, index)) for index, value in enumerate(inputs)]
+        texts = [prompt + self.apply_case(as_text(value, index)) for index, value in enumerate(inputs)]
         skip = self._prompt_tokens(prompt) if self.skip_prompt and prompt else 0
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
         return [self._encoded(one, skip, index) for index, one in enumerate(tokens)]
@@ -167,7 +170,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
         """
         settings = read_settings(backend, NAME)
         shapes, dim, cut = backend.output_shapes, _dimensions(backend), settings.model.truncate_dim
-        normalizes, vectors = settings.normalizes, vector_output(shapes)
+        normalizes, vectors = settings.normalizes, find_vector_output(shapes)
         if vectors is not None:
             # Such a graph has the modules in it, also those that are not known here. Under a name of its own, it may
             # be without the last of them, and a second normalisation changes nothing.
@@ -218,8 +221,8 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
             for layer in self.layers:
                 vector = layer(vector)
         elif self.graph_normalizes and self.truncate_dim is None:
-            return finite(vector, "embeddings")
-        vector = finite(vector[: self.truncate_dim], "embeddings")
+            return require_finite(vector, "embeddings")
+        vector = require_finite(vector[: self.truncate_dim], "embeddings")
         return l2_normalize(vector) if self.normalize else vector
 
     def none(self) -> Vectors:

@@ -10,23 +10,17 @@ from typing import TYPE_CHECKING, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, option_texts, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.registry import Task
-from onnxhub._toolkit.numeric import best, finite, softmax, sound
+from onnxhub._toolkit.numeric import require_finite, require_usable, softmax, top_indices
+from onnxhub._toolkit.text.graphemes import trim
+from onnxhub._toolkit.text.requirements import require_inputs, require_offsets, require_vocabulary
+from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub._toolkit.text.spans import UNSPACED
-from onnxhub._toolkit.text.tokens import (
-    as_text,
-    graph_rows,
-    option_texts,
-    positive,
-    require_inputs,
-    require_offsets,
-    require_vocabulary,
-    trim,
-)
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -224,12 +218,14 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
         ]
 
     def _filled(self, logits: NDArray[np.float32], item: FillMaskItem, span: tuple[int, int]) -> list[MaskFill]:
-        scores = finite(same_shape(self.scores(sound(logits)), logits, f"{type(self).__name__}.scores"))
+        scores = require_finite(
+            same_shape(self.scores(require_usable(logits)), logits, f"{type(self).__name__}.scores")
+        )
         if item.targets is not None and max(item.targets) >= len(scores):
             problem = f"the tokenizer knows more tokens than the {len(scores)} that it has logits for"
             raise TaskMismatchError("the model", NAME, (f"{problem}; the targets have the ids {item.targets}",))
         among = np.arange(len(scores)) if item.targets is None else np.array(item.targets)
-        chosen: list[int] = among[best(scores[among], self.top_k)].tolist()
+        chosen: list[int] = among[top_indices(scores[among], self.top_k)].tolist()
         return [self._fill(self.vocabulary[index], float(scores[index]), item.text, span) for index in chosen]
 
     def _fill(self, token: str, score: float, text: str, span: tuple[int, int]) -> MaskFill:

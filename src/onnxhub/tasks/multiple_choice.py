@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Self, overload
 
 from onnxhub._calls.batches import collate
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text_and_list, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
-from onnxhub._toolkit.numeric import best, finite, softmax, sound
-from onnxhub._toolkit.text.tokens import as_text_and_list, encode_prefix, paired_row, positive, require_inputs
+from onnxhub._toolkit.numeric import require_finite, require_usable, softmax, top_indices
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.requirements import require_inputs
+from onnxhub._toolkit.text.rows import pair_row
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
@@ -125,7 +128,7 @@ class MultipleChoicePreprocessor(Preprocessor["PromptChoices", MultipleChoiceIte
 
     def _pair(self, tokens: Tokens, place: int, index: int) -> Features:
         second, beside = f"the choice {place}", " for a prompt and a choice"
-        return paired_row(self.tokenizer, tokens, self.inputs, second, beside, index)
+        return pair_row(self.tokenizer, tokens, self.inputs, second, beside, index)
 
 
 @dataclass(frozen=True)
@@ -159,12 +162,12 @@ class MultipleChoicePostprocessor(Postprocessor[MultipleChoiceItem, Choice]):
         if logits.ndim != 1 or len(logits) < len(item.choices):
             problem = f"{len(item.choices)} choices for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
-        logits = sound(
+        logits = require_usable(
             logits[: len(item.choices)]
         )  # the rest is padding, beside an item of the batch with more choices
-        scores = finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
+        scores = require_finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
         ranking = tuple(
-            ChoiceScore(index, item.choices[index], float(scores[index])) for index in best(scores, self.top_k)
+            ChoiceScore(index, item.choices[index], float(scores[index])) for index in top_indices(scores, self.top_k)
         )
         return Choice(ranking[0].index, ranking[0].choice, ranking[0].score, ranking)
 

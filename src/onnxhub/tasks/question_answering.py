@@ -9,14 +9,16 @@ import numpy as np
 
 from onnxhub._calls.batches import stack
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
-from onnxhub._toolkit.numeric import finite, log_sum_exp
+from onnxhub._toolkit.numeric import log_sum_exp, require_finite
 from onnxhub._toolkit.text.graphemes import Graphemes
-from onnxhub._toolkit.text.spans import WordSpans, best_first, span_scores
-from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
+from onnxhub._toolkit.text.requirements import require_inputs, require_offsets
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub._toolkit.text.spans import WordSpans, best_first, score_spans
 from onnxhub._toolkit.text.windows import room, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
@@ -206,7 +208,7 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         allowed = _in_context(item, positions)
         if item.null is not None:
             allowed |= positions == item.null
-        finite(logits[allowed], "logits")
+        require_finite(logits[allowed], "logits")
         masked = np.where(allowed, logits, np.float32(-np.inf))
         masked = same_shape(self.calibrate(masked), masked, f"{type(self).__name__}.calibrate")
         return masked - log_sum_exp(_over_document(masked, item, positions))
@@ -218,7 +220,7 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         item: QuestionAnsweringItem,
         positions: NDArray[np.intp],
     ) -> list[Answer]:
-        scores = span_scores(starts, ends, _in_context(item, positions), self.max_answer_tokens)
+        scores = score_spans(starts, ends, _in_context(item, positions), self.max_answer_tokens)
         spans, graphemes = WordSpans(item.context, item.offsets, item.answerable, item.words), Graphemes(item.context)
         answers: dict[tuple[int, int], Answer] = {}
         for flat in best_first(scores, 16 * self.top_k + 64):

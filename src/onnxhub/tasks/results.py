@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from onnxhub._contracts.evaluation import Decision
-from onnxhub._toolkit.numeric import best
+from onnxhub._toolkit.numeric import top_indices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ class Classification:
 def rank_labels(labels: Sequence[str], scores: NDArray[np.float32], top_k: int | None) -> Classification:
     """The labels by their scores, the first of equals first; shape of ``scores``: ``(labels,)``."""
     values = scores.tolist()
-    ranking = tuple([LabelScore(labels[index], values[index]) for index in best(scores, top_k)])
+    ranking = tuple([LabelScore(labels[index], values[index]) for index in top_indices(scores, top_k)])
     return Classification(ranking[0].label, ranking[0].score, ranking)
 
 

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Literal, Self, cast, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.registry import Task
-from onnxhub._toolkit.numeric import best, finite
+from onnxhub._toolkit.numeric import require_finite, top_indices
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
-from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, require_vocabulary, warn_cut
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.requirements import require_vocabulary
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub._toolkit.text.truncation import warn_cut
 from onnxhub._toolkit.text.windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -98,7 +102,7 @@ class SparseEmbeddingPreprocessor(PromptPreprocessor[str, SparseEmbeddingItem]):
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[SparseEmbeddingItem]]:
         """One item an input."""
         prompt = self.prompt
-        texts = [prompt + self.cased(as_text(value, index)) for index, value in enumerate(inputs)]
+        texts = [prompt + self.apply_case(as_text(value, index)) for index, value in enumerate(inputs)]
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
         return [self._encoded(one, index) for index, one in enumerate(tokens)]
 
@@ -174,8 +178,8 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
             problem = f"{item.length} tokens for logits of shape {rows['logits'].shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
         made = self.weights(logits[: item.length])
-        weights = finite(of_shape(made, logits.shape[1:], f"{type(self).__name__}.weights"), "weights")
-        heaviest = np.array(best(weights, self.top_k), np.intp)
+        weights = require_finite(of_shape(made, logits.shape[1:], f"{type(self).__name__}.weights"), "weights")
+        heaviest = np.array(top_indices(weights, self.top_k), np.intp)
         kept = np.sort(heaviest[weights[heaviest] > 0])
         return SparseEmbedding(tuple(kept.tolist()), tuple(weights[kept].tolist()))
 

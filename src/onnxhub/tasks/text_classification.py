@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import finite, sigmoid, softmax, sound
-from onnxhub._toolkit.text.tokens import as_text, encode_prefix, graph_rows, positive, require_inputs, warn_cut
+from onnxhub._toolkit.numeric import require_finite, require_usable, sigmoid, softmax
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.requirements import require_inputs
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub._toolkit.text.truncation import warn_cut
 from onnxhub._toolkit.text.windows import truncate, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.results import Classification, LabelScore, decide, rank_labels
@@ -179,8 +183,8 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
         if logits.ndim != 2 or logits.shape[1] != len(self.labels):
             problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
-        by_row = [same_shape(self.scores(sound(row)), row, f"{type(self).__name__}.scores") for row in logits]
-        scores = finite(by_row[0] if item.rows == 1 else np.average(by_row, axis=0, weights=item.weights))
+        by_row = [same_shape(self.scores(require_usable(row)), row, f"{type(self).__name__}.scores") for row in logits]
+        scores = require_finite(by_row[0] if item.rows == 1 else np.average(by_row, axis=0, weights=item.weights))
         return rank_labels(self.labels, scores, self.top_k)
 
 

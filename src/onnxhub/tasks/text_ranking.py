@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text_and_list, positive
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.registry import Task
-from onnxhub._toolkit.label_names import declared_size
-from onnxhub._toolkit.numeric import finite, sigmoid
+from onnxhub._toolkit.label_names import count_labels
+from onnxhub._toolkit.numeric import require_finite, sigmoid
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
-from onnxhub._toolkit.text.tokens import as_text_and_list, encode_prefix, graph_rows, positive, warn_cut
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub._toolkit.text.truncation import warn_cut
 from onnxhub._toolkit.text.windows import truncate
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
@@ -101,9 +104,9 @@ class TextRankingPreprocessor(PromptPreprocessor["QueryDocuments", TextRankingIt
         tokens = iter(
             encode_prefix(
                 self.tokenizer,
-                [prompt + self.cased(query) for query, documents in checked for _ in documents],
+                [prompt + self.apply_case(query) for query, documents in checked for _ in documents],
                 self.tokenizer.max_length,
-                [self.cased(document) for _, documents in checked for document in documents],
+                [self.apply_case(document) for _, documents in checked for document in documents],
             )
         )
         return [
@@ -152,7 +155,7 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
                 activation that is not known.
         """
         size = width(backend)
-        size = declared_size(backend.config) if size is None else size
+        size = count_labels(backend.config) if size is None else size
         if size not in (None, 1):
             problem = f"it gives {size} logits for a pair of texts, where a ranking needs one"
             raise TaskMismatchError(backend.model_id, NAME, (problem,))
@@ -168,8 +171,8 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
             problem = f"{item.rows} documents for logits of shape {rows['logits'].shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
         # The logit is a part of the result, and the sigmoid of an infinite one looks sound.
-        logits = finite(rows["logits"][:, 0], "logits")
-        scores = finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
+        logits = require_finite(rows["logits"][:, 0], "logits")
+        scores = require_finite(same_shape(self.scores(logits), logits, f"{type(self).__name__}.scores"))
         # By the logits where scores are equal: a sigmoid is 1.0 for all large ones.
         order = np.lexsort((-logits, -scores)).tolist()[: self.top_k]
         return [Ranked(index, float(scores[index]), float(logits[index]), item.documents[index]) for index in order]

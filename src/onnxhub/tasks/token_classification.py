@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.labels import Ignored, group, mixed_schemes, stray_labels
-from onnxhub._toolkit.numeric import finite, softmax, sound
+from onnxhub._toolkit.labels import Ignored, find_mixed_schemes, find_stray_labels, group
+from onnxhub._toolkit.numeric import require_finite, require_usable, softmax
 from onnxhub._toolkit.text.graphemes import Graphemes
-from onnxhub._toolkit.text.spans import word_starts
-from onnxhub._toolkit.text.tokens import as_text, graph_rows, positive, require_inputs, require_offsets
+from onnxhub._toolkit.text.requirements import require_inputs, require_offsets
+from onnxhub._toolkit.text.rows import graph_rows
+from onnxhub._toolkit.text.spans import find_word_starts
 from onnxhub._toolkit.text.windows import depth, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
@@ -169,7 +171,7 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
             raise InvalidOptionError("aggregation", self.aggregation, expected, AGGREGATIONS)
         if isinstance(self.ignore_labels, str) or not isinstance(self.ignore_labels, Collection):
             raise InvalidOptionError("ignore_labels", self.ignore_labels, "a tuple of labels, such as ('O',)")
-        if self.aggregation != "none" and (problem := mixed_schemes(tuple(self.labels))):
+        if self.aggregation != "none" and (problem := find_mixed_schemes(tuple(self.labels))):
             expected = f"'none': {problem}; or give labels that are all of one"
             raise InvalidOptionError("aggregation", self.aggregation, expected)
 
@@ -182,10 +184,10 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         """
         labels = labels_of(backend)
         advice = "postprocessor=onnxhub.TokenClassificationPostprocessor(labels=...) takes other names for them"
-        if problem := mixed_schemes(labels):
+        if problem := find_mixed_schemes(labels):
             problem += f"; {advice}, and with aggregation='none' these ones"
             raise TaskMismatchError(backend.model_id, NAME, (problem,))
-        if doubt := stray_labels(labels):
+        if doubt := find_stray_labels(labels):
             logger.warning("%s: each label counts as a type of its own, for %s; %s", backend.model_id, doubt, advice)
         return cls(labels=labels)
 
@@ -205,11 +207,11 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         tokens = item.tokens
         if not len(tokens):
             return []
-        merged = sound(_merged(logits, item, tokens))
-        scores = finite(same_shape(self.scores(merged), merged, f"{type(self).__name__}.scores"))
+        merged = require_usable(_merged(logits, item, tokens))
+        scores = require_finite(same_shape(self.scores(merged), merged, f"{type(self).__name__}.scores"))
         spans = item.offsets[tokens]
         if self.aggregation in {"first", "average", "max"}:
-            starts = word_starts(item.text, spans, None if item.words is None else item.words[tokens])
+            starts = find_word_starts(item.text, spans, None if item.words is None else item.words[tokens])
             scores = _by_word(scores, starts, self.aggregation)
             ends = np.append(starts[1:], len(tokens)) - 1
             spans = np.stack([spans[starts, 0], spans[ends, 1]], axis=1)

@@ -6,22 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, overload
 
 from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import as_text, option_text, option_texts, positive
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import finite, softmax, sound
-from onnxhub._toolkit.text.tokens import (
-    as_text,
-    encode_prefix,
-    option_text,
-    option_texts,
-    paired_row,
-    positive,
-    require_inputs,
-)
+from onnxhub._toolkit.numeric import require_finite, require_usable, softmax
+from onnxhub._toolkit.text.prefixes import encode_prefix
+from onnxhub._toolkit.text.requirements import require_inputs
+from onnxhub._toolkit.text.rows import pair_row
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.results import Classification, decide, rank_labels
 
@@ -102,7 +97,7 @@ class ZeroShotPreprocessor(Preprocessor[str, ZeroShotItem]):
 
     def _row(self, tokens: Tokens, label: str, index: int) -> Features:
         second = f"the template with the label {shorten(label)}"
-        return paired_row(self.tokenizer, tokens, self.inputs, second, " beside the label", index)
+        return pair_row(self.tokenizer, tokens, self.inputs, second, " beside the label", index)
 
 
 @dataclass(frozen=True)
@@ -156,8 +151,8 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
         """
         entailment = self._entailment()
         if self.multi_label or len(logits) == 1:
-            return softmax(sound(logits[:, [self._contradiction(), entailment]]))[:, 1]
-        return softmax(sound(logits[:, entailment]))
+            return softmax(require_usable(logits[:, [self._contradiction(), entailment]]))[:, 1]
+        return softmax(require_usable(logits[:, entailment]))
 
     def decode(self, rows: Outputs, item: ZeroShotItem) -> Classification:
         """Scores of the candidates, ranked."""
@@ -166,7 +161,7 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
             problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
         scores = of_shape(self.scores(logits), logits.shape[:1], f"{type(self).__name__}.scores")
-        return rank_labels(item.candidates, finite(scores), self.top_k)
+        return rank_labels(item.candidates, require_finite(scores), self.top_k)
 
     def _entailment(self) -> int:
         found = _named(self.labels, "entail")

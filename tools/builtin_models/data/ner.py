@@ -158,7 +158,7 @@ SOUNDS: dict[str, tuple[str, str, str, str, str]] = {
 
 @cache
 def bank(name: str) -> list[str]:
-    """The entries of a section of the banks, each once."""
+    """Return the entries of a section of the banks, each once."""
     return _sections()[name]
 
 
@@ -177,7 +177,7 @@ def _sections() -> dict[str, list[str]]:
 
 @cache
 def texts(name: str) -> list[str]:
-    """The texts of a file of the banks, with their slots and choices."""
+    """Return the texts of a file of the banks, with their slots and choices."""
     lines = (BANKS / f"texts_{name}.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -208,7 +208,7 @@ class _Writer:
 
     def _slot(self, name: str, *, bare: bool, who: str | None) -> None:
         if who and name in {"per", "last", "first"}:
-            self._name("PER", self._known(name, who))
+            self._name("PER", self._require_known(name, who))
         elif label := LABELS.get(name):
             filler = ENTITIES[name](self)
             article, _, rest = filler.partition(" ") if filler.startswith("the ") else ("", "", filler)
@@ -218,7 +218,7 @@ class _Writer:
         else:
             self._plain(OTHERS[name](self) if name in OTHERS else self.rng.choice(bank(name)))
 
-    def _known(self, name: str, who: str) -> str:
+    def _require_known(self, name: str, who: str) -> str:
         if who not in self.people:
             first, last = self.first(), self.last()
             self.people[who] = (first, last)
@@ -254,7 +254,7 @@ class _Writer:
         return getattr(self, self.rng.choices(list(weights), list(weights.values()))[0])()
 
     def expand(self, shape: str) -> str:
-        """A shape with its slots filled by banks, or by methods of these names."""
+        """Return a shape with its slots filled by banks, or by methods of these names."""
         sections = _sections()
 
         def fill(match: re.Match[str]) -> str:
@@ -266,7 +266,7 @@ class _Writer:
     # --- sounds
 
     def invented(self, *, surname: bool) -> str:
-        """A name that nobody has, perhaps."""
+        """Return a name that nobody has, perhaps."""
         rng = self.rng
         onsets, vowels, middles, first_ends, last_ends = SOUNDS[rng.choice(list(SOUNDS))]
         ends = (last_ends if surname else first_ends).split()
@@ -282,7 +282,7 @@ class _Writer:
         return name[:1].upper() + name[1:]
 
     def coined_word(self) -> str:
-        """A word of the kind that start-ups are named with."""
+        """Return a word of the kind that start-ups are named with."""
         rng = self.rng
         word = rng.choice(bank("coinedstart"))
         if self.chance(0.6):
@@ -330,7 +330,7 @@ class _Writer:
         return joint.join(letters) + joint.replace(".", ".").rstrip() + " " + self.last()
 
     def full(self) -> str:
-        """A first name and a surname, in one of many manners."""
+        """Return a first name and a surname, in one of many manners."""
         rng = self.rng
         shapes: dict[Callable[[], str], float] = {
             lambda: f"{self.first()} {self.last()}": 70,
@@ -348,7 +348,7 @@ class _Writer:
         return rng.choices(list(shapes), list(shapes.values()))[0]()
 
     def eastern(self) -> str:
-        """The surname first, as in Korea, China, Vietnam, Japan or Hungary."""
+        """Return the surname first, as in Korea, China, Vietnam, Japan or Hungary."""
         rng = self.rng
         families = (
             "Kim Lee Park Choi Jung Kang Cho Yoon Lim Han Shin Kwon Wang Li Zhang Liu Chen Yang Zhao Wu Xu Sun Ma"
@@ -377,7 +377,7 @@ class _Writer:
     # --- places
 
     def made_place(self) -> str:
-        """A place that is on no map, perhaps."""
+        """Return a place that is on no map, perhaps."""
         rng = self.rng
         roll = rng.random()
         stem = rng.choice(bank("placestem")) + rng.choice(bank("placeend"))
@@ -471,7 +471,7 @@ class _Writer:
         return self.pick("ambloc")
 
     def any_place(self) -> str:
-        """A place as it stands inside another name: no article."""
+        """Return a place as it stands inside another name: no article."""
         return self.mix(city=60, town=20, country=12, region=8).removeprefix("the ")
 
     # --- organisations
@@ -729,7 +729,7 @@ class _Writer:
         return str(self.rng.randrange(6))
 
     def work(self) -> str:
-        """A book, a film, a song."""
+        """Return a book, a film, a song."""
         if self.chance(0.5):
             return self.pick("work")
         shapes = ("The {a} {n}", "{a} {n}", "The {n} of {m}", "A {n} in {m}", "{n} and {m}", "{m}, {m}, {m}")
@@ -815,8 +815,8 @@ LABELS = {
 }
 
 
-def _opened(text: str, spans: list[Span], opening: str) -> Example:
-    """The text after a few words of another, if it begins in a way that allows it."""
+def _open_text(text: str, spans: list[Span], opening: str) -> Example:
+    """Return the text after a few words of another, if it begins in a way that allows it."""
     first = text.split(" ", 1)[0]
     if first in bank("function"):
         text = text[:1].lower() + text[1:]
@@ -826,7 +826,7 @@ def _opened(text: str, spans: list[Span], opening: str) -> Example:
     return f"{opening} {text}", [(start + shift, end + shift, label) for start, end, label in spans]
 
 
-def _closed(text: str, closing: str) -> str:
+def _close_text(text: str, closing: str) -> str:
     return text[:-1] + closing + text[-1] if text.endswith((".", "!")) and not text.endswith("..") else text
 
 
@@ -850,9 +850,9 @@ def _one(rng: random.Random, kinds: Sequence[str], weights: Sequence[int]) -> Ex
         return _same_length(text, _headline(text)), spans
     if kind != "none" or rng.random() < 0.5:
         if rng.random() < 0.10 and text[:1].isupper():
-            text, spans = _opened(text, spans, rng.choice(texts("openings")))
+            text, spans = _open_text(text, spans, rng.choice(texts("openings")))
         if rng.random() < 0.06:
-            text = _closed(text, rng.choice(texts("closings")))
+            text = _close_text(text, rng.choice(texts("closings")))
     return text, spans
 
 

@@ -41,7 +41,7 @@ def examples(rng: random.Random, count: int) -> Iterator[_Example]:
         for example in _some(rng):
             made += 1
             if made <= count:
-                yield _restyled(rng, example)
+                yield _restyle(rng, example)
 
 
 def _some(rng: random.Random) -> list[_Example]:
@@ -52,7 +52,7 @@ def _some(rng: random.Random) -> list[_Example]:
         text.add_scene(rng.choice(_scenes()))
     else:
         text.add_topic(rng.choice(_topics()))
-    return text.finished()
+    return text.finish()
 
 
 # ---------------------------------------------------------------------------------------------------------- reading
@@ -226,10 +226,22 @@ def _clock(rng: random.Random) -> str:
     hour, minute = rng.randint(1, 12), rng.choice([5, 10, 15, 20, 30, 40, 45, 50])
     word = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"][hour - 1]
     half = rng.choice(["a.m.", "p.m."])
-    return rng.choice([
-        f"{hour}:{minute:02d}", f"{hour}.{minute:02d}", f"{hour} {half}", f"{hour}:{minute:02d} {half}", word, word,
-        f"half past {word}", f"a quarter to {word}", f"{word} o'clock", f"{hour + 11}:{minute:02d}", "noon", f"{hour}{half[0]}m",
-    ])  # fmt: skip
+    return rng.choice(
+        [
+            f"{hour}:{minute:02d}",
+            f"{hour}.{minute:02d}",
+            f"{hour} {half}",
+            f"{hour}:{minute:02d} {half}",
+            word,
+            word,
+            f"half past {word}",
+            f"a quarter to {word}",
+            f"{word} o'clock",
+            f"{hour + 11}:{minute:02d}",
+            "noon",
+            f"{hour}{half[0]}m",
+        ]
+    )
 
 
 def _money(rng: random.Random) -> str:
@@ -381,7 +393,7 @@ def _person(rng: random.Random, first: str | None = None) -> str:
     return f"{title}{first}{middle} {_surname(rng)}"
 
 
-def _titled(rng: random.Random) -> str:
+def _make_title(rng: random.Random) -> str:
     return f"{rng.choice(['Mr', 'Mrs', 'Ms', 'Dr', 'Mr', 'Mrs', 'Miss'])} {_surname(rng)}"
 
 
@@ -400,7 +412,7 @@ _MADE: Final[dict[str, Callable[[random.Random], str]]] = {
     "city": _place,
     "first": _first,
     "person": _person,
-    "titled": _titled,
+    "titled": _make_title,
     "km": _measure("kilometres", "km", "miles", "kilometers"),
     "metres": _measure("metres", "feet", "meters", "m"),
     "cm": _measure("centimetres", "cm", "inches", "millimetres", large=False),
@@ -457,14 +469,14 @@ class _Text:
 
     # a block's slots
 
-    def chosen(self, text: str) -> str:
+    def choose(self, text: str) -> str:
         """One of each ``(this|that)``."""
         while match := _CHOICE.search(text):
             text = text[: match.start()] + self.rng.choice(match[1].split("|")) + text[match.end() :]
         return text
 
     def value(self, name: str, values: dict[str, list[str]]) -> str:
-        """A new value for a slot, not used in this text yet if possible."""
+        """Return a new value for a slot, not used in this text yet if possible."""
         kind = name if name in values else name.rstrip("0123456789")
         value = ""
         for _ in range(_TRIES):
@@ -477,28 +489,28 @@ class _Text:
             if value not in self.used:
                 break
         self.used.add(value)
-        return self.chosen(value)
+        return self.choose(value)
 
-    def filled(self, text: str, mark: str, slots: dict[str, str], values: dict[str, list[str]]) -> str:
-        """The text with marked values in its slots; values are drawn once and remembered in ``slots``."""
+    def fill(self, text: str, mark: str, slots: dict[str, str], values: dict[str, list[str]]) -> str:
+        """Return the text with marked values in its slots; values are drawn once and remembered in ``slots``."""
 
         def slot(match: re.Match[str]) -> str:
             name, inline = match[1], match[2]
             if name not in slots:
                 drawn = self.rng.choice(inline.split("|")) if inline else self.value(name, values)
-                slots[name] = self.filled(drawn, mark, slots, values)
+                slots[name] = self.fill(drawn, mark, slots, values)
             return f"{_OPEN}{mark}{name}{_NAMED}{slots[name]}{_CLOSE}"
 
-        return _SLOT.sub(slot, self.chosen(text))
+        return _SLOT.sub(slot, self.choose(text))
 
     def ask(self, block: _Block, mark: str, slots: dict[str, str], about: dict[str, str]) -> None:
         """Note the questions whose slots all have values."""
         for answer, question in block.questions:
-            text = self.chosen(question)
+            text = self.choose(question)
             needed = {match[1] for match in _SLOT.finditer(text)}
             if answer in slots and needed <= slots.keys() | about.keys() and answer not in needed:
-                filled = _SLOT.sub(lambda match: _plain(about.get(match[1]) or slots[match[1]]), text)
-                self.questions.append((f"{mark}{answer}", filled))
+                text = _SLOT.sub(lambda match: _plain(about.get(match[1]) or slots[match[1]]), text)
+                self.questions.append((f"{mark}{answer}", text))
 
     # scenes
 
@@ -510,14 +522,14 @@ class _Text:
             kind, _, text = sentence.partition(" ")
             if kind == "-?" and self.rng.random() < 0.45:
                 continue
-            self.sentences.append(self.filled(text, mark, slots, block.values))
+            self.sentences.append(self.fill(text, mark, slots, block.values))
         self.ask(block, mark, slots, {})
         self._add_others()
 
     # topics
 
     def add_topic(self, topic: _Topic) -> None:
-        """Some blocks about one subject, or about two, of which parts are the same blocks."""
+        """Choose blocks about one subject, or about two that share some blocks."""
         rng = self.rng
         two = rng.random() < 0.5
         blocks = rng.sample(
@@ -540,7 +552,7 @@ class _Text:
             short = full.split(" ")[-1] if rng.random() < 0.6 else full.split(" ")[-2]
             short = full if short.endswith(".") else short
             return _Subject(full, short, tuple(topic.roles), _GENDERS[gender])
-        full = _plain(self.filled(wanted, "", {}, {}))
+        full = _plain(self.fill(wanted, "", {}, {}))
         return _Subject(full, full, tuple(topic.roles), _NEUTER)
 
     def _add_block(self, block: _Block, subject: _Subject, *, first: bool, alone: bool) -> None:
@@ -556,13 +568,13 @@ class _Text:
                 for key in names
             }
         slots: dict[str, str] = {}
-        text = self.chosen(text)
+        text = self.choose(text)
         for name in ("S", "O", "S's"):
             text = text.replace(f"{{{name}}}", names[name], 1)
         again = self._names(subject, first=False, alone=True)
         for name in ("S", "O", "S's"):
             text = text.replace(f"{{{name}}}", again[name])
-        self.sentences.append(self.filled(text, mark, slots, block.values))
+        self.sentences.append(self.fill(text, mark, slots, block.values))
         asked = rng.choice([subject.full, subject.short])
         if alone and rng.random() < 0.35:
             asked = rng.choice([*subject.roles, subject.pronouns[0]])
@@ -604,26 +616,26 @@ class _Text:
         block = rng.choice(_scenes())
         slots: dict[str, str] = {}
         for sentence in block.sentences[: rng.choice([1, 1, 2])]:
-            other.sentences.append(other.filled(sentence.partition(" ")[2], "other.", slots, block.values))
+            other.sentences.append(other.fill(sentence.partition(" ")[2], "other.", slots, block.values))
         self.sentences = rng.choice([other.sentences + self.sentences, self.sentences + other.sentences])
 
-    def finished(self) -> list[_Example]:
+    def finish(self) -> list[_Example]:
         """Up to three questions about the text."""
-        marked = re.sub(" {2,}", " ", " ".join(_capitalised(sentence) for sentence in self.sentences))
-        context, spans = _unmarked(_contracted(self.rng, _with_articles(marked)))
+        marked = re.sub(" {2,}", " ", " ".join(_capitalise(sentence) for sentence in self.sentences))
+        context, spans = _take_marks(_contract(self.rng, _with_articles(marked)))
         asked: dict[str, str] = {}
         for answer, question in sorted(self.questions, key=lambda _: self.rng.random()):
             if answer in spans:
                 asked.setdefault(answer, question)
-        chosen = list(asked.items())[: self.rng.choice([1, 1, 2])]
-        return [(_capitalised(_with_articles(question)), context, *spans[answer]) for answer, question in chosen]
+        questions = list(asked.items())[: self.rng.choice([1, 1, 2])]
+        return [(_capitalise(_with_articles(question)), context, *spans[answer]) for answer, question in questions]
 
 
 def _plain(text: str) -> str:
     return _MARK.sub("", text)
 
 
-def _capitalised(text: str) -> str:
+def _capitalise(text: str) -> str:
     at = 0
     while match := _MARK.match(text, at):
         at = match.end()
@@ -635,8 +647,8 @@ def _with_articles(text: str) -> str:
     return _ARTICLE.sub(lambda match: f"{match[1]}{'n' if match[3] in 'aeiouAEIO' else ''} {match[2]}{match[3]}", text)
 
 
-def _unmarked(text: str) -> tuple[str, dict[str, tuple[int, int]]]:
-    """The text without its marks, and where each mark was first."""
+def _take_marks(text: str) -> tuple[str, dict[str, tuple[int, int]]]:
+    """Return the text without its marks, and where each mark was first."""
     plain: list[str] = []
     length = at = 0
     spans: dict[str, tuple[int, int]] = {}
@@ -657,14 +669,25 @@ def _unmarked(text: str) -> tuple[str, dict[str, tuple[int, int]]]:
 # ------------------------------------------------------------------------------------------------------------- style
 
 _CONTRACTIONS: Final = (
-    (" is not ", " isn't "), (" are not ", " aren't "), (" was not ", " wasn't "), (" were not ", " weren't "),
-    (" did not ", " didn't "), (" does not ", " doesn't "), (" do not ", " don't "), (" has not ", " hasn't "),
-    (" had not ", " hadn't "), (" cannot ", " can't "), (" could not ", " couldn't "), (" will not ", " won't "),
-    ("It is ", "It's "), (" would not ", " wouldn't "), (" they are ", " they're "),
-)  # fmt: skip
+    (" is not ", " isn't "),
+    (" are not ", " aren't "),
+    (" was not ", " wasn't "),
+    (" were not ", " weren't "),
+    (" did not ", " didn't "),
+    (" does not ", " doesn't "),
+    (" do not ", " don't "),
+    (" has not ", " hasn't "),
+    (" had not ", " hadn't "),
+    (" cannot ", " can't "),
+    (" could not ", " couldn't "),
+    (" will not ", " won't "),
+    ("It is ", "It's "),
+    (" would not ", " wouldn't "),
+    (" they are ", " they're "),
+)
 
 
-def _contracted(rng: random.Random, text: str) -> str:
+def _contract(rng: random.Random, text: str) -> str:
     if rng.random() < 0.5:
         for long, short in _CONTRACTIONS:
             text = text.replace(long, short)
@@ -679,7 +702,7 @@ def _superfluous(question: str, answer: str) -> int:
     return match.end() if match else 0
 
 
-def _restyled(rng: random.Random, example: _Example) -> _Example:
+def _restyle(rng: random.Random, example: _Example) -> _Example:
     question, context, start, end = example
     kind = rng.random()
     if kind < 0.06:
@@ -742,7 +765,7 @@ def _from_passage(rng: random.Random) -> _Example:
             "|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in sorted(mapping, key=len, reverse=True))
         )
         question, context = (pattern.sub(lambda match: mapping[match[0]], text) for text in (question, context))
-    question = _reworded(rng, question)
+    question = _reword(rng, question)
     context = _with_neighbours(rng, context)
     start = context.index(_OPEN)
     end = context.index(_CLOSE) - 1
@@ -769,7 +792,7 @@ _FIRST_WORDS: Final = (
 )
 
 
-def _reworded(rng: random.Random, question: str) -> str:
+def _reword(rng: random.Random, question: str) -> str:
     """Perhaps with other words for the same."""
     if rng.random() < 0.12:
         for pattern, others in _FIRST_WORDS:

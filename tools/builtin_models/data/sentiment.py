@@ -41,8 +41,20 @@ _SENTENCE: Final = re.compile(r"(^|[.!?]\s+)([a-z])")
 _BEFORE_VOWEL: Final = re.compile(rf"a{_ARTICLE}(?=\s+(?!one\b|use|uni|eu)[aeiou]|\s+hon|\s+hour)")
 
 _VERBS: Final = (
-    "is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "would", "could", "should",
-)  # fmt: skip
+    "is",
+    "are",
+    "was",
+    "were",
+    "do",
+    "does",
+    "did",
+    "has",
+    "have",
+    "had",
+    "would",
+    "could",
+    "should",
+)
 _SHORT_FORMS: Final = (
     *((f"{verb} not", f"{verb}n't") for verb in _VERBS),
     ("cannot", "can't"),
@@ -112,15 +124,15 @@ class _Grammar:
         self.domains = sorted({domain for domain, _, _ in rules} - {""})
 
     def made(self, rng: random.Random, name: str, sign: str, domain: str) -> str:
-        """A text of the rule, with agreement, articles and capitals."""
-        text = _agreed(self._expanded(rng, name, sign, domain))
+        """Return a text of the rule, with agreement, articles and capitals."""
+        text = _agree(self._expand(rng, name, sign, domain))
         text = _BEFORE_VOWEL.sub("an", text).replace(_ARTICLE, "")
         text = re.sub(r"\s+", " ", text).strip()
         text = re.sub(r" ([.,;:!?])", r"\1", text)
         text = re.sub(r"(?<!\.)([!?.])[.,](?!\.)", r"\1", text)
         return _SENTENCE.sub(lambda found: found[1] + found[2].upper(), text)
 
-    def _expanded(self, rng: random.Random, name: str, sign: str, domain: str) -> str:
+    def _expand(self, rng: random.Random, name: str, sign: str, domain: str) -> str:
         if name == "a":
             return "a" + _ARTICLE
         chosen = rng.choice(self._alternatives(rng, name, sign, domain))
@@ -128,7 +140,7 @@ class _Grammar:
         def filled(found: re.Match[str]) -> str:
             inner, mark = found.groups()
             wanted = {"": sign, "!": _OPPOSITE[sign]}.get(mark, mark)
-            return self._expanded(rng, inner, wanted, domain)
+            return self._expand(rng, inner, wanted, domain)
 
         text = _SLOT.sub(filled, chosen)
         if name in _NOUNS and not text.endswith("^"):
@@ -158,30 +170,30 @@ def examples(rng: random.Random, count: int) -> Iterator[tuple[str, str]]:
                 decks[sign] = [sentence for sentence in _sentences() if sentence.sign == sign]
                 rng.shuffle(decks[sign])
             text = _beside(rng, decks[sign].pop())
-        yield _written(rng, text), _LABELS[sign]
+        yield _write(rng, text), _LABELS[sign]
 
 
 def _beside(rng: random.Random, sentence: _Sentence) -> str:
-    """The sentence alone, or beside another one that does not change what is meant."""
+    """Return the sentence alone, or beside another one that does not change what is meant."""
     if rng.random() < _ALONE:
         return sentence.text
     grammar = _grammar()
     domain = sentence.domain if sentence.domain != _ANY else rng.choice(grammar.domains)
     kind = rng.choice(("neutral", "neutral", "verdict", "fact", "advice", "rating", "sentence"))
     if kind == "sentence":
-        return f"{_stopped(sentence.text)} {rng.choice(_like(sentence.sign, sentence.domain))}"
+        return f"{_add_stop(sentence.text)} {rng.choice(_like(sentence.sign, sentence.domain))}"
     if kind == "neutral" and sentence.domain == _ANY:
         return sentence.text
-    other = _stopped(grammar.made(rng, kind, sentence.sign, domain))
+    other = _add_stop(grammar.made(rng, kind, sentence.sign, domain))
     first, second = (other, sentence.text) if kind == "neutral" or rng.random() < 0.5 else (sentence.text, other)
-    return f"{_stopped(first)} {second}"
+    return f"{_add_stop(first)} {second}"
 
 
-def _stopped(text: str) -> str:
+def _add_stop(text: str) -> str:
     return text if text[-1] in ".!?" else f"{text}."
 
 
-def _written(rng: random.Random, text: str) -> str:
+def _write(rng: random.Random, text: str) -> str:
     """As one of many people would write it."""
     if rng.random() < 0.7:
         text = _with_forms(rng, text, shorter=rng.random() < 0.75)
@@ -203,7 +215,7 @@ def _written(rng: random.Random, text: str) -> str:
 
 
 def _with_forms(rng: random.Random, text: str, *, shorter: bool) -> str:
-    """Some of the short forms written out, or the other way round."""
+    """Write out some of the short forms, or shorten some that are written out."""
     for long, short in _SHORT_FORMS:
         before, after = (long, short) if shorter else (short, long)
         if before in text.lower() and rng.random() < 0.8:
@@ -228,35 +240,37 @@ def _misspelt(rng: random.Random, text: str) -> str:
         long = [index for index, word in enumerate(words) if len(word) > 3 and word.isalpha()]
         if long:
             index = rng.choice(long)
-            words[index] = _mistyped(rng, words[index])
+            words[index] = _mistype(rng, words[index])
         text = " ".join(words)
     return text
 
 
-def _mistyped(rng: random.Random, word: str) -> str:
+def _mistype(rng: random.Random, word: str) -> str:
     """Two letters swapped, or one dropped, doubled, drawn out or replaced by its neighbour."""
     place = rng.randrange(1, len(word) - 1)
     before, letter, after = word[:place], word[place], word[place + 1 :]
-    return rng.choice((
-        before + after[0] + letter + after[1:],
-        before + after,
-        before + letter * 2 + after,
-        before + letter * rng.randint(3, 5) + after if letter in "aeiouwhy" else before + after,
-        before + _NEIGHBOURS.get(letter, letter) + after,
-    ))  # fmt: skip
+    return rng.choice(
+        (
+            before + after[0] + letter + after[1:],
+            before + after,
+            before + letter * 2 + after,
+            before + letter * rng.randint(3, 5) + after if letter in "aeiouwhy" else before + after,
+            before + _NEIGHBOURS.get(letter, letter) + after,
+        )
+    )
 
 
-def _agreed(text: str) -> str:
+def _agree(text: str) -> str:
     """Verbs chosen by the noun before them."""
     plural = False
 
     def chosen(found: re.Match[str]) -> str:
         nonlocal plural
-        mark, one, many = found.groups()
+        mark, single, many = found.groups()
         if mark:
             plural = mark == _PLURAL
             return ""
-        return many if plural else one
+        return many if plural else single
 
     return _AGREEMENT.sub(chosen, text)
 
@@ -277,11 +291,11 @@ def _grammar() -> _Grammar:
             current = rules.setdefault((found["domain"] or "", found["name"], found["sign"]), [])
             rest = found["rest"]
         if rest.strip():
-            current.extend(_weighted(rest))
+            current.extend(_repeat_by_weight(rest))
     return _Grammar(rules)
 
 
-def _weighted(line: str) -> Iterator[str]:
+def _repeat_by_weight(line: str) -> Iterator[str]:
     """Each alternative, as often as its weight says."""
     for part in line.split("|"):
         alternative = part.strip()
@@ -304,4 +318,4 @@ def _sentences() -> tuple[_Sentence, ...]:
 
 @cache
 def _like(sign: str, domain: str) -> tuple[str, ...]:
-    return tuple(one.text for one in _sentences() if (one.sign, one.domain) == (sign, domain))
+    return tuple(sentence.text for sentence in _sentences() if (sentence.sign, sentence.domain) == (sign, domain))

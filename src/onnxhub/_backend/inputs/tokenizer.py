@@ -17,8 +17,8 @@ from onnxhub._backend.inputs.tokenizer_config import (
 )
 from onnxhub._backend.inputs.tokenizer_limits import check_limit, find_limit, find_usable_length
 from onnxhub._backend.inputs.tokenizer_support import explain_refusal
-from onnxhub._toolkit.json_files import token_id, token_ids
-from onnxhub._toolkit.sentence_transformers.files import length_settings
+from onnxhub._toolkit.json_files import read_token_id, read_token_ids
+from onnxhub._toolkit.sentence_transformers.files import read_length_settings
 from onnxhub.errors import InvalidInputError, OnnxHubError, OutOfMemoryError, one_line
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
     special_map = files.json("special_tokens_map.json") or {}
     check_settings(options, "tokenizer_config.json")
     check_settings(special_map, "special_tokens_map.json")
-    limit = find_limit(length_settings(files), options, config)
+    limit = find_limit(read_length_settings(files), options, config)
     family = find_family(options, config)
     with Reading(str(path)):
         backend = read_backend(path)
@@ -212,7 +212,7 @@ def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:
         added = backend.num_special_tokens_to_add(is_pair=False)
         subwords = bool(getattr(backend.model, "continuing_subword_prefix", None))
     check_limit(limit, added)
-    token_ids(config, "eos_token_id")  # a wrong entry fails now, and not in a call
+    read_token_ids(config, "eos_token_id")  # a wrong entry fails now, and not in a call
     names = options.get("model_input_names")
     return TextTokenizer(
         backend,
@@ -246,5 +246,5 @@ def choose_padding_id(config: Mapping[str, object], token: int | None) -> int:
     Raises:
         IntegrityError: ``pad_token_id`` is no id.
     """
-    declared = token_id(config, "pad_token_id")
+    declared = read_token_id(config, "pad_token_id")
     return token or 0 if declared is None else declared

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from onnxhub._backend.repository.answers import MOST_JSON, Limits, call_within
 from onnxhub._backend.repository.listing import read_listing
-from onnxhub._strings.plain_text import printable, without_secrets
+from onnxhub._strings.plain_text import hide_secrets, printable
 from onnxhub.errors import (
     GatedModelError,
     IntegrityError,
@@ -150,7 +150,7 @@ class HubModel:
             if _is_of_this_machine(cause, _find_http_error()):
                 raise
             error = self._explain_refusal(cause, what, revision) or self._explain_failure(cause, what)
-            shown = without_secrets(exc, self.token if isinstance(self.token, str) else get_token())
+            shown = hide_secrets(exc, self.token if isinstance(self.token, str) else get_token())
         raise error from shown  # outside of the except clause, or its exception would be shown as well
 
     def _explain_refusal(self, exc: BaseException, what: str, revision: str) -> OnnxHubError | None:

@@ -18,13 +18,13 @@ __all__ = [
     "ModelFiles",
     "ModelSettings",
     "Settings",
-    "length_settings",
+    "find_transformer_file",
     "read_length",
+    "read_length_settings",
     "read_model_settings",
     "read_transformer_settings",
     "refuse",
     "refuse_multi_vector",
-    "transformer_file",
 ]
 
 MODEL_FILE: Final = "config_sentence_transformers.json"
@@ -41,8 +41,12 @@ MODEL_TYPES: Final[Mapping[str, str]] = {
 """``model_type`` -> task."""
 MULTI_VECTOR_TYPES: Final = frozenset({"ColBERT", "MultiVectorEncoder"})
 MULTI_VECTOR_KEYS: Final = (
-    "query_prefix", "document_prefix", "do_query_expansion", "attend_to_expansion_tokens", "attend_to_mask_tokens",
-)  # fmt: skip
+    "query_prefix",
+    "document_prefix",
+    "do_query_expansion",
+    "attend_to_expansion_tokens",
+    "attend_to_mask_tokens",
+)
 """Keys that only PyLate and Stanford's ColBERT write."""
 TRANSFORMER_TASKS: Final[Mapping[str, tuple[str, str, str]]] = {
     "feature-extraction": ("feature-extraction", "last_hidden_state", "token_embeddings"),
@@ -50,17 +54,36 @@ TRANSFORMER_TASKS: Final[Mapping[str, tuple[str, str, str]]] = {
     "sparse-feature-extraction": ("fill-mask", "logits", "token_embeddings"),
 }
 """Task -> ``transformer_task``, the output of the graph that is taken, and what it is called then."""
-HARMLESS_ARGUMENTS: Final = frozenset({
-    "add_pooling_layer", "attn_implementation", "device_map", "dtype", "low_cpu_mem_usage", "padding_side", "torch_dtype",
-    "trust_remote_code", "use_cache", "use_fast", "use_safetensors",
-})  # fmt: skip
+HARMLESS_ARGUMENTS: Final = frozenset(
+    "add_pooling_layer attn_implementation device_map dtype low_cpu_mem_usage padding_side torch_dtype trust_remote_code "
+    "use_cache use_fast use_safetensors".split()
+)
 """Arguments of transformers' ``from_pretrained`` that decide how torch computes, not what."""
 NOTHING: Final[tuple[object, ...]] = (None, "", {}, [])
 """Values that say nothing, whatever their key is."""
 
 JSON_TYPES: Final[Mapping[type, str]] = {
-    bool: "true or false", int: "a number", str: "a text", list: "a list", dict: "an object",
-}  # fmt: skip
+    bool: "true or false",
+    int: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "an object",
+}
+HARMLESS_PROCESSING: Final[Mapping[str, tuple[object, ...]]] = {
+    "padding": (True, "longest", "max_length"),
+    "truncation": (True, "longest_first"),
+    "return_tensors": ("pt", "np"),
+    "return_attention_mask": (True,),
+    "add_special_tokens": (True,),
+}
+"""Arguments of the tokenizer's call -> the values that change nothing."""
+LENGTH_KEYS: Final = (
+    ("processing_kwargs", "text", "max_length"),
+    ("processor_kwargs", "model_max_length"),
+    ("tokenizer_args", "model_max_length"),
+    ("max_seq_length",),
+)
+"""Places of the length limit; the first that is given counts: it is nearest to the tokenizer's call."""
 LONGEST_VALUE: Final = 200
 """Characters of a value that an error shows."""
 
@@ -71,12 +94,12 @@ class Files(Protocol):
     """A repository."""
 
     def json(self, name: str) -> Mapping[str, object] | None:
-        """The object of a JSON file; None if there is no such file."""
+        """Return the object of a JSON file; None if there is no such file."""
         ...
 
 
 class ModelFiles(Files, Protocol):
-    """What these files are read of, and checked against: a model, or what is known of one that is not open yet."""
+    """A model, or what is known of a model that is not open yet: its settings are read from it and checked against it."""
 
     @property
     def model_id(self) -> str:
@@ -94,7 +117,7 @@ class ModelFiles(Files, Protocol):
         ...
 
     def json_list(self, name: str) -> Sequence[object] | None:
-        """The list of a JSON file; None if there is no such file."""
+        """Return the list of a JSON file; None if there is no such file."""
         ...
 
 
@@ -123,11 +146,11 @@ class Settings:
 
     @classmethod
     def of(cls, backend: ModelFiles, task: str, file: str) -> Self:
-        """Those of a file of the repository; none where it does not exist."""
+        """Read the keys of a file of the repository; no keys if it does not exist."""
         return cls(backend, task, file, dict(backend.json(file) or {}))
 
     def take(self, key: str, kinds: tuple[type[ValueT], ...], default: ValueT | None) -> ValueT | None:
-        """The value of a key, of one of these types; the default where it is missing or null.
+        """Return the value of a key, of one of these types; the default if it is missing or null.
 
         Raises:
             TaskMismatchError: it is of another type.
@@ -140,14 +163,14 @@ class Settings:
         return value
 
     def take_size(self, key: str) -> int | None:
-        """A whole number of at least 1, or None where the file does not say."""
+        """Return a whole number of at least 1, or None if the file has none."""
         value = self.take(key, (int,), None)
         if value is not None and value < 1:
             self.refuse(key, value, "where a number of at least 1 is expected")
         return value
 
     def choose(self, key: str, known: tuple[str, ...], default: str) -> str:
-        """One of the values that are known.
+        """Return the value of a key if it is a known one.
 
         Raises:
             TaskMismatchError: it is another.
@@ -163,7 +186,7 @@ class Settings:
             self.left.pop(key, None)
 
     def beginning(self, start: str) -> tuple[str, ...]:
-        """The keys that are left and begin so."""
+        """Return the remaining keys with this prefix."""
         return tuple(key for key in self.left if key.startswith(start))
 
     def refuse(self, key: str, value: object, why: str) -> NoReturn:
@@ -173,7 +196,7 @@ class Settings:
         refuse(self.backend, self.task, f"its {self.file} says {key}: {shown}, {why}")
 
     def close(self) -> None:
-        """Raise ``TaskMismatchError`` if a key that nobody has taken says something."""
+        """Raise ``TaskMismatchError`` if a key that was not taken has a value that is not empty."""
         for key, value in self.left.items():
             if value not in NOTHING:
                 why = "which is not known here and may change results; take it out of a local copy to load without it"
@@ -182,7 +205,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """What ``config_sentence_transformers.json`` says."""
+    """The settings of ``config_sentence_transformers.json``."""
 
     prompts: Mapping[str, str] | None = None
     """Name -> text; None: the file has none. A prompt that is null there is empty."""
@@ -195,7 +218,7 @@ class ModelSettings:
     max_active_dims: int | None = None
     """Weights that are kept of a sparse vector."""
     activation_fn: str | None = None
-    """What makes a score of a logit: a class by its full name; of ``config.json`` where this file says nothing."""
+    """The function from logit to score: a class by its full name; from ``config.json`` if this file has none."""
 
 
 def read_model_settings(backend: ModelFiles, task: str) -> ModelSettings:
@@ -221,7 +244,9 @@ def read_model_settings(backend: ModelFiles, task: str) -> ModelSettings:
         similarity_fn_name=similarity,
         truncate_dim=settings.take_size("truncate_dim") if dense else None,
         max_active_dims=settings.take_size("max_active_dims") if sparse else None,
-        activation_fn=(settings.take("activation_fn", (str,), None) or _old_activation(backend)) if ranking else None,
+        activation_fn=(settings.take("activation_fn", (str,), None) or _read_old_activation(backend))
+        if ranking
+        else None,
     )
     settings.close()
     return found
@@ -256,15 +281,15 @@ def _read_prompts(settings: Settings) -> Mapping[str, str] | None:
     return {name: text or "" for name, text in prompts.items()}
 
 
-def _old_activation(backend: ModelFiles) -> str | None:
+def _read_old_activation(backend: ModelFiles) -> str | None:
     nested = backend.config.get("sentence_transformers")
     named = nested.get("activation_fn") if isinstance(nested, Mapping) else None
     named = named or backend.config.get("sbert_ce_default_activation_function")
     return None if not named else str(named)
 
 
-def transformer_file(files: Files, folder: str = "") -> str | None:
-    """The file of the transformer's settings, in its own folder if there is one there; None: it has none."""
+def find_transformer_file(files: Files, folder: str = "") -> str | None:
+    """Return the file of the transformer's settings, preferably in its own folder; None if there is none."""
     folders = (f"{folder}/", "") if folder else ("",)
     names = (f"{parent}{name}" for parent in folders for name in TRANSFORMER_FILES)
     return next((name for name in names if files.json(name)), None)
@@ -303,7 +328,7 @@ def read_transformer_settings(settings: Settings, task: str, *, pooled: bool) ->
 
 
 def _check_modalities(settings: Settings, output: str | None) -> None:
-    """Only the texts' own entry counts, unless they are made messages of a chat, as wherever there are messages."""
+    """Check the entry for texts; the others do not count, unless texts become messages of a chat."""
     modalities = settings.take("modality_config", (dict,), None)
     if modalities is None:
         return
@@ -321,14 +346,10 @@ def _check_modalities(settings: Settings, output: str | None) -> None:
 def _check_processing(settings: Settings) -> None:
     """Refuse arguments of the tokenizer's call but those that are as always, and the length."""
     processing = settings.take("processing_kwargs", (dict,), None) or {}
-    harmless: Mapping[str, tuple[object, ...]] = {
-        "padding": (True, "longest", "max_length"), "truncation": (True, "longest_first"), "return_tensors": ("pt", "np"),
-        "return_attention_mask": (True,), "add_special_tokens": (True,),
-    }  # fmt: skip
     for group in ("common", "text"):
         arguments = processing.get(group) or {}
         for key, value in arguments.items() if isinstance(arguments, Mapping) else [(group, arguments)]:
-            if value not in harmless.get(key, NOTHING) and (group, key) != ("text", "max_length"):
+            if value not in HARMLESS_PROCESSING.get(key, NOTHING) and (group, key) != ("text", "max_length"):
                 settings.refuse("processing_kwargs", {group: {key: value}}, "which is not known")
     for group in processing.keys() - {"common", "text", "audio", "image", "video"}:
         if processing[group] not in NOTHING:
@@ -342,22 +363,21 @@ def _check_arguments(settings: Settings, key: str, harmless: frozenset[str]) -> 
             settings.refuse(key, {name: value}, "which is not known here and may change results")
 
 
-def length_settings(files: Files) -> Mapping[str, object]:
-    """The transformer's ``max_seq_length``, wherever its settings have it; for ``usable_length``."""
-    file = transformer_file(files)
-    return {"max_seq_length": _stated_length((files.json(file) if file else None) or {})}
+def read_length_settings(files: Files) -> Mapping[str, object]:
+    """Return the transformer's ``max_seq_length``, wherever its settings have it, for ``usable_length``."""
+    file = find_transformer_file(files)
+    return {"max_seq_length": _find_length((files.json(file) if file else None) or {})}
 
 
 def read_length(values: Mapping[str, object]) -> int | None:
-    """The most tokens of a text; None where there is no limit, or none that is a number."""
-    length = _stated_length(values)
+    """Return the most tokens of a text; None if there is no limit, or none that is a number."""
+    length = _find_length(values)
     return length if isinstance(length, int) and not isinstance(length, bool) and length > 0 else None
 
 
-def _stated_length(values: Mapping[str, object]) -> object:
-    """The limit as it is written; where there are several, the one that is nearest to the tokenizer's call wins."""
-    for path in (("processing_kwargs", "text", "max_length"), ("processor_kwargs", "model_max_length"),
-                 ("tokenizer_args", "model_max_length"), ("max_seq_length",)):  # fmt: skip
+def _find_length(values: Mapping[str, object]) -> object:
+    """Return the limit as it is written; of several, the one nearest to the tokenizer's call wins."""
+    for path in LENGTH_KEYS:
         found: object = values
         for key in path:
             found = found.get(key) if isinstance(found, Mapping) else None

@@ -1,4 +1,4 @@
-"""What sentence-transformers' modules compute behind the transformer, in NumPy, and how it compares two vectors."""
+"""The layers and similarities of sentence-transformers in NumPy: the modules behind the transformer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SELU_SCALE: Final = np.float32(1.0507009873554804934193349852946)
 SELU_ALPHA: Final = np.float32(1.6732632423543772848170429916717)
 
 
-def _weighted_mean(tokens: Vectors, skipped: int) -> Vectors:
+def _average_by_position(tokens: Vectors, skipped: int) -> Vectors:
     # By the position in the whole row: also what is left out is counted.
     weights = np.arange(skipped + 1, skipped + len(tokens) + 1, dtype=np.float32)
     return np.asarray(weights @ tokens / weights.sum())
@@ -52,7 +52,7 @@ POOLINGS: Final[Mapping[str, Callable[[Vectors, int], Vectors]]] = {
     "mean": lambda tokens, _: np.asarray(tokens.mean(axis=0)),
     "max": lambda tokens, _: np.asarray(tokens.max(axis=0)),
     "mean_sqrt_len_tokens": lambda tokens, _: np.asarray(tokens.sum(axis=0) / np.sqrt(np.float32(len(tokens)))),
-    "weightedmean": _weighted_mean,
+    "weightedmean": _average_by_position,
     "lasttoken": lambda tokens, _: tokens[-1],
 }
 """The pooling modes of sentence-transformers (``Pooling.forward``) for one text: of the vectors of its tokens, and the
@@ -120,7 +120,7 @@ class Dense:
     use_residual: bool = False
     """Add the input to the result of the activation."""
     residual: Vectors | None = None
-    """What the input is multiplied with before it is added, where it has another size; shape ``(out, in)``."""
+    """Weights that bring the input to the size of the result before it is added; shape ``(out, in)``."""
 
     def __call__(self, vectors: Vectors) -> Vectors:
         """Shape: ``(in,) -> (out,)``."""
@@ -157,7 +157,7 @@ class UnitLength:
 
 
 def width_after(layers: tuple[Layer, ...], size: int) -> int:
-    """Dimensions behind layers that get vectors of this size."""
+    """Return the dimensions of the vectors behind layers that get vectors of this size."""
     return next((len(layer.weight) for layer in reversed(layers) if isinstance(layer, Dense)), size)
 
 

@@ -1,4 +1,4 @@
-"""What the encoders of sentence-transformers' three tasks share: a prompt before the text, and lower case."""
+"""The preprocessor that sentence-transformers' three tasks share: a prompt before the text, and lower case."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from onnxhub._contracts.postprocessor import ItemT
 from onnxhub._contracts.preprocessor import Preprocessor
-from onnxhub._toolkit.text.tokens import require_inputs
+from onnxhub._toolkit.text.requirements import require_inputs
 from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class PromptPreprocessor(Preprocessor[InputT, ItemT], Generic[InputT, ItemT]):
 
     @classmethod
     def _with_settings(cls, backend: Backend, task: str, settings: SentenceSettings, **more: Any) -> Self:
-        """The preprocessor for a model whose files say this.
+        """Build the preprocessor for a model with these settings.
 
         Raises:
             TaskMismatchError: they have a limit that the tokenizer does not, as one in the transformer's own folder.
@@ -61,15 +61,15 @@ class PromptPreprocessor(Preprocessor[InputT, ItemT], Generic[InputT, ItemT]):
 
     @property
     def prompt(self) -> str:
-        """What is put before each text, as it is tokenised; empty if there is nothing."""
+        """The text that is put before each text, as it is tokenised; empty if there is none."""
         prompt = "" if self.prompt_name is None else (self.prompts or {})[self.prompt_name]
         return lower(prompt) if self.lower_case else prompt
 
-    def cased(self, text: str) -> str:
-        """The text as it is tokenised."""
+    def apply_case(self, text: str) -> str:
+        """Return the text as it is tokenised: lowered if the model wants that."""
         return lower(text) if self.lower_case else text
 
 
 def lower(text: str) -> str:
-    """The text in lower case, as tokenizers make it: letter by letter, so that no sigma is a final one."""
+    """Lower a text as tokenizers do: letter by letter, so that no sigma becomes a final sigma."""
     return text.lower() if "Σ" not in text else "".join(map(str.lower, text))

@@ -1,8 +1,8 @@
 """The one reader of sentence-transformers' files: every setting that changes results is read here, or refused by name.
 
 ``modules.json`` lists the modules, each with a folder of its own (``1_Pooling/config.json``); the transformer's settings
-are in ``sentence_bert_config.json``, those of the whole model in ``config_sentence_transformers.json``. What each key
-does, and its default, is as in sentence-transformers 6.2, which reads all older forms too.
+are in ``sentence_bert_config.json``, those of the whole model in ``config_sentence_transformers.json``. The effect
+of each key, and its default, are as in sentence-transformers 6.2, which reads all older forms too.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 from onnxhub._toolkit.sentence_transformers.files import (
     Settings,
+    find_transformer_file,
     read_length,
     read_model_settings,
     read_transformer_settings,
     refuse,
     refuse_multi_vector,
-    transformer_file,
 )
 from onnxhub._toolkit.sentence_transformers.layers import ACTIVATIONS, POOLINGS
 
@@ -37,12 +37,12 @@ __all__ = [
     "PoolingModule",
     "SentenceSettings",
     "SpladeModule",
+    "find_vector_output",
     "read_settings",
-    "vector_output",
 ]
 
 SENTENCE: Final = "sentence_embedding"
-"""What sentence-transformers calls the vector of a text, in its modules and in graphs that have them in them."""
+"""sentence-transformers' name for the vector of a text, in its modules and in graphs that contain them."""
 DENSE: Final = "feature-extraction"
 RANKING: Final = "text-ranking"
 SPARSE: Final = "sparse-feature-extraction"
@@ -145,12 +145,12 @@ class SentenceSettings:
     """Everything that sentence-transformers' files say of how a model is used, checked for one task."""
 
     modules: tuple[Module, ...] = ()
-    """Those behind the transformer, in order, without those that change nothing. Of a graph that gives a vector for a
-    text, they are in it."""
+    """The modules behind the transformer, in order, without those that change nothing. If the graph gives a vector for a
+    text, they are inside it."""
     listed: bool = False
     """Whether ``modules.json`` names them; where not, the pooling is that of ``1_Pooling``, if there is one."""
     model: ModelSettings
-    """What ``config_sentence_transformers.json`` says, and ``config.json`` in older repositories."""
+    """Settings of ``config_sentence_transformers.json``, and of ``config.json`` in older repositories."""
     max_seq_length: int | None = None
     """The most tokens of a text; None: the tokenizer's limit."""
     length_file: str | None = None
@@ -185,15 +185,15 @@ def read_settings(backend: ModelFiles, task: str) -> SentenceSettings:
     """
     entries = _read_modules(backend, task)
     model = read_model_settings(backend, task)
-    pooled = task == DENSE and vector_output(backend.output_shapes) is not None
+    pooled = task == DENSE and find_vector_output(backend.output_shapes) is not None
     if entries is None:
         modules = _guess_modules(backend, task)
     elif pooled:
-        modules = _modules_of_graph(backend, task, entries)
+        modules = _read_graph_modules(backend, task, entries)
     else:
-        modules = _modules_behind(backend, task, entries)
+        modules = _read_modules_behind(backend, task, entries)
     path = next((path for kind, path in entries or () if kind in TRANSFORMERS), "")
-    file = transformer_file(backend, path)
+    file = find_transformer_file(backend, path)
     lower_case = file is not None and read_transformer_settings(Settings.of(backend, task, file), task, pooled=pooled)
     length = read_length((backend.json(file) if file else None) or {})
     return SentenceSettings(
@@ -206,8 +206,8 @@ def read_settings(backend: ModelFiles, task: str) -> SentenceSettings:
     )
 
 
-def vector_output(shapes: Mapping[str, tuple[int | None, ...]]) -> str | None:
-    """The output with one vector for a text: of the name for it, or the only output, if it has 2 axes; else None."""
+def find_vector_output(shapes: Mapping[str, tuple[int | None, ...]]) -> str | None:
+    """Return the output with one vector for a text: by its usual name, or the only output of 2 axes; else None."""
     if SENTENCE in shapes:
         return SENTENCE
     name, shape = next(iter(shapes.items()), ("", ()))
@@ -215,7 +215,7 @@ def vector_output(shapes: Mapping[str, tuple[int | None, ...]]) -> str | None:
 
 
 def _read_modules(backend: ModelFiles, task: str) -> list[tuple[str, str]] | None:
-    """Class and folder of each module of ``modules.json``; None without the file.
+    """Return class and folder of each module of ``modules.json``; None without the file.
 
     Classes of sentence-transformers are without their package, which has changed over the years.
     """
@@ -236,12 +236,12 @@ def _read_modules(backend: ModelFiles, task: str) -> list[tuple[str, str]] | Non
 
 
 def _guess_modules(backend: ModelFiles, task: str) -> tuple[Module, ...]:
-    """What a repository without a list of modules has: some keep their pooling's configuration alone."""
+    """Return the modules of a repository without ``modules.json``: some have the pooling's configuration alone."""
     if task == SPARSE:
         if backend.json("idf.json") is not None:
             refuse(backend, task, f"it has an idf.json, with weights for the words of queries: {_ASYMMETRIC}")
         return ()
-    if task != DENSE or vector_output(backend.output_shapes) is not None:
+    if task != DENSE or find_vector_output(backend.output_shapes) is not None:
         return ()
     for folder in ("1_Dense", "2_Dense", "3_Dense"):
         if backend.json(f"{folder}/config.json") is not None:
@@ -250,8 +250,8 @@ def _guess_modules(backend: ModelFiles, task: str) -> tuple[Module, ...]:
     return (_read_pooling(backend, task, "1_Pooling"),) if backend.json("1_Pooling/config.json") else ()
 
 
-def _modules_of_graph(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
-    """The modules that a graph has in it; of what they do, only what its user can see."""
+def _read_graph_modules(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
+    """Return the modules inside a graph that its user can notice: the pooling, and a last step to length 1."""
     for kind, _ in entries:
         if kind in ASYMMETRIC:
             refuse(backend, task, f"modules.json has {kind}: {REASONS[kind]}")
@@ -261,8 +261,8 @@ def _modules_of_graph(backend: ModelFiles, task: str, entries: Sequence[tuple[st
     return (*seen, NormalizeModule("")) if last == "Normalize" else tuple(seen)
 
 
-def _modules_behind(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
-    """The modules behind the transformer, each in its place and with its configuration."""
+def _read_modules_behind(backend: ModelFiles, task: str, entries: Sequence[tuple[str, str]]) -> tuple[Module, ...]:
+    """Return the modules behind the transformer, in order, each with its configuration."""
     kinds = [kind for kind, _ in entries]
     if unknown := [kind for kind in kinds if kind not in KNOWN[task]]:
         names = [kind.rpartition(".")[2] for kind in unknown]
@@ -295,7 +295,7 @@ def _read_pooling(backend: ModelFiles, task: str, folder: str) -> PoolingModule:
     # Their sizes are those of the graph, which is there to ask.
     settings.ignore("word_embedding_dimension", "embedding_dimension")
     modes = settings.take("pooling_mode", (str, list), None)
-    # Of the older form with a switch for each mode, also those that are off are taken, so that none is left over.
+    # The older form has a switch for each mode; those that are off are taken too, so that none is left over.
     switches = {key: settings.take(key, (bool,), False) for key in settings.beginning("pooling_mode_")}
     if modes is None:
         modes = [_OLD_POOLING_KEYS.get(key, key) for key in (*_OLD_POOLING_KEYS, *switches) if switches.pop(key, False)]
@@ -311,7 +311,7 @@ def _read_pooling(backend: ModelFiles, task: str, folder: str) -> PoolingModule:
 
 
 def _is_applied(settings: Settings) -> bool:
-    """Whether a module changes the vector of the text: one that writes elsewhere leaves it as it is."""
+    """Return whether a module changes the vector of the text: one that writes elsewhere does not."""
     source = settings.take("module_input_name", (str,), SENTENCE)
     target = settings.take("module_output_name", (str,), source)
     if source != SENTENCE:

@@ -19,7 +19,7 @@ __all__ = ["read_layers"]
 
 
 def read_layers(backend: Backend, task: str, settings: SentenceSettings, size: int) -> tuple[Layer, ...]:
-    """The layers behind the pooling, without a last step to the length 1.
+    """Read the layers behind the pooling, without a last step to the length 1.
 
     Args:
         backend: Where the weights are.

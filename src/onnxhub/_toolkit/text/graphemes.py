@@ -1,4 +1,4 @@
-"""Where graphemes begin and end: what a reader takes for one letter or sign can be several characters.
+"""Boundaries of graphemes: a letter or sign, as a reader sees it, can be several characters.
 
 The rules are those of extended grapheme clusters in Unicode's annex 29, written down by categories and ranges, for
 Python's ``unicodedata`` does not have the property. Three differences are meant: all spacing marks go with their letter,
@@ -12,9 +12,7 @@ import re
 from typing import Final
 from unicodedata import category
 
-from onnxhub._toolkit.text.tokens import trim
-
-__all__ = ["Graphemes"]
+__all__ = ["Graphemes", "trim"]
 
 FIRST_JOINED: Final = "\u0300"
 """No character before this one goes with the one in front of it."""
@@ -26,7 +24,7 @@ _EXTENDERS: Final = frozenset(
         *map(chr, range(0xE0020, 0xE0080)),
     }
 )
-"""What goes with the character in front of it, beside the marks: Thai and Lao AM, joiners, sound marks of half width,
+"""Characters, beside marks, that join the character in front of them: Thai and Lao AM, joiners, half-width sound marks,
 skin tones, tags."""
 _PICTOGRAPH: Final = re.compile(
     "[\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d"
@@ -51,7 +49,7 @@ class Graphemes:
         self._flags = (0, 0)
 
     def span(self, start: int, end: int, floor: int = 0, limit: int | None = None) -> tuple[int, int]:
-        """The span without white space at its ends, and with the whole of its first and last grapheme.
+        """Return the span without white space at its ends, widened to whole graphemes.
 
         Tokenizers drop accents and other marks, or have tokens of their own for them; a span of tokens can then begin
         or end within what is one letter.
@@ -74,7 +72,7 @@ class Graphemes:
         return start, end
 
     def is_inside(self, index: int) -> bool:
-        """Whether the characters before and at a place are of one grapheme."""
+        """Return whether the characters before and at a place are of one grapheme."""
         text = self._text
         if not 0 < index < len(text) or (after := text[index]) < FIRST_JOINED:
             return False
@@ -88,7 +86,7 @@ class Graphemes:
         return kind == "So" and bool(_FLAG.match(after)) and self._flags_before(index) % 2 == 1
 
     def has_both(self, end: int, start: int) -> bool:
-        """Whether a span that ends at one place and another that starts at the other are in one grapheme there."""
+        """Return whether a span that ends at ``end`` and another that starts at ``start`` meet within one grapheme."""
         return start < end or (self.is_inside(start) and all(map(self.is_inside, range(end, start))))
 
     def _flags_before(self, index: int) -> int:
@@ -105,13 +103,13 @@ class Graphemes:
         return count
 
     def _base(self, index: int) -> str:
-        """The character before a place that others extend; empty at the beginning of the text."""
+        """Return the character before a place that others extend; empty at the beginning of the text."""
         while index and _extends(self._text[index - 1]):
             index -= 1
         return self._text[index - 1 : index]
 
     def _is_conjunct(self, index: int) -> bool:
-        """Whether a virama makes one sign of the consonants before and at a place."""
+        """Return whether a virama makes one sign of the consonants before and at a place."""
         after, place, linked = self._text[index], index, False
         while place and _extends(mark := self._text[place - 1]):
             linked = linked or _is_linker(mark, after)
@@ -119,12 +117,18 @@ class Graphemes:
         return linked and place > 0 and category(self._text[place - 1]) == "Lo"
 
 
+def trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the span without white space at its ends; some tokenizers' tokens include the space before a word."""
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), max(end - (len(piece) - len(piece.rstrip())), start)
+
+
 def _extends(character: str) -> bool:
     return category(character)[0] == "M" or character in _EXTENDERS
 
 
 def _stands_alone(character: str) -> bool:
-    """Whether nothing can go with the character: white space and controls."""
+    """Return whether no mark can join the character: white space and controls."""
     kind = category(character)
     return kind[0] == "Z" or kind == "Cc" or (kind == "Cf" and character not in _EXTENDERS)
 
@@ -134,7 +138,7 @@ def _is_linker(mark: str, consonant: str) -> bool:
 
 
 def _is_one_syllable(before: str, after: str) -> bool:
-    """Whether two characters of Hangul are of one syllable."""
+    """Return whether two characters of Hangul are of one syllable."""
     if not "\u1100" <= after <= "\ud7fb":
         return False
     if _VOWEL.match(after):
@@ -145,5 +149,5 @@ def _is_one_syllable(before: str, after: str) -> bool:
 
 
 def _is_open(character: str) -> bool:
-    """Whether a composed syllable ends in its vowel."""
+    """Return whether a composed syllable ends in its vowel."""
     return bool(_SYLLABLE.match(character)) and (ord(character) - 0xAC00) % 28 == 0

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 __all__ = ["OFFSET_POSITIONS", "first_position"]
 
-OFFSET_POSITIONS: Final = frozenset({
-    "camembert", "data2vec-text", "esm", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mpnet",
-    "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod",
-})  # fmt: skip
+OFFSET_POSITIONS: Final = frozenset(
+    "camembert data2vec-text esm ibert layoutlmv3 lilt longformer luke markuplm mpnet roberta roberta-prelayernorm "
+    "xlm-roberta xlm-roberta-xl xmod".split()
+)
 """Model types whose first position is the padding id plus 1."""
 
 
 def first_position(config: Mapping[str, object]) -> int:
-    """The position of a text's first token: 0 but in the families that count from their padding id."""
+    """Return the position of a text's first token: 0, or 1 after the padding id in the families that count so."""
     kind = config.get("model_type")
     padding = whole_number(config.get("pad_token_id")) if isinstance(kind, str) and kind in OFFSET_POSITIONS else None
     return 0 if padding is None or padding < 0 else padding + 1

@@ -20,10 +20,10 @@ __all__ = [
     "UNSPACED",
     "WordSpans",
     "best_first",
-    "span_scores",
+    "find_word_starts",
+    "score_spans",
     "split_at_spaces",
     "split_words",
-    "word_starts",
 ]
 
 UNSPACED = re.compile(
@@ -35,10 +35,10 @@ UNSPACED = re.compile(
 is no word there."""
 
 
-def span_scores(
+def score_spans(
     starts: NDArray[np.float32], ends: NDArray[np.float32], inside: NDArray[np.bool_], most: int
 ) -> NDArray[np.float32]:
-    """Log-scores of all spans of at most ``most`` tokens.
+    """Compute the log-scores of all spans of at most ``most`` tokens.
 
     Only the band of allowed lengths is made, not the square of all starts and ends.
 
@@ -63,7 +63,7 @@ def span_scores(
 
 
 def best_first(scores: NDArray[np.float32], most: int) -> Iterator[int]:
-    """Flat indices by falling score, the first of equals first, ``-inf`` left out; most often, one is all that is wanted.
+    """Yield flat indices by falling score, the first of equals first, without those of ``-inf``.
 
     The best is searched alone, then the ``most`` best are sorted, then all: each time the first ones come again.
     """
@@ -73,17 +73,17 @@ def best_first(scores: NDArray[np.float32], most: int) -> Iterator[int]:
     if len(flat) > most:
         # By value, not by argpartition: its indices are several times as large as the scores of a long document.
         least = np.partition(flat, len(flat) - most)[len(flat) - most]
-        yield from _falling(flat, flat >= least)
-    yield from _falling(flat, np.ones(len(flat), bool))
+        yield from _sort_falling(flat, flat >= least)
+    yield from _sort_falling(flat, np.ones(len(flat), bool))
 
 
-def _falling(flat: NDArray[np.float32], wanted: NDArray[np.bool_]) -> Iterator[int]:
+def _sort_falling(flat: NDArray[np.float32], wanted: NDArray[np.bool_]) -> Iterator[int]:
     found = np.flatnonzero(wanted & (flat > -np.inf))
     yield from found[np.argsort(-flat[found], kind="stable")].tolist()
 
 
 def split_at_spaces(text: str, offsets: NDArray[np.int32], words: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Word indices that also change at white space: some tokenizers take a line, or all of a text, for a word.
+    """Split word indices at white space too: some tokenizers take a line, or all of a text, for a word.
 
     White space at the beginning of a word belongs to it, also as a token of its own.
 
@@ -108,7 +108,7 @@ def split_at_spaces(text: str, offsets: NDArray[np.int32], words: NDArray[np.int
 
 
 def split_words(text: str, offsets: NDArray[np.int32], words: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Word indices that change at white space, and at each token of a word of a script without spaces.
+    """Split word indices at white space, and at each token of a word of a script without spaces.
 
     There, a whole sentence can be one "word" of the tokenizer; but what stands in it of other scripts, such as a name in
     Latin letters or a number, is not cut. Takes what ``split_at_spaces`` takes.
@@ -116,8 +116,8 @@ def split_words(text: str, offsets: NDArray[np.int32], words: NDArray[np.int32])
     words = split_at_spaces(text, offsets, words)
     if not len(words) or text.isascii() or not UNSPACED.search(text, int(offsets[0, 0]), int(offsets[:, 1].max())):
         return words
-    first = _first_tokens(words)
-    apart = [UNSPACED.search(text, start, end) is not None for start, end in _whole(offsets, first).tolist()]
+    first = _find_first_tokens(words)
+    apart = [UNSPACED.search(text, start, end) is not None for start, end in _span_words(offsets, first).tolist()]
     more = np.repeat(apart, np.diff(np.append(first, len(words))))
     more[first] = False
     for index in np.flatnonzero(more).tolist():
@@ -127,19 +127,19 @@ def split_words(text: str, offsets: NDArray[np.int32], words: NDArray[np.int32])
     return words + np.cumsum(more, dtype=np.int32)
 
 
-def _first_tokens(words: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Positions of the first token of each word."""
+def _find_first_tokens(words: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Return the positions of the first token of each word."""
     return np.concatenate([[0], np.flatnonzero(np.diff(words)) + 1])
 
 
-def _whole(offsets: NDArray[np.int32], first: NDArray[np.intp]) -> NDArray[np.int32]:
-    """The span of each word; shape ``(words, 2)``."""
+def _span_words(offsets: NDArray[np.int32], first: NDArray[np.intp]) -> NDArray[np.int32]:
+    """Return the span of each word; shape ``(words, 2)``."""
     starts, ends = np.minimum.reduceat(offsets[:, 0], first), np.maximum.reduceat(offsets[:, 1], first)
     return np.stack([starts, ends], axis=1)
 
 
-def word_starts(text: str, spans: NDArray[np.int32], words: NDArray[np.int32] | None) -> NDArray[np.intp]:
-    """Indices of the tokens that start a word; the first token does.
+def find_word_starts(text: str, spans: NDArray[np.int32], words: NDArray[np.int32] | None) -> NDArray[np.intp]:
+    """Return the indices of the tokens that start a word; the first token does.
 
     A word is the tokenizer's, but ends at white space, and punctuation is a word of its own: tokenizers that only split
     at spaces would leave the comma at the word before it. In scripts without spaces, each token is one, but never a part
@@ -191,7 +191,7 @@ class WordSpans:
         self._found: dict[int, NDArray[np.int32]] = {}
 
     def __getitem__(self, token: int) -> tuple[int, int]:
-        """The half-open span for one of the text's own tokens."""
+        """Return the half-open span for one of the text's own tokens."""
         place = int(self._tokens.searchsorted(token))
         word = int(self._edges.searchsorted(place, side="right")) - 1
         if word not in self._found:
@@ -200,10 +200,10 @@ class WordSpans:
         return start, end
 
     def _spans(self, begin: int, stop: int) -> NDArray[np.int32]:
-        """Those for all tokens of one of the tokenizer's words, which may have white space in it."""
+        """Return the spans of all tokens of one of the tokenizer's words, which may contain white space."""
         spans = self._offsets[self._tokens[begin:stop]]
         if len(spans) == 1:
             return spans
         words = split_words(self._text, spans, self._words[begin:stop])
-        first = _first_tokens(words)
-        return _whole(spans, first).repeat(np.diff(np.append(first, len(spans))), axis=0)
+        first = _find_first_tokens(words)
+        return _span_words(spans, first).repeat(np.diff(np.append(first, len(spans))), axis=0)

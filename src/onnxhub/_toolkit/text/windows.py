@@ -20,7 +20,7 @@ __all__ = ["depth", "room", "truncate", "truncate_one", "windows"]
 def windows(
     sequences: NDArray[np.int8], long: int, max_length: int | None, overlap: int, side: str = "right"
 ) -> list[NDArray[np.intp]]:
-    """Rows of at most ``max_length`` tokens that together cover the text ``long``.
+    """Cut the text ``long`` into overlapping rows of at most ``max_length`` tokens.
 
     Args:
         sequences: Which text each token is of, -1 for special tokens; shape ``(n,)``.
@@ -48,12 +48,12 @@ def windows(
 
 
 def room(sequences: NDArray[np.int8], long: int, max_length: int) -> int:
-    """Tokens of the text ``long`` that fit into a row beside all others; negative if not even those fit."""
+    """Count the tokens of the text ``long`` that fit into a row beside all others; negative if not even those fit."""
     return max_length - int(np.count_nonzero(sequences != long))
 
 
 def depth(window: NDArray[np.intp], first: int, last: int) -> NDArray[np.intp]:
-    """How far each token of a window is from the nearer edge where the text was cut.
+    """Count how far each token of a window is from the nearer edge where the text was cut.
 
     Args:
         window: Positions of the text's tokens in this window, ascending and without gaps.
@@ -69,7 +69,7 @@ def depth(window: NDArray[np.intp], first: int, last: int) -> NDArray[np.intp]:
 
 
 def truncate(sequences: NDArray[np.int8], max_length: int | None, side: str = "right") -> NDArray[np.intp]:
-    """Positions of the tokens that are kept, the longer text of a pair losing first.
+    """Return the positions of the tokens that are kept; the longer text of a pair loses tokens first.
 
     This is the strategy ``longest_first`` of tokenizers; with ``side="left"`` each text loses its beginning.
     """
@@ -87,7 +87,7 @@ def truncate(sequences: NDArray[np.int8], max_length: int | None, side: str = "r
 
 
 def truncate_one(sequences: NDArray[np.int8], text: int, max_length: int, side: str = "right") -> NDArray[np.intp]:
-    """Positions of the tokens that are kept where only ``text`` (0 or 1) may lose some; none if that does not do.
+    """Return the positions of the tokens that are kept if only ``text`` (0 or 1) may lose some; none if not enough.
 
     These are the strategies ``only_first`` and ``only_second`` of tokenizers.
     """
@@ -101,7 +101,7 @@ def truncate_one(sequences: NDArray[np.int8], text: int, max_length: int, side: 
 
 
 def _longest_first(first: int, second: int, room: int) -> tuple[int, int]:
-    """How many tokens of each text are kept: the longer is cut to the shorter, then both to half the room."""
+    """Count the tokens of each text that are kept: the longer is cut to the shorter, then both to half the room."""
     short, long = sorted((first, second))
     long = max(short, room - short)
     if short + long > room:
