@@ -17,14 +17,15 @@ OLDEST_PINS = numpy==2.0.0 tokenizers==0.21.0 huggingface_hub==0.34.0 filelock==
 # shares files between them), and an ONNX Runtime that looks for external data beside the model alone.
 MIDDLE_PINS = huggingface_hub==1.31.0 onnxruntime==1.27.0
 # What depends on those two: what the Hub's client does, what is kept of it, and what ONNX Runtime does with files.
-MIDDLE_TESTS = $(addprefix tests/faults/test_,hub.py hostile_hub.py shared_store.py offline.py killed_downloads.py external_data.py) \
-  $(addprefix tests/unit/test_,compiled.py execution.py graph.py providers.py safety.py entries.py inference.py)
+MIDDLE_TESTS = $(addprefix tests/faults/test_,hub.py hostile_hub.py shared_store.py offline.py external_data.py) \
+  tests/system/test_killed_downloads.py $(addprefix tests/unit/,backend/runtime/test_compiled.py backend/runtime/test_providers.py \
+  backend/graphs/test_signature.py backend/graphs/test_safety.py backend/kept/test_entries.py calls/test_run.py loading/test_infer_task.py)
 
 # Workers share the tests. Those marked `system` follow, one after the other, with the machine to themselves. What is marked
 # `alike` can come out no other way in another install: the full one runs it, and so does CI on each operating system.
 WORKERS ?= 2
 SHARED = -n $(WORKERS) --dist worksteal
-EVERYWHERE = tests/unit tests/contract tests/faults tests/cli
+EVERYWHERE = tests/unit tests/tasks tests/contract tests/faults tests/system tests/cli tests/project
 LIGHT_TESTS = $(EVERYWHERE) tests/docs
 
 .PHONY: demo test environments quick test-lint test-docs test-full test-light test-oldest test-middle test-gpu fuzz bench docs docs-refresh clean
@@ -42,7 +43,7 @@ environments:
 
 ## quick: style, types, and the tests of single modules and of every task, for while you work
 quick: test-lint
-	$(FULL) -m pytest tests/unit tests/contract -m 'not system' $(SHARED)
+	$(FULL) -m pytest tests/unit tests/tasks tests/contract -m 'not system' $(SHARED)
 
 test-lint: .venv/.dev
 	$(FULL) -m ruff check .

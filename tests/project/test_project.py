@@ -179,10 +179,9 @@ def test_each_test_is_in_one_of_the_two_passes() -> None:
             f"{tests} -m 'system and not alike'",
         ]
     assert {Path(part).name for part in folders("LIGHT_TESTS").split()} <= {path.parent.name for path in TESTS}
-    for name in re.findall(r"tests/\w+/test_,[\w. ]+", read("Makefile")):
-        folder, _, files = name.partition("test_,")
-        for file in files.split():
-            assert (ROOT / folder / f"test_{file}").is_file(), file
+    for prefix, files in re.findall(r"\$\(addprefix (tests/[\w/]+),([^)]+)\)", read("Makefile")):
+        for file in files.replace("\\", "").split():
+            assert (ROOT / f"{prefix}{file}").is_file(), file
 
 
 def test_dependabot_looks_after_actions_and_packages() -> None:
