@@ -13,6 +13,8 @@ from tools.changelog import ROOT, collect, find_section, insert, list_entries, r
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.alike
+
 PAGE = """# Changelog
 
 ## [0.2.0] - unreleased
