@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from tests import tiny
+from tests.hub_server import HubServer
 from tests.workplace import workplace as make_workplace
 
 if TYPE_CHECKING:
@@ -87,3 +88,10 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     """Where the documentation's examples and the commands run, made once for all tests."""
     with make_workplace(tmp_path_factory.mktemp("workplace")) as made:
         yield made
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    """A running Hub without repositories."""
+    with HubServer() as server:
+        yield server

@@ -409,7 +409,8 @@ def clean_environment(home: Path, env: Mapping[str, str] | None = None) -> dict[
     """The environment of a process that has ``home`` for its own, and finds the package where this one does."""
     root = Path(__file__).resolve().parent.parent
     tested = Path(onnxhub.__file__).parent.parent  # the checkout's, or that of the installed wheel
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR", "LANG") if name in os.environ}
+    passed = ("PATH", "SYSTEMROOT", "TMPDIR", "LANG", "COVERAGE_PROCESS_CONFIG")
+    kept = {name: os.environ[name] for name in passed if name in os.environ}
     return {
         **kept,
         "HOME": str(home),

@@ -726,6 +726,7 @@ def test_an_exact_file(tmp_path: Path) -> None:
         onnxhub.load("text-classification", tmp_path, file="none.onnx")
 
 
+@pytest.mark.slow
 @every_task
 def test_optimums_class_over_the_same_session(case: Case, load) -> None:
     """`ort_model` is the ORTModelForXXX of the task where optimum is installed, else an error with the install line."""

@@ -65,7 +65,6 @@ def test_processes_that_start_together(tmp_path: Path, before: str) -> None:
     assert finish(start(tmp_path)) == (f"True {LABELS}", "")
 
 
-@pytest.mark.system
 def test_a_process_that_is_killed(tmp_path: Path) -> None:
     """At whatever moment: the next one answers right and from a compiled graph, and nothing is left to clear away."""
     chance = random.Random(5)

@@ -266,7 +266,6 @@ def test_bytes_that_are_not_there(extent: dict[str, int], reason: str, tmp_path:
         fetch_model(open_repository(tmp_path), "model.onnx")
 
 
-@pytest.mark.system
 def test_a_model_larger_than_two_gigabytes(tmp_path: Path) -> None:
     """Its weights are 3 GiB of a hole, of which ONNX Runtime maps the last row; no size is cut to 32 bits."""
     rows, width = 3 * 2**20, 256

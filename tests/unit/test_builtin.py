@@ -54,6 +54,7 @@ def test_each_is_loaded_like_any_other_repository(name: str) -> None:
     assert bundled == [f"builtin:{name}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_card_says_what_the_model_reaches(name: str) -> None:
     """Every score of the card, by kinds too, is what the committed files give on the committed sets."""
@@ -109,6 +110,8 @@ def runs_of_words(text: str) -> Iterator[tuple[str, ...]]:
     return (tuple(words[start : start + WORDS_IN_A_ROW]) for start in range(len(words) - WORDS_IN_A_ROW + 1))
 
 
+@pytest.mark.alike
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_held_out_text_was_learned(name: str) -> None:
     """4,000 examples of the generator have no run of eight words in common with a held-out text."""

@@ -114,6 +114,8 @@ def test_no_message_has_what_a_terminal_obeys(cls: type[OnnxHubError]) -> None:
     assert all(value in (HOSTILE, (HOSTILE, HOSTILE), 7) for value in error.args)
 
 
+@pytest.mark.alike
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", RAISED)
 def test_every_message_is_bounded(cls: type[OnnxHubError]) -> None:
     """Arguments of megabytes are cut, and the message says so."""

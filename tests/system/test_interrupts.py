@@ -96,6 +96,7 @@ print([thread.is_alive() for thread in threads], all(now > then for now, then in
     assert printed == "[False, False] True\n"
 
 
+@pytest.mark.alike
 def test_interrupts_leave_our_locks_free_however_often_they_come() -> None:
     """A lock, the cache of the one-liners and the sessions of a model, 400 interrupts each, beside a thread that wants them, too."""
     printed = run("""
@@ -142,6 +143,7 @@ print(lock.plain.locked(), pair._running)
     assert printed == "False\nFalse\nFalse\nFalse set()\n"
 
 
+@pytest.mark.alike
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_interrupted_forks_leave_all_as_it_was() -> None:
     """Its hooks are interrupted, too: what they took is free afterwards in both processes, and garbage is collected again."""
@@ -198,6 +200,7 @@ print(subprocess.run([sys.executable, "-c", program], capture_output=True, text=
     assert printed == "True\n"
 
 
+@pytest.mark.alike
 def test_interrupted_lists_leave_the_lanes_at_work() -> None:
     """The threads that two batches at once run in, interrupted 600 times: they do the jobs of every call after it."""
     printed = run("""

@@ -235,6 +235,7 @@ assert scores == [round(model(text).score, 5) for text in ["a", "good film"]]
 """
 
 
+@pytest.mark.slow
 def test_another_process_knows_what_was_measured(tmp_path: Path, home: Path) -> None:
     """Of a graph that reads padding, and of one that does not; of another graph in the same place, nothing."""
     code = PROGRAM.replace("FOLDER", repr(str(tmp_path / "model")))

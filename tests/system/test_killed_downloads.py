@@ -9,8 +9,6 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
 from onnxhub import builtin
 from tests.hub_server import HubServer, clean_environment, run_python
 
@@ -26,7 +24,6 @@ LABELS = "['PER', 'PER', 'LOC']\n"
 KILLED = 17
 
 
-@pytest.mark.system
 def test_a_download_that_is_killed(tmp_path: Path) -> None:
     """At whatever moment: the next start fetches what is missing; from then on the model needs no network."""
     chance = random.Random(11)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,27 @@ import pytest
 import onnxhub
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PYTHONS = re.findall(
+    r'"Programming Language :: Python :: (3\.\d+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+)
 # A source distribution has the tests, and not the files that are tested here.
-pytestmark = pytest.mark.skipif(not (ROOT / ".github").is_dir(), reason="not a checkout")
+pytestmark = [pytest.mark.skipif(not (ROOT / ".github").is_dir(), reason="not a checkout"), pytest.mark.alike]
 
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 FORMS = sorted(path for path in ROOT.glob(".github/ISSUE_TEMPLATE/*.yml") if path.name != "config.yml")
 SETTINGS = [*sorted(ROOT.glob(".github/**/*.yml")), ROOT / ".pre-commit-config.yaml"]
-PAGES = ["README.md", "README.ja.md", "CONTRIBUTING.md", "SECURITY.md", ".github/PULL_REQUEST_TEMPLATE.md"]
+PAGES = [
+    "README.md",
+    "README.ja.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ".github/PULL_REQUEST_TEMPLATE.md",
+    "changelog.d/README.md",
+]
 TESTS = sorted(ROOT.glob("tests/**/test_*.py"))
-ACTION = re.compile(r"[\w-]+/[\w./-]+@v\d+(\.\d+){0,2}")
-BUNDLED = "src/onnxhub/builtin/sentiment/model.onnx"
+USE = re.compile(r"^\s*- uses: ([\w-]+/[\w./-]+)@(.+)$", re.MULTILINE)
+PIN = re.compile(r"[0-9a-f]{40} # v\d+\.\d+\.\d+")
+BUNDLED = "src/onnxhub/builtin/sentiment/model_q4.onnx"
 
 
 def ids(path: Path) -> str:
@@ -76,32 +86,48 @@ def test_every_setting_can_be_read(path: Path) -> None:
 
 def test_the_workflows_are_those() -> None:
     """Nothing below is empty by mistake."""
-    assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml"]
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "codeql.yml", "docs.yml", "release.yml"]
     assert [path.name for path in FORMS] == ["bug.yml", "feature.yml", "model.yml"]
     assert len(TESTS) > 20
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=ids)
 def test_a_workflow_has_no_rights_but_those_that_a_job_names(path: Path) -> None:
-    """None for all; to read, for each; to write, only the identity with which a release is published."""
+    """None for all; to read, for most; to write, only what CodeQL finds, the site, and the identity that publishes."""
     flow = parsed(path)
     assert flow["permissions"] == {}
+    more = {
+        "required": {},
+        "publish": {"id-token": "write"},
+        "deploy": {"pages": "write", "id-token": "write"},
+        "analyze": {"contents": "read", "security-events": "write"},
+    }
     for name, job in flow["jobs"].items():
-        expected = {"id-token": "write"} if name == "publish" else {"contents": "read"}
-        assert job["permissions"] == expected, name
+        assert job["permissions"] == more.get(name, {"contents": "read"}), name
         assert job["timeout-minutes"] <= 60, name
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=ids)
-def test_a_workflow_uses_actions_of_a_version(path: Path) -> None:
-    """Not of a branch; and a checkout leaves no credentials behind."""
-    for job in parsed(path)["jobs"].values():
+def test_a_workflow_uses_actions_of_a_commit(path: Path) -> None:
+    """Not of a tag, which others can move; the version stands beside it. A checkout leaves no credentials behind."""
+    uses = USE.findall(path.read_text(encoding="utf-8"))
+    assert [name for name, pin in uses if not PIN.fullmatch(pin)] == []
+    jobs = parsed(path)["jobs"].values()
+    assert len(uses) == sum(len(steps(job, "uses")) for job in jobs)
+    for job in jobs:
         for step in job["steps"]:
             assert ("uses" in step) != ("run" in step)
-            if "uses" in step:
-                assert ACTION.fullmatch(step["uses"]), step["uses"]
             if step.get("uses", "").startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] is False
+
+
+def test_an_action_has_one_commit_in_all_workflows() -> None:
+    """Whoever raises one raises all."""
+    pins: dict[str, set[str]] = {}
+    for path in WORKFLOWS:
+        for name, pin in USE.findall(path.read_text(encoding="utf-8")):
+            pins.setdefault(name.partition("/")[0] + "/" + name.split("/")[1], set()).add(pin)
+    assert {name: pin for name, pin in pins.items() if len(pin) > 1} == {}
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=ids)
@@ -140,6 +166,8 @@ def test_a_release_has_the_version_of_its_tag() -> None:
     (uploads,) = [number for number, step in enumerate(build["steps"]) if "upload" in step.get("uses", "")]
     assert compares < uploads
     assert '"v$version" != "$TAG"' in build["steps"][compares]["run"]
+    assert build["steps"][compares]["env"]["SOURCE"] == "${{ github.server_url }}/${{ github.repository }}"
+    assert 'grep -qxF "Source = \\"$SOURCE\\"" pyproject.toml' in build["steps"][compares]["run"]
 
 
 @pytest.mark.parametrize(("name", "job"), [("ci.yml", "wheel"), ("release.yml", "test")])
@@ -151,19 +179,52 @@ def test_a_wheel_is_tested_alone_on_the_oldest_and_the_newest_python(name: str, 
     (installs,) = [number for number, script in enumerate(scripts) if "*.whl)[cpu,cli]" in script]
     assert removes < installs
     assert scripts[-1] == f"python -m pytest {folders('LIGHT_TESTS')}"
-    named = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', read("pyproject.toml"))
-    assert tested["strategy"]["matrix"]["python"] == [named[0], named[-1]]
+    assert tested["strategy"]["matrix"]["python"] == [PYTHONS[0], PYTHONS[-1]]
 
 
 def test_ci_runs_what_the_readme_says() -> None:
-    """`make demo`, then `make test`; on the newest Python its parts, but for the oldest dependencies."""
+    """`make demo`, then `make test` on the oldest Python; on the newest its parts, but for the oldest dependencies."""
     job = workflow("ci.yml")["jobs"]["make"]
     assert steps(job, "run") == ["make demo", "make $TARGETS"]
     parts = re.search(r"^test: (.+)$", read("Makefile"), re.MULTILINE)
     assert parts is not None
-    oldest, newest = (row["targets"].split() for row in job["strategy"]["matrix"]["include"])
-    assert oldest == ["test"]
-    assert newest == [part for part in parts[1].split() if part not in {"environments", "test-oldest"}]
+    rows = job["strategy"]["matrix"]["include"]
+    assert [row["python"] for row in rows] == PYTHONS
+    targets = [row["targets"].split() for row in rows]
+    assert targets[0] == ["test"]
+    assert targets[-1] == [part for part in parts[1].split() if part not in {"environments", "test-oldest"}]
+    assert all(set(names) >= {"test-full", "test-light"} for names in targets[1:])
+
+
+def test_one_job_of_ci_waits_for_all_others() -> None:
+    """The protection of a branch names that one, and a job that is skipped or cancelled has not passed."""
+    jobs = workflow("ci.yml")["jobs"]
+    required = jobs.pop("required")
+    assert set(required["needs"]) == set(jobs)
+    assert required["if"] == "always()"
+    (step,) = required["steps"]
+    assert step["env"] == {"RESULTS": "${{ join(needs.*.result, ' ') }}"}
+    assert 'for result in $RESULTS; do test "$result" = success; done' in step["run"]
+
+
+def test_the_site_that_is_published_is_the_one_that_is_tested() -> None:
+    """`make docs` builds it, strictly, and one job with no checkout puts it on the web."""
+    jobs = workflow("docs.yml")["jobs"]
+    assert steps(jobs["build"], "run") == ["make docs"]
+    assert jobs["deploy"]["needs"] == "build"
+    assert [use.partition("@")[0] for use in steps(jobs["deploy"], "uses")] == ["actions/deploy-pages"]
+    assert "mkdocs build --strict" in read("Makefile")
+
+
+def test_coverage_runs_what_the_full_install_runs() -> None:
+    """The two passes of `make test-full`, traced; less than the floor of pyproject.toml is a failure."""
+    assert steps(workflow("ci.yml")["jobs"]["coverage"], "run") == ["make coverage"]
+    runs = re.findall(r"^\t\$\(FULL\) (?:-m coverage run )?(-m pytest --ignore .*)$", read("Makefile"), re.MULTILINE)
+    assert runs[:2] == runs[2:]
+    settings = tomllib.loads(read("pyproject.toml"))["tool"]["coverage"]
+    assert settings["run"]["branch"]
+    assert settings["run"]["patch"] == ["subprocess", "_exit"]
+    assert settings["report"]["fail_under"] > 0
 
 
 def test_each_test_is_in_one_of_the_two_passes() -> None:
@@ -173,16 +234,15 @@ def test_each_test_is_in_one_of_the_two_passes() -> None:
         "--ignore tests/docs -m 'not system' $(SHARED)",
         "--ignore tests/docs -m system",
     ]
-    for python, tests in {"LIGHT": "$(LIGHT_TESTS)", "OLDEST": "$(EVERYWHERE)"}.items():
+    for python, tests in {"LIGHT": "$(LIGHT_TESTS)", "OLDEST": "$(OLDEST_TESTS)"}.items():
         assert [words for name, words in passes if name == python] == [
             f"{tests} -m 'not system and not alike' $(SHARED)",
             f"{tests} -m 'system and not alike'",
         ]
     assert {Path(part).name for part in folders("LIGHT_TESTS").split()} <= {path.parent.name for path in TESTS}
-    for name in re.findall(r"tests/\w+/test_,[\w. ]+", read("Makefile")):
-        folder, _, files = name.partition("test_,")
-        for file in files.split():
-            assert (ROOT / folder / f"test_{file}").is_file(), file
+    for prefix, files in re.findall(r"\$\(addprefix (tests/[\w/]+),([^)]+)\)", read("Makefile")):
+        for file in files.replace("\\", "").split():
+            assert (ROOT / f"{prefix}{file}").is_file(), file
 
 
 def test_dependabot_looks_after_actions_and_packages() -> None:
@@ -299,20 +359,73 @@ def test_every_test_has_a_sentence(path: Path) -> None:
             assert (ast.get_docstring(node) or "").strip(), node.name
 
 
+def test_the_links_of_the_readme_work_on_pypi() -> None:
+    """What is a file of the repository there has its address at the version's tag; nothing else is changed."""
+    project = tomllib.loads(read("pyproject.toml"))
+    source = project["project"]["urls"]["Source"]
+    assert all(
+        address.startswith(source) for name, address in project["project"]["urls"].items() if name != "Documentation"
+    )
+    hook = project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    assert [part["path"] for part in hook["fragments"]] == ["README.md"]
+    text = read("README.md")
+    shown = text
+    for change in hook["substitutions"]:
+        shown = re.sub(change["pattern"], change["replacement"], shown)
+    for block in re.findall(r"^```.*?^```$", text, re.MULTILINE | re.DOTALL):
+        assert block in shown
+    links = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", shown, flags=re.MULTILINE | re.DOTALL))
+    ours = [
+        source + "/blob/v$HFPR_VERSION/",
+        source.replace("github.com", "raw.githubusercontent.com") + "/v$HFPR_VERSION/",
+    ]
+    assert len(links) > 20
+    for link in links:
+        (name,) = [link.removeprefix(place) for place in ours if link.startswith(place)]
+        assert (ROOT / name.partition("#")[0]).is_file(), link
+    assert shown.count("](https://") == text.count("](https://") + len(links)
+
+
+# --- layout ----------------------------------------------------------------------------------------------------------
+
+
+def test_tests_of_modules_mirror_the_rooms() -> None:
+    """`_calls/streams.py` is tested by `tests/unit/calls/test_streams.py`; what follows the name is an aspect of it.
+
+    Where this fails, a module has got another name, or a new test lies in no room: move the file of tests.
+    """
+    package = Path(onnxhub.__file__).parent
+    modules = {
+        "/".join(part.removeprefix("_") for part in path.relative_to(package).with_suffix("").parts)
+        for path in package.rglob("*.py")
+        if path.name != "__init__.py"
+    } | {"builtin"}
+    astray = []
+    for path in sorted((ROOT / "tests" / "unit").rglob("test_*.py")):
+        words = path.stem.removeprefix("test_").split("_")
+        room = path.parent.relative_to(ROOT / "tests" / "unit").as_posix()
+        names = {"_".join(words[:size]) for size in range(1, len(words) + 1)}
+        if not {name if room == "." else f"{room}/{name}" for name in names} & modules:
+            astray.append(path.relative_to(ROOT).as_posix())
+    assert astray == []
+
+
+def test_tests_of_tasks_have_the_names_of_tasks() -> None:
+    """One file for each, and one for what holds for several."""
+    tasks = {path.stem for path in Path(onnxhub.__file__).parent.joinpath("tasks").glob("*.py")}
+    named = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "tasks").glob("test_*.py")}
+    assert named - {"every_postprocessor"} <= tasks
+
+
 # --- version ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_version_comes_from_one_place() -> None:
     """The build reads it from the package, which says it once."""
     project = tomllib.loads(read("pyproject.toml"))
-    assert project["project"]["dynamic"] == ["version"]
+    assert "version" in project["project"]["dynamic"]
     assert "version" not in project["project"]
     module = Path(onnxhub.__file__)
     assert project["tool"]["hatch"]["version"]["path"] == f"src/{module.parent.name}/{module.name}"
     said = re.findall(r"^__version__ = \"(.+)\"$", module.read_text(encoding="utf-8"), re.MULTILINE)
     assert said == [onnxhub.__version__]
-
-
-def test_the_installed_version_is_that_of_the_code() -> None:
-    """What pip shows is what runs."""
-    assert metadata.version("onnxhub") == onnxhub.__version__

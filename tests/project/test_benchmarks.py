@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+pytestmark = pytest.mark.alike
+
 LINES = Lines(
     "curve", "Time & length", Axis("tokens", log=True), Axis("ms", log=True),
     {"onnxhub": [(8.0, 0.3), (64.0, 0.9), (512.0, 5.6)], "by hand": [(8.0, 0.4), (64.0, 0.8), (512.0, 5.2)]},

@@ -8,6 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -254,6 +255,11 @@ def test_no_handler_of_errors_imports_a_module(path: Path) -> None:
 def test_the_types_are_shipped() -> None:
     """`py.typed` is beside the code."""
     assert (SOURCE / "py.typed").is_file()
+
+
+def test_the_installed_version_is_that_of_the_code() -> None:
+    """What pip shows is what runs."""
+    assert metadata.version("onnxhub") == onnxhub.__version__
 
 
 def test_the_version_is_the_newest_of_the_changelog() -> None:

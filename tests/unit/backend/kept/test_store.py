@@ -131,6 +131,8 @@ def test_what_fails_leaves_nothing() -> None:
     assert make("things", "key", {}, build)
 
 
+@pytest.mark.alike
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["data", "deep/more", "manifest.json"])
 def test_every_flipped_bit_is_found(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """In each kind of file: the entry is dropped, the log names the file, and the next one makes it anew."""
@@ -229,7 +231,7 @@ def test_who_does_not_wait_gets_nothing_while_another_is_at_it(tmp_path: Path) -
     assert make_unless_busy("things", "key", {}, build) == find("things", "key") is not None
 
 
-@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.3])
 def test_a_process_that_is_killed_does_no_harm(tmp_path: Path, delay: float) -> None:
     """The next one makes the entry, and clears away what the other had begun."""

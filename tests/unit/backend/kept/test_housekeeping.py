@@ -275,7 +275,7 @@ while True:
 """
 
 
-@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_process_that_is_killed_while_it_prunes_does_no_harm(seed: int) -> None:
     """Five times each: every entry is whole or not there, and what was left behind is cleared away by the next one."""

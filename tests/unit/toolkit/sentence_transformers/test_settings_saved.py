@@ -10,7 +10,7 @@ import pytest
 
 import onnxhub
 
-SAVED = json.loads((Path(__file__).parents[1] / "data" / "sentence_transformers.json").read_text(encoding="utf-8"))
+SAVED = json.loads((Path(__file__).parents[3] / "data" / "sentence_transformers.json").read_text(encoding="utf-8"))
 CLOSE = 1e-5
 CASES = [pytest.param(case, id=f"{case['task']}: {case['name']}") for case in SAVED["cases"]]
 WARNS = pytest.mark.filterwarnings("ignore::onnxhub.TruncationWarning")

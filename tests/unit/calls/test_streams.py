@@ -207,6 +207,7 @@ def test_chunks_are_bounded_by_number_and_by_size() -> None:
         assert [len(chunk) for chunk in chunks(iter([one] * 9), 32)] in ([4, 4, 1], [5, 4])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_a_stream() -> None:
     """Twice the inputs take no more, but for what the allocator rounds."""
     model, _ = gated()
@@ -439,6 +440,7 @@ def test_a_failure_ends_an_async_stream() -> None:
 # --- threads ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_32_threads_give_what_one_gives() -> None:
     """Row 14: one bundled model shared by 32 threads, each with texts of random lengths; bit for bit as serially."""
     model = onnxhub.load("text-classification", "builtin:sentiment", threads=1)

@@ -51,6 +51,8 @@ def test_a_digest_is_looked_up_the_second_time(large: Path, monkeypatch: pytest.
     monkeypatch.undo()
 
 
+@pytest.mark.alike
+@pytest.mark.slow
 def test_every_flipped_bit_is_found_though_size_and_date_stay(large: Path) -> None:
     """200 random bits of a remembered file."""
     whole, times, chance = large.read_bytes(), large.stat(), random.Random(1)

@@ -37,6 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_tokenizer_in_python_is_tried_once_and_works_everywhere(
     folder: Path, monkeypatch: pytest.MonkeyPatch
