@@ -1,62 +1,173 @@
-"""What ``load`` will open: which task a model is for, found before it is opened, and what its files say against that."""
+"""From a request to a resolution: which task a model is for, which files run, and what has to be made first.
+
+``load`` opens a resolution, ``onnxhub inspect`` prints it, and ``onnxhub export`` copies what it names.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from onnxhub._backend.files.naming import choose_by_graphs
 from onnxhub._backend.files.roles import MODEL, has_parts
 from onnxhub._backend.graphs.signature import read_graph
 from onnxhub._backend.making.staging import convertible
+from onnxhub._backend.model_files import GraphSummary, read_shapes
+from onnxhub._backend.plan import FilePlan, FileRequest, plan_files
 from onnxhub._backend.repository.repository import fetch_model
 from onnxhub._contracts.outputs import rename
 from onnxhub._contracts.registry import get_task, list_tasks
 from onnxhub._loading.infer_task import FRONT_MATTER, Inferred, infer_from_files, infer_from_graph, pipeline_tag
 from onnxhub._toolkit.sentence_transformers.files import TRANSFORMER_TASKS
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
-from onnxhub.errors import AmbiguousFileError, UnclearTaskError, UnknownTaskError, VariantNotFoundError
+from onnxhub.errors import (
+    AmbiguousFileError,
+    OnnxHubError,
+    UnclearTaskError,
+    UnknownTaskError,
+    VariantNotFoundError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
     from typing import Any
 
+    from onnxhub._backend.files.variants import Choice
+    from onnxhub._backend.plan import Step
     from onnxhub._backend.repository.repository import Repository
     from onnxhub._contracts.registry import Task
 
-__all__ = ["check_convertible", "find_task", "make_unclear", "task_of_files", "task_of_graph"]
+__all__ = ["AUTO", "Resolution", "check_convertible", "make_unclear", "resolve", "task_of_files", "task_of_graph"]
 
-CUSTOM = "custom"
+ValueT = TypeVar("ValueT")
+
+AUTO: Final = "auto"
+"""The task of a request that leaves it to the model."""
+CUSTOM: Final = "custom"
 """The task of a graph of which nothing else is known."""
-PARTS = "its files are an encoder with its decoder: if they are of texts, text2text-generation loads them"
+ASKED: Final = "it was asked for"
+UNTOLD: Final = "nothing"
+TOLD_BY_OUTPUTS: Final = "nothing; load would ask the graph"
+"""How a task is known, where no file says it."""
+PARTS: Final = "its files are an encoder with its decoder: if they are of texts, text2text-generation loads them"
 
 
-def find_task(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What ``load`` will open, what has to be made first, and why."""
+
+    repository: Repository
+    """As it was opened."""
+    task: Task[Any] | None
+    """None: neither the files nor the graph tell it, as far as they are on disk."""
+    task_reason: str
+    """How the task is known."""
+    plan: FilePlan | None
+    """The files that run, or what has to be made first; None: there are none, and nothing to make them of."""
+    problems: tuple[OnnxHubError, ...] = ()
+    """What ``load`` would raise, the first first; empty where the files may be fetched, for then it is raised."""
+
+    @property
+    def model_id(self) -> str:
+        """Hub id or folder."""
+        return self.repository.model_id
+
+    @property
+    def commit(self) -> str | None:
+        """The commit's hash on the Hub; None for a local folder."""
+        return self.repository.commit
+
+    @property
+    def files(self) -> Mapping[str, Choice]:
+        """The file of each role; empty where it has to be made first."""
+        return {} if self.plan is None else self.plan.choices
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What has to be made before the files can be chosen."""
+        return () if self.plan is None else self.plan.steps
+
+    @property
+    def known_task(self) -> Task[Any]:
+        """The task, of a resolution that has one.
+
+        Raises:
+            UnclearTaskError: It has none.
+        """
+        if self.task is None:
+            raise make_unclear(self.repository, None)
+        return self.task
+
+    @property
+    def known_plan(self) -> FilePlan:
+        """The plan, of a resolution that has one.
+
+        Raises:
+            OnnxHubError: The reason why it has none.
+        """
+        if self.plan is None:
+            raise self.problems[0]
+        return self.plan
+
+
+def resolve(
     repository: Repository,
-    name: str,
+    task: Task[Any] | None,
+    request: FileRequest,
     *,
-    dtype: str = "auto",
-    file: str | Mapping[str, str] | None = None,
     outputs: Mapping[str, str] | None = None,
-    gpu: bool = False,
-) -> Inferred | None:
-    """Find the task that was named, or, for ``"auto"``, the one that the files or the graph tell, which is then fetched.
+    fetch: bool = True,
+) -> Resolution:
+    """Find the task and the files that ``load`` would open.
 
-    None: the graph leaves open what ONNX Runtime would infer of its outputs.
+    Args:
+        repository: The repository as it was opened.
+        task: The task that was asked for; None: it is inferred, and stays None if ONNX Runtime has to infer outputs for it.
+        request: Which files were asked for.
+        outputs: Other names for the graph's outputs, as ``load`` takes them.
+        fetch: Whether files are fetched, and the first problem is raised; else only small files are, and all problems
+            that what is on disk tells are in the resolution.
 
     Raises:
-        UnknownTaskError: none has the name.
-        UnclearTaskError: nothing tells it.
-        NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: there is no graph to ask.
+        UnclearTaskError: Nothing tells the task.
+        TaskMismatchError: The files say that the model is of another kind.
+        OnnxHubError: See ``plan_files``.
     """
-    if name != "auto":
-        return Inferred(get_task(name).name, "it was asked for")
-    return task_of_files(repository) or task_of_graph(repository, dtype=dtype, file=file, outputs=outputs, gpu=gpu)
+    problems: list[OnnxHubError] = []
+
+    def attempt(work: Callable[[], ValueT]) -> ValueT | None:
+        try:
+            return work()
+        except OnnxHubError as error:
+            if fetch:
+                raise
+            problems.append(error)
+            return None
+
+    reason = ASKED
+    if task is None:
+        inferred = attempt(lambda: _infer_task(repository, request, outputs, fetch=fetch))
+        reason = UNTOLD if problems else TOLD_BY_OUTPUTS if inferred is None else inferred.reason
+        task = None if inferred is None else get_task(inferred.task)
+        if task is None and fetch:
+            return Resolution(repository=repository, task=None, task_reason=reason, plan=None)
+    if task is not None:
+        known = task
+        attempt(lambda: check_convertible(repository, known))
+    ort_class = (task or get_task(CUSTOM)).ort_class_of(repository.json("config.json") or {})
+    plan = attempt(lambda: plan_files(repository, ort_class, request, fetch=fetch))
+    return Resolution(repository=repository, task=task, task_reason=reason, plan=plan, problems=tuple(problems))
+
+
+def _infer_task(
+    repository: Repository, request: FileRequest, outputs: Mapping[str, str] | None, *, fetch: bool
+) -> Inferred | None:
+    return task_of_files(repository) or task_of_graph(repository, request, outputs=outputs, fetch=fetch)
 
 
 def task_of_files(repository: Repository) -> Inferred | None:
-    """The task by a repository's small files, if they tell it."""
+    """Infer the task by a repository's small files; None if they do not tell it."""
 
     def card_tag() -> str | None:
         if not repository.has("README.md"):
@@ -77,36 +188,26 @@ def task_of_files(repository: Repository) -> Inferred | None:
 
 
 def task_of_graph(
-    repository: Repository,
-    *,
-    dtype: str = "auto",
-    file: str | Mapping[str, str] | None = None,
-    outputs: Mapping[str, str] | None = None,
-    gpu: bool = False,
-    fetch: bool = True,
+    repository: Repository, request: FileRequest, *, outputs: Mapping[str, str] | None = None, fetch: bool = True
 ) -> Inferred | None:
-    """The task by the graph that ``load`` would choose; None where the graph, or what is here of it, leaves it open.
+    """Infer the task by the graph that ``load`` would choose; None where the graph, or what is here of it, leaves it open.
 
     Args:
-        repository: What is looked through.
-        dtype: The precision that was asked for.
-        file: The ONNX file that was asked for.
+        repository: The repository as it was opened.
+        request: Which files were asked for.
         outputs: Other names for the graph's outputs, as ``load`` takes them.
-        gpu: Whether a GPU would run it.
         fetch: Whether a graph that is not on disk is fetched.
 
     Raises:
-        UnclearTaskError: the graph does not tell it either.
-        NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: there is no graph to ask.
+        UnclearTaskError: The graph does not tell it either.
+        NoOnnxFileError, VariantNotFoundError, AmbiguousFileError: There is no graph to ask.
     """
-    chosen = _graph_of(repository, dtype, file, gpu=gpu)
+    chosen = _choose_graph(repository, request)
     if not fetch and not repository.is_here(chosen):
         return None
     fetch_model(repository, chosen, missing=fetch)
     graph = read_graph(repository.path(chosen))
-    shapes = {
-        port.name: tuple(size if isinstance(size, int) else None for size in port.shape or ()) for port in graph.outputs
-    }
+    shapes = read_shapes(graph)
     found = infer_from_graph(rename(shapes, outputs or {}), repository.json("config.json") or {})
     if found is None and all(port.shape is not None for port in graph.outputs):
         raise make_unclear(repository, shapes)
@@ -114,7 +215,7 @@ def task_of_graph(
 
 
 def make_unclear(repository: Repository, outputs: Mapping[str, object] | None, hint: str = "") -> UnclearTaskError:
-    """The error about a task that nothing tells; ``outputs``: those of the graph, where it was asked."""
+    """Return the error about a task that nothing tells; ``outputs``: those of the graph, where it was asked."""
     asked = [] if outputs is None else [f"the graph's outputs ({', '.join(outputs)})"]
     looked_at = ("config.json", "modules.json", "the card's pipeline_tag", *asked)
     return UnclearTaskError(repository.model_id, looked_at, tuple(task.name for task in list_tasks()), hint)
@@ -123,51 +224,28 @@ def make_unclear(repository: Repository, outputs: Mapping[str, object] | None, h
 def check_convertible(repository: Repository, task: Task[Any]) -> None:
     """Raise ``TaskMismatchError`` before a conversion whose result would be refused for what the files say."""
     if task.name in TRANSFORMER_TASKS and not any(name.endswith(".onnx") for name in repository.files):
-        read_settings(_Unconverted(repository, repository.json("config.json") or {}), task.name)
+        # A conversion gives vectors of tokens, whatever is made of them behind the graph.
+        shapes: Mapping[str, tuple[int | None, ...]] = {"last_hidden_state": (None, None, None)}
+        read_settings(GraphSummary(repository, repository.json("config.json") or {}, shapes), task.name)
 
 
-@dataclass(frozen=True)
-class _Unconverted:
-    """A model without a graph: what its settings are checked against."""
-
-    repository: Repository
-    config: Mapping[str, object]
-
-    @property
-    def model_id(self) -> str:
-        """Hub id or folder."""
-        return self.repository.model_id
-
-    @property
-    def output_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
-        """A conversion gives vectors of tokens, whatever is made of them behind the graph."""
-        return {"last_hidden_state": (None, None, None)}
-
-    def json(self, name: str) -> Mapping[str, object] | None:
-        """The object of a JSON file; None if there is no such file."""
-        return self.repository.json(name)
-
-    def json_list(self, name: str) -> Sequence[object] | None:
-        """The list of a JSON file; None if there is no such file."""
-        return self.repository.json_list(name)
-
-
-def _graph_of(repository: Repository, dtype: str, file: str | Mapping[str, str] | None, *, gpu: bool) -> str:
-    """The ONNX file that tells what the model gives."""
+def _choose_graph(repository: Repository, request: FileRequest) -> str:
+    """Return the ONNX file that tells what the model gives."""
     if not any(name.endswith(".onnx") for name in repository.files):
         convertible(repository, allow_pickle=True)  # says what is missing, if there is nothing to convert
         raise make_unclear(repository, None)
+    file, dtype = request.file, request.dtype
     if isinstance(file, Mapping) and set(file) != {MODEL}:
         raise make_unclear(repository, None, PARTS)
     kind = get_task(CUSTOM).ort_class
     try:
         try:
-            return choose_by_graphs(repository, kind, dtype=dtype, file=file, gpu=gpu)[MODEL].file
+            return choose_by_graphs(repository, kind, dtype=dtype, file=file, gpu=request.gpu)[MODEL].file
         except VariantNotFoundError:
             if file is not None or dtype == "auto":
                 raise
             # It may be made of another, which has the same outputs.
-            return choose_by_graphs(repository, kind, dtype="auto", file=None, gpu=gpu)[MODEL].file
+            return choose_by_graphs(repository, kind, dtype="auto", file=None, gpu=request.gpu)[MODEL].file
     except (VariantNotFoundError, AmbiguousFileError) as error:
         if file is not None or not has_parts(repository.files):
             raise

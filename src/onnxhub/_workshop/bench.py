@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from itertools import product
 from time import perf_counter, sleep
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 
-from onnxhub._workshop.trials import configure_for_evaluation
-from onnxhub.errors import OnnxHubError
+from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._workshop.inspection import inspect_model
+from onnxhub._workshop.trials import configure_for_evaluation, require_texts, sample_inputs
+from onnxhub.errors import InvalidOptionError, OnnxHubError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from contextlib import ExitStack
     from typing import TypeAlias
 
+    from onnxhub._backend.engine import OnnxBackend
+    from onnxhub._loading.request import LoadRequest
     from onnxhub._workshop.trials import AnyModel
 
     Purpose: TypeAlias = Literal["throughput", "latency"]
 
 __all__ = [
-    "Measured", "Recommended", "Setting", "fitting", "measure", "open_each", "recommend", "sample_texts", "settings",
-]  # fmt: skip
+    "Benchmark",
+    "Measured",
+    "Recommended",
+    "Setting",
+    "bench_model",
+    "fitting",
+    "measure",
+    "open_each",
+    "recommend",
+    "sample_texts",
+    "settings",
+]
 
 MEDIAN_WORDS: Final = 25
 LONGEST: Final = 220
@@ -37,6 +51,8 @@ REST: Final = 0.1
 """Seconds before each pass: threads of the session that ran before look for more work for a while, and take a core."""
 RESERVED: Final = 24
 """Tokens for a question, a label or a mask, and for special ones."""
+SAMPLE: Final = 512
+"""Texts that are made if there are none; a fast model reads them all in a fraction of a second."""
 NEAR: Final = 0.05
 """A setting that gains less than this share over one that is nearer to the defaults is not worth its words."""
 VOCABULARY: Final = """
@@ -91,6 +107,77 @@ class Recommended:
     """What to tell ``load`` beside task and model."""
     same_scores: bool
     """Whether its dtype is the one that ``load`` takes by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """How fast a model is with each setting, and which of them to take."""
+
+    task: str
+    inputs: int
+    """How many inputs a pass had."""
+    rounds: int
+    measured: Sequence[Measured]
+    """The most texts a second first."""
+    failed: Mapping[Setting, str]
+    """A setting that could not be loaded -> why not."""
+    sizes: Mapping[str, int]
+    """Dtype -> bytes of its files."""
+    recommended: Sequence[Recommended]
+
+
+def bench_model(
+    request: LoadRequest, *, texts: Sequence[str] | None, dtypes: Sequence[str], threads: Sequence[int | None],
+    batch_tokens: Sequence[int | None], seconds: float, tell: Callable[[str], object] = lambda _: None,
+) -> Benchmark:  # fmt: skip
+    """Measure the model of a request with each of its files and settings.
+
+    Args:
+        request: What ``load`` is asked beside the settings.
+        texts: What is measured; None: texts are made, with lengths like those of real ones.
+        dtypes: The precisions to try; none: those that the repository has, of all files or of the one that was named.
+        threads: The numbers of threads to try; none: what ``load`` chooses, 1, half of the cores, all.
+        batch_tokens: The tokens of a batch to try; none: what ``load`` chooses.
+        seconds: About how long it may take.
+        tell: Takes a few words on what is being done.
+
+    Raises:
+        InvalidOptionError: The task is not one on texts, or an option does not fit the model.
+        OnnxHubError: The model cannot be loaded with any setting.
+    """
+    found = inspect_model(request)
+    if isinstance(found.error, InvalidOptionError):
+        raise found.error
+    if found.task is not None:
+        require_texts(found.task)
+    tried = [file for file in found.files if file.chosen or request.file is None]
+    dtypes = dtypes or list(dict.fromkeys(file.dtype for file in tried)) or ["auto"]
+    usual = next((file.dtype for file in found.files if file.chosen), dtypes[0])
+    named = request if found.task is None else replace(request, task=found.task.name)
+
+    def load(*, dtype: str, threads: int | None, batch_tokens: int | None) -> AnyModel:
+        tell(f"loading {dtype}, {'auto' if threads is None else threads} threads")
+        return replace(named, dtype=dtype, threads=threads, batch_tokens=batch_tokens).load()
+
+    with ExitStack() as opened:
+        models, failed = open_each(settings(dtypes, threads or _list_threads(), batch_tokens or (None,)), load, opened)
+        first = next(iter(models.values()))
+        inputs = sample_inputs(first, texts or fitting(first, sample_texts(SAMPLE)))
+        measured, number, rounds = measure(
+            models, inputs, seconds=seconds,
+            tell=lambda number, spent: tell(f"round {number}, {spent:.0f} of {seconds:g} s"),
+        )  # fmt: skip
+        sizes = {setting.dtype: cast("OnnxBackend", model.backend).size for setting, model in models.items()}
+    return Benchmark(
+        task=str(named.task), inputs=number, rounds=rounds, measured=measured, failed=failed, sizes=sizes,
+        recommended=recommend(measured, usual),
+    )  # fmt: skip
+
+
+def _list_threads() -> list[int | None]:
+    """Return the numbers of threads to try: the library's own choice first, so that it wins where nothing is better."""
+    cores = usable_cores()
+    return [None, *sorted({1, max(cores // 2, 1), cores})]
 
 
 def settings(

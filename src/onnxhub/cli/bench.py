@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, cast
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console, Group
 from rich.text import Text
 
-import onnxhub
-from onnxhub._backend.files.layout import with_files_beside
-from onnxhub._backend.repository.repository import open_repository
-from onnxhub._backend.runtime.threads import usable_cores
-from onnxhub._loading.forecast import forecast
+from onnxhub._loading.request import LoadRequest
 from onnxhub._process.sizes import sized
-from onnxhub._workshop.bench import fitting, measure, open_each, recommend, sample_texts, settings
-from onnxhub._workshop.trials import require_texts, sample_inputs
+from onnxhub._workshop.bench import bench_model
 from onnxhub.cli._options import (
     Debug,
     File,
@@ -33,15 +27,12 @@ from onnxhub.cli._options import (
 )
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
-from onnxhub.errors import InvalidOptionError, one_line
+from onnxhub.errors import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from onnxhub._backend.engine import OnnxBackend
-    from onnxhub._backend.repository.repository import Repository
     from onnxhub._workshop.bench import Measured, Recommended, Setting
-    from onnxhub._workshop.trials import AnyModel
 
 __all__ = ["bench"]
 
@@ -49,8 +40,6 @@ PURPOSES = {"throughput": "most texts a second", "latency": "shortest wait for o
 LIST = "list"
 BUSY = 1.5
 """Passes of one setting that differ by so many times make a figure unsure."""
-SAMPLE = 512
-"""Texts that are made if there are none; a fast model reads them all in a fraction of a second."""
 
 
 def bench(
@@ -105,66 +94,40 @@ def bench(
     texts = [text for lines in read_lines(None, file) for text in lines.texts] if file else None
     if dtype and onnx_file:
         raise typer.BadParameter("--onnx-file is one precision: it goes without --dtype.")
-    one_file, outputs = one_or_parts(onnx_file), output_names(output_name)
-    told = forecast(_open(model, revision, one_file), task, file=one_file, outputs=outputs)
-    if isinstance(told.error, InvalidOptionError):
-        raise told.error
-    if told.task is not None:
-        require_texts(told.task)
-    name, usual = told.task.name if told.task else task, told.found
-    tried = [one for one in usual.files if one.chosen or not onnx_file]
-    dtypes = dtype or list(dict.fromkeys(one.dtype for one in tried)) or ["auto"]
-    asked = settings(dtypes, threads or _threads(), batch_tokens or (None,))
-    load = partial(onnxhub.load, name, model, provider, revision=revision, file=one_file, outputs=outputs)
-    with ExitStack() as opened, _progress(seconds) as (loading, measuring):
-        models, failed = open_each(asked, _told(load, loading), opened)
-        first = next(iter(models.values()))
-        inputs = sample_inputs(first, texts or fitting(first, sample_texts(SAMPLE)))
-        found, number, rounds = measure(models, inputs, seconds=seconds, tell=measuring)
-        sizes = {one.dtype: cast("OnnxBackend", model.backend).size for one, model in models.items()}
-    chosen = next((one.dtype for one in usual.files if one.chosen), dtypes[0])
+    request = LoadRequest(
+        task=task,
+        model_id=model,
+        provider=provider,
+        revision=revision,
+        file=one_or_parts(onnx_file),
+        outputs=output_names(output_name),
+    )
+    with _show_progress() as tell:
+        found = bench_model(
+            request, texts=texts, dtypes=dtype or (), threads=threads or (), batch_tokens=batch_tokens or (),
+            seconds=seconds, tell=tell,
+        )  # fmt: skip
     records = [
-        *(_record(one.setting, sizes, one) for one in found),
-        *(_record(setting, sizes, None, why) for setting, why in failed.items()),
+        *(_record(measured.setting, found.sizes, measured) for measured in found.measured),
+        *(_record(setting, found.sizes, None, why) for setting, why in found.failed.items()),
     ]
+    chosen = {"file": request.file, "outputs": request.outputs}
     advice = [
-        (one, _code(name, model, provider, {"file": one_file, "outputs": outputs}, one))
-        for one in recommend(found, chosen)
+        (recommended, _code(found.task, model, provider, chosen, recommended)) for recommended in found.recommended
     ]
-    _show(Printer(json), {"model": model, "task": name, "texts": number, "rounds": rounds}, records, advice)
-
-
-def _open(model: str, revision: str | None, file: str | Mapping[str, str] | None) -> Repository:
-    return with_files_beside(open_repository(model, revision=revision), file=file)
-
-
-def _threads() -> list[int | None]:
-    """What is tried: the library's own choice first, so that it wins where nothing is better."""
-    cores = usable_cores()
-    return [None, *sorted({1, max(cores // 2, 1), cores})]
-
-
-def _told(load: Callable[..., AnyModel], tell: Callable[[str], object]) -> Callable[..., AnyModel]:
-    def told(*, dtype: str, threads: int | None, batch_tokens: int | None) -> AnyModel:
-        tell(f"loading {dtype}, {_said(threads)} threads")
-        return load(dtype=dtype, threads=threads, batch_tokens=batch_tokens)
-
-    return told
+    about = {"model": model, "task": found.task, "texts": found.inputs, "rounds": found.rounds}
+    _show(Printer(json), about, records, advice)
 
 
 @contextmanager
-def _progress(seconds: float) -> Iterator[tuple[Callable[[str], object], Callable[[int, float], object]]]:
-    """A line on the terminal that says what is done, and goes when it is over; elsewhere nothing."""
+def _show_progress() -> Iterator[Callable[[str], object]]:
+    """Show a line on the terminal that says what is done, and goes when it is over; elsewhere nothing."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield (lambda _: None), (lambda _round, _spent: None)
+        yield lambda _: None
         return
     with console.status("") as status:
-
-        def say(what: str) -> None:
-            status.update(Text(one_line(what)))  # without markup, which a name may have
-
-        yield say, lambda number, spent: say(f"round {number}, {spent:.0f} of {seconds:g} s")
+        yield lambda what: status.update(Text(one_line(what)))  # without markup, which a name may have
 
 
 def _record(
