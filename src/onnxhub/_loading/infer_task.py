@@ -1,4 +1,4 @@
-"""Which task a model is for, and how that is known: pure rules over what its files, its card and its graph say."""
+"""Which task a model is for, and how that is known: rules over what its files, its card and its graph say."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from onnxhub._contracts.architectures import ARCHITECTURES
+from onnxhub._contracts.registry import list_foreign_tasks
 from onnxhub._toolkit.label_names import declared_size
 
 if TYPE_CHECKING:
@@ -14,43 +16,22 @@ if TYPE_CHECKING:
 
 __all__ = ["FRONT_MATTER", "Inferred", "infer_from_files", "infer_from_graph", "pipeline_tag"]
 
-ARCHITECTURES: Final[Mapping[str, str]] = {
-    "ForSequenceClassification": "text-classification",
-    "ForTokenClassification": "token-classification",
-    "ForQuestionAnswering": "question-answering",
-    "ForMaskedLM": "fill-mask",
-    "ForMultipleChoice": "multiple-choice",
-    "ForCausalLM": "text-generation",
-    "T5WithLMHeadModel": "text2text-generation",
-    "LMHeadModel": "text-generation",
-    "ForSpeechSeq2Seq": "automatic-speech-recognition",
-    "ForCTC": "automatic-speech-recognition",
-    "ForAudioFrameClassification": "audio-frame-classification",
-    "ForXVector": "audio-xvector",
-    "ForAudioClassification": "audio-classification",
-    "ForImageClassification": "image-classification",
-    "ForSemanticSegmentation": "image-segmentation",
-    "ForImageSuperResolution": "image-to-image",
-    "VisionEncoderDecoderModel": "image-to-text",
-    "WhisperForConditionalGeneration": "automatic-speech-recognition",
-    "MoonshineForConditionalGeneration": "automatic-speech-recognition",
-    "Speech2TextForConditionalGeneration": "automatic-speech-recognition",
-    "SpeechEncoderDecoderModel": "automatic-speech-recognition",
-    "Pix2StructForConditionalGeneration": "image-to-text",
-    "ForConditionalGeneration": "text2text-generation",
-    "EncoderDecoderModel": "text2text-generation",
-    "MTModel": "text2text-generation",
-    "CLIPModel": "zero-shot-image-classification",
-    "SiglipModel": "zero-shot-image-classification",
-    "Model": "feature-extraction",
-}
-"""End of an architecture's name -> task; the first that fits."""
 FRONT_MATTER: Final = 65_536
 """Characters of a model card that are looked at; the front matter of real ones has up to some thousand."""
-SOUND: Final = frozenset({
-    "data2vec-audio", "hubert", "sew", "sew-d", "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-bert",
-    "wav2vec2-conformer", "wavlm",
-})  # fmt: skip
+SOUND: Final = frozenset(
+    [
+        "data2vec-audio",
+        "hubert",
+        "sew",
+        "sew-d",
+        "unispeech",
+        "unispeech-sat",
+        "wav2vec2",
+        "wav2vec2-bert",
+        "wav2vec2-conformer",
+        "wavlm",
+    ]
+)
 """Model types whose sequence is one of samples: their classifiers have the name that those of texts have."""
 REFINED: Final[Mapping[str, tuple[str, ...]]] = {
     "text-classification": ("zero-shot-classification", "text-ranking"),
@@ -143,7 +124,7 @@ def _by_sentence_transformers(
 def _by_architecture(config: Mapping[str, object], card_tag: Callable[[], str | None]) -> Inferred | None:
     declared = config.get("architectures")
     for name in map(str, declared if isinstance(declared, list) else ()):
-        task = next((task for end, task in ARCHITECTURES.items() if name.endswith(end)), None)
+        task = _find_task(name)
         if task is None:
             continue
         kind = config.get("model_type")
@@ -154,6 +135,16 @@ def _by_architecture(config: Mapping[str, object], card_tag: Callable[[], str | 
             return Inferred(str(tag), f"its card says {tag}, and config.json {name}")
         return Inferred(task, f"config.json says {name}")
     return None
+
+
+def _find_task(architecture: str) -> str | None:
+    """Return the task whose row has the longest end of an architecture's name; None if none fits."""
+    found = {ending: task for ending, task in ARCHITECTURES.items() if architecture.endswith(ending)}
+    for task in list_foreign_tasks():
+        for ending in task.architectures:
+            if architecture.endswith(ending):
+                found.setdefault(ending, task.name)
+    return found[max(found, key=len)] if found else None
 
 
 def _by_card(tag: str | None) -> Inferred | None:
