@@ -88,7 +88,7 @@ def test_after_a_fall_back_a_model_is_run_as_on_the_provider_alone(
     ready = carry_out(plan_files(open_repository(tiny_model()), task.ort_class, FileRequest(), fetch=True))
     with pytest.warns(UserWarning, match="is not in available provider"):
         backend = open_model(
-            ready, task, providers=[Provider("cuda", {}), Provider("cpu", {})], compiled=False,
+            ready, task, config={}, providers=[Provider("cuda", {}), Provider("cpu", {})], compiled=False,
             options=SessionOptions(), batch_tokens=None, outputs=None,
         )  # fmt: skip
     assert (backend.session.provider, backend.lanes.number) == ("cpu", usable_cores())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from onnxhub._backend.files.variants import Choice
     from onnxhub._backend.inputs.tokenizer import TextTokenizer
     from onnxhub._backend.making.tokenizer_conversion import SlowTokenizer
+    from onnxhub._backend.repository.repository import FetchedModel
     from onnxhub._backend.runtime.providers import Provider
     from onnxhub._backend.runtime.session import Session, SessionOptions
     from onnxhub._contracts.protocols import Features, GraphInput, Outputs, Tokenizer
@@ -200,11 +201,11 @@ class OnnxBackend(RepositoryFiles):
     def write(self, folder: str | os.PathLike[str]) -> None:
         """Write the model into a folder that ``load`` takes; other files in it stay."""
         from onnxhub._backend.export_folder import write_folder
-        from onnxhub._backend.repository.repository import fetch_model
+        from onnxhub._backend.repository.repository import fetch_files
 
         made_of = {"model": self.model_id, "revision": self.repository.commit}
-        facts = {choice.file: fetch_model(self.repository, choice.file) for choice in self.choices.values()}
-        write_folder(ChosenFiles(self.repository, self.choices, facts), Path(folder), made_of, force=True)
+        fetched = {choice.file: fetch_files(self.repository, choice.file) for choice in self.choices.values()}
+        write_folder(ChosenFiles(self.repository, self.choices, fetched), Path(folder), made_of, force=True)
 
     def close(self) -> None:
         """Free the sessions."""
@@ -217,6 +218,7 @@ def open_model(
     ready: ChosenFiles,
     task: Task[Any],
     *,
+    config: Mapping[str, object],
     providers: Sequence[Provider],
     outputs: Mapping[str, str] | None,
     compiled: bool | str,
@@ -228,6 +230,7 @@ def open_model(
     Args:
         ready: The files, which are on disk.
         task: The task that the model is opened for.
+        config: Its ``config.json``.
         providers: What may run it, the most wanted first.
         outputs: The task's name of an output -> the graph's, as it was asked for.
         compiled: Whether compiled graphs are used, as ``build_compiled`` takes it.
@@ -239,8 +242,8 @@ def open_model(
         ProviderUnavailableError: None of the providers runs it.
         IntegrityError, TooNewError, UnsafeModelError: ONNX Runtime does not take the graph.
     """
-    config = ready.repository.json("config.json") or {}
-    files = {role: _model_file(ready, choice.file) for role, choice in ready.choices.items()}
+    model_id = ready.repository.model_id
+    files = {role: _model_file(model_id, ready.fetched[choice.file]) for role, choice in ready.choices.items()}
     first_file = next(iter(files.values()))
     size = sum(file.size for file in files.values())
     padding = Padding(first_file)  # before its session is built
@@ -278,8 +281,7 @@ def open_model(
     )
 
 
-def _model_file(ready: ChosenFiles, file: str) -> ModelFile:
+def _model_file(model_id: str, found: FetchedModel) -> ModelFile:
     """Return the file and all that it refers to."""
-    repository, facts = ready.repository, ready.facts[file]
-    weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)
-    return ModelFile(repository.model_id, repository.path(file), tuple(weights), facts.operators, facts.weights)
+    weights = tuple(found.weights[location] for location in found.facts.external_data)
+    return ModelFile(model_id, found.path, weights, found.facts.operators, found.facts.weights)

@@ -72,9 +72,9 @@ def _files(ready: ChosenFiles) -> dict[str, Path]:
     if not repository.has(FAST) and (tokenizer := _fast_tokenizer(repository)) is not None:
         found[FAST] = tokenizer
     for choice in ready.choices.values():
-        facts, folder = ready.facts[choice.file], PurePosixPath(choice.file).parent
-        found[PurePosixPath(choice.file).name] = repository.path(choice.file)
-        found |= {location: repository.path((folder / location).as_posix()) for location in facts.external_data}
+        fetched = ready.fetched[choice.file]
+        found[PurePosixPath(choice.file).name] = fetched.path
+        found |= fetched.weights
     return found
 
 

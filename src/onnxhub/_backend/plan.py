@@ -7,23 +7,21 @@ again with what was made, and fetches the weights.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
 from onnxhub._backend.files.layout import describe_beside
 from onnxhub._backend.files.naming import choose_by_graphs, settle, take_as_they_are
 from onnxhub._backend.files.roles import choose_parts
 from onnxhub._backend.making.export import Conversion, Export, plan_export
-from onnxhub._backend.repository.repository import fetch_model
+from onnxhub._backend.repository.repository import fetch_files
 from onnxhub.errors import AmbiguousFileError, OnnxHubError, VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from onnxhub._backend.files.variants import Choice
-    from onnxhub._backend.graphs.safety import GraphFacts
     from onnxhub._backend.making.quantize import Quantize
-    from onnxhub._backend.repository.repository import Repository
+    from onnxhub._backend.repository.repository import FetchedModel, Repository
 
     Step: TypeAlias = Export | Quantize
 
@@ -54,8 +52,8 @@ class ChosenFiles:
     """With the files that were made, if any were."""
     choices: Mapping[str, Choice]
     """The file of each role, by the names of ``choose_parts``."""
-    facts: Mapping[str, GraphFacts]
-    """What each of these files says of itself; they and the files of their weights are on disk."""
+    fetched: Mapping[str, FetchedModel]
+    """Each of these files on disk, with the files of its weights, and what it says of itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +73,8 @@ class FilePlan:
     """The repository with the results of the steps that are done."""
     choices: Mapping[str, Choice] = field(default_factory=dict)
     """The file of each role; empty where steps are to be done."""
-    facts: Mapping[str, GraphFacts] = field(default_factory=dict)
-    """What the chosen files say of themselves, of those that are on disk and could be read."""
+    fetched: Mapping[str, FetchedModel] = field(default_factory=dict)
+    """The chosen files that are on disk and could be read, with what they say of themselves."""
 
     @property
     def reason(self) -> str:
@@ -102,7 +100,7 @@ def plan_files(
         ExportError, MissingDependencyError, UnsafeModelError: See ``plan_export``.
         NoOnnxFileError, AmbiguousFileError, InvalidOptionError: See ``choose_parts``.
         VariantNotFoundError: No file is of the precision that was asked for, and none can be made.
-        IntegrityError: See ``fetch_model``.
+        IntegrityError: See ``fetch_files``.
     """
     known = next((step for step in done if isinstance(step, Export)), None)
     export = known or plan_export(repository, ort_class, request.conversion)
@@ -130,15 +128,15 @@ def carry_out(plan: FilePlan) -> ChosenFiles:
     while plan.steps:
         done = (*plan.done, *(step.run() for step in plan.steps))
         plan = plan_files(plan.source, plan.ort_class, plan.request, fetch=True, done=done)
-    for name, facts in plan.facts.items():
-        folder = PurePosixPath(name).parent
-        if not all(plan.repository.is_here((folder / location).as_posix()) for location in facts.external_data):
-            fetch_model(plan.repository, name)
-    return ChosenFiles(plan.repository, plan.choices, plan.facts)
+    fetched = {
+        name: found if found.weights.keys() >= found.facts.external_data.keys() else fetch_files(plan.repository, name)
+        for name, found in plan.fetched.items()
+    }
+    return ChosenFiles(plan.repository, plan.choices, fetched)
 
 
-def settle_if_here(repository: Repository, role: str, choice: Choice, dtype: str) -> tuple[Choice, GraphFacts | None]:
-    """Return the choice by what its graph says, if that is on disk and can be read, and what that was.
+def settle_if_here(repository: Repository, role: str, choice: Choice, dtype: str) -> tuple[Choice, FetchedModel | None]:
+    """Return the choice by what its graph says, if that is on disk and can be read, and the file.
 
     Raises:
         VariantNotFoundError: See ``settle``.
@@ -146,10 +144,10 @@ def settle_if_here(repository: Repository, role: str, choice: Choice, dtype: str
     if not repository.is_here(choice.file):
         return choice, None
     try:
-        facts = fetch_model(repository, choice.file, missing=False)
-    except OnnxHubError:  # whoever opens the graph is told
+        found = fetch_files(repository, choice.file, missing=False)
+    except OnnxHubError:  # raised where the graph is opened
         return choice, None
-    return settle(repository, choice, facts, dtype=dtype, role=role), facts
+    return settle(repository, choice, found.facts, dtype=dtype, role=role), found
 
 
 def _choose(plan: FilePlan, done: tuple[Step, ...], *, fetch: bool) -> FilePlan:
@@ -216,14 +214,14 @@ def _explain(plan: FilePlan, choice: Choice, beside: str) -> str:
 def _settle(plan: FilePlan, *, fetch: bool) -> FilePlan:
     """Read the graphs of the chosen files, and tell their precision by them."""
     choices: dict[str, Choice] = {}
-    facts: dict[str, GraphFacts] = {}
+    fetched: dict[str, FetchedModel] = {}
     for role, choice in plan.choices.items():
         if fetch:
             # Weights that are on disk are checked now; none are fetched for a graph that will not do.
-            read = fetch_model(plan.repository, choice.file, missing=False)
-            choices[role] = settle(plan.repository, choice, read, dtype=plan.request.required_dtype, role=role)
-            facts[choice.file] = read
+            found = fetch_files(plan.repository, choice.file, missing=False)
+            choices[role] = settle(plan.repository, choice, found.facts, dtype=plan.request.required_dtype, role=role)
+            fetched[choice.file] = found
         else:
-            choices[role], found = settle_if_here(plan.repository, role, choice, plan.request.required_dtype)
-            facts |= {} if found is None else {choice.file: found}
-    return replace(plan, choices=choices, facts=facts)
+            choices[role], seen = settle_if_here(plan.repository, role, choice, plan.request.required_dtype)
+            fetched |= {} if seen is None else {choice.file: seen}
+    return replace(plan, choices=choices, fetched=fetched)

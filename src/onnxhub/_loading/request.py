@@ -170,7 +170,7 @@ class LoadRequest:
         self, resolution: Resolution, providers: Sequence[Provider], *, outputs: Mapping[str, str] | None
     ) -> OnnxBackend:
         return open_model(
-            carry_out(resolution.known_plan), resolution.known_task, providers=providers, outputs=outputs,
+            carry_out(resolution.known_plan), resolution.known_task, config=resolution.config, providers=providers, outputs=outputs,
             compiled=checked_compiled(self.compiled), options=SessionOptions(self.threads, self.session_options),
             batch_tokens=self.batch_tokens,
         )  # fmt: skip

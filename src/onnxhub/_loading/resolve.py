@@ -15,7 +15,7 @@ from onnxhub._backend.graphs.signature import read_graph
 from onnxhub._backend.making.staging import convertible
 from onnxhub._backend.model_files import GraphSummary, read_shapes
 from onnxhub._backend.plan import FilePlan, FileRequest, plan_files
-from onnxhub._backend.repository.repository import fetch_model
+from onnxhub._backend.repository.repository import fetch_files
 from onnxhub._contracts.outputs import rename
 from onnxhub._contracts.registry import get_task, list_tasks
 from onnxhub._loading.infer_task import FRONT_MATTER, Inferred, infer_from_files, infer_from_graph, pipeline_tag
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from onnxhub._backend.repository.repository import Repository
     from onnxhub._contracts.registry import Task
 
-__all__ = ["AUTO", "Resolution", "check_convertible", "make_unclear", "resolve", "task_of_files", "task_of_graph"]
+__all__ = ["AUTO", "CUSTOM", "Resolution", "make_unclear", "resolve"]
 
 ValueT = TypeVar("ValueT")
 
@@ -59,6 +59,8 @@ class Resolution:
 
     repository: Repository
     """As it was opened."""
+    config: Mapping[str, object]
+    """Its ``config.json``."""
     task: Task[Any] | None
     """None: neither the files nor the graph tell it, as far as they are on disk."""
     task_reason: str
@@ -145,28 +147,37 @@ def resolve(
             problems.append(error)
             return None
 
-    reason = ASKED
+    config, reason = repository.json("config.json") or {}, ASKED
     if task is None:
-        inferred = attempt(lambda: _infer_task(repository, request, outputs, fetch=fetch))
+        inferred = attempt(lambda: _infer_task(repository, config, request, outputs, fetch=fetch))
         reason = UNTOLD if problems else TOLD_BY_OUTPUTS if inferred is None else inferred.reason
         task = None if inferred is None else get_task(inferred.task)
         if task is None and fetch:
-            return Resolution(repository=repository, task=None, task_reason=reason, plan=None)
+            return Resolution(repository=repository, config=config, task=None, task_reason=reason, plan=None)
     if task is not None:
         known = task
-        attempt(lambda: check_convertible(repository, known))
-    ort_class = (task or get_task(CUSTOM)).ort_class_of(repository.json("config.json") or {})
+        attempt(lambda: _check_convertible(repository, known, config))
+    ort_class = (task or get_task(CUSTOM)).ort_class_of(config)
     plan = attempt(lambda: plan_files(repository, ort_class, request, fetch=fetch))
-    return Resolution(repository=repository, task=task, task_reason=reason, plan=plan, problems=tuple(problems))
+    return Resolution(
+        repository=repository, config=config, task=task, task_reason=reason, plan=plan, problems=tuple(problems)
+    )
 
 
 def _infer_task(
-    repository: Repository, request: FileRequest, outputs: Mapping[str, str] | None, *, fetch: bool
+    repository: Repository,
+    config: Mapping[str, object],
+    request: FileRequest,
+    outputs: Mapping[str, str] | None,
+    *,
+    fetch: bool,
 ) -> Inferred | None:
-    return task_of_files(repository) or task_of_graph(repository, request, outputs=outputs, fetch=fetch)
+    return _infer_from_small_files(repository, config) or _infer_from_chosen_graph(
+        repository, config, request, outputs=outputs, fetch=fetch
+    )
 
 
-def task_of_files(repository: Repository) -> Inferred | None:
+def _infer_from_small_files(repository: Repository, config: Mapping[str, object]) -> Inferred | None:
     """Infer the task by a repository's small files; None if they do not tell it."""
 
     def card_tag() -> str | None:
@@ -180,20 +191,26 @@ def task_of_files(repository: Repository) -> Inferred | None:
             return None
 
     return infer_from_files(
-        repository.json("config.json") or {},
+        config,
         repository.json_list("modules.json") or (),
         repository.json("config_sentence_transformers.json") or {},
         card_tag,
     )
 
 
-def task_of_graph(
-    repository: Repository, request: FileRequest, *, outputs: Mapping[str, str] | None = None, fetch: bool = True
+def _infer_from_chosen_graph(
+    repository: Repository,
+    config: Mapping[str, object],
+    request: FileRequest,
+    *,
+    outputs: Mapping[str, str] | None,
+    fetch: bool,
 ) -> Inferred | None:
     """Infer the task by the graph that ``load`` would choose; None where the graph, or what is here of it, leaves it open.
 
     Args:
         repository: The repository as it was opened.
+        config: Its ``config.json``.
         request: Which files were asked for.
         outputs: Other names for the graph's outputs, as ``load`` takes them.
         fetch: Whether a graph that is not on disk is fetched.
@@ -205,10 +222,9 @@ def task_of_graph(
     chosen = _choose_graph(repository, request)
     if not fetch and not repository.is_here(chosen):
         return None
-    fetch_model(repository, chosen, missing=fetch)
-    graph = read_graph(repository.path(chosen))
+    graph = read_graph(fetch_files(repository, chosen, missing=fetch).path)
     shapes = read_shapes(graph)
-    found = infer_from_graph(rename(shapes, outputs or {}), repository.json("config.json") or {})
+    found = infer_from_graph(rename(shapes, outputs or {}), config)
     if found is None and all(port.shape is not None for port in graph.outputs):
         raise make_unclear(repository, shapes)
     return found
@@ -221,12 +237,12 @@ def make_unclear(repository: Repository, outputs: Mapping[str, object] | None, h
     return UnclearTaskError(repository.model_id, looked_at, tuple(task.name for task in list_tasks()), hint)
 
 
-def check_convertible(repository: Repository, task: Task[Any]) -> None:
+def _check_convertible(repository: Repository, task: Task[Any], config: Mapping[str, object]) -> None:
     """Raise ``TaskMismatchError`` before a conversion whose result would be refused for what the files say."""
     if task.name in TRANSFORMER_TASKS and not any(name.endswith(".onnx") for name in repository.files):
         # A conversion gives vectors of tokens, whatever is made of them behind the graph.
         shapes: Mapping[str, tuple[int | None, ...]] = {"last_hidden_state": (None, None, None)}
-        read_settings(GraphSummary(repository, repository.json("config.json") or {}, shapes), task.name)
+        read_settings(GraphSummary(repository, config, shapes), task.name)
 
 
 def _choose_graph(repository: Repository, request: FileRequest) -> str:

@@ -59,7 +59,7 @@ def export_model(request: LoadRequest, folder: Path, *, anew: bool = False, forc
     found = request.resolve(request.open_repository(task), task, providers, anew=anew)
     ready = carry_out(found.known_plan)
     task, first = found.known_task, next(iter(ready.choices.values()))
-    check_files(task, ready.repository, read_graph(ready.repository.path(first.file)), request.outputs)
+    check_files(task, ready.repository, read_graph(ready.fetched[first.file].path), request.outputs)
     ort_class = found.known_plan.ort_class
     made_of = {
         "model": found.model_id,

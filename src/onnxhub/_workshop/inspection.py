@@ -14,7 +14,7 @@ from onnxhub._backend.graphs.signature import read_graph
 from onnxhub._backend.inputs.tokenizer import load_tokenizer, usable_length
 from onnxhub._backend.kept.entries import retry_if_cleared
 from onnxhub._backend.plan import FileRequest, settle_if_here
-from onnxhub._backend.repository.repository import fetch_model
+from onnxhub._backend.repository.repository import fetch_files
 from onnxhub._backend.runtime.support import check_support
 from onnxhub._contracts.registry import Task, get_task
 from onnxhub._loading.build import check_files
@@ -98,7 +98,7 @@ def inspect_repository(
     asked = task if isinstance(task, Task) else None if task == AUTO else get_task(task)
     found = resolve(repository, asked, FileRequest(dtype=dtype, file=file), outputs=outputs, fetch=False)
     repository = repository if found.plan is None else found.plan.repository
-    config = repository.json("config.json") or {}
+    config = found.config
     graphs, unread = _read_graphs(repository, found)
     chosen = {choice.file: choice.dtype for choice in found.files.values()}
     files = tuple(
@@ -130,9 +130,9 @@ def _read_graphs(repository: Repository, found: Resolution) -> tuple[dict[str, G
     for choice in found.files.values():
         if repository.is_here(choice.file):
             try:
-                fetch_model(repository, choice.file, missing=False)
-                graphs[choice.file] = read_graph(repository.path(choice.file))
-                check_support(repository.path(choice.file))
+                path = fetch_files(repository, choice.file, missing=False).path
+                graphs[choice.file] = read_graph(path)
+                check_support(path)
             except OnnxHubError as refused:
                 problems.append(refused)
     return graphs, problems
@@ -146,7 +146,7 @@ def _find_misfit(
         return None
     try:
         if not found.task.raw and repository.has("tokenizer.json") and repository.is_here("tokenizer.json"):
-            load_tokenizer(repository, repository.json("config.json") or {})
+            load_tokenizer(repository, found.config)
         if graphs and len(graphs) == len(found.files):
             # The file of the first role takes the inputs.
             check_files(found.task, repository, next(iter(graphs.values())), outputs)

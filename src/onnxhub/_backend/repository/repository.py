@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from onnxhub._backend.graphs.safety import GraphFacts
     from onnxhub._backend.repository.listing import Listing
 
-__all__ = ["Repository", "fetch_model", "open_repository"]
+__all__ = ["FetchedModel", "Repository", "fetch_files", "fetch_model", "open_repository"]
 
 _DOWNLOADS: Final = ".downloads"
 """Where the locks of those that fetch lie: a kind of nothing that is kept."""
@@ -273,8 +273,24 @@ def open_repository(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class FetchedModel:
+    """An ONNX file on disk, and the files of its weights."""
+
+    path: Path
+    weights: Mapping[str, Path]
+    """Location beside the file -> the file that it refers to, of those that are on disk."""
+    facts: GraphFacts
+    """What the file says of itself."""
+
+
 def fetch_model(repository: Repository, file: str, *, missing: bool = True) -> GraphFacts:
-    """Fetch an ONNX file, and every external-data file that it refers to beside it; what it says of itself.
+    """Fetch an ONNX file as ``fetch_files`` does, and return what it says of itself."""
+    return fetch_files(repository, file, missing=missing).facts
+
+
+def fetch_files(repository: Repository, file: str, *, missing: bool = True) -> FetchedModel:
+    """Fetch an ONNX file, and every external-data file that it refers to beside it.
 
     ``missing=False`` checks only those of the others that are on disk, and fetches none.
 
@@ -284,13 +300,15 @@ def fetch_model(repository: Repository, file: str, *, missing: bool = True) -> G
     """
     model = repository.path(file)
     facts = read_facts(model)
+    weights: dict[str, Path] = {}
     for location, needed in facts.external_data.items():
         name = (PurePosixPath(file).parent / location).as_posix()
         if not repository.has(name):
             raise IntegrityError(file, f"{repository.model_id}: its weights are in {name}, which does not exist")
         if not missing and not repository.is_here(name):
             continue
-        size = repository.path(name).stat().st_size
+        weights[location] = repository.path(name)
+        size = weights[location].stat().st_size
         # All others are known to be the bytes of the Hub, or our own, wherever they lie and whatever their other names.
         if repository.source == "folder" and name not in repository.made:
             check_place(model, location)
@@ -298,7 +316,7 @@ def fetch_model(repository: Repository, file: str, *, missing: bool = True) -> G
         if size < needed:
             reason = f"its weights are {needed} bytes of {name}, which has {size}: it is cut, or of another version"
             raise IntegrityError(file, f"{repository.model_id}: {reason}")
-    return facts
+    return FetchedModel(model, weights, facts)
 
 
 def _find(
