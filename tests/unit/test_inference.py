@@ -12,7 +12,7 @@ from onnxhub._contracts import registry as registry_module
 from onnxhub._contracts.architectures import ARCHITECTURES
 from onnxhub._contracts.built_in import BUILT_IN
 from onnxhub._contracts.registry import get_task
-from onnxhub._loading.infer_task import REFINED, infer_from_files, infer_from_graph, pipeline_tag
+from onnxhub._loading.infer_task import REFINED, infer_from_files, infer_from_graph, read_pipeline_tag
 from onnxhub.errors import InvalidOptionError, UnclearTaskError
 from tests.tiny import make_model
 
@@ -136,11 +136,11 @@ def test_labels_are_counted_wherever_they_are_declared(config: dict[str, object]
 
 def test_the_tag_of_a_card() -> None:
     """Only in its front matter, with quotes or without."""
-    assert pipeline_tag('---\nlicense: mit\npipeline_tag: "fill-mask"\n---\n# Card\n') == "fill-mask"
-    assert pipeline_tag("# Card\npipeline_tag: fill-mask\n") is None
-    assert pipeline_tag("---\nlicense: mit\n---\npipeline_tag: fill-mask\n") is None
-    assert pipeline_tag("---\npipeline_tag: fill-mask\n") is None
-    assert pipeline_tag("\ufeff--- \n\npipeline_tag:  'fill-mask'\npipeline_tag: other\n---") == "fill-mask"
+    assert read_pipeline_tag('---\nlicense: mit\npipeline_tag: "fill-mask"\n---\n# Card\n') == "fill-mask"
+    assert read_pipeline_tag("# Card\npipeline_tag: fill-mask\n") is None
+    assert read_pipeline_tag("---\nlicense: mit\n---\npipeline_tag: fill-mask\n") is None
+    assert read_pipeline_tag("---\npipeline_tag: fill-mask\n") is None
+    assert read_pipeline_tag("\ufeff--- \n\npipeline_tag:  'fill-mask'\npipeline_tag: other\n---") == "fill-mask"
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_the_tag_of_a_card() -> None:
 )
 def test_a_card_of_any_size_is_read_in_no_time(card: str) -> None:
     """Only its beginning is looked at, a line at a time; ten million line ends would have taken days."""
-    assert pipeline_tag(card) is None
-    assert pipeline_tag("---\npipeline_tag: fill-mask\n" + card) in {"fill-mask", None}
+    assert read_pipeline_tag(card) is None
+    assert read_pipeline_tag("---\npipeline_tag: fill-mask\n" + card) in {"fill-mask", None}
 
 
 @pytest.mark.parametrize("odd", [[], {}, ["hubert"], 5, None, True, 0.5])

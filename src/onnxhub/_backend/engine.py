@@ -46,10 +46,31 @@ if TYPE_CHECKING:
 
 __all__ = ["OnnxBackend", "open_model"]
 
-DECODERS = frozenset({
-    "bloom", "codegen", "falcon", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_bigcode", "gpt_neo", "gpt_neox", "gptj",
-    "llama", "mistral", "mpt", "olmo", "opt", "phi", "phi3", "qwen2", "qwen3", "stablelm",
-})  # fmt: skip
+DECODERS = frozenset(
+    [
+        "bloom",
+        "codegen",
+        "falcon",
+        "gemma",
+        "gemma2",
+        "gemma3_text",
+        "gpt2",
+        "gpt_bigcode",
+        "gpt_neo",
+        "gpt_neox",
+        "gptj",
+        "llama",
+        "mistral",
+        "mpt",
+        "olmo",
+        "opt",
+        "phi",
+        "phi3",
+        "qwen2",
+        "qwen3",
+        "stablelm",
+    ]
+)
 """Model types whose classifiers read the last token that is not padding."""
 
 
@@ -102,13 +123,13 @@ class OnnxBackend(RepositoryFiles):
     @retry_if_cleared
     def _tokenizer(self) -> Tokenizer:
         if self.repository.has("tokenizer.json"):
-            return self._fitted(load_tokenizer(self.repository, self.config))
+            return self._limit_length(load_tokenizer(self.repository, self.config))
         from onnxhub._backend.making.tokenizer_conversion import convert_tokenizer
 
-        return self._fitted(convert_tokenizer(self.repository, self.config))
+        return self._limit_length(convert_tokenizer(self.repository, self.config))
 
-    def _fitted(self, tokenizer: TextTokenizer | SlowTokenizer) -> Tokenizer:
-        """The tokenizer, for no longer texts than the graph takes."""
+    def _limit_length(self, tokenizer: TextTokenizer | SlowTokenizer) -> Tokenizer:
+        """Return the tokenizer with a limit at the tokens that the graph takes."""
         most = None if self._fixed is None else self._fixed.tokens
         if most is None or (tokenizer.max_length is not None and tokenizer.max_length <= most):
             return tokenizer
@@ -123,7 +144,7 @@ class OnnxBackend(RepositoryFiles):
         return FixedSizes.of(self.session.inputs)
 
     def kind(self, row: Features) -> tuple[int, int]:
-        """What the rows of a batch must have in common, so that none depends on its neighbours.
+        """Return what the rows of a batch must have in common, so that none depends on its neighbours.
 
         The number of end tokens, with encoder-decoder models: classifiers of BART's kind find the last end token of
         each row by an arithmetic that holds only if all rows have equally many (a pair has three, a text one). And the
@@ -144,7 +165,7 @@ class OnnxBackend(RepositoryFiles):
         return "attention_mask" in self.input_names and not (decoder and self.config.get("pad_token_id") is None)
 
     def neighbours(self, outputs: tuple[str, ...]) -> Neighbours:
-        """What measures padding; nothing where rows run alone, or are all filled up to one length."""
+        """Return what measures the effect of padding; it measures nothing where no row is padded, or all are to one length."""
         if self.batch_tokens == 1 or (self._fixed is not None and self._fixed.tokens is not None):
             return Neighbours()
         return self.padding.neighbours(outputs, self.session.provider)
@@ -171,7 +192,7 @@ class OnnxBackend(RepositoryFiles):
             raise self._explain(error, features) from error.__cause__
 
     def _explain(self, error: InvalidInputError, features: Features) -> InvalidInputError:
-        """The error of a graph that failed, with what may be the cause where no length is known to be too long."""
+        """Return the error of a run that failed; where no most number of tokens is known, it says that these may be too many."""
         ids = features.get("input_ids")
         if ids is None or not self.repository.has("tokenizer.json") or self._tokenizer.max_length is not None:
             return error
@@ -192,7 +213,7 @@ class OnnxBackend(RepositoryFiles):
         return {role: session.inference_session for role, session in self.roles.items()}
 
     def ort_model(self, class_name: str) -> ORTModel:
-        """The class of optimum with this name, over the session."""
+        """Return the class of optimum with this name over the sessions."""
         from onnxhub._backend.ort_model import build_ort_model
 
         files = {role: choice.file for role, choice in self.choices.items()}

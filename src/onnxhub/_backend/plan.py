@@ -106,9 +106,12 @@ def plan_files(
     export = known or plan_export(repository, ort_class, request.conversion)
     converted = repository if export is None else export.convert(repository)
     start = FilePlan(
-        source=repository, ort_class=ort_class, request=request, repository=converted or repository,
+        source=repository,
+        ort_class=ort_class,
+        request=request,
+        repository=converted or repository,
         done=() if export is None else (export,),
-    )  # fmt: skip
+    )
     if converted is None:
         return replace(start, steps=start.done, done=())
     plan = _choose(start, done, fetch=fetch)
@@ -154,9 +157,7 @@ def _choose(plan: FilePlan, done: tuple[Step, ...], *, fetch: bool) -> FilePlan:
     """Choose the files by their names, or plan to make those that are missing, or take some by their graphs."""
     repository, request = plan.repository, plan.request
     try:
-        choices = choose_by_graphs(
-            repository, plan.ort_class, dtype=request.dtype, file=request.file, gpu=request.gpu
-        )  # fmt: skip
+        choices = choose_by_graphs(repository, plan.ort_class, dtype=request.dtype, file=request.file, gpu=request.gpu)
         return replace(plan, choices=choices)
     except VariantNotFoundError as missing:
         if request.file is not None:
@@ -169,9 +170,7 @@ def _choose(plan: FilePlan, done: tuple[Step, ...], *, fetch: bool) -> FilePlan:
             raise
 
 
-def _plan_variants(
-    plan: FilePlan, done: tuple[Step, ...], missing: VariantNotFoundError, *, fetch: bool
-) -> FilePlan:  # fmt: skip
+def _plan_variants(plan: FilePlan, done: tuple[Step, ...], missing: VariantNotFoundError, *, fetch: bool) -> FilePlan:
     """Plan to make the files that are missing, and choose them if they are made.
 
     Raises:
@@ -185,7 +184,7 @@ def _plan_variants(
         allowed = plan.request.conversion.export is not False
         planned = plan_variants(
             plan.repository, plan.ort_class, plan.request.dtype, allowed=allowed, fetch=fetch, done=made
-        )  # fmt: skip
+        )
     except NotMakeableError as reason:
         variants = missing.variants if reason.variants is None else reason.variants
         raise replace(missing, variants=variants, hint=reason.hint or missing.hint) from reason
@@ -205,7 +204,7 @@ def _explain(plan: FilePlan, choice: Choice, beside: str) -> str:
     converter = next((step.maker for step in plan.done if isinstance(step, Export)), "")
     quantizer = next(
         (step.maker for step in plan.done if not isinstance(step, Export) and step.target == choice.file), ""
-    )  # fmt: skip
+    )
     with_beside = beside and f"with {beside}"
     first = [choice.reason, quantizer, converter] if quantizer else [converter or choice.reason]
     return ", ".join(filter(None, (*first, with_beside)))

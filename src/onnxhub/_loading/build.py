@@ -37,9 +37,9 @@ INPUTS: Final[Mapping[str, frozenset[str]]] = {
     "audio": frozenset({"input_values", "input_features"}),
 }
 """Modality -> the names that transformers' models have for such inputs."""
-KNOWN: Final = frozenset({
-    "end_logits", "last_hidden_state", "logits", "sentence_embedding", "start_logits", "token_embeddings",
-})  # fmt: skip
+KNOWN: Final = frozenset(
+    ["end_logits", "last_hidden_state", "logits", "sentence_embedding", "start_logits", "token_embeddings"]
+)
 """Names of outputs that say what they are."""
 OTHER_OUTPUTS: Final = r"logit|score|prob|label|class"
 """Names of outputs that are no vectors of texts or tokens."""
@@ -138,36 +138,36 @@ def check_graph(task: Task[Any], backend: Backend) -> None:
         _check_modality(task, backend)
         return
     if any(
-        # No axes: the graph does not say, and its logits are checked when they come.
+        # A shape without axes is one that the graph leaves open; the logits of a run are checked instead.
         all(name in shapes and len(shapes[name]) in (0, rank) for name, rank in wanted.items())
         or (ANY_NAME in wanted and has_sole_output(task, wanted[ANY_NAME], backend))
         for wanted in task.outputs
     ):
         return
-    named = [one for one in task.outputs if ANY_NAME not in one]
-    wanted = " or ".join(" and ".join(f"{name} of {rank} axes" for name, rank in one.items()) for one in named)
+    named = [outputs for outputs in task.outputs if ANY_NAME not in outputs]
+    wanted = " or ".join(" and ".join(f"{name} of {rank} axes" for name, rank in outputs.items()) for outputs in named)
     found = ", ".join(f"{name} of {len(shape)} axes" for name, shape in shapes.items())
     first = next(iter(task.outputs[-1]))
-    # Names that no task knows may be of the right thing; others are of another task.
+    # An output whose name no task knows may be the right one; a known name is of another task.
     hint = "" if shapes.keys() & KNOWN else f"; load(..., outputs={{{first!r}: ...}}) tells which is which"
     raise TaskMismatchError(
-        backend.model_id, task.name, (f"its graph gives {found}, not {wanted}{hint}", *_says(backend))
+        backend.model_id, task.name, (f"its graph gives {found}, not {wanted}{hint}", *_quote_config(backend))
     )
 
 
 def _check_modality(task: Task[Any], backend: Backend) -> None:
-    """Raise ``TaskMismatchError`` where a graph's inputs have the names of another kind alone; others say nothing."""
+    """Raise ``TaskMismatchError`` if all inputs of a graph whose names are known are of another modality."""
     said = {kind: [name for name in backend.input_names if name in names] for kind, names in INPUTS.items()}
     others = [name for names in said.values() for name in names]
     if task.modality in said and others and not said[task.modality]:
         problem = (
             f"its graph takes {', '.join(others)}, and not {task.modality} ({', '.join(sorted(INPUTS[task.modality]))})"
         )
-        raise TaskMismatchError(backend.model_id, task.name, (problem, *_says(backend)))
+        raise TaskMismatchError(backend.model_id, task.name, (problem, *_quote_config(backend)))
 
 
 def has_sole_output(task: Task[Any], rank: int, backend: Backend) -> bool:
-    """Whether a graph has one output alone, of this rank, that neither its name nor the architecture gives to another task.
+    """Return whether a graph has one output alone, of this rank, that no name or architecture gives to another task.
 
     Classifiers too have an output of 2 axes, and language models one of 3: a name such as ``logits`` tells them apart,
     and where the name tells nothing, the architecture does.
@@ -180,8 +180,8 @@ def has_sole_output(task: Task[Any], rank: int, backend: Backend) -> bool:
     other = infer_from_files({"architectures": backend.config.get("architectures")}, (), {}, lambda: None)
     if other is None or other.task == task.name:
         return True
-    # Vectors of tokens may be a language model's logits; a vector of a text is none, whatever model made it.
-    return rank == 2 and not any(rank in one.values() for one in get_task(other.task).outputs)
+    # An output of three axes may be a language model's logits; one of two axes is a vector of a text or a classifier's.
+    return rank == 2 and not any(rank in outputs.values() for outputs in get_task(other.task).outputs)
 
 
 def check_labels(task: Task[Any], backend: Backend, labels: tuple[str, ...]) -> None:
@@ -189,10 +189,10 @@ def check_labels(task: Task[Any], backend: Backend, labels: tuple[str, ...]) -> 
     size = width(backend)
     if labels and size is not None and size != len(labels):
         problem = f"its graph gives {size} logits, but there are {len(labels)} labels: {listing(labels)}"
-        raise TaskMismatchError(backend.model_id, task.name, (problem, *_says(backend)))
+        raise TaskMismatchError(backend.model_id, task.name, (problem, *_quote_config(backend)))
 
 
-def _says(backend: Backend) -> tuple[str, ...]:
+def _quote_config(backend: Backend) -> tuple[str, ...]:
     architectures = backend.config.get("architectures")
     if not isinstance(architectures, list) or not architectures:
         return ()

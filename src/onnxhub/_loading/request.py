@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from onnxhub._calls.model import Model
     from onnxhub._loading.build import AnyPostprocessor
 
-__all__ = ["LoadRequest", "absolute"]
+__all__ = ["LoadRequest", "make_absolute"]
 
 MOST_THREADS: Final = 1024
-"""More than cores; ONNX Runtime starts as many as it is told to, and the system ends a process that has too many."""
+"""More threads than any machine has cores; the system ends a process that starts too many."""
 _ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("task", (str, Task), "the name of a task, or a Task"),
     ("model_id", (str, os.PathLike, NoneType), "an id of the Hub such as 'org/name', or a local folder"),
@@ -49,7 +49,7 @@ _ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("session_options", (Mapping, NoneType), "a mapping of attributes of onnxruntime.SessionOptions"),
     ("cache_dir", (str, os.PathLike, NoneType), "a folder"),
 )
-"""Argument of ``load`` -> what it may be, for those whose value nobody else checks."""
+"""Argument of ``load``, the types it may have, and what is expected; for arguments that are not checked elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +129,13 @@ class LoadRequest:
     ) -> Repository:
         """Open the repository or folder of the request, or of the task's default model."""
         repository = open_repository(
-            self._model_id(task), revision=self.revision, token=token, cache_dir=self.cache_dir,
-            local_files_only=self.local_files_only, refresh=refresh,
-        )  # fmt: skip
+            self._choose_model_id(task),
+            revision=self.revision,
+            token=token,
+            cache_dir=self.cache_dir,
+            local_files_only=self.local_files_only,
+            refresh=refresh,
+        )
         return with_files_beside(repository, dtype=self.dtype, file=self.file, gpu=gpu)
 
     def files(self, *, gpu: bool = False, anew: bool = False) -> FileRequest:
@@ -170,10 +174,15 @@ class LoadRequest:
         self, resolution: Resolution, providers: Sequence[Provider], *, outputs: Mapping[str, str] | None
     ) -> OnnxBackend:
         return open_model(
-            carry_out(resolution.known_plan), resolution.known_task, config=resolution.config, providers=providers, outputs=outputs,
-            compiled=checked_compiled(self.compiled), options=SessionOptions(self.threads, self.session_options),
+            carry_out(resolution.known_plan),
+            resolution.known_task,
+            config=resolution.config,
+            providers=providers,
+            outputs=outputs,
+            compiled=checked_compiled(self.compiled),
+            options=SessionOptions(self.threads, self.session_options),
             batch_tokens=self.batch_tokens,
-        )  # fmt: skip
+        )
 
     def _build(self, resolution: Resolution, backend: OnnxBackend) -> Model[Any, Any, Any]:
         task = resolution.known_task
@@ -194,7 +203,7 @@ class LoadRequest:
             outputs=backend.renamed,
         )
         named = self.task if isinstance(self.task, Task) else task.name
-        request = replace(self, task=named, model_id=absolute(self.model_id), revision=commit)
+        request = replace(self, task=named, model_id=make_absolute(self.model_id), revision=commit)
         return build_model(task, backend, info, postprocessor=self.postprocessor, reload=request)
 
     def _check(self) -> None:
@@ -216,7 +225,7 @@ class LoadRequest:
             raise InvalidOptionError("export", self.export, "'auto', True or False")
         positive("batch_tokens", self.batch_tokens, optional=True)
 
-    def _model_id(self, task: Task[Any] | None) -> str | os.PathLike[str]:
+    def _choose_model_id(self, task: Task[Any] | None) -> str | os.PathLike[str]:
         if self.model_id is not None:
             return self.model_id
         if task is None or task.default_model is None:
@@ -225,8 +234,8 @@ class LoadRequest:
         return task.default_model
 
 
-def absolute(model_id: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
-    """A folder by its full path: the same name means another one in another working directory; a Hub id as it is."""
+def make_absolute(model_id: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
+    """Return a folder by its full path, for another working directory; a Hub id as it is."""
     if isinstance(model_id, str | os.PathLike) and os.path.isdir(model_id):
         return os.path.abspath(model_id)
     return model_id

@@ -18,7 +18,7 @@ from onnxhub._backend.plan import FilePlan, FileRequest, plan_files
 from onnxhub._backend.repository.repository import fetch_files
 from onnxhub._contracts.outputs import rename
 from onnxhub._contracts.registry import get_task, list_tasks
-from onnxhub._loading.infer_task import FRONT_MATTER, Inferred, infer_from_files, infer_from_graph, pipeline_tag
+from onnxhub._loading.infer_task import FRONT_MATTER, Inferred, infer_from_files, infer_from_graph, read_pipeline_tag
 from onnxhub._toolkit.sentence_transformers.files import TRANSFORMER_TASKS
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
 from onnxhub.errors import (
@@ -180,11 +180,11 @@ def _infer_task(
 def _infer_from_small_files(repository: Repository, config: Mapping[str, object]) -> Inferred | None:
     """Infer the task by a repository's small files; None if they do not tell it."""
 
-    def card_tag() -> str | None:
+    def read_card_tag() -> str | None:
         if not repository.has("README.md"):
             return None
         with repository.path("README.md").open(encoding="utf-8", errors="replace") as card:
-            tag = pipeline_tag(card.read(FRONT_MATTER))
+            tag = read_pipeline_tag(card.read(FRONT_MATTER))
         try:
             return None if tag is None else get_task(tag).name
         except UnknownTaskError:
@@ -194,7 +194,7 @@ def _infer_from_small_files(repository: Repository, config: Mapping[str, object]
         config,
         repository.json_list("modules.json") or (),
         repository.json("config_sentence_transformers.json") or {},
-        card_tag,
+        read_card_tag,
     )
 
 

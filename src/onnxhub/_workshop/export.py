@@ -72,6 +72,11 @@ def export_model(request: LoadRequest, folder: Path, *, anew: bool = False, forc
     }
     files = write_folder(ready, folder, made_of, force=force)
     return Exported(
-        model_id=found.model_id, commit=found.commit, task=task.name, ort_class=ort_class, dtype=first.dtype,
-        reason=first.reason, files=files,
-    )  # fmt: skip
+        model_id=found.model_id,
+        commit=found.commit,
+        task=task.name,
+        ort_class=ort_class,
+        dtype=first.dtype,
+        reason=first.reason,
+        files=files,
+    )

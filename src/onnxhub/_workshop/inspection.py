@@ -102,7 +102,7 @@ def inspect_repository(
     graphs, unread = _read_graphs(repository, found)
     chosen = {choice.file: choice.dtype for choice in found.files.values()}
     files = tuple(
-        OnnxFile(name, chosen.get(name) or _dtype(repository, name), _size(repository, name), name in chosen)
+        OnnxFile(name, chosen.get(name) or _find_dtype(repository, name), _sum_sizes(repository, name), name in chosen)
         for name in sorted(repository.files)
         if name.endswith(".onnx")
     )
@@ -112,9 +112,9 @@ def inspect_repository(
         task_reason=found.task_reason,
         model_id=repository.model_id,
         revision=repository.commit,
-        architecture=", ".join(map(str, _list(config.get("architectures")))),
+        architecture=", ".join(map(str, _as_list(config.get("architectures")))),
         ort_class=(found.task or get_task(CUSTOM)).ort_class_of(config),
-        labels=_labels(config),
+        labels=_name_labels(config),
         max_length=usable_length(length_settings(repository), repository.json("tokenizer_config.json") or {}, config),
         files=files,
         choice=str(found.problems[-1]) if found.plan is None else found.plan.reason,
@@ -155,12 +155,12 @@ def _find_misfit(
     return None
 
 
-def _dtype(repository: Repository, name: str) -> str:
+def _find_dtype(repository: Repository, name: str) -> str:
     """Return the precision of a file: by its graph, if that is here and can be read, else by its name."""
     return settle_if_here(repository, "", Choice(name, dtype_of(name), ""), "auto")[0].dtype
 
 
-def _size(repository: Repository, name: str) -> int | None:
+def _sum_sizes(repository: Repository, name: str) -> int | None:
     """Return the bytes of a file and of what lies beside it under its name; only its graph tells what else it refers to."""
     path = PurePosixPath(name)
     beside = [
@@ -175,11 +175,11 @@ def _belongs(file: str, name: str) -> bool:
     return other == name or other.startswith((f"{name}_data", f"{name}.data"))
 
 
-def _list(value: object) -> list[object]:
+def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _labels(config: Mapping[str, object]) -> tuple[str, ...]:
+def _name_labels(config: Mapping[str, object]) -> tuple[str, ...]:
     """Return the labels as ``load`` names them; those that it refuses are here as they are."""
     labels = config.get("id2label")
     if isinstance(labels, dict) and labels:

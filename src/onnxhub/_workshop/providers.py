@@ -11,7 +11,7 @@ from onnxhub._backend.runtime.providers import FULL_NAMES, Provider, needs, onnx
 from onnxhub._backend.runtime.session import SessionOptions, build_session
 from onnxhub.errors import IntegrityError, ProviderUnavailableError, TooNewError
 
-__all__ = ["ProviderState", "survey"]
+__all__ = ["ProviderState", "probe_providers"]
 
 _GRAPH: Final = (
     b"\x08\x08\x12\x00:5\n\x0e\n\x01x\n\x01x\x12\x01y\x22\x03Add\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01"
@@ -22,7 +22,7 @@ _GRAPH: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ProviderState:
-    """What became of trying a provider."""
+    """The result of probing a provider."""
 
     provider: str
     """Its short name."""
@@ -34,22 +34,21 @@ class ProviderState:
     """What is missing; empty if it runs."""
 
 
-def survey() -> list[ProviderState]:
-    """All known providers, those that run first.
+def probe_providers() -> list[ProviderState]:
+    """Probe all known providers, and list those that run first.
 
     Raises:
         MissingDependencyError: no onnxruntime is installed.
     """
     available = onnxruntime().get_available_providers()
     states = [
-        _tried(Provider(name, {})) if full_name in available
-        else ProviderState(name, full_name, "missing", needs(name))
+        _probe(Provider(name, {})) if full_name in available else ProviderState(name, full_name, "missing", needs(name))
         for name, full_name in FULL_NAMES.items()
-    ]  # fmt: skip
+    ]
     return sorted(states, key=lambda state: ("runs", "fails", "missing").index(state.state))
 
 
-def _tried(provider: Provider) -> ProviderState:
+def _probe(provider: Provider) -> ProviderState:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "add.onnx")
         path.write_bytes(_GRAPH)

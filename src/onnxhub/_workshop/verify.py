@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from onnxhub._workshop.bench import Setting, fitting, measure
+from onnxhub._workshop.bench import Setting, fit_texts, measure
 from onnxhub._workshop.compare import compare
 from onnxhub._workshop.sentences import SENTENCES
 from onnxhub._workshop.trials import configure_for_evaluation, require_texts, sample_inputs
@@ -82,14 +82,12 @@ def verify_variant(
             for name in (against, dtype)
         }
         reference, variant = models.values()
-        inputs = sample_inputs(reference, texts or fitting(reference, SENTENCES), competing=True)
+        inputs = sample_inputs(reference, texts or fit_texts(reference, SENTENCES), competing=True)
         agreement = compare(reference, variant, inputs)
         measured, _, _ = measure(models, inputs, seconds=seconds)
         rates = {entry.setting: entry.texts_per_second for entry in measured}
         first, second = (_summarise(model, rates[setting]) for setting, model in models.items())
-        return Verified(
-            task=reference.task.name, inputs=inputs, agreement=agreement, reference=first, variant=second
-        )  # fmt: skip
+        return Verified(task=reference.task.name, inputs=inputs, agreement=agreement, reference=first, variant=second)
 
 
 def _summarise(model: AnyModel, rate: float) -> Side:

@@ -62,9 +62,14 @@ def export(
     """
     outputs = output_names(output_name)
     request = LoadRequest(
-        task=task, model_id=model, dtype=dtype, revision=revision, file=one_or_parts(onnx_file), outputs=outputs,
+        task=task,
+        model_id=model,
+        dtype=dtype,
+        revision=revision,
+        file=one_or_parts(onnx_file),
+        outputs=outputs,
         allow_pickle=allow_pickle,
-    )  # fmt: skip
+    )
     exported = export_model(request, output, anew=anew, force=force)
     facts = {
         "model": exported.model_id,

@@ -83,18 +83,22 @@ def inspect(
             "graphs": {file: asdict(graph) for file, graph in found.graphs.items()},
             "error": "" if found.error is None else str(found.error),
         },
-        [*((name, joined(value)) for name, value in facts.items()), *map(_row, found.files), *_rows(found.graphs)],
+        [
+            *((name, joined(value)) for name, value in facts.items()),
+            *map(_make_row, found.files),
+            *_list_rows(found.graphs),
+        ],
         lambda: _draw(facts, found),
     )
     if found.error is not None:
         raise found.error
 
 
-def _row(file: OnnxFile) -> tuple[object, ...]:
+def _make_row(file: OnnxFile) -> tuple[object, ...]:
     return "file", file.file, file.dtype, "" if file.size is None else file.size, "chosen" if file.chosen else ""
 
 
-def _rows(graphs: Mapping[str, Graph]) -> Iterator[tuple[object, ...]]:
+def _list_rows(graphs: Mapping[str, Graph]) -> Iterator[tuple[object, ...]]:
     for file, graph in graphs.items():
         yield from (("graph", file, name, value) for name, value in _list_facts(graph))
 

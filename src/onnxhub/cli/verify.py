@@ -62,7 +62,7 @@ def verify(
     Example: onnxhub verify org/name --dtype q8
 
     In a pipe, a row is: fact, value.
-    """  # fmt: skip
+    """
     if dtype == against:
         raise InvalidOptionError("dtype", dtype, "another one than --against, with which it is compared")
     given = [text for lines in read_lines(texts, file) for text in lines.texts] if texts or file else None
@@ -97,29 +97,31 @@ def _show(
         [
             *about.items(),
             *(
-                (f"{name} of {side['dtype']}", _rounded(side[name]))
+                (f"{name} of {side['dtype']}", _round_number(side[name]))
                 for side in sides
                 for name in ("file", "bytes", "rate")
             ),
-            *((name.replace("_", " "), _rounded(value)) for name, value in found.items()),
+            *((name.replace("_", " "), _round_number(value)) for name, value in found.items()),
         ],
-        lambda: _drawn(printer, about, sides, found),
+        lambda: _draw(printer, about, sides, found),
     )
 
 
-def _drawn(
+def _draw(
     printer: Printer, about: Mapping[str, object], sides: Sequence[Mapping[str, Any]], found: Mapping[str, Any]
 ) -> Group:
     head = Text(f"{about['model']} for {about['task']}: {about['inputs']} inputs\n")
-    table = printer.table([
-        {
-            "dtype": side["dtype"],
-            "file": side["file"],
-            "size": sized(side["bytes"]),
-            "inputs/s": f"{side['rate']:,.4g}",
-        }
-        for side in sides
-    ])  # fmt: skip
+    table = printer.table(
+        [
+            {
+                "dtype": side["dtype"],
+                "file": side["file"],
+                "size": sized(side["bytes"]),
+                "inputs/s": f"{side['rate']:,.4g}",
+            }
+            for side in sides
+        ]
+    )
     sign, verdict = ("≥", "green") if found["passed"] else ("<", "red")
     lines = [
         Text.assemble("\n", (f"{found['measure']}: {found['mean']:.4f} {sign} {found['threshold']:g}", verdict)),
@@ -130,5 +132,5 @@ def _drawn(
     return Group(head, table, *lines)
 
 
-def _rounded(value: object) -> object:
+def _round_number(value: object) -> object:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else value
