@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from onnxhub._backend.making.tokenizer_conversion import check_vocabulary
 from onnxhub._backend.model_files import GraphSummary, read_shapes
 from onnxhub._contracts.outputs import match_outputs, rename
 from onnxhub._contracts.postprocessor import Postprocessor
@@ -113,6 +112,8 @@ def check_files(
         MissingDependencyError: The tokenizer would have to be converted, and cannot.
         IntegrityError: A file is damaged.
     """
+    from onnxhub._backend.making.tokenizer_conversion import check_vocabulary  # which a load does without
+
     config = repository.json("config.json") or {}
     shapes = read_shapes(graph)
     is_open_ended = any(port.shape is None for port in graph.outputs)  # ONNX Runtime infers what the file leaves open
@@ -121,7 +122,7 @@ def check_files(
     model = cast("Backend", GraphSummary(repository, config, rename(shapes, renamed), taken))
     if not is_open_ended:
         check_graph(task, model)
-    is_ours = all(kind.__module__.startswith("onnxhub.") for kind in (task.preprocessor, task.postprocessor))
+    is_ours = all(kind.__module__.partition(".")[0] == "onnxhub" for kind in (task.preprocessor, task.postprocessor))
     if task.raw or not is_ours:  # those of other packages may ask for more than is known here
         return
     if check_vocabulary(repository):
