@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,11 +15,13 @@ from onnxhub._backend.making import exporters
 from onnxhub._backend.making.export import Export
 from onnxhub._backend.making.quantize import Quantize
 from onnxhub._backend.model_files import RepositoryFiles
-from onnxhub._backend.plan import FileRequest, plan_files
+from onnxhub._backend.plan import ChosenFiles, FilePlan, FileRequest, carry_out, plan_files
 from onnxhub._backend.repository.repository import Repository, open_repository
 from onnxhub._contracts.registry import get_task
+from onnxhub._loading import request as request_module
+from onnxhub._loading.request import LoadRequest
 from onnxhub._loading.resolve import resolve
-from onnxhub.errors import IntegrityError, TaskMismatchError, UnclearTaskError, VariantNotFoundError
+from onnxhub.errors import IntegrityError, InvalidOptionError, TaskMismatchError, UnclearTaskError, VariantNotFoundError
 from onnxhub.testing import CannedBackend
 from tests.tiny import make_model
 
@@ -146,3 +149,34 @@ def test_a_conversion_that_would_be_refused_is_no_step(tmp_path: Path) -> None:
     task = get_task("feature-extraction")
     found = resolve(open_repository(folder), task, FileRequest(), fetch=False)
     assert isinstance(found.problems[0], TaskMismatchError)
+
+
+def test_a_variant_that_is_cleared_away_while_it_is_opened_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the plan and the session another process may clear it away: all of it is done once more."""
+    folder = make_model(tmp_path / "model", seed=42)
+    onnxhub.load(TASK, folder, dtype="fp16", compiled=False).close()
+    cleared: list[Path] = []
+
+    def clear(plan: FilePlan) -> ChosenFiles:
+        ready = carry_out(plan)
+        if not cleared:
+            cleared.extend(ready.repository.made.values())
+            shutil.rmtree(cleared[0].parent)
+        return ready
+
+    monkeypatch.setattr(request_module, "carry_out", clear)
+    with onnxhub.load(TASK, folder, dtype="fp16", compiled=False) as model:
+        assert model.info.reason.startswith("dtype='fp16' was asked for, made of model.onnx")
+    assert len(cleared) == 1
+    assert cleared[0].exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("threads", 0), ("export", "yes"), ("file", 5), ("outputs", {"logits": 1}), ("task", None)]
+)
+def test_a_request_is_checked_when_it_is_made(option: str, value: object) -> None:
+    """Whatever is done with it, it is one that `load` takes."""
+    with pytest.raises(InvalidOptionError, match=option):
+        LoadRequest(**{"model_id": "org/name", option: value})  # type: ignore[arg-type]

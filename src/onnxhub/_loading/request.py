@@ -74,6 +74,25 @@ class LoadRequest:
     export: bool | Literal["auto"] = "auto"
     allow_pickle: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise ``InvalidOptionError`` for an argument of a type that ``load`` does not take."""
+        for name, kinds, expected in _ARGUMENTS:
+            value = getattr(self, name)
+            if not isinstance(value, kinds):
+                raise InvalidOptionError(name, value, expected)
+            if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
+                raise InvalidOptionError(name, value, f"{expected}, by their names")
+        for name, value in (("file", self.file), ("outputs", self.outputs)):
+            if isinstance(value, Mapping) and not all(isinstance(part, str) for part in value.values()):
+                raise InvalidOptionError(name, value, "text for each name")
+        positive("threads", self.threads, optional=True)
+        if self.threads is not None and self.threads > MOST_THREADS:
+            raise InvalidOptionError("threads", self.threads, f"at most {MOST_THREADS:,}, or None for all cores")
+        checked_compiled(self.compiled)
+        if self.export != "auto" and not isinstance(self.export, bool):
+            raise InvalidOptionError("export", self.export, "'auto', True or False")
+        positive("batch_tokens", self.batch_tokens, optional=True)
+
     @property
     def named_task(self) -> Task[Any] | None:
         """The task that was named; None: it is inferred.
@@ -99,7 +118,6 @@ class LoadRequest:
             refresh: Whether the Hub is asked for the newest commit.
             anew: Whether a conversion that is kept is made once more.
         """
-        self._check()
         task = self.named_task
         if task is not None:
             check_postprocessor(task, self.postprocessor)
@@ -143,7 +161,6 @@ class LoadRequest:
         conversion = Conversion(export=self.export, anew=anew, allow_pickle=self.allow_pickle)
         return FileRequest(dtype=self.dtype, file=self.file, gpu=gpu, conversion=conversion)
 
-    @retry_if_cleared
     def resolve(
         self, repository: Repository, task: Task[Any] | None, providers: Sequence[Provider], *, anew: bool = False
     ) -> Resolution:
@@ -205,25 +222,6 @@ class LoadRequest:
         named = self.task if isinstance(self.task, Task) else task.name
         request = replace(self, task=named, model_id=make_absolute(self.model_id), revision=commit)
         return build_model(task, backend, info, postprocessor=self.postprocessor, reload=request)
-
-    def _check(self) -> None:
-        """Raise ``InvalidOptionError`` for an argument of a type that ``load`` does not take."""
-        for name, kinds, expected in _ARGUMENTS:
-            value = getattr(self, name)
-            if not isinstance(value, kinds):
-                raise InvalidOptionError(name, value, expected)
-            if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
-                raise InvalidOptionError(name, value, f"{expected}, by their names")
-        for name, value in (("file", self.file), ("outputs", self.outputs)):
-            if isinstance(value, Mapping) and not all(isinstance(part, str) for part in value.values()):
-                raise InvalidOptionError(name, value, "text for each name")
-        positive("threads", self.threads, optional=True)
-        if self.threads is not None and self.threads > MOST_THREADS:
-            raise InvalidOptionError("threads", self.threads, f"at most {MOST_THREADS:,}, or None for all cores")
-        checked_compiled(self.compiled)
-        if self.export != "auto" and not isinstance(self.export, bool):
-            raise InvalidOptionError("export", self.export, "'auto', True or False")
-        positive("batch_tokens", self.batch_tokens, optional=True)
 
     def _choose_model_id(self, task: Task[Any] | None) -> str | os.PathLike[str]:
         if self.model_id is not None:

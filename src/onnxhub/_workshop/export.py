@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxhub._backend.export_folder import check_folder, write_folder
 from onnxhub._backend.graphs.signature import read_graph
+from onnxhub._backend.kept.entries import retry_if_cleared
 from onnxhub._backend.plan import carry_out
 from onnxhub._backend.runtime.providers import candidates
 from onnxhub._loading.build import check_files
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from onnxhub._backend.plan import ChosenFiles
     from onnxhub._loading.request import LoadRequest
+    from onnxhub._loading.resolve import Resolution
 
 __all__ = ["Exported", "export_model"]
 
@@ -53,13 +56,8 @@ def export_model(request: LoadRequest, folder: Path, *, anew: bool = False, forc
         OSError: The disk is full, or cannot be written.
     """
     check_folder(folder, force=force)
-    request = replace(request, export=True) if anew else request
-    providers = candidates("cpu", None)
-    task = request.named_task
-    found = request.resolve(request.open_repository(task), task, providers, anew=anew)
-    ready = carry_out(found.known_plan)
+    found, ready = _prepare(replace(request, export=True) if anew else request, anew=anew)
     task, first = found.known_task, next(iter(ready.choices.values()))
-    check_files(task, ready.repository, read_graph(ready.fetched[first.file].path), request.outputs)
     ort_class = found.known_plan.ort_class
     made_of = {
         "model": found.model_id,
@@ -80,3 +78,14 @@ def export_model(request: LoadRequest, folder: Path, *, anew: bool = False, forc
         reason=first.reason,
         files=files,
     )
+
+
+@retry_if_cleared
+def _prepare(request: LoadRequest, *, anew: bool) -> tuple[Resolution, ChosenFiles]:
+    """Resolve the request, make what has to be made, and check that ``load`` would take it."""
+    task = request.named_task
+    found = request.resolve(request.open_repository(task), task, candidates("cpu", None), anew=anew)
+    ready = carry_out(found.known_plan)
+    first = next(iter(ready.choices.values()))
+    check_files(found.known_task, ready.repository, read_graph(ready.fetched[first.file].path), request.outputs)
+    return found, ready
