@@ -1,4 +1,4 @@
-"""An opened model: its files, its tokenizer and its session, behind the protocol that tasks see."""
+"""An open model: its files, its tokenizer and its sessions, behind the protocol that tasks see."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class ChosenFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePlan:
-    """What runs of a repository, and what has to be made first."""
+    """The files of a repository that run, or the steps that make them."""
 
     source: Repository
     """The repository as it was opened."""
@@ -78,7 +78,7 @@ class FilePlan:
 
     @property
     def reason(self) -> str:
-        """Why these files, or what would be made in their place."""
+        """Why these files run; or a description of the steps, where some are to be done."""
         if self.steps:
             return ", ".join(step.description for step in (*self.done, *self.steps))
         return next((choice.reason for choice in self.choices.values()), "")
@@ -116,8 +116,7 @@ def plan_files(
         return replace(start, steps=start.done, done=())
     plan = _choose(start, done, fetch=fetch)
     beside = describe_beside(repository)
-    told = {choice.file: _explain(plan, choice, beside) for choice in plan.choices.values()}
-    choices = {role: replace(choice, reason=told[choice.file]) for role, choice in plan.choices.items()}
+    choices = {role: replace(choice, reason=_explain(plan, choice, beside)) for role, choice in plan.choices.items()}
     return _settle(replace(plan, choices=choices), fetch=fetch)
 
 

@@ -47,7 +47,7 @@ class Inferred:
     task: str
     """Its canonical name."""
     reason: str
-    """What says so, in a few words."""
+    """The evidence, in a few words."""
 
 
 def infer_from_files(

@@ -1,10 +1,10 @@
-"""What ``load`` was asked, and the way from there to a finished Model."""
+"""The arguments of ``load``, and the way from there to a finished Model."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -171,8 +171,7 @@ class LoadRequest:
             return found
         custom = get_task("custom")
         opened = self._open_files(resolve(repository, custom, self.files(gpu=gpu)), providers, outputs=None)
-        with ExitStack() as open_:
-            open_.callback(opened.close)
+        with closing(opened):
             shapes = rename(opened.output_shapes, self.outputs or {})
             inferred = infer_from_graph(shapes, opened.config)
         if inferred is None:

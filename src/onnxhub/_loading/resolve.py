@@ -49,13 +49,13 @@ CUSTOM: Final = "custom"
 ASKED: Final = "it was asked for"
 UNTOLD: Final = "nothing"
 TOLD_BY_OUTPUTS: Final = "nothing; load would ask the graph"
-"""How a task is known, where no file says it."""
+"""Values of ``Resolution.task_reason`` where no file is the evidence."""
 PARTS: Final = "its files are an encoder with its decoder: if they are of texts, text2text-generation loads them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """What ``load`` will open, what has to be made first, and why."""
+    """The task and the files that ``load`` will open, the steps before that, and the reasons."""
 
     repository: Repository
     """As it was opened."""
@@ -64,11 +64,11 @@ class Resolution:
     task: Task[Any] | None
     """None: neither the files nor the graph tell it, as far as they are on disk."""
     task_reason: str
-    """How the task is known."""
+    """The evidence for the task."""
     plan: FilePlan | None
-    """The files that run, or what has to be made first; None: there are none, and nothing to make them of."""
+    """The files that run, or the steps that make them; None: there are none, and nothing to make them of."""
     problems: tuple[OnnxHubError, ...] = ()
-    """What ``load`` would raise, the first first; empty where the files may be fetched, for then it is raised."""
+    """The errors that ``load`` would raise, in its order; empty where files may be fetched, for then the first is raised."""
 
     @property
     def model_id(self) -> str:
@@ -87,7 +87,7 @@ class Resolution:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What has to be made before the files can be chosen."""
+        """The steps that are to be done before the files can be chosen."""
         return () if self.plan is None else self.plan.steps
 
     @property

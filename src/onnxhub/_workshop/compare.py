@@ -29,7 +29,7 @@ class Agreement:
     """How far a variant agrees with the reference, over some inputs."""
 
     measure: str
-    """What agreement means for the task: ``"same label"``, ``"cosine similarity"``, ..."""
+    """The meaning of agreement for the task: ``"same label"``, ``"cosine similarity"``, ..."""
     mean: float
     """The mean over the inputs; at most 1."""
     least: float

@@ -1,6 +1,6 @@
-"""What a repository holds, and what ``load`` would make of it.
+"""The content of a repository, and the files that ``load`` would take of it.
 
-Read from its listing and its small files; of weights, only what is on disk already is looked at.
+Only the listing, small files and graphs that are on disk are read; no weights are fetched.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class OnnxFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What is known of a model before its weights are fetched."""
+    """Facts of a model that are known before its weights are fetched."""
 
     task: Task[Any] | None
     """None: nothing that is on disk tells it."""
     task_reason: str
-    """How the task is known."""
+    """The evidence for the task."""
     model_id: str
     revision: str | None
     """Commit hash; None for a folder."""
@@ -68,9 +68,9 @@ class Inspection:
     choice: str
     """Why ``load`` would take the chosen files, or what it would raise."""
     graphs: Mapping[str, Graph]
-    """What the chosen files say of themselves, of those that are on disk."""
+    """The graphs of the chosen files that are on disk, by file."""
     error: OnnxHubError | None
-    """What ``load`` would raise, as far as it can be told."""
+    """The error that ``load`` would raise, as far as it is known."""
 
 
 def inspect_model(request: LoadRequest) -> Inspection:

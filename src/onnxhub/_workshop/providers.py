@@ -31,7 +31,7 @@ class ProviderState:
     state: Literal["runs", "fails", "missing"]
     """``"fails"``: it is installed, and does not start."""
     needs: str
-    """What is missing; empty if it runs."""
+    """The part that is missing; empty if it runs."""
 
 
 def probe_providers() -> list[ProviderState]:

@@ -1,4 +1,4 @@
-"""Whether a variant of a model says what the full-precision file says, and what it saves."""
+"""The comparison of two precisions of a model: agreement, speed and size."""
 
 from __future__ import annotations
 
