@@ -256,13 +256,16 @@ def _choose_graph(repository: Repository, request: FileRequest) -> str:
     kind = get_task(CUSTOM).ort_class
     try:
         try:
-            return choose_by_graphs(repository, kind, dtype=dtype, file=file, gpu=request.gpu)[MODEL].file
+            choices = choose_by_graphs(repository, kind, dtype=dtype, file=file, gpu=request.gpu)
         except VariantNotFoundError:
             if file is not None or dtype == "auto":
                 raise
             # It may be made of another, which has the same outputs.
-            return choose_by_graphs(repository, kind, dtype="auto", file=None, gpu=request.gpu)[MODEL].file
+            choices = choose_by_graphs(repository, kind, dtype="auto", file=None, gpu=request.gpu)
     except (VariantNotFoundError, AmbiguousFileError) as error:
         if file is not None or not has_parts(repository.files):
             raise
         raise make_unclear(repository, None, PARTS) from error
+    if MODEL not in choices:
+        raise make_unclear(repository, None, PARTS)
+    return choices[MODEL].file
