@@ -10,9 +10,10 @@ import numpy as np
 
 from onnxhub._calls.neighbours import Neighbours
 from onnxhub._calls.run import Lanes
+from onnxhub._contracts.info import ModelInfo
 from onnxhub._contracts.protocols import GraphInput
 from onnxhub._contracts.registry import Task, get_task
-from onnxhub._loading.request import Source, build_model, check_postprocessor
+from onnxhub._loading.build import build_model, check_postprocessor
 from onnxhub.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from onnxhub._calls.model import Model
     from onnxhub._contracts.foreign import InferenceSession
     from onnxhub._contracts.protocols import Features, Outputs
-    from onnxhub._loading.request import AnyPostprocessor, PostprocessorOf
+    from onnxhub._loading.build import AnyPostprocessor, PostprocessorOf
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskModel, MaskFill
     from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceModel
@@ -40,7 +41,11 @@ if TYPE_CHECKING:
 __all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens"]
 
 CLS, SEP, MASK = 0, 1, 2
-CANNED = Source(
+CANNED = ModelInfo(
+    task="",
+    model_id="",
+    labels=(),
+    max_length=None,
     task_reason="it was asked for",
     revision=None,
     file="",
@@ -145,7 +150,7 @@ class CannedBackend:
     input_names: tuple[str, ...] = ("input_ids", "attention_mask")
     tokenizer: CannedTokenizer = field(default_factory=CannedTokenizer)
     files: Mapping[str, object] = field(default_factory=dict)
-    """JSON files of the repository, by name."""
+    """Files of the repository, by name: what a JSON file holds, or the text of any other."""
     model_id: str = "canned"
     batch_tokens: int = 1024
     lanes: Lanes = field(default_factory=Lanes, repr=False)
@@ -182,14 +187,14 @@ class CannedBackend:
             found = {name: np.stack([np.asarray(values, np.float32)] * size) for name, values in self.outputs.items()}
         return {name: found[name] for name in outputs or found}
 
-    def inputs(self, part: str) -> Mapping[str, GraphInput]:
+    def inputs(self, role: str) -> Mapping[str, GraphInput]:
         """The inputs, as if any array would do."""
-        del part
+        del role
         return {name: GraphInput(None, (None, None)) for name in self.input_names}
 
-    def arrays(self, part: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
+    def arrays(self, role: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
         """The canned outputs."""
-        del part
+        del role
         return self.run(features, ())
 
     def json(self, name: str) -> Mapping[str, object] | None:
@@ -201,6 +206,11 @@ class CannedBackend:
         """One of ``files``."""
         found = self.files.get(name)
         return found if isinstance(found, list) else None
+
+    def text(self, name: str) -> str | None:
+        """One of ``files``."""
+        found = self.files.get(name)
+        return found if isinstance(found, str) else None
 
     def weights(self, name: str) -> Mapping[str, NDArray[np.float32]] | None:
         """None: canned models have no weights."""

@@ -19,7 +19,7 @@ import pytest
 import onnxhub
 from onnxhub._backend.files.layout import add_files_beside
 from onnxhub._backend.repository.repository import open_repository
-from onnxhub._loading.forecast import forecast
+from onnxhub._workshop.inspect import inspect_repository
 from onnxhub.cli.compile import compile as compile_model
 from onnxhub.cli.export import export
 from onnxhub.errors import (
@@ -255,7 +255,7 @@ def test_a_pickle_is_the_same_model(case: Case, folder: Path) -> None:
 def test_inspect_foretells_it(case: Case, folder: Path) -> None:
     """For a task that is named, and for "auto": the task, and whether there is an error, and which."""
     for name in (case.task, "auto"):
-        told = forecast(add_files_beside(open_repository(folder)), name)
+        told = inspect_repository(add_files_beside(open_repository(folder)), name)
         found = outcome(lambda name=name: onnxhub.load(name, folder))  # type: ignore[misc]
         if isinstance(found[0], str):
             assert (told.error, told.task and told.task.name) == (None, found[0])

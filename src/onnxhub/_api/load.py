@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
-from onnxhub._loading.request import Recipe
+from onnxhub._loading.request import LoadRequest
 
 if TYPE_CHECKING:
     import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from onnxhub._calls.model import Model
     from onnxhub._contracts.postprocessor import Postprocessor
     from onnxhub._contracts.registry import Task
-    from onnxhub._loading.request import PostprocessorOf
+    from onnxhub._loading.build import PostprocessorOf
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskModel, MaskFill
     from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceModel
@@ -209,7 +209,7 @@ def load(
         >>> model("Quite easy!").label
         'POSITIVE'
     """
-    recipe = Recipe(
+    request = LoadRequest(
         task=task,
         model_id=model_id,
         provider=provider,
@@ -228,4 +228,4 @@ def load(
         export=export,
         allow_pickle=allow_pickle,
     )
-    return recipe.load(token=token, refresh=refresh, anew=export is True)
+    return request.load(token=token, refresh=refresh, anew=export is True)

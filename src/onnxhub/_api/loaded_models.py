@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from onnxhub._api.load import load
-from onnxhub._loading.request import absolute
+from onnxhub._loading.request import make_absolute
 from onnxhub._process.once import OnceCache
 from onnxhub.errors import InvalidOptionError
 
@@ -36,7 +36,7 @@ def unload() -> None:
 def load_once(task: str, model: ModelId, provider: Provider, dtype: str, revision: str | None) -> Any:
     """The cached model; of any task, so its type is each one-liner's own business."""
     # A folder by its full path: the same name means another model in another working directory.
-    name = absolute(model)
+    name = make_absolute(model)
     # By its text, for `load` to say what is wrong with an argument that cannot be a key.
     key = repr((task, name, provider, dtype, revision))
     try:

@@ -1,19 +1,19 @@
-"""An opened model: its files, its tokenizer and its session, behind the protocol that tasks see."""
+"""An open model: its files, its tokenizer and its sessions, behind the protocol that tasks see."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhub._backend.inputs.safetensors import read_safetensors
 from onnxhub._backend.inputs.tokenizer import load_tokenizer
 from onnxhub._backend.kept.entries import retry_if_cleared
-from onnxhub._backend.plan import ChosenFiles, prepare
+from onnxhub._backend.model_files import RepositoryFiles
+from onnxhub._backend.plan import ChosenFiles
 from onnxhub._backend.runtime.compiled import ModelFile, build_compiled
 from onnxhub._backend.runtime.padding import Padding
 from onnxhub._backend.runtime.pair import SessionPair
@@ -37,9 +37,8 @@ if TYPE_CHECKING:
 
     from onnxhub._backend.files.variants import Choice
     from onnxhub._backend.inputs.tokenizer import TextTokenizer
-    from onnxhub._backend.making.export import Conversion
     from onnxhub._backend.making.tokenizer_conversion import SlowTokenizer
-    from onnxhub._backend.repository.repository import Repository
+    from onnxhub._backend.repository.repository import FetchedModel
     from onnxhub._backend.runtime.providers import Provider
     from onnxhub._backend.runtime.session import Session, SessionOptions
     from onnxhub._contracts.protocols import Features, GraphInput, Outputs, Tokenizer
@@ -47,23 +46,44 @@ if TYPE_CHECKING:
 
 __all__ = ["OnnxBackend", "open_model"]
 
-DECODERS = frozenset({
-    "bloom", "codegen", "falcon", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_bigcode", "gpt_neo", "gpt_neox", "gptj",
-    "llama", "mistral", "mpt", "olmo", "opt", "phi", "phi3", "qwen2", "qwen3", "stablelm",
-})  # fmt: skip
+DECODERS = frozenset(
+    [
+        "bloom",
+        "codegen",
+        "falcon",
+        "gemma",
+        "gemma2",
+        "gemma3_text",
+        "gpt2",
+        "gpt_bigcode",
+        "gpt_neo",
+        "gpt_neox",
+        "gptj",
+        "llama",
+        "mistral",
+        "mpt",
+        "olmo",
+        "opt",
+        "phi",
+        "phi3",
+        "qwen2",
+        "qwen3",
+        "stablelm",
+    ]
+)
 """Model types whose classifiers read the last token that is not padding."""
 
 
-@dataclass(frozen=True, eq=False)
-class OnnxBackend:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OnnxBackend(RepositoryFiles):
     """A model of a Hub repository or local folder on ONNX Runtime."""
 
-    repository: Repository
     choices: Mapping[str, Choice]
-    """The file of each part; a model in one file has one part, ``"model"``."""
-    config: Mapping[str, object]
-    parts: Mapping[str, Session] = field(repr=False)
-    """Their sessions, the one that takes the model's inputs first."""
+    """The file of each role; a model in one file has one role, ``"model"``."""
+    roles: Mapping[str, Session] = field(repr=False)
+    """The session of each role, the one that takes the model's inputs first."""
+    compiled: bool
+    """Whether all sessions are of compiled graphs."""
     size: int
     """Bytes of all its files, external data included."""
     batch_tokens: int
@@ -76,14 +96,9 @@ class OnnxBackend:
     """The task's name of an output -> the graph's, where they differ."""
 
     @property
-    def model_id(self) -> str:
-        """Hub id or folder."""
-        return self.repository.model_id
-
-    @property
     def session(self) -> Session:
         """The session that takes the model's inputs."""
-        return next(iter(self.parts.values()))
+        return next(iter(self.roles.values()))
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -108,13 +123,13 @@ class OnnxBackend:
     @retry_if_cleared
     def _tokenizer(self) -> Tokenizer:
         if self.repository.has("tokenizer.json"):
-            return self._fitted(load_tokenizer(self.repository, self.config))
+            return self._limit_length(load_tokenizer(self.repository, self.config))
         from onnxhub._backend.making.tokenizer_conversion import convert_tokenizer
 
-        return self._fitted(convert_tokenizer(self.repository, self.config))
+        return self._limit_length(convert_tokenizer(self.repository, self.config))
 
-    def _fitted(self, tokenizer: TextTokenizer | SlowTokenizer) -> Tokenizer:
-        """The tokenizer, for no longer texts than the graph takes."""
+    def _limit_length(self, tokenizer: TextTokenizer | SlowTokenizer) -> Tokenizer:
+        """Return the tokenizer with a limit at the tokens that the graph takes."""
         most = None if self._fixed is None else self._fixed.tokens
         if most is None or (tokenizer.max_length is not None and tokenizer.max_length <= most):
             return tokenizer
@@ -129,7 +144,7 @@ class OnnxBackend:
         return StaticShapes.read(self.session.inputs)
 
     def kind(self, row: Features) -> tuple[int, int]:
-        """What the rows of a batch must have in common, so that none depends on its neighbours.
+        """Return what the rows of a batch must have in common, so that none depends on its neighbours.
 
         The number of end tokens, with encoder-decoder models: classifiers of BART's kind find the last end token of
         each row by an arithmetic that holds only if all rows have equally many (a pair has three, a text one). And the
@@ -150,7 +165,7 @@ class OnnxBackend:
         return "attention_mask" in self.input_names and not (decoder and self.config.get("pad_token_id") is None)
 
     def neighbours(self, outputs: tuple[str, ...]) -> Neighbours:
-        """What measures padding; nothing where rows run alone, or are all filled up to one length."""
+        """Return what measures the effect of padding; it measures nothing where no row is padded, or all are to one length."""
         if self.batch_tokens == 1 or (self._fixed is not None and self._fixed.tokens is not None):
             return Neighbours()
         return self.padding.get_neighbours(outputs, self.session.provider)
@@ -177,115 +192,117 @@ class OnnxBackend:
             raise self._explain(error, features) from error.__cause__
 
     def _explain(self, error: InvalidInputError, features: Features) -> InvalidInputError:
-        """The error of a graph that failed, with what may be the cause where no length is known to be too long."""
+        """Return the error of a run that failed; where no most number of tokens is known, it says that these may be too many."""
         ids = features.get("input_ids")
         if ids is None or not self.repository.has("tokenizer.json") or self._tokenizer.max_length is not None:
             return error
         hint = f"its files tell no most number of tokens, and {ids.shape[-1]:,} may be too many; give it shorter texts"
         return replace(error, reason=f"{error.reason}; {hint}")
 
-    def inputs(self, part: str) -> Mapping[str, GraphInput]:
-        """What the graph of a part wants."""
-        return self.parts[part].inputs
+    def inputs(self, role: str) -> Mapping[str, GraphInput]:
+        """Return what the graph of a role takes, by name."""
+        return self.roles[role].inputs
 
-    def arrays(self, part: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
-        """Run the graph of a part as it is."""
-        return self.parts[part].arrays(features)
-
-    def json(self, name: str) -> Mapping[str, object] | None:
-        """The object of a JSON file of the repository; None if it has no such file."""
-        return self.repository.json(name)
-
-    def json_list(self, name: str) -> Sequence[object] | None:
-        """The list of a JSON file of the repository; None if it has no such file."""
-        return self.repository.json_list(name)
-
-    def weights(self, name: str) -> Mapping[str, NDArray[np.float32]] | None:
-        """A safetensors file of the repository; None if it has no such file."""
-        return read_safetensors(self.repository.path(name)) if self.repository.has(name) else None
-
-    @property
-    def compiled(self) -> bool:
-        """Whether all sessions are of compiled graphs."""
-        return all(self.parts[part].path != self.repository.path(choice.file) for part, choice in self.choices.items())
+    def arrays(self, role: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
+        """Run the graph of a role as it is, and return all its outputs, of whatever type."""
+        return self.roles[role].arrays(features)
 
     @property
     def sessions(self) -> Mapping[str, InferenceSession]:
         """ONNX Runtime's sessions, by the role of their file."""
-        return {part: session.inference_session for part, session in self.parts.items()}
+        return {role: session.inference_session for role, session in self.roles.items()}
 
     def ort_model(self, class_name: str) -> ORTModel:
-        """The class of optimum with this name, over the session."""
+        """Return the class of optimum with this name over the sessions."""
         from onnxhub._backend.ort_model import build_ort_model
 
-        files = {part: choice.file for part, choice in self.choices.items()}
+        files = {role: choice.file for role, choice in self.choices.items()}
         return build_ort_model(self.repository, self.sessions, files, class_name)
 
     def write(self, folder: str | os.PathLike[str]) -> None:
         """Write the model into a folder that ``load`` takes; other files in it stay."""
         from onnxhub._backend.export_folder import write_folder
-        from onnxhub._backend.repository.repository import fetch_model
+        from onnxhub._backend.repository.repository import fetch_files
 
         made_of = {"model": self.model_id, "revision": self.repository.commit}
-        facts = {choice.file: fetch_model(self.repository, choice.file) for choice in self.choices.values()}
-        write_folder(ChosenFiles(self.repository, self.choices, facts), Path(folder), made_of, force=True)
+        fetched = {choice.file: fetch_files(self.repository, choice.file) for choice in self.choices.values()}
+        write_folder(ChosenFiles(self.repository, self.choices, fetched), Path(folder), made_of, force=True)
 
     def close(self) -> None:
         """Free the sessions."""
-        for session in (*self.parts.values(), self.pair):
+        for session in (*self.roles.values(), self.pair):
             if session is not None:
                 session.close()
 
 
-@retry_if_cleared
 def open_model(
-    repository: Repository,
+    ready: ChosenFiles,
     task: Task[Any],
     *,
+    config: Mapping[str, object],
     providers: Sequence[Provider],
-    dtype: str,
-    file: str | Mapping[str, str] | None,
     outputs: Mapping[str, str] | None,
     compiled: bool | str,
-    conversion: Conversion,
     options: SessionOptions,
     batch_tokens: int | None,
 ) -> OnnxBackend:
-    """Choose the ONNX file of each part, or have it made, fetch what they need, and build the sessions."""
-    config = repository.json("config.json") or {}
-    kind = task.ort_class_of(config)
-    ready = prepare(repository, kind, dtype=dtype, file=file, gpu=providers[0].is_gpu, conversion=conversion)
-    files = {part: _model_file(ready, choice.file) for part, choice in ready.choices.items()}
-    size = sum(one.size for one in files.values())
-    padding = Padding(next(iter(files.values())))
-    parts: dict[str, Session] = {}
-    with ExitStack() as failing:  # the parts that were built must not wait for the traceback to go
-        for part, one in files.items():
-            # All on one provider: the first part decides where a sequence leaves a choice.
-            wanted = [asked for asked in providers if not parts or asked.name == next(iter(parts.values())).provider]
-            parts[part] = build_compiled(one, wanted, options, compiled=compiled)
-            failing.callback(parts[part].close)
-        renamed = match_outputs(task, next(iter(parts.values())).output_shapes, outputs)
+    """Build the sessions of the chosen files.
+
+    Args:
+        ready: The files, which are on disk.
+        task: The task that the model is opened for.
+        config: Its ``config.json``.
+        providers: What may run it, the most wanted first.
+        outputs: The task's name of an output -> the graph's, as it was asked for.
+        compiled: Whether compiled graphs are used, as ``build_compiled`` takes it.
+        options: Options of all sessions.
+        batch_tokens: The most tokens of a batch; None: chosen by the model.
+
+    Raises:
+        InvalidOptionError: See ``match_outputs`` and ``build_compiled``.
+        ProviderUnavailableError: None of the providers runs it.
+        IntegrityError, TooNewError, UnsafeModelError: ONNX Runtime does not take the graph.
+    """
+    model_id = ready.repository.model_id
+    files = {role: _model_file(model_id, ready.fetched[choice.file]) for role, choice in ready.choices.items()}
+    first_file = next(iter(files.values()))
+    size = sum(file.size for file in files.values())
+    padding = Padding(first_file)  # before its session is built
+    roles: dict[str, Session] = {}
+    with ExitStack() as failing:  # sessions that were built must not wait for the traceback to go
+        for role, file in files.items():
+            # All on one provider: the first session decides where a sequence leaves a choice.
+            wanted = [asked for asked in providers if not roles or asked.name == next(iter(roles.values())).provider]
+            roles[role] = build_compiled(file, wanted, options, compiled=compiled)
+            failing.callback(roles[role].close)
+        renamed = match_outputs(task, next(iter(roles.values())).output_shapes, outputs)
         failing.pop_all()
-    role, first = next(iter(parts.items()))
+    first = next(iter(roles.values()))
     schedule = choose_schedule(
         size=size,
-        operators=frozenset().union(*(one.operators for one in files.values())),
+        operators=frozenset().union(*(file.operators for file in files.values())),
         on_cpu=first.provider == "cpu",
         cores=count_usable_cores(),
-        shares_weights=first.path != files[role].path,
+        shares_weights=first.path != first_file.path,
         allow_concurrent=not (options.threads or options.sets_threads or task.raw),  # arrays are run as they come
         budget=batch_tokens,
     )
-    pair = SessionPair(first, after=schedule.batches_before_second_session) if schedule.lanes > 1 else None
-    lanes = Lanes(schedule.lanes)
     return OnnxBackend(
-        ready.repository, ready.choices, config, parts, size, schedule.budget, lanes, pair, padding, renamed
+        repository=ready.repository,
+        config=config,
+        choices=ready.choices,
+        roles=roles,
+        compiled=all(roles[role].path != file.path for role, file in files.items()),
+        size=size,
+        batch_tokens=schedule.budget,
+        lanes=Lanes(schedule.lanes),
+        pair=SessionPair(first, after=schedule.batches_before_second_session) if schedule.lanes > 1 else None,
+        padding=padding,
+        renamed=renamed,
     )
 
 
-def _model_file(ready: ChosenFiles, file: str) -> ModelFile:
-    """The file and all that it refers to."""
-    repository, facts = ready.repository, ready.facts[file]
-    weights = (repository.path((PurePosixPath(file).parent / name).as_posix()) for name in facts.external_data)
-    return ModelFile(repository.model_id, repository.path(file), tuple(weights), facts.operators, facts.weights)
+def _model_file(model_id: str, found: FetchedModel) -> ModelFile:
+    """Return the file and all that it refers to."""
+    weights = tuple(found.weights[location] for location in found.facts.external_data)
+    return ModelFile(model_id, found.path, weights, found.facts.operators, found.facts.weights)

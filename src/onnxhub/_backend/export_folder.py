@@ -25,26 +25,26 @@ __all__ = ["check_folder", "write_folder"]
 _log = logging.getLogger("onnxhub")
 
 RECORD: Final = "onnxhub-export.json"
-"""What the folder was made of, and its files: a folder that holds nothing else may be written anew."""
+"""A record of what the folder was made of, and of its files: a folder without others may be written anew."""
 
 
 def check_folder(folder: Path, *, force: bool) -> None:
-    """Whether the folder may be written.
+    """Check that the folder may be written.
 
     Raises:
-        InvalidOptionError: something else is in it, and ``force`` is not set.
+        InvalidOptionError: Something else is in it, and ``force`` is not set.
     """
-    if folder.exists() and not force and not _replaceable(folder):
+    if folder.exists() and not force and not _is_replaceable(folder):
         expected = "a new or empty folder, or one that only an earlier export has written to; --force writes into any"
         raise InvalidOptionError("output", str(folder), expected)
 
 
 def write_folder(ready: ChosenFiles, folder: Path, made_of: Mapping[str, object], *, force: bool) -> dict[str, int]:
-    """Write the model's files, and give their sizes by name; a new folder appears when it is whole.
+    """Write the model's files, and return their sizes by name; a new folder appears when it is whole.
 
     Raises:
-        InvalidOptionError: see ``check_folder``.
-        OSError: the disk is full, or cannot be written.
+        InvalidOptionError: See ``check_folder``.
+        OSError: The disk is full, or cannot be written.
     """
     check_folder(folder, force=force)
     folder = folder.absolute()
@@ -52,11 +52,11 @@ def write_folder(ready: ChosenFiles, folder: Path, made_of: Mapping[str, object]
     unfinished = folder.with_name(f".{folder.name}.{uuid4().hex}")
     unfinished.mkdir()
     try:
-        for name, path in _files(ready).items():
+        for name, path in _list_files(ready).items():
             (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, unfinished / name)
-        sizes = {path.relative_to(unfinished).as_posix(): path.stat().st_size for path in sorted(unfinished.rglob("*"))
-                 if path.is_file()}  # fmt: skip
+        written = [path for path in sorted(unfinished.rglob("*")) if path.is_file()]
+        sizes = {path.relative_to(unfinished).as_posix(): path.stat().st_size for path in written}
         record = json.dumps({**made_of, "files": list(sizes)}, indent=2, ensure_ascii=False)
         (unfinished / RECORD).write_text(f"{record}\n", encoding="utf-8")
         _move(unfinished, folder)
@@ -65,27 +65,27 @@ def write_folder(ready: ChosenFiles, folder: Path, made_of: Mapping[str, object]
     return sizes
 
 
-def _files(ready: ChosenFiles) -> dict[str, Path]:
-    """Name in the folder -> the file: what runs, in the root, and the small files that say how."""
+def _list_files(ready: ChosenFiles) -> dict[str, Path]:
+    """Return each name in the folder and its file: the graphs in the root, and the small files of the model."""
     repository = ready.repository
     small = [name for name in repository.files if _belongs(name)]
     found = {name: repository.path(name) for name in small}
-    if not repository.has(FAST) and (tokenizer := _fast_tokenizer(repository)) is not None:
+    if not repository.has(FAST) and (tokenizer := _make_fast_tokenizer(repository)) is not None:
         found[FAST] = tokenizer
     for choice in ready.choices.values():
-        facts, folder = ready.facts[choice.file], PurePosixPath(choice.file).parent
-        found[PurePosixPath(choice.file).name] = repository.path(choice.file)
-        found |= {location: repository.path((folder / location).as_posix()) for location in facts.external_data}
+        fetched = ready.fetched[choice.file]
+        found[PurePosixPath(choice.file).name] = fetched.path
+        found |= fetched.weights
     return found
 
 
-def _fast_tokenizer(repository: Repository) -> Path | None:
-    """The ``tokenizer.json`` that is made of the vocabulary, so that the folder loads where transformers is not installed."""
+def _make_fast_tokenizer(repository: Repository) -> Path | None:
+    """Make a ``tokenizer.json`` of the vocabulary, so that the folder loads where transformers is not installed."""
     if not any(repository.has(name) for name in VOCABULARIES):
         return None
     try:
         return find_fast_form(repository)
-    except (TaskMismatchError, MissingDependencyError) as error:  # of graphs that take arrays, it is not needed
+    except (TaskMismatchError, MissingDependencyError) as error:  # a graph that takes arrays needs none
         _log.warning("%s is written without a tokenizer.json: %s", repository.model_id, error)
         return None
 
@@ -95,8 +95,8 @@ def _belongs(name: str) -> bool:
     return name != RECORD and (about or is_of_model(name))
 
 
-def _replaceable(folder: Path) -> bool:
-    """Whether there is nothing in the folder but what an export has written."""
+def _is_replaceable(folder: Path) -> bool:
+    """Return whether the folder holds only files that an export has written."""
     if not folder.is_dir():
         return False
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
@@ -109,7 +109,7 @@ def _replaceable(folder: Path) -> bool:
 
 def _move(unfinished: Path, folder: Path) -> None:
     """Put the finished folder into its place; into one that has other files as well, file by file."""
-    if not folder.exists() or _replaceable(folder):
+    if not folder.exists() or _is_replaceable(folder):
         old = folder.with_name(f"{unfinished.name}.old")
         if folder.exists():
             folder.rename(old)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["build_ort_model"]
 
 READ = ("config.json", "generation_config.json")
-"""What transformers reads of the repository: prepared copies, in which nothing names code or a file elsewhere."""
+"""Files of the repository that transformers reads, as copies in which nothing names code or a file elsewhere."""
 MODEL_ARGUMENTS = {MODEL: "session"}
 SPEECH = {"whisper": "ORTModelForWhisper", "moonshine": "ORTModelForMoonshine"}
 
@@ -32,13 +32,13 @@ SPEECH = {"whisper": "ORTModelForWhisper", "moonshine": "ORTModelForMoonshine"}
 def build_ort_model(
     repository: Repository, sessions: Mapping[str, InferenceSession], files: Mapping[str, str], class_name: str
 ) -> ORTModel:
-    """The class of ``optimum.onnxruntime`` with this name, over the model's own sessions.
+    """Build the class of ``optimum.onnxruntime`` with this name over the model's own sessions.
 
-    ``sessions`` and ``files``, paths in the repository, are by role. IO binding is off: the session was built for numpy arrays, and optimum binds torch tensors only.
+    ``sessions`` and ``files`` (paths in the repository) are by role. IO binding is off: the session was built for numpy arrays, and optimum binds torch tensors only.
 
     Raises:
-        MissingDependencyError: optimum is not installed.
-        TaskMismatchError: transformers does not know the configuration's model type.
+        MissingDependencyError: Optimum is not installed.
+        TaskMismatchError: Transformers does not know the configuration's model type.
     """
     try:
         from optimum import onnxruntime as optimum_onnxruntime
@@ -51,7 +51,7 @@ def build_ort_model(
         try:
             # False, and not the default: that asks on the terminal whether code of the repository may run.
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            saved = _saved_generation(Path(folder))
+            saved = _read_generation(Path(folder))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             said = str(error).replace(folder, repository.model_id)
             problem = f"transformers cannot read its config.json: {said}"
@@ -65,10 +65,10 @@ def build_ort_model(
         # The file that save_pretrained copies: the repository's own, not a compiled graph for this processor alone.
         private: Any = session
         private._model_path = str(repository.path(files[role]))  # noqa: SLF001
-    arguments = {_argument_of(role): session for role, session in sessions.items()}
+    arguments = {_name_argument(role): session for role, session in sessions.items()}
     generating = {}
     if issubclass(kind, GenerationMixin):
-        generating = {"generation_config": _generation(sessions, config, saved)}
+        generating = {"generation_config": _configure_generation(sessions, config, saved)}
     build: Any = kind  # with what its class takes, which type checkers do not know of any subclass
     model: ORTModel = build(config=config, use_io_binding=False, **arguments, **generating)
     # An instance attribute, so that the class stays exactly optimum's.
@@ -76,20 +76,20 @@ def build_ort_model(
     return model
 
 
-def _argument_of(role: str) -> str:
+def _name_argument(role: str) -> str:
     return MODEL_ARGUMENTS.get(role, f"{role}_session")
 
 
 def _require_arguments(repository: Repository, kind: Any, roles: Sequence[str]) -> None:
     """Raise ``TaskMismatchError`` if a class of optimum has no place for the session of a role."""
     taken = inspect.signature(kind.__init__).parameters
-    if not all(_argument_of(role) in taken for role in roles):
+    if not all(_name_argument(role) in taken for role in roles):
         problem = f"its files are {listing(roles)}, and optimum's class takes no sessions of all these roles"
         raise TaskMismatchError(repository.model_id, kind.__name__, (problem,))
 
 
-def _saved_generation(folder: Path) -> Any:
-    """What the repository says of how the model generates; None if it does not."""
+def _read_generation(folder: Path) -> Any:
+    """Return the repository's own settings of generation; None if it has none."""
     from transformers import GenerationConfig
 
     if not (folder / "generation_config.json").exists():
@@ -97,8 +97,8 @@ def _saved_generation(folder: Path) -> Any:
     return GenerationConfig.from_pretrained(folder, local_files_only=True)
 
 
-def _generation(sessions: Mapping[str, InferenceSession], config: Any, saved: Any) -> Any:
-    """How the model generates, by the repository's own file if it has one; sets the configuration accordingly.
+def _configure_generation(sessions: Mapping[str, InferenceSession], config: Any, saved: Any) -> Any:
+    """Return the settings of generation, the repository's own if it has some, and set the configuration accordingly.
 
     This is what optimum's ``from_pretrained`` does between reading the files and building the object.
     """
@@ -121,14 +121,14 @@ def _generation(sessions: Mapping[str, InferenceSession], config: Any, saved: An
 
 
 def _stay_or_refuse(reference: weakref.ref[Any], *asked: object, **options: object) -> ORTModel:
-    """The model itself, where ``to`` asks for the device and the dtype that it has.
+    """Return the model itself, if ``to`` asks for the device and the dtype that it has.
 
     Raises:
-        TypeError: it asks for others.
+        TypeError: It asks for others.
     """
     import torch
 
-    model: Any = reference()  # whoever calls its method has it
+    model: Any = reference()  # the caller of its method holds it
     wanted = [*asked, options.get("device"), options.get("dtype")]
     for value in wanted:
         if isinstance(value, torch.dtype):

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Backend",
     "Column",
+    "Engine",
     "Features",
     "GraphInput",
     "Lanes",
     "ListOf",
+    "ModelFiles",
     "Neighbours",
     "Outputs",
     "Tokenizer",
@@ -207,8 +209,8 @@ class Neighbours(Protocol):
         ...
 
 
-class Backend(Protocol):
-    """A loaded model: its configuration, tokenizer and graph."""
+class ModelFiles(Protocol):
+    """What a task may read of a model."""
 
     @property
     def model_id(self) -> str:
@@ -224,6 +226,26 @@ class Backend(Protocol):
     def tokenizer(self) -> Tokenizer:
         """Raises ``TaskMismatchError`` if the model has none."""
         ...
+
+    def json(self, name: str) -> Mapping[str, object] | None:
+        """Return the object of a JSON file of the repository; None if it has no such file."""
+        ...
+
+    def json_list(self, name: str) -> Sequence[object] | None:
+        """Return the list of a JSON file of the repository; None if it has no such file."""
+        ...
+
+    def text(self, name: str) -> str | None:
+        """Return the text of a UTF-8 file of the repository; None if it has no such file."""
+        ...
+
+    def weights(self, name: str) -> Mapping[str, NDArray[np.float32]] | None:
+        """Return the tensors of a safetensors file of the repository; None if it has no such file."""
+        ...
+
+
+class Engine(Protocol):
+    """What runs the graphs of a model."""
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -246,35 +268,23 @@ class Backend(Protocol):
         ...
 
     def kind(self, row: Features) -> Hashable:
-        """What the rows of one batch must have in common; the same for all rows of most models."""
+        """Return what the rows of one batch must have in common; the same for all rows of most models."""
         ...
 
     def neighbours(self, outputs: tuple[str, ...]) -> Neighbours:
-        """What sees to it that no row depends on others of its batch, for these outputs."""
+        """Return what sees to it that no row depends on others of its batch, for these outputs."""
         ...
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
         """Run one batch; only the outputs that were asked for. ``beside``: whether others run at the same time."""
         ...
 
-    def inputs(self, part: str) -> Mapping[str, GraphInput]:
-        """What the graph of a part wants, by name; a model in one file has one part, ``"model"``."""
+    def inputs(self, role: str) -> Mapping[str, GraphInput]:
+        """Return what the graph of a role takes, by name; a model in one file has one role, ``"model"``."""
         ...
 
-    def arrays(self, part: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
-        """Run the graph of a part as it is: all its outputs, of whatever type."""
-        ...
-
-    def json(self, name: str) -> Mapping[str, object] | None:
-        """The object of a JSON file of the repository; None if it has no such file."""
-        ...
-
-    def json_list(self, name: str) -> Sequence[object] | None:
-        """The list of a JSON file of the repository; None if it has no such file."""
-        ...
-
-    def weights(self, name: str) -> Mapping[str, NDArray[np.float32]] | None:
-        """A safetensors file of the repository; None if it has no such file."""
+    def arrays(self, role: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
+        """Run the graph of a role as it is, and return all its outputs, of whatever type."""
         ...
 
     @property
@@ -283,12 +293,16 @@ class Backend(Protocol):
         ...
 
     def ort_model(self, class_name: str) -> ORTModel:
-        """The class of optimum with this name over the sessions."""
+        """Return the class of optimum with this name over the sessions."""
         ...
 
     def close(self) -> None:
-        """Free the session."""
+        """Free the sessions."""
         ...
+
+
+class Backend(ModelFiles, Engine, Protocol):
+    """A loaded model: its files, and what runs its graphs."""
 
 
 def width(backend: Backend, output: str = "logits") -> int | None:

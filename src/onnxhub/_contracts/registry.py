@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnxhub._contracts.postprocessor import Postprocessor
     from onnxhub._contracts.preprocessor import Preprocessor
 
-__all__ = ["Task", "get_task", "list_tasks", "register"]
+__all__ = ["Task", "get_task", "list_foreign_tasks", "list_tasks", "register"]
 
 logger = logging.getLogger("onnxhub")
 
@@ -56,6 +56,9 @@ class Task(Generic[ModelT_co]):
     """The class of ``optimum.onnxruntime`` for the same task."""
     ort_classes: Mapping[str, str] = field(default_factory=dict)
     """Where that depends on the model: end of an architecture's name -> its class."""
+    architectures: tuple[str, ...] = ()
+    """Ends of the names of transformers' classes that are for it, such as ``"ForSequenceClassification"``: how
+    ``load("auto")`` finds it. Of all that fit a class, the longest counts, and a built-in task before others."""
     aliases: tuple[str, ...] = ()
     """Other names."""
     modality: Literal["text", "image", "audio", "arrays"] = "text"
@@ -73,6 +76,11 @@ class Task(Generic[ModelT_co]):
     evaluation: Evaluation = field(default_factory=Evaluation)
     """How ``onnxhub bench`` and ``onnxhub verify`` try it on plain texts; a copy of a row whose results are of another
     kind needs its own."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.architectures, str) or "" in self.architectures:
+            expected = "a tuple of ends of class names, such as ('ForSequenceClassification',)"
+            raise InvalidOptionError("architectures", self.architectures, expected)
 
     @property
     def raw(self) -> bool:
@@ -130,6 +138,12 @@ def list_tasks() -> list[Task[Any]]:
         _register_built_in(name)
     _register_installed()
     return sorted({task.name: task for task in _TASKS.values()}.values(), key=lambda task: task.name)
+
+
+def list_foreign_tasks() -> list[Task[Any]]:
+    """List the tasks that are not built in, those of installed packages too; no built-in task is imported for it."""
+    _register_installed()
+    return list({task.name: task for name, task in _TASKS.items() if name not in BUILT_IN}.values())
 
 
 def _register_built_in(name: str) -> None:

@@ -1,4 +1,4 @@
-"""Which task a model is for, and how that is known: pure rules over what its files, its card and its graph say."""
+"""Which task a model is for, and how that is known: rules over what its files, its card and its graph say."""
 
 from __future__ import annotations
 
@@ -7,56 +7,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from onnxhub._contracts.architectures import ARCHITECTURES
+from onnxhub._contracts.registry import list_foreign_tasks
 from onnxhub._toolkit.label_names import count_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["FRONT_MATTER", "Inferred", "infer_from_files", "infer_from_graph", "pipeline_tag"]
+__all__ = ["FRONT_MATTER", "Inferred", "infer_from_files", "infer_from_graph", "read_pipeline_tag"]
 
-ARCHITECTURES: Final[Mapping[str, str]] = {
-    "ForSequenceClassification": "text-classification",
-    "ForTokenClassification": "token-classification",
-    "ForQuestionAnswering": "question-answering",
-    "ForMaskedLM": "fill-mask",
-    "ForMultipleChoice": "multiple-choice",
-    "ForCausalLM": "text-generation",
-    "T5WithLMHeadModel": "text2text-generation",
-    "LMHeadModel": "text-generation",
-    "ForSpeechSeq2Seq": "automatic-speech-recognition",
-    "ForCTC": "automatic-speech-recognition",
-    "ForAudioFrameClassification": "audio-frame-classification",
-    "ForXVector": "audio-xvector",
-    "ForAudioClassification": "audio-classification",
-    "ForImageClassification": "image-classification",
-    "ForSemanticSegmentation": "image-segmentation",
-    "ForImageSuperResolution": "image-to-image",
-    "VisionEncoderDecoderModel": "image-to-text",
-    "WhisperForConditionalGeneration": "automatic-speech-recognition",
-    "MoonshineForConditionalGeneration": "automatic-speech-recognition",
-    "Speech2TextForConditionalGeneration": "automatic-speech-recognition",
-    "SpeechEncoderDecoderModel": "automatic-speech-recognition",
-    "Pix2StructForConditionalGeneration": "image-to-text",
-    "ForConditionalGeneration": "text2text-generation",
-    "EncoderDecoderModel": "text2text-generation",
-    "MTModel": "text2text-generation",
-    "CLIPModel": "zero-shot-image-classification",
-    "SiglipModel": "zero-shot-image-classification",
-    "Model": "feature-extraction",
-}
-"""End of an architecture's name -> task; the first that fits."""
 FRONT_MATTER: Final = 65_536
-"""Characters of a model card that are looked at; the front matter of real ones has up to some thousand."""
-SOUND: Final = frozenset({
-    "data2vec-audio", "hubert", "sew", "sew-d", "unispeech", "unispeech-sat", "wav2vec2", "wav2vec2-bert",
-    "wav2vec2-conformer", "wavlm",
-})  # fmt: skip
-"""Model types whose sequence is one of samples: their classifiers have the name that those of texts have."""
+"""Characters of a model card that are read; the front matter of real cards has a few thousand."""
+SOUND: Final = frozenset(
+    [
+        "data2vec-audio",
+        "hubert",
+        "sew",
+        "sew-d",
+        "unispeech",
+        "unispeech-sat",
+        "wav2vec2",
+        "wav2vec2-bert",
+        "wav2vec2-conformer",
+        "wavlm",
+    ]
+)
+"""Model types whose inputs are samples of sound; their classifiers are named as those of texts are."""
 REFINED: Final[Mapping[str, tuple[str, ...]]] = {
     "text-classification": ("zero-shot-classification", "text-ranking"),
     "fill-mask": ("sparse-feature-extraction",),
 }
-"""Task by architecture -> what models of the same architecture are for, if their card says so."""
+"""Task by architecture -> other tasks of models with that architecture, which only their cards tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +47,32 @@ class Inferred:
     task: str
     """Its canonical name."""
     reason: str
-    """What says so, in a few words."""
+    """The evidence, in a few words."""
 
 
 def infer_from_files(
     config: Mapping[str, object],
     modules: Sequence[object],
     sentence_transformers: Mapping[str, object],
-    card_tag: Callable[[], str | None],
+    read_card_tag: Callable[[], str | None],
 ) -> Inferred | None:
-    """The task by a repository's files, the most telling first; None if nothing does.
+    """Infer the task from a repository's files, the most specific evidence first; None if they do not tell it.
 
     Args:
         config: ``config.json``.
         modules: ``modules.json``.
         sentence_transformers: ``config_sentence_transformers.json``.
-        card_tag: The card's pipeline tag, read only if it matters.
+        read_card_tag: Reads the card's pipeline tag, read only if it matters.
     """
     return (
-        _by_sentence_transformers(config, modules, sentence_transformers)
-        or _by_architecture(config, card_tag)
-        or _by_card(card_tag())
+        _infer_from_sentence_transformers(config, modules, sentence_transformers)
+        or _infer_from_architecture(config, read_card_tag)
+        or _infer_from_card(read_card_tag())
     )
 
 
 def infer_from_graph(shapes: Mapping[str, tuple[int | None, ...]], config: Mapping[str, object]) -> Inferred | None:
-    """The task by the names and shapes of a graph's outputs; None if they tell nothing."""
+    """Infer the task from the names and shapes of a graph's outputs; None if they do not tell it."""
     said = f"its graph gives {', '.join(shapes)}"
     if {"start_logits", "end_logits"} <= shapes.keys():
         return Inferred("question-answering", said)
@@ -108,8 +89,8 @@ def infer_from_graph(shapes: Mapping[str, tuple[int | None, ...]], config: Mappi
     return None
 
 
-def pipeline_tag(card: str) -> str | None:
-    """The tag in the front matter of a model card; looked for in its first 64 KiB, a line at a time."""
+def read_pipeline_tag(card: str) -> str | None:
+    """Return the pipeline tag in the front matter of a model card; only its first 64 KiB are read."""
     first, *lines = card[:FRONT_MATTER].removeprefix("\ufeff").split("\n")
     if first.rstrip() != "---":
         return None
@@ -122,7 +103,7 @@ def pipeline_tag(card: str) -> str | None:
     return tag if len(card) >= FRONT_MATTER else None
 
 
-def _by_sentence_transformers(
+def _infer_from_sentence_transformers(
     config: Mapping[str, object], modules: Sequence[object], sentence_transformers: Mapping[str, object]
 ) -> Inferred | None:
     kinds = [str(module.get("type")) for module in modules if isinstance(module, Mapping)]
@@ -140,21 +121,31 @@ def _by_sentence_transformers(
     return None
 
 
-def _by_architecture(config: Mapping[str, object], card_tag: Callable[[], str | None]) -> Inferred | None:
+def _infer_from_architecture(config: Mapping[str, object], read_card_tag: Callable[[], str | None]) -> Inferred | None:
     declared = config.get("architectures")
     for name in map(str, declared if isinstance(declared, list) else ()):
-        task = next((task for end, task in ARCHITECTURES.items() if name.endswith(end)), None)
+        task = _find_task(name)
         if task is None:
             continue
         kind = config.get("model_type")
         if task == "text-classification" and isinstance(kind, str) and kind in SOUND:
             return Inferred("audio-classification", f"config.json says {name}, of a {kind}")
-        tag = card_tag() if task in REFINED else None
+        tag = read_card_tag() if task in REFINED else None
         if tag in REFINED.get(task, ()):
             return Inferred(str(tag), f"its card says {tag}, and config.json {name}")
         return Inferred(task, f"config.json says {name}")
     return None
 
 
-def _by_card(tag: str | None) -> Inferred | None:
+def _find_task(architecture: str) -> str | None:
+    """Return the task whose row has the longest end of an architecture's name; None if none fits."""
+    found = {ending: task for ending, task in ARCHITECTURES.items() if architecture.endswith(ending)}
+    for task in list_foreign_tasks():
+        for ending in task.architectures:
+            if architecture.endswith(ending):
+                found.setdefault(ending, task.name)
+    return found[max(found, key=len)] if found else None
+
+
+def _infer_from_card(tag: str | None) -> Inferred | None:
     return None if tag is None else Inferred(tag, f"its card says {tag}")

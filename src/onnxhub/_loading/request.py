@@ -1,67 +1,43 @@
-"""From what ``load`` was asked to a finished Model."""
+"""The arguments of ``load``, and the way from there to a finished Model."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from onnxhub._backend.engine import open_model
 from onnxhub._backend.files.layout import add_files_beside
+from onnxhub._backend.kept.entries import retry_if_cleared
 from onnxhub._backend.making.export import Conversion
+from onnxhub._backend.plan import FileRequest, carry_out
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub._backend.runtime.compiled import check_compiled
 from onnxhub._backend.runtime.providers import choose_candidates
 from onnxhub._backend.runtime.session import SessionOptions
-from onnxhub._calls.model import Model, ModelInfo
 from onnxhub._contracts.checks import positive
+from onnxhub._contracts.info import ModelInfo
 from onnxhub._contracts.outputs import rename
-from onnxhub._contracts.postprocessor import Postprocessor
-from onnxhub._contracts.protocols import width
-from onnxhub._contracts.registry import ANY_NAME, Task, get_task
-from onnxhub._loading.infer_task import infer_from_files, infer_from_graph
-from onnxhub._loading.resolve import check_convertible, make_unclear, task_of_files, task_of_graph
-from onnxhub.errors import (
-    InvalidOptionError,
-    OfflineError,
-    TaskMismatchError,
-    listing,
-)
+from onnxhub._contracts.registry import Task, get_task
+from onnxhub._loading.build import build_model, check_postprocessor
+from onnxhub._loading.infer_task import infer_from_graph
+from onnxhub._loading.resolve import AUTO, Resolution, make_unclear, resolve
+from onnxhub.errors import InvalidOptionError, OfflineError
 
 if TYPE_CHECKING:
-    from typing import TypeAlias, TypeVar
-
     from onnxhub._backend.engine import OnnxBackend
     from onnxhub._backend.repository.repository import Repository
     from onnxhub._backend.runtime.providers import Provider
-    from onnxhub._contracts.protocols import Backend
+    from onnxhub._calls.model import Model
+    from onnxhub._loading.build import AnyPostprocessor
 
-    ResultT = TypeVar("ResultT")
-    PostprocessorOf: TypeAlias = type[Postprocessor[Any, ResultT]] | Postprocessor[Any, ResultT]
-    AnyPostprocessor: TypeAlias = PostprocessorOf[Any]
+__all__ = ["LoadRequest", "make_absolute"]
 
-__all__ = ["Recipe", "Source", "build_model", "check_graph", "check_labels", "check_postprocessor"]
-
-AUTO: Final = "auto"
-"""The task of whoever leaves it to the model."""
-INPUTS: Final[Mapping[str, frozenset[str]]] = {
-    "text": frozenset({"input_ids", "inputs_embeds", "decoder_input_ids"}),
-    "image": frozenset({"pixel_values", "flattened_patches"}),
-    "audio": frozenset({"input_values", "input_features"}),
-}
-"""Modality -> the names that transformers' models have for such inputs."""
-KNOWN: Final = frozenset({
-    "end_logits", "last_hidden_state", "logits", "sentence_embedding", "start_logits", "token_embeddings",
-})  # fmt: skip
-"""Names of outputs that say what they are."""
 MOST_THREADS: Final = 1024
-"""More than cores; ONNX Runtime starts as many as it is told to, and the system ends a process that has too many."""
-OTHER_OUTPUTS: Final = r"logit|score|prob|label|class"
-"""Names of outputs that are no vectors of texts or tokens."""
+"""More threads than any machine has cores; the system ends a process that starts too many."""
 _ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("task", (str, Task), "the name of a task, or a Task"),
     ("model_id", (str, os.PathLike, NoneType), "an id of the Hub such as 'org/name', or a local folder"),
@@ -73,112 +49,32 @@ _ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("session_options", (Mapping, NoneType), "a mapping of attributes of onnxruntime.SessionOptions"),
     ("cache_dir", (str, os.PathLike, NoneType), "a folder"),
 )
-"""Argument of ``load`` -> what it may be, for those whose value nobody else checks."""
+"""Argument of ``load``, the types it may have, and what is expected; for arguments that are not checked elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class LoadRequest:
     """All arguments of ``load`` but the token: what a pickled model is loaded from again."""
 
-    task: str | Task[Any]
+    task: str | Task[Any] = AUTO
     model_id: str | os.PathLike[str] | None
-    provider: str | Sequence[str]
-    postprocessor: AnyPostprocessor | None
-    dtype: str
-    file: str | Mapping[str, str] | None
-    outputs: Mapping[str, str] | None
-    revision: str | None
-    compiled: bool | str
-    threads: int | None
-    batch_tokens: int | None
-    provider_options: Mapping[str, str | int | bool] | None
-    session_options: Mapping[str, str | int | bool] | None
-    cache_dir: str | os.PathLike[str] | None
-    local_files_only: bool
-    export: bool | Literal["auto"]
-    allow_pickle: bool
+    provider: str | Sequence[str] = "cpu"
+    postprocessor: AnyPostprocessor | None = None
+    dtype: str = "auto"
+    file: str | Mapping[str, str] | None = None
+    outputs: Mapping[str, str] | None = None
+    revision: str | None = None
+    compiled: bool | str = "auto"
+    threads: int | None = None
+    batch_tokens: int | None = None
+    provider_options: Mapping[str, str | int | bool] | None = None
+    session_options: Mapping[str, str | int | bool] | None = None
+    cache_dir: str | os.PathLike[str] | None = None
+    local_files_only: bool = False
+    export: bool | Literal["auto"] = "auto"
+    allow_pickle: bool = False
 
-    def __call__(self) -> Model[Any, Any, Any]:
-        """Load the model again, at the commit that was loaded, and as it was converted."""
-        return self.load(token=None, refresh=False, anew=False)
-
-    def load(self, *, token: str | bool | None, refresh: bool, anew: bool) -> Model[Any, Any, Any]:
-        """Open the files, have them converted where that is asked for, then put the model together."""
-        self._check()
-        asked = get_task(self.task) if isinstance(self.task, str) and self.task != AUTO else self.task
-        task = asked if isinstance(asked, Task) else None
-        if task is not None:
-            check_postprocessor(task, self.postprocessor)
-        providers = choose_candidates(self.provider, self.provider_options)  # before anything is fetched
-        try:
-            repository = self._repository(task, providers, token=token, refresh=refresh)
-            task, reason = self._found(task, repository, providers)
-            backend = self._opened(task, repository, providers, anew=anew)
-        except OfflineError as error:
-            if self.model_id is not None or task is None or task.bundled_model is None:
-                raise
-            # Another model is never taken silently; but whoever named none should know what would answer at once.
-            hint = f"{error.hint or 'try again later'}, or name {task.bundled_model!r}, which is bundled and answers at once"
-            raise replace(error, hint=hint) from error
-        with ExitStack() as failing:  # whoever keeps the traceback, as a notebook does, must not keep the weights
-            failing.callback(backend.close)
-            model = self._built(task, reason, backend)
-            failing.pop_all()
-        return model
-
-    def _built(self, task: Task[Any], reason: str, backend: OnnxBackend) -> Model[Any, Any, Any]:
-        check_postprocessor(task, self.postprocessor)
-        commit, first = backend.repository.commit, next(iter(backend.choices.values()))
-        source = Source(
-            task_reason=reason, revision=commit, reason=first.reason, dtype=first.dtype,
-            file=", ".join(choice.file for choice in backend.choices.values()), provider=backend.session.provider,
-            compiled=backend.compiled, outputs=backend.renamed,
-        )  # fmt: skip
-        again = self.task if isinstance(self.task, Task) else task.name
-        recipe = replace(self, task=again, model_id=absolute(self.model_id), revision=commit)
-        return build_model(task, backend, source, postprocessor=self.postprocessor, reload=recipe)
-
-    def _repository(
-        self, task: Task[Any] | None, providers: Sequence[Provider], *, token: str | bool | None, refresh: bool
-    ) -> Repository:
-        repository = open_repository(
-            self._model_id(task), revision=self.revision, token=token, cache_dir=self.cache_dir,
-            local_files_only=self.local_files_only, refresh=refresh,
-        )  # fmt: skip
-        return add_files_beside(repository, dtype=self.dtype, file=self.file, gpu=providers[0].is_gpu)
-
-    def _found(
-        self, task: Task[Any] | None, repository: Repository, providers: Sequence[Provider]
-    ) -> tuple[Task[Any], str]:
-        """The task, and how it is known; the graph is asked only where no file tells the task."""
-        if task is not None:
-            return task, "it was asked for"
-        found = task_of_files(repository) or task_of_graph(
-            repository, dtype=self.dtype, file=self.file, outputs=self.outputs, gpu=providers[0].is_gpu
-        )
-        if found is None:  # the file leaves open what ONNX Runtime infers
-            with ExitStack() as opened:
-                asked = replace(self, outputs=None)
-                backend = asked._opened(get_task("custom"), repository, providers, anew=False)  # noqa: SLF001  # its own
-                opened.callback(backend.close)
-                shapes = rename(backend.output_shapes, self.outputs or {})
-                found = infer_from_graph(shapes, backend.config)
-            if found is None:
-                raise make_unclear(repository, shapes)
-        return get_task(found.task), found.reason
-
-    def _opened(
-        self, task: Task[Any], repository: Repository, providers: Sequence[Provider], *, anew: bool
-    ) -> OnnxBackend:
-        check_convertible(repository, task)
-        return open_model(
-            repository, task, providers=providers, dtype=self.dtype, file=self.file, outputs=self.outputs,
-            compiled=check_compiled(self.compiled),
-            conversion=Conversion(export=self.export, anew=anew, allow_pickle=self.allow_pickle),
-            options=SessionOptions(self.threads, self.session_options), batch_tokens=self.batch_tokens,
-        )  # fmt: skip
-
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
         """Raise ``InvalidOptionError`` for an argument of a type that ``load`` does not take."""
         for name, kinds, expected in _ARGUMENTS:
             value = getattr(self, name)
@@ -197,7 +93,136 @@ class Recipe:
             raise InvalidOptionError("export", self.export, "'auto', True or False")
         positive("batch_tokens", self.batch_tokens, optional=True)
 
-    def _model_id(self, task: Task[Any] | None) -> str | os.PathLike[str]:
+    @property
+    def named_task(self) -> Task[Any] | None:
+        """The task that was named; None: it is inferred.
+
+        Raises:
+            UnknownTaskError: None has the name.
+        """
+        if isinstance(self.task, Task):
+            return self.task
+        return None if self.task == AUTO else get_task(self.task)
+
+    def __call__(self) -> Model[Any, Any, Any]:
+        """Load the model again, at the commit that was loaded, and as it was converted."""
+        return self.load()
+
+    def load(
+        self, *, token: str | bool | None = None, refresh: bool = False, anew: bool = False
+    ) -> Model[Any, Any, Any]:
+        """Resolve the request, open what was chosen, and build the model.
+
+        Args:
+            token: A token of the Hub.
+            refresh: Whether the Hub is asked for the newest commit.
+            anew: Whether a conversion that is kept is made once more.
+        """
+        task = self.named_task
+        if task is not None:
+            check_postprocessor(task, self.postprocessor)
+        providers = choose_candidates(self.provider, self.provider_options)  # before anything is fetched
+        try:
+            repository = self.open_repository(task, gpu=providers[0].is_gpu, token=token, refresh=refresh)
+            resolution, backend = self._open(repository, task, providers, anew=anew)
+        except OfflineError as error:
+            if self.model_id is not None or task is None or task.bundled_model is None:
+                raise
+            # Another model is never taken silently; a caller who named none is told what would answer at once.
+            hint = f"{error.hint or 'try again later'}, or name {task.bundled_model!r}, which is bundled and answers at once"
+            raise replace(error, hint=hint) from error
+        with ExitStack() as failing:  # a traceback that is kept, as in a notebook, must not keep the weights
+            failing.callback(backend.close)
+            model = self._build(resolution, backend)
+            failing.pop_all()
+        return model
+
+    def open_repository(
+        self,
+        task: Task[Any] | None = None,
+        *,
+        gpu: bool = False,
+        token: str | bool | None = None,
+        refresh: bool = False,
+    ) -> Repository:
+        """Open the repository or folder of the request, or of the task's default model."""
+        repository = open_repository(
+            self._choose_model_id(task),
+            revision=self.revision,
+            token=token,
+            cache_dir=self.cache_dir,
+            local_files_only=self.local_files_only,
+            refresh=refresh,
+        )
+        return add_files_beside(repository, dtype=self.dtype, file=self.file, gpu=gpu)
+
+    def files(self, *, gpu: bool = False, anew: bool = False) -> FileRequest:
+        """Return which ONNX files the request asks for."""
+        conversion = Conversion(export=self.export, anew=anew, allow_pickle=self.allow_pickle)
+        return FileRequest(dtype=self.dtype, file=self.file, gpu=gpu, conversion=conversion)
+
+    def resolve(
+        self, repository: Repository, task: Task[Any] | None, providers: Sequence[Provider], *, anew: bool = False
+    ) -> Resolution:
+        """Resolve the request to a task and files; the sessions are asked where neither files nor graph tell the task."""
+        gpu = providers[0].is_gpu
+        found = resolve(repository, task, self.files(gpu=gpu, anew=anew), outputs=self.outputs)
+        if found.task is not None:
+            return found
+        custom = get_task("custom")
+        opened = self._open_files(resolve(repository, custom, self.files(gpu=gpu)), providers, outputs=None)
+        with closing(opened):
+            shapes = rename(opened.output_shapes, self.outputs or {})
+            inferred = infer_from_graph(shapes, opened.config)
+        if inferred is None:
+            raise make_unclear(repository, shapes)
+        again = resolve(repository, get_task(inferred.task), self.files(gpu=gpu, anew=anew), outputs=self.outputs)
+        return replace(again, task_reason=inferred.reason)
+
+    @retry_if_cleared
+    def _open(
+        self, repository: Repository, task: Task[Any] | None, providers: Sequence[Provider], *, anew: bool
+    ) -> tuple[Resolution, OnnxBackend]:
+        resolution = self.resolve(repository, task, providers, anew=anew)
+        return resolution, self._open_files(resolution, providers, outputs=self.outputs)
+
+    def _open_files(
+        self, resolution: Resolution, providers: Sequence[Provider], *, outputs: Mapping[str, str] | None
+    ) -> OnnxBackend:
+        return open_model(
+            carry_out(resolution.known_plan),
+            resolution.known_task,
+            config=resolution.config,
+            providers=providers,
+            outputs=outputs,
+            compiled=check_compiled(self.compiled),
+            options=SessionOptions(self.threads, self.session_options),
+            batch_tokens=self.batch_tokens,
+        )
+
+    def _build(self, resolution: Resolution, backend: OnnxBackend) -> Model[Any, Any, Any]:
+        task = resolution.known_task
+        check_postprocessor(task, self.postprocessor)
+        commit, first = backend.repository.commit, next(iter(backend.choices.values()))
+        info = ModelInfo(
+            task=task.name,
+            task_reason=resolution.task_reason,
+            model_id=backend.model_id,
+            revision=commit,
+            file=", ".join(choice.file for choice in backend.choices.values()),
+            reason=first.reason,
+            dtype=first.dtype,
+            provider=backend.session.provider,
+            compiled=backend.compiled,
+            labels=(),
+            max_length=None,
+            outputs=backend.renamed,
+        )
+        named = self.task if isinstance(self.task, Task) else task.name
+        request = replace(self, task=named, model_id=make_absolute(self.model_id), revision=commit)
+        return build_model(task, backend, info, postprocessor=self.postprocessor, reload=request)
+
+    def _choose_model_id(self, task: Task[Any] | None) -> str | os.PathLike[str]:
         if self.model_id is not None:
             return self.model_id
         if task is None or task.default_model is None:
@@ -206,149 +231,8 @@ class Recipe:
         return task.default_model
 
 
-def absolute(model_id: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
-    """A folder by its full path: the same name means another one in another working directory; a Hub id as it is."""
+def make_absolute(model_id: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
+    """Return a folder by its full path, for another working directory; a Hub id as it is."""
     if isinstance(model_id, str | os.PathLike) and os.path.isdir(model_id):
         return os.path.abspath(model_id)
     return model_id
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """What a ``ModelInfo`` says of the file that runs, and only whoever opened it knows."""
-
-    task_reason: str
-    revision: str | None
-    file: str
-    reason: str
-    dtype: str
-    provider: str
-    compiled: bool
-    outputs: Mapping[str, str] = field(default_factory=dict)
-
-
-def build_model(
-    task: Task[Any],
-    backend: Backend,
-    source: Source,
-    *,
-    postprocessor: AnyPostprocessor | None,
-    reload: Callable[[], Model[Any, Any, Any]] | None = None,
-) -> Model[Any, Any, Any]:
-    """A Model from an open backend, checked to fit the task."""
-    check_graph(task, backend)
-    made = task.postprocessor.for_model(backend) if postprocessor is None else _made(postprocessor, backend)
-    labels = tuple(getattr(made, "labels", ()))
-    check_labels(task, backend, labels)
-    preprocessor = task.preprocessor.for_model(backend)
-    info = ModelInfo(
-        task=task.name,
-        task_reason=source.task_reason,
-        model_id=backend.model_id,
-        revision=source.revision,
-        file=source.file,
-        reason=source.reason,
-        dtype=source.dtype,
-        provider=source.provider,
-        compiled=source.compiled,
-        outputs=source.outputs,
-        labels=labels,
-        max_length=getattr(getattr(preprocessor, "tokenizer", None), "max_length", None),
-    )
-    model: Model[Any, Any, Any] = task.model(
-        task, backend, preprocessor=preprocessor, postprocessor=made, info=info, reload=reload
-    )
-    return model
-
-
-def check_postprocessor(task: Task[Any], given: object) -> None:
-    """Raise ``InvalidOptionError`` unless it is None, or a postprocessor or class of them for the items of the task."""
-    if given is None:
-        return
-    kind = given if isinstance(given, type) else type(given)
-    if not issubclass(kind, Postprocessor):
-        raise InvalidOptionError("postprocessor", given, "a subclass of onnxhub.Postprocessor, or an instance")
-    own = task.postprocessor
-    if own.item is not None and kind.item is not None and not issubclass(own.item, kind.item):
-        expected = f"one for the items of {task.name}, such as {own.__name__} and its subclasses"
-        raise InvalidOptionError("postprocessor", kind.__name__, expected)
-
-
-def _made(given: AnyPostprocessor, backend: Backend) -> Postprocessor[Any, Any]:
-    if not isinstance(given, type):
-        return given
-    try:
-        return given.for_model(backend)
-    except TypeError as error:
-        expected = f"a frozen dataclass whose extra fields have defaults ({error})"
-        raise InvalidOptionError("postprocessor", given.__name__, expected) from error
-
-
-def check_graph(task: Task[Any], backend: Backend) -> None:
-    """Raise ``TaskMismatchError`` unless the graph has outputs that the task can work with, of the right rank."""
-    shapes = backend.output_shapes
-    if task.raw:
-        _check_modality(task, backend)
-        return
-    if any(
-        # No axes: the graph does not say, and its logits are checked when they come.
-        all(name in shapes and len(shapes[name]) in (0, rank) for name, rank in wanted.items())
-        or (ANY_NAME in wanted and has_sole_output(task, wanted[ANY_NAME], backend))
-        for wanted in task.outputs
-    ):
-        return
-    named = [one for one in task.outputs if ANY_NAME not in one]
-    wanted = " or ".join(" and ".join(f"{name} of {rank} axes" for name, rank in one.items()) for one in named)
-    found = ", ".join(f"{name} of {len(shape)} axes" for name, shape in shapes.items())
-    first = next(iter(task.outputs[-1]))
-    # Names that no task knows may be of the right thing; others are of another task.
-    hint = "" if shapes.keys() & KNOWN else f"; load(..., outputs={{{first!r}: ...}}) tells which is which"
-    raise TaskMismatchError(
-        backend.model_id, task.name, (f"its graph gives {found}, not {wanted}{hint}", *_says(backend))
-    )
-
-
-def _check_modality(task: Task[Any], backend: Backend) -> None:
-    """Raise ``TaskMismatchError`` where a graph's inputs have the names of another kind alone; others say nothing."""
-    said = {kind: [name for name in backend.input_names if name in names] for kind, names in INPUTS.items()}
-    others = [name for names in said.values() for name in names]
-    if task.modality in said and others and not said[task.modality]:
-        problem = (
-            f"its graph takes {', '.join(others)}, and not {task.modality} ({', '.join(sorted(INPUTS[task.modality]))})"
-        )
-        raise TaskMismatchError(backend.model_id, task.name, (problem, *_says(backend)))
-
-
-def has_sole_output(task: Task[Any], rank: int, backend: Backend) -> bool:
-    """Whether a graph has one output alone, of this rank, that neither its name nor the architecture gives to another task.
-
-    Classifiers too have an output of 2 axes, and language models one of 3: a name such as ``logits`` tells them apart,
-    and where the name tells nothing, the architecture does.
-    """
-    shapes = backend.output_shapes
-    if [len(shape) for shape in shapes.values()] != [rank] or re.search(
-        OTHER_OUTPUTS, next(iter(shapes)), re.IGNORECASE
-    ):
-        return False
-    other = infer_from_files({"architectures": backend.config.get("architectures")}, (), {}, lambda: None)
-    if other is None or other.task == task.name:
-        return True
-    # Vectors of tokens may be a language model's logits; a vector of a text is none, whatever model made it.
-    return rank == 2 and not any(rank in one.values() for one in get_task(other.task).outputs)
-
-
-def check_labels(task: Task[Any], backend: Backend, labels: tuple[str, ...]) -> None:
-    """Raise ``TaskMismatchError`` if the graph is known to have another number of logits than there are labels."""
-    size = width(backend)
-    if labels and size is not None and size != len(labels):
-        problem = f"its graph gives {size} logits, but there are {len(labels)} labels: {listing(labels)}"
-        raise TaskMismatchError(backend.model_id, task.name, (problem, *_says(backend)))
-
-
-def _says(backend: Backend) -> tuple[str, ...]:
-    architectures = backend.config.get("architectures")
-    if not isinstance(architectures, list) or not architectures:
-        return ()
-    fitting = infer_from_files(backend.config, (), {}, lambda: None)
-    hint = f", which is for {fitting.task}" if fitting else ""
-    return (f"config.json says that it is a {' and a '.join(map(str, architectures))}{hint}",)

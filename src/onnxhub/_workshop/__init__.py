@@ -1,1 +1,1 @@
-"""What commands do beside running models: comparing, measuring, surveying."""
+"""Functions behind the commands that do not run a task: inspect, export, compile, bench, verify, providers."""

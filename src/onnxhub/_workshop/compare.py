@@ -1,4 +1,4 @@
-"""How far two variants of a model agree: in what they say, and in their scores."""
+"""How far two variants of a model agree: in their decisions, and in their scores."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Agreement:
     """How far a variant agrees with the reference, over some inputs."""
 
     measure: str
-    """What agreement means for the task: ``"same label"``, ``"cosine similarity"``, ..."""
+    """The meaning of agreement for the task: ``"same label"``, ``"cosine similarity"``, ..."""
     mean: float
     """The mean over the inputs; at most 1."""
     least: float
@@ -47,12 +47,12 @@ def compare(reference: AnyModel, variant: AnyModel, inputs: Sequence[object]) ->
     A task whose results are not known here, as one of another package, is compared by the graph's outputs.
 
     Args:
-        reference: What is taken for right.
-        variant: What is compared with it.
+        reference: The model that is taken for right.
+        variant: The model that is compared with it.
         inputs: At least one; inputs of their task.
     """
-    judgements = [_judgements(model, inputs) for model in (reference, variant)]
-    compared = [_compared(one, other) for one, other in zip(*judgements, strict=True)]
+    decisions = [_decide(model, inputs) for model in (reference, variant)]
+    compared = [_compare_decisions(first, second) for first, second in zip(*decisions, strict=True)]
     agreements = [agreement for agreement, _ in compared]
     differences = np.concatenate([apart for _, apart in compared])
     return Agreement(
@@ -65,35 +65,38 @@ def compare(reference: AnyModel, variant: AnyModel, inputs: Sequence[object]) ->
     )
 
 
-def _judgements(model: AnyModel, inputs: Sequence[object]) -> list[Decision]:
-    """What the model says of each input; where nothing is known of its results, the graph's outputs as one vector."""
+def _decide(model: AnyModel, inputs: Sequence[object]) -> list[Decision]:
+    """Return a model's decision on each input; for a task that has none, the graph's outputs as one vector."""
     decision = model.task.evaluation.decision
     if decision is not None:
         return [*map(decision, model([*inputs]))]
-    outputs = [model.outputs(one) for one in inputs]
-    return [Decision(np.concatenate([values.ravel() for _, values in sorted(one.items())])) for one in outputs]
+    outputs = [model.outputs(value) for value in inputs]
+    return [Decision(np.concatenate([array.ravel() for _, array in sorted(found.items())])) for found in outputs]
 
 
-def _compared(one: Decision, other: Decision) -> tuple[float, NDArray[np.float64]]:
-    """The agreement of one input, and the differences of its scores."""
-    first, second = _aligned(one.scores, other.scores)
-    agreement = _cosine(first, second) if one.best is None or other.best is None else _overlap(one.best, other.best)
-    return agreement, np.abs(first - second)
+def _compare_decisions(first: Decision, second: Decision) -> tuple[float, NDArray[np.float64]]:
+    """Return the agreement on an input, and the differences of its scores."""
+    left, right = _align(first.scores, second.scores)
+    if first.best is None or second.best is None:
+        agreement = _compute_cosine(left, right)
+    else:
+        agreement = _compute_overlap(first.best, second.best)
+    return agreement, np.abs(left - right)
 
 
-def _aligned(one: Scores, other: Scores) -> list[NDArray[np.float64]]:
-    """Scores in the same order; what only one of them names has no score by the other, and counts in full."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        names = dict.fromkeys([*one, *other])
-        return [np.array([scores.get(name, 0.0) for name in names]) for scores in (one, other)]
-    return [np.asarray(scores, np.float64).ravel() for scores in (one, other)]
+def _align(first: Scores, second: Scores) -> list[NDArray[np.float64]]:
+    """Return the scores in the same order; a name that one of them lacks has a score of 0 there."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        names = dict.fromkeys([*first, *second])
+        return [np.array([scores.get(name, 0.0) for name in names]) for scores in (first, second)]
+    return [np.asarray(scores, np.float64).ravel() for scores in (first, second)]
 
 
-def _overlap(one: Chosen, other: Chosen) -> float:
-    """Dice's coefficient: 1 or 0 for one decision each, a share for several."""
-    return 2 * len(one & other) / (len(one) + len(other)) if one or other else 1.0
+def _compute_overlap(first: Chosen, second: Chosen) -> float:
+    """Return Dice's coefficient: 1 or 0 for one decision each, a share for several."""
+    return 2 * len(first & second) / (len(first) + len(second)) if first or second else 1.0
 
 
-def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    norms = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return min(float(one @ other) / norms, 1.0) if norms else float(np.array_equal(one, other))
+def _compute_cosine(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    norms = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return min(float(first @ second) / norms, 1.0) if norms else float(np.array_equal(first, second))

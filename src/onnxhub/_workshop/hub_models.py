@@ -1,4 +1,4 @@
-"""The models of the Hub's cache that onnxhub uses: which there are, whether their files are sound, what is new."""
+"""The models of the Hub's cache that onnxhub uses: a list of them, damage to their files, and changes on the Hub."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class CachedModel:
         return max(max(stat.st_atime, stat.st_mtime) for stat in stats)
 
     def damage(self) -> Iterator[IntegrityError]:
-        """An error for each file that is not as the Hub has it; all are read, and the Hub is not asked."""
+        """Yield an error for each file that is not as the Hub has it; all are read, and the Hub is not asked."""
         cached = CachedRepository(self.folder)
         try:
             cached.check_folders()
@@ -90,7 +90,7 @@ class CachedModel:
                 yield IntegrityError(str(blob), "it does not have the digest that is its name; it is no file of now")
 
     def _names(self) -> dict[Path, str]:
-        """Each file of a snapshot, and its digest where the Hub has told it."""
+        """Return each file of a snapshot, and its digest where the Hub has told it."""
         found: dict[Path, str] = {}
         for snapshot in sorted(self.folder.glob("snapshots/*")):
             if snapshot.is_symlink():
@@ -110,7 +110,7 @@ class CachedModel:
         return [path for path in sorted(self.folder.glob("blobs/*")) if path.is_file()]
 
     def _files(self) -> list[Path]:
-        """All that holds bytes: blobs, and, where links cannot be had, the files of the snapshots."""
+        """List all files that hold bytes: blobs, and the files of snapshots on systems without links."""
         copies = [path for path in self.folder.glob("snapshots/*/**/*") if path.is_file() and not path.is_symlink()]
         return [*self._blobs(), *copies]
 
@@ -128,7 +128,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What the Hub says a revision is now."""
+    """The result of asking the Hub what a revision points to."""
 
     model_id: str
     before: str | None
@@ -139,7 +139,7 @@ class Refreshed:
 
 
 def hub_models(cache: Path | None = None) -> list[CachedModel]:
-    """Those of the Hub's cache, by their names."""
+    """List the models of the Hub's cache that onnxhub has listed, by their names."""
     folder = default_cache_dir() if cache is None else cache
     found = [path for path in folder.glob(f"{_PREFIX}*") if any(path.glob("onnxhub/*.json"))]
     return sorted(
@@ -149,11 +149,11 @@ def hub_models(cache: Path | None = None) -> list[CachedModel]:
 
 
 def refreshed(model_id: str, revision: str | None, token: str | bool | None = None) -> Refreshed:
-    """Ask the Hub for the newest commit; what has changed since the one that was known.
+    """Ask the Hub for the newest commit, and return what has changed since the one that was known.
 
     Raises:
-        InvalidOptionError: it is a local folder, or a bundled model.
-        OfflineError, ModelNotFoundError, GatedModelError: see ``open_repository``.
+        InvalidOptionError: It is a local folder, or a bundled model.
+        OfflineError, ModelNotFoundError, GatedModelError: See ``open_repository``.
     """
     cached = CachedRepository(default_cache_dir() / f"{_PREFIX}{model_id.replace('/', '--')}")
     before = cached.load_listing(revision or "main")

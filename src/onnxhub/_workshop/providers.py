@@ -22,7 +22,7 @@ _GRAPH: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ProviderState:
-    """What became of trying a provider."""
+    """The result of probing a provider."""
 
     provider: str
     """Its short name."""
@@ -31,21 +31,22 @@ class ProviderState:
     state: Literal["runs", "fails", "missing"]
     """``"fails"``: it is installed, and does not start."""
     needs: str
-    """What is missing; empty if it runs."""
+    """The part that is missing; empty if it runs."""
 
 
 def probe_providers() -> list[ProviderState]:
-    """All known providers, those that run first.
+    """Probe all known providers, and list those that run first.
 
     Raises:
         MissingDependencyError: no onnxruntime is installed.
     """
     available = import_onnxruntime().get_available_providers()
     states = [
-        _probe(Provider(name, {})) if full_name in available
+        _probe(Provider(name, {}))
+        if full_name in available
         else ProviderState(name, full_name, "missing", describe_need(name))
         for name, full_name in FULL_NAMES.items()
-    ]  # fmt: skip
+    ]
     return sorted(states, key=lambda state: ("runs", "fails", "missing").index(state.state))
 
 

@@ -99,4 +99,4 @@ SENTENCES: Final = (
         "they were. The company expects a slower summer, and it will hire fewer people than it had planned."
     ),
 )
-"""Of 1 to 60 words; a few that are in other languages, or no sentences at all."""
+"""Texts of 1 to 60 words; a few are in other languages, or are no sentences at all."""

@@ -1,4 +1,4 @@
-"""A model made ready to be tried on plain texts, and the texts as inputs of its task."""
+"""Models and inputs for an evaluation: how plain texts become inputs of a task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["configure_for_evaluation", "require_texts", "sample_inputs"]
 
 
 def configure_for_evaluation(model: AnyModel) -> AnyModel:
-    """The model with what no text can tell, such as the labels to choose from."""
+    """Return the model with the options that its task's evaluation needs, such as the labels to choose from."""
     options = model.task.evaluation.options
     ready: Any = model
     return ready.with_options(**options) if options else model
@@ -32,10 +32,10 @@ def require_texts(task: Task[Any]) -> None:
 
 
 def sample_inputs(model: AnyModel, texts: Sequence[str], *, competing: bool = False) -> list[object]:
-    """The texts as inputs of the model's task: alone, or with what else the task asks for.
+    """Return texts as inputs of the model's task: alone, or with what else the task asks for.
 
     Args:
-        model: Which takes them.
+        model: The model that takes them.
         texts: At least one.
         competing: Whether there has to be something to decide.
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, cast
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console, Group
 from rich.text import Text
 
-import onnxhub
-from onnxhub._backend.files.layout import add_files_beside
-from onnxhub._backend.repository.repository import open_repository
-from onnxhub._backend.runtime.threads import count_usable_cores
-from onnxhub._loading.forecast import forecast
+from onnxhub._loading.request import LoadRequest
 from onnxhub._process.sizes import sized
-from onnxhub._workshop.bench import fitting, measure, open_each, recommend, sample_texts, settings
-from onnxhub._workshop.trials import require_texts, sample_inputs
+from onnxhub._workshop.bench import bench_model
 from onnxhub.cli._options import (
     Debug,
     File,
@@ -33,24 +27,19 @@ from onnxhub.cli._options import (
 )
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
-from onnxhub.errors import InvalidOptionError, one_line
+from onnxhub.errors import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from onnxhub._backend.engine import OnnxBackend
-    from onnxhub._backend.repository.repository import Repository
     from onnxhub._workshop.bench import Measured, Recommended, Setting
-    from onnxhub._workshop.trials import AnyModel
 
 __all__ = ["bench"]
 
 PURPOSES = {"throughput": "most texts a second", "latency": "shortest wait for one text"}
 LIST = "list"
 BUSY = 1.5
-"""Passes of one setting that differ by so many times make a figure unsure."""
-SAMPLE = 512
-"""Texts that are made if there are none; a fast model reads them all in a fraction of a second."""
+"""Passes of one setting that differ by so many times make its figure unsure."""
 
 
 def bench(
@@ -101,80 +90,60 @@ def bench(
 
     In a pipe, a row is: dtype, bytes, threads, batch, texts a second, milliseconds a text, the slowest pass in
     times of the fastest, why it failed; then, for each advice: best, for what, how to load it.
-    """  # fmt: skip
+    """
     texts = [text for lines in read_lines(None, file) for text in lines.texts] if file else None
     if dtype and onnx_file:
         raise typer.BadParameter("--onnx-file is one precision: it goes without --dtype.")
-    one_file, outputs = one_or_parts(onnx_file), output_names(output_name)
-    told = forecast(_open(model, revision, one_file), task, file=one_file, outputs=outputs)
-    if isinstance(told.error, InvalidOptionError):
-        raise told.error
-    if told.task is not None:
-        require_texts(told.task)
-    name, usual = told.task.name if told.task else task, told.found
-    tried = [one for one in usual.files if one.chosen or not onnx_file]
-    dtypes = dtype or list(dict.fromkeys(one.dtype for one in tried)) or ["auto"]
-    asked = settings(dtypes, threads or _threads(), batch_tokens or (None,))
-    load = partial(onnxhub.load, name, model, provider, revision=revision, file=one_file, outputs=outputs)
-    with ExitStack() as opened, _progress(seconds) as (loading, measuring):
-        models, failed = open_each(asked, _told(load, loading), opened)
-        first = next(iter(models.values()))
-        inputs = sample_inputs(first, texts or fitting(first, sample_texts(SAMPLE)))
-        found, number, rounds = measure(models, inputs, seconds=seconds, tell=measuring)
-        sizes = {one.dtype: cast("OnnxBackend", model.backend).size for one, model in models.items()}
-    chosen = next((one.dtype for one in usual.files if one.chosen), dtypes[0])
+    request = LoadRequest(
+        task=task,
+        model_id=model,
+        provider=provider,
+        revision=revision,
+        file=one_or_parts(onnx_file),
+        outputs=output_names(output_name),
+    )
+    with _show_progress() as tell:
+        found = bench_model(
+            request,
+            texts=texts,
+            dtypes=dtype or (),
+            threads=threads or (),
+            batch_tokens=batch_tokens or (),
+            seconds=seconds,
+            tell=tell,
+        )
     records = [
-        *(_record(one.setting, sizes, one) for one in found),
-        *(_record(setting, sizes, None, why) for setting, why in failed.items()),
+        *(_make_record(measured.setting, found.sizes, measured) for measured in found.measured),
+        *(_make_record(setting, found.sizes, None, why) for setting, why in found.failed.items()),
     ]
+    chosen = {"file": request.file, "outputs": request.outputs}
     advice = [
-        (one, _code(name, model, provider, {"file": one_file, "outputs": outputs}, one))
-        for one in recommend(found, chosen)
+        (recommended, _write_code(found.task, model, provider, chosen, recommended))
+        for recommended in found.recommended
     ]
-    _show(Printer(json), {"model": model, "task": name, "texts": number, "rounds": rounds}, records, advice)
-
-
-def _open(model: str, revision: str | None, file: str | Mapping[str, str] | None) -> Repository:
-    return add_files_beside(open_repository(model, revision=revision), file=file)
-
-
-def _threads() -> list[int | None]:
-    """What is tried: the library's own choice first, so that it wins where nothing is better."""
-    cores = count_usable_cores()
-    return [None, *sorted({1, max(cores // 2, 1), cores})]
-
-
-def _told(load: Callable[..., AnyModel], tell: Callable[[str], object]) -> Callable[..., AnyModel]:
-    def told(*, dtype: str, threads: int | None, batch_tokens: int | None) -> AnyModel:
-        tell(f"loading {dtype}, {_said(threads)} threads")
-        return load(dtype=dtype, threads=threads, batch_tokens=batch_tokens)
-
-    return told
+    about = {"model": model, "task": found.task, "texts": found.inputs, "rounds": found.rounds}
+    _show(Printer(json), about, records, advice)
 
 
 @contextmanager
-def _progress(seconds: float) -> Iterator[tuple[Callable[[str], object], Callable[[int, float], object]]]:
-    """A line on the terminal that says what is done, and goes when it is over; elsewhere nothing."""
+def _show_progress() -> Iterator[Callable[[str], object]]:
+    """Show a line on the terminal that says what is done, and goes when it is over; elsewhere nothing."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield (lambda _: None), (lambda _round, _spent: None)
+        yield lambda _: None
         return
     with console.status("") as status:
-
-        def say(what: str) -> None:
-            status.update(Text(one_line(what)))  # without markup, which a name may have
-
-        yield say, lambda number, spent: say(f"round {number}, {spent:.0f} of {seconds:g} s")
+        yield lambda what: status.update(Text(one_line(what)))  # without markup, which a name may have
 
 
-def _record(
+def _make_record(
     setting: Setting, sizes: Mapping[str, int], measured: Measured | None, error: str | None = None
 ) -> dict[str, object]:
     return {
         "dtype": setting.dtype,
         "bytes": sizes.get(setting.dtype),
         "threads": setting.threads,
-        "batch": _batch(setting),
+        "batch": _describe_batch(setting),
         "texts_per_second": measured and measured.texts_per_second,
         "milliseconds": None if measured is None or measured.seconds is None else measured.seconds * 1e3,
         "spread": measured and measured.spread,
@@ -182,90 +151,100 @@ def _record(
     }
 
 
-def _code(task: str, model: str, provider: str, chosen: Mapping[str, object], advice: Recommended) -> str:
+def _write_code(task: str, model: str, provider: str, chosen: Mapping[str, object], advice: Recommended) -> str:
     given = [repr(task), repr(model), *([repr(provider)] if provider != "cpu" else [])]
     options = {**{name: value for name, value in chosen.items() if value}, **advice.options}
     return f"onnxhub.load({', '.join([*given, *(f'{name}={value!r}' for name, value in options.items())])})"
 
 
 def _show(
-    printer: Printer, about: Mapping[str, object], records: Sequence[Mapping[str, object]],
+    printer: Printer,
+    about: Mapping[str, object],
+    records: Sequence[Mapping[str, object]],
     advice: Sequence[tuple[Recommended, str]],
-) -> None:  # fmt: skip
+) -> None:
     best = [
         {
-            "purpose": one.purpose,
-            "same_scores": one.same_scores,
-            "options": dict(one.options),
-            "batch": _batch(one.best.setting),
+            "purpose": recommended.purpose,
+            "same_scores": recommended.same_scores,
+            "options": dict(recommended.options),
+            "batch": _describe_batch(recommended.best.setting),
             "load": code,
         }
-        for one, code in advice
+        for recommended, code in advice
     ]
     printer.show(
         {**about, "measured": list(records), "best": best},
         [
-            *([*_rounded(record).values()] for record in records),
-            *(("best", _purpose(one), code) for one, code in advice),
+            *([*_round_numbers(record).values()] for record in records),
+            *(("best", _describe_purpose(recommended), code) for recommended, code in advice),
         ],
-        lambda: _drawn(printer, about, records, advice),
+        lambda: _draw(printer, about, records, advice),
     )
 
 
-def _drawn(
-    printer: Printer, about: Mapping[str, object], records: Sequence[Mapping[str, object]],
+def _draw(
+    printer: Printer,
+    about: Mapping[str, object],
+    records: Sequence[Mapping[str, object]],
     advice: Sequence[tuple[Recommended, str]],
-) -> Group:  # fmt: skip
+) -> Group:
     head = Text(f"{about['model']} for {about['task']}: {about['texts']} texts, {about['rounds']} rounds\n")
-    table = printer.table([_titled(record) for record in records if record["error"] is None])
+    table = printer.table([_make_row(record) for record in records if record["error"] is None])
     failed = [
-        Text(f"\n{record['dtype']}, {_said(record['threads'])} threads: {record['error']}", "red")
+        Text(f"\n{record['dtype']}, {_describe_threads(record['threads'])} threads: {record['error']}", "red")
         for record in records
         if record["error"] is not None and str(record["batch"]).startswith(LIST)  # the same for both ways to give texts
     ]
     best = [
-        Text.assemble("\n", (_purpose(one), "bold"), f" ({_value(one)}):\n", (f"  {code}", "green"))
-        for one, code in advice
+        Text.assemble(
+            "\n",
+            (_describe_purpose(recommended), "bold"),
+            f" ({_describe_value(recommended)}):\n",
+            (f"  {code}", "green"),
+        )
+        for recommended, code in advice
     ]
-    widest = max((one for record in records if isinstance(one := record["spread"], float)), default=1.0)
+    spreads = [record["spread"] for record in records]
+    widest = max((spread for spread in spreads if isinstance(spread, float)), default=1.0)
     busy = [Text(f"\nThe machine was busy: passes of one setting differ {widest:.1f} times; measure again.", "yellow")]
     return Group(head, table, *failed, *(busy if widest > BUSY else ()), *best)
 
 
-def _purpose(advice: Recommended) -> str:
+def _describe_purpose(advice: Recommended) -> str:
     return PURPOSES[advice.purpose] + ("" if advice.same_scores else ", with other scores")
 
 
-def _value(advice: Recommended) -> str:
+def _describe_value(advice: Recommended) -> str:
     rate, seconds = advice.best.texts_per_second, advice.best.seconds
     given = "given as a list" if advice.best.setting.together else "one by one"
     return f"{rate:,.1f} texts/s, {given}" if advice.purpose == "throughput" else f"{1e3 * (seconds or 0):.2f} ms"
 
 
-def _titled(record: Mapping[str, object]) -> dict[str, object]:
-    shown, size = _rounded(record), record["bytes"]
+def _make_row(record: Mapping[str, object]) -> dict[str, object]:
+    shown, size = _round_numbers(record), record["bytes"]
     return {
         "dtype": shown["dtype"],
         "size": sized(size) if isinstance(size, int) else "",
-        "threads": _said(record["threads"]),
+        "threads": _describe_threads(record["threads"]),
         "batch": shown["batch"],
         "texts/s": shown["texts_per_second"],
         "ms a text": shown["milliseconds"],
     }
 
 
-def _rounded(record: Mapping[str, object]) -> dict[str, object]:
+def _round_numbers(record: Mapping[str, object]) -> dict[str, object]:
     return {
         name: "" if value is None else f"{value:.4g}" if isinstance(value, float) else value
         for name, value in record.items()
     }
 
 
-def _batch(setting: Setting) -> str:
+def _describe_batch(setting: Setting) -> str:
     if not setting.together:
         return "one"
     return LIST if setting.batch_tokens is None else f"{LIST}, {setting.batch_tokens} tokens"
 
 
-def _said(threads: object) -> str:
+def _describe_threads(threads: object) -> str:
     return "auto" if threads is None else str(threads)

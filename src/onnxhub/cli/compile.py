@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
-import onnxhub
-from onnxhub._backend.kept.assets import assets_dir
+from onnxhub._loading.request import LoadRequest
 from onnxhub._process.sizes import sized
+from onnxhub._workshop.compile import compile_model
 from onnxhub.cli._options import (
     AllowPickle,
     Debug,
@@ -21,12 +19,6 @@ from onnxhub.cli._options import (
     output_names,
 )
 from onnxhub.cli._printing import Printer
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from onnxhub._backend.engine import OnnxBackend
 
 __all__ = ["compile"]
 
@@ -51,31 +43,24 @@ def compile(  # noqa: A001  # the command's name
 
     In a pipe, a row is: file, bytes of the compiled graph, its folder.
     """
-    with onnxhub.load(
-        task,
-        model,
+    request = LoadRequest(
+        task=task,
+        model_id=model,
         dtype=dtype,
         revision=revision,
         file=one_or_parts(onnx_file),
         outputs=output_names(output_name),
-        compiled=True,
         allow_pickle=allow_pickle,
-    ) as loaded:
-        backend = cast("OnnxBackend", loaded.backend)
-        folders = {choice.file: backend.parts[part].path.parent for part, choice in backend.choices.items()}
-    kept = assets_dir("compiled")
-    if any(folder.parent != kept for folder in folders.values()):
-        msg = f"no graph was kept: {kept} cannot be written; HF_HOME or HF_ASSETS_CACHE may name a folder that can be"
-        raise PermissionError(msg)
+    )
+    graphs = compile_model(request)
     printer = Printer(json)
     printer.show_table(
         [
-            {"file": file, **_size(folder, drawn=printer.for_a_person), "folder": str(folder)}
-            for file, folder in folders.items()
+            {
+                "file": graph.file,
+                **({"size": sized(graph.size)} if printer.for_a_person else {"bytes": graph.size}),
+                "folder": str(graph.folder),
+            }
+            for graph in graphs
         ]
     )
-
-
-def _size(folder: Path, *, drawn: bool) -> Mapping[str, object]:
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    return {"size": sized(size)} if drawn else {"bytes": size}

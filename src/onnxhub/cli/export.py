@@ -9,18 +9,9 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
-import onnxhub
-from onnxhub import __version__
-from onnxhub._backend.export_folder import check_folder, write_folder
-from onnxhub._backend.files.layout import add_files_beside
-from onnxhub._backend.graphs.signature import read_graph
-from onnxhub._backend.making.export import Conversion
-from onnxhub._backend.plan import prepare
-from onnxhub._backend.repository.repository import open_repository
-from onnxhub._contracts.registry import get_task
-from onnxhub._loading.forecast import check_files
-from onnxhub._loading.resolve import check_convertible, task_of_files, task_of_graph
+from onnxhub._loading.request import LoadRequest
 from onnxhub._process.sizes import sized
+from onnxhub._workshop.export import export_model
 from onnxhub.cli._options import (
     AllowPickle,
     Debug,
@@ -38,10 +29,6 @@ from onnxhub.cli._printing import Printer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
-
-    from onnxhub._backend.repository.repository import Repository
-    from onnxhub._contracts.registry import Task
 
 __all__ = ["export"]
 
@@ -73,52 +60,37 @@ def export(
 
     In a pipe, a row is: fact, value; then, for each file: file, path, bytes.
     """
-    check_folder(output, force=force)
-    file, outputs = one_or_parts(onnx_file), output_names(output_name)
-    repository = add_files_beside(open_repository(model, revision=revision), dtype=dtype, file=file)
-    known = _find_task(repository, task, dtype, file, outputs)
-    check_convertible(repository, known)
-    ort_class = known.ort_class_of(repository.json("config.json") or {})
-    conversion = Conversion(export=True if anew else "auto", anew=anew, allow_pickle=allow_pickle)
-    ready = prepare(repository, ort_class, dtype=dtype, file=file, gpu=False, conversion=conversion)
-    first = next(iter(ready.choices.values()))
-    check_files(known, ready.repository, read_graph(ready.repository.path(first.file)), outputs)
+    outputs = output_names(output_name)
+    request = LoadRequest(
+        task=task,
+        model_id=model,
+        dtype=dtype,
+        revision=revision,
+        file=one_or_parts(onnx_file),
+        outputs=outputs,
+        allow_pickle=allow_pickle,
+    )
+    exported = export_model(request, output, anew=anew, force=force)
     facts = {
-        "model": repository.model_id,
-        "revision": repository.commit or "",
-        "task": known.name,
-        "ORTModelForXXX": ort_class,
-        "dtype": first.dtype,
-        "choice": first.reason,
+        "model": exported.model_id,
+        "revision": exported.commit or "",
+        "task": exported.task,
+        "ORTModelForXXX": exported.ort_class,
+        "dtype": exported.dtype,
+        "choice": exported.reason,
         "folder": str(output),
     }
-    made_of = {name: value for name, value in facts.items() if name != "folder"} | {"onnxhub": __version__}
-    files = write_folder(ready, output, made_of, force=force)
     Printer(json).show(
-        {**{name.replace(" ", "_"): value for name, value in facts.items()},
-         "files": [{"file": name, "size": size} for name, size in files.items()]},
-        [*facts.items(), *(("file", name, size) for name, size in files.items())],
-        lambda: _drawn(facts, files, outputs),
-    )  # fmt: skip
+        {
+            **{name.replace(" ", "_"): value for name, value in facts.items()},
+            "files": [{"file": name, "size": size} for name, size in exported.files.items()],
+        },
+        [*facts.items(), *(("file", name, size) for name, size in exported.files.items())],
+        lambda: _draw(facts, exported.files, outputs),
+    )
 
 
-def _find_task(
-    repository: Repository,
-    name: str,
-    dtype: str,
-    file: str | Mapping[str, str] | None,
-    outputs: Mapping[str, str] | None,
-) -> Task[Any]:
-    if name != "auto":
-        return get_task(name)
-    found = task_of_files(repository) or task_of_graph(repository, dtype=dtype, file=file, outputs=outputs)
-    if found is None:  # what the file leaves open, ONNX Runtime infers
-        with onnxhub.load(name, repository.model_id, dtype=dtype, file=file, outputs=outputs) as loaded:
-            return get_task(loaded.info.task)
-    return get_task(found.task)
-
-
-def _drawn(facts: Mapping[str, str], files: Mapping[str, int], outputs: Mapping[str, str] | None) -> Group:
+def _draw(facts: Mapping[str, str], files: Mapping[str, int], outputs: Mapping[str, str] | None) -> Group:
     width = max(map(len, facts))
     lines = [Text.assemble((name.ljust(width + 2), "bold"), value) for name, value in facts.items() if value]
     lines += [Text(f"  {name}, {sized(size)}" if size >= 1e5 else f"  {name}") for name, size in files.items()]

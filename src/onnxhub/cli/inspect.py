@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from onnxhub._backend.files.layout import add_files_beside
-from onnxhub._backend.repository.repository import open_repository
-from onnxhub._loading.forecast import forecast
+from onnxhub._loading.request import LoadRequest
 from onnxhub._process.sizes import sized
+from onnxhub._workshop.inspect import inspect_model
 from onnxhub.cli._options import (
     Debug,
     Dtype,
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from onnxhub._backend.graphs.signature import Graph
-    from onnxhub._loading.inspection import Inspection, OnnxFile
+    from onnxhub._workshop.inspect import Inspection, OnnxFile
 
 __all__ = ["inspect"]
 
@@ -56,15 +55,20 @@ def inspect(
     In a pipe, a row is: fact, value; then, for each ONNX file: file, path, dtype, bytes, chosen or not; then, for each
     chosen file that is here: graph, path, fact, value.
     """
-    file = one_or_parts(onnx_file)
-    repository = add_files_beside(open_repository(model, revision=revision), dtype=dtype, file=file)
-    told = forecast(repository, task, dtype=dtype, file=file, outputs=output_names(output_name))
-    found, error = told.found, told.error
+    request = LoadRequest(
+        task=task,
+        model_id=model,
+        dtype=dtype,
+        revision=revision,
+        file=one_or_parts(onnx_file),
+        outputs=output_names(output_name),
+    )
+    found = inspect_model(request)
     facts = {
         "model": found.model_id,
         "revision": found.revision or "",
-        "task": told.task.name if told.task else "",
-        "known from": told.task_reason,
+        "task": found.task.name if found.task else "",
+        "known from": found.task_reason,
         "architecture": found.architecture,
         "ORTModelForXXX": found.ort_class,
         "labels": found.labels,
@@ -77,26 +81,30 @@ def inspect(
             "longest_input": found.max_length,
             "files": [asdict(file) for file in found.files],
             "graphs": {file: asdict(graph) for file, graph in found.graphs.items()},
-            "error": "" if error is None else str(error),
+            "error": "" if found.error is None else str(found.error),
         },
-        [*((name, join_values(value)) for name, value in facts.items()), *map(_row, found.files), *_rows(found.graphs)],
-        lambda: _drawn(facts, found),
+        [
+            *((name, join_values(value)) for name, value in facts.items()),
+            *map(_make_row, found.files),
+            *_list_rows(found.graphs),
+        ],
+        lambda: _draw(facts, found),
     )
-    if error is not None:
-        raise error
+    if found.error is not None:
+        raise found.error
 
 
-def _row(file: OnnxFile) -> tuple[object, ...]:
+def _make_row(file: OnnxFile) -> tuple[object, ...]:
     return "file", file.file, file.dtype, "" if file.size is None else file.size, "chosen" if file.chosen else ""
 
 
-def _rows(graphs: Mapping[str, Graph]) -> Iterator[tuple[object, ...]]:
+def _list_rows(graphs: Mapping[str, Graph]) -> Iterator[tuple[object, ...]]:
     for file, graph in graphs.items():
-        yield from (("graph", file, name, value) for name, value in _told(graph))
+        yield from (("graph", file, name, value) for name, value in _list_facts(graph))
 
 
-def _told(graph: Graph) -> list[tuple[str, str]]:
-    """A graph's facts, each as one text."""
+def _list_facts(graph: Graph) -> list[tuple[str, str]]:
+    """Return a graph's facts, each as one text."""
     return [
         *(("input", str(port)) for port in graph.inputs),
         *(("output", str(port)) for port in graph.outputs),
@@ -107,7 +115,7 @@ def _told(graph: Graph) -> list[tuple[str, str]]:
     ]
 
 
-def _drawn(facts: Mapping[str, object], found: Inspection) -> Group:
+def _draw(facts: Mapping[str, object], found: Inspection) -> Group:
     width = max(map(len, facts))
     lines = [
         Text.assemble((name.ljust(width + 2), "bold"), join_values(value)) for name, value in facts.items() if value
@@ -116,10 +124,10 @@ def _drawn(facts: Mapping[str, object], found: Inspection) -> Group:
         size = "" if file.size is None else f", {sized(file.size)}"
         mark = "→ " if file.chosen else "  "
         lines.append(Text(f"{mark}{file.file} ({file.dtype}{size})", "green" if file.chosen else ""))
-        lines += [Text(f"    {name:<14}{value}") for name, value in _graph_of(file, found) if value]
+        lines += [Text(f"    {name:<14}{value}") for name, value in _find_graph(file, found) if value]
     return Group(*lines)
 
 
-def _graph_of(file: OnnxFile, found: Inspection) -> list[tuple[str, str]]:
+def _find_graph(file: OnnxFile, found: Inspection) -> list[tuple[str, str]]:
     graph = found.graphs.get(file.file)
-    return [] if graph is None else _told(graph)
+    return [] if graph is None else _list_facts(graph)

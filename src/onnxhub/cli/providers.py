@@ -16,7 +16,9 @@ def providers(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG
 
     In a pipe, a row is: provider, its name in ONNX Runtime, state (runs, fails or missing), what it needs.
     """
-    Printer(json).show_table([
-        {"provider": one.provider, "full name": one.full_name, "state": one.state, "needs": one.needs}
-        for one in probe_providers()
-    ])  # fmt: skip
+    Printer(json).show_table(
+        [
+            {"provider": state.provider, "full name": state.full_name, "state": state.state, "needs": state.needs}
+            for state in probe_providers()
+        ]
+    )

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import asdict
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
 from rich.text import Text
 
-import onnxhub
-from onnxhub._contracts.registry import get_task
+from onnxhub._loading.request import LoadRequest
 from onnxhub._process.sizes import sized
-from onnxhub._workshop.bench import Setting, fitting, measure
-from onnxhub._workshop.compare import compare
-from onnxhub._workshop.sentences import SENTENCES
-from onnxhub._workshop.trials import configure_for_evaluation, require_texts, sample_inputs
+from onnxhub._workshop.verify import verify_variant
 from onnxhub.cli._options import Debug, File, Json, ModelArgument, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
@@ -26,8 +20,7 @@ from onnxhub.errors import InvalidOptionError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from onnxhub._backend.engine import OnnxBackend
-    from onnxhub._workshop.trials import AnyModel
+    from onnxhub._workshop.verify import Side
 
 __all__ = ["verify"]
 
@@ -69,46 +62,30 @@ def verify(
     Example: onnxhub verify org/name --dtype q8
 
     In a pipe, a row is: fact, value.
-    """  # fmt: skip
+    """
     if dtype == against:
         raise InvalidOptionError("dtype", dtype, "another one than --against, with which it is compared")
-    if task != "auto":
-        require_texts(get_task(task))
     given = [text for lines in read_lines(texts, file) for text in lines.texts] if texts or file else None
-    load = partial(onnxhub.load, task, model, provider, revision=revision)
-    with ExitStack() as opened:
-        judged = {
-            Setting(dtype=one): configure_for_evaluation(opened.enter_context(load(dtype=one)))
-            for one in (against, dtype)
-        }
-        reference, variant = judged.values()
-        inputs = sample_inputs(reference, given or fitting(reference, SENTENCES), competing=True)
-        agreement = compare(reference, variant, inputs)
-        measured, _, _ = measure(judged, inputs, seconds=seconds)
-        rates = {one.setting: one.texts_per_second for one in measured}
-        sides = [_side(one, rates[setting]) for setting, one in judged.items()]
+    request = LoadRequest(task=task, model_id=model, provider=provider, revision=revision)
+    verified = verify_variant(request, dtype=dtype, against=against, texts=given, seconds=seconds)
+    agreement = verified.agreement
     passed = agreement.mean >= threshold
-    about = {"model": model, "task": reference.task.name, "inputs": len(inputs)}
+    about = {"model": model, "task": verified.task, "inputs": len(verified.inputs)}
     found = {
-        **asdict(agreement), "worst": inputs[agreement.worst] if agreement.least < 1 else None,
-        "speed_ratio": _ratio(sides, "rate"), "size_ratio": _ratio(sides, "bytes"),
-        "threshold": threshold, "passed": passed,
-    }  # fmt: skip
-    _show(Printer(json), about, sides, found)
+        **asdict(agreement),
+        "worst": verified.inputs[agreement.worst] if agreement.least < 1 else None,
+        "speed_ratio": verified.speed_ratio,
+        "size_ratio": verified.size_ratio,
+        "threshold": threshold,
+        "passed": passed,
+    }
+    _show(Printer(json), about, [_describe(side) for side in (verified.reference, verified.variant)], found)
     if not passed:
         raise typer.Exit(1)
 
 
-def _side(model: AnyModel, rate: float) -> dict[str, Any]:
-    info = model.info
-    size = cast("OnnxBackend", model.backend).size
-    return {"dtype": info.dtype, "file": info.file, "reason": info.reason, "bytes": size, "rate": rate}
-
-
-def _ratio(sides: Sequence[Mapping[str, Any]], name: str) -> float:
-    """Of the variant, in times of the reference."""
-    reference, variant = (side[name] for side in sides)
-    return float(variant / reference)
+def _describe(side: Side) -> dict[str, Any]:
+    return {"dtype": side.dtype, "file": side.file, "reason": side.reason, "bytes": side.size, "rate": side.rate}
 
 
 def _show(
@@ -120,29 +97,31 @@ def _show(
         [
             *about.items(),
             *(
-                (f"{name} of {side['dtype']}", _rounded(side[name]))
+                (f"{name} of {side['dtype']}", _round_number(side[name]))
                 for side in sides
                 for name in ("file", "bytes", "rate")
             ),
-            *((name.replace("_", " "), _rounded(value)) for name, value in found.items()),
+            *((name.replace("_", " "), _round_number(value)) for name, value in found.items()),
         ],
-        lambda: _drawn(printer, about, sides, found),
+        lambda: _draw(printer, about, sides, found),
     )
 
 
-def _drawn(
+def _draw(
     printer: Printer, about: Mapping[str, object], sides: Sequence[Mapping[str, Any]], found: Mapping[str, Any]
 ) -> Group:
     head = Text(f"{about['model']} for {about['task']}: {about['inputs']} inputs\n")
-    table = printer.table([
-        {
-            "dtype": side["dtype"],
-            "file": side["file"],
-            "size": sized(side["bytes"]),
-            "inputs/s": f"{side['rate']:,.4g}",
-        }
-        for side in sides
-    ])  # fmt: skip
+    table = printer.table(
+        [
+            {
+                "dtype": side["dtype"],
+                "file": side["file"],
+                "size": sized(side["bytes"]),
+                "inputs/s": f"{side['rate']:,.4g}",
+            }
+            for side in sides
+        ]
+    )
     sign, verdict = ("≥", "green") if found["passed"] else ("<", "red")
     lines = [
         Text.assemble("\n", (f"{found['measure']}: {found['mean']:.4f} {sign} {found['threshold']:g}", verdict)),
@@ -153,5 +132,5 @@ def _drawn(
     return Group(head, table, *lines)
 
 
-def _rounded(value: object) -> object:
+def _round_number(value: object) -> object:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else value

@@ -194,8 +194,15 @@ def _shape_problem(array: NDArray[np.generic], wanted: GraphInput) -> str:
 
 
 def _raw(
-    name: str, modality: Modality, summary: str, ort_class: str, *aliases: str, **by_architecture: str
+    name: str,
+    modality: Modality,
+    summary: str,
+    ort_class: str,
+    *aliases: str,
+    architectures: str = "",
+    **by_architecture: str,
 ) -> Task[ArraysModel]:
+    """Make a row; ``architectures`` are the endings of the names of its architectures, with spaces between."""
     return Task(
         name=name,
         aliases=aliases,
@@ -208,32 +215,56 @@ def _raw(
         outputs=(),
         ort_class=ort_class,
         ort_classes=by_architecture,
+        architectures=tuple(architectures.split()),
     )
 
 
 TASK = _raw("custom", "arrays", "any graph: arrays in and out", "ORTModelForCustomTasks")
 TASKS = (
     TASK,
-    _raw("text-generation", "text", "logits of the next token (arrays)", "ORTModelForCausalLM", "causal-lm"),
+    _raw(
+        "text-generation", "text", "logits of the next token (arrays)", "ORTModelForCausalLM", "causal-lm",
+        architectures="ForCausalLM LMHeadModel",
+    ),
     _raw(
         "text2text-generation", "text", "encoder and decoder of texts (arrays)", "ORTModelForSeq2SeqLM",
         "seq2seq-lm", "summarization", "translation",
+        architectures="T5WithLMHeadModel ForConditionalGeneration EncoderDecoderModel MTModel",
     ),
     _raw(
         "automatic-speech-recognition", "audio", "speech to tokens (arrays)", "ORTModelForSpeechSeq2Seq",
         "asr", "speech2seq-lm", "audio-ctc", ForCTC="ORTModelForCTC",
+        architectures="ForSpeechSeq2Seq ForCTC WhisperForConditionalGeneration MoonshineForConditionalGeneration "
+        "Speech2TextForConditionalGeneration SpeechEncoderDecoderModel",
     ),
-    _raw("audio-classification", "audio", "logits of labels for sound (arrays)", "ORTModelForAudioClassification"),
-    _raw("audio-frame-classification", "audio", "logits for each frame of sound (arrays)", "ORTModelForAudioFrameClassification"),
-    _raw("audio-xvector", "audio", "a vector for a speaker (arrays)", "ORTModelForAudioXVector"),
-    _raw("image-classification", "image", "logits of labels for an image (arrays)", "ORTModelForImageClassification"),
-    _raw("image-segmentation", "image", "a map of labels (arrays)", "ORTModelForSemanticSegmentation", "semantic-segmentation"),
-    _raw("image-to-image", "image", "an image from an image (arrays)", "ORTModelForImageToImage"),
+    _raw(
+        "audio-classification", "audio", "logits of labels for sound (arrays)", "ORTModelForAudioClassification",
+        architectures="ForAudioClassification",
+    ),
+    _raw(
+        "audio-frame-classification", "audio", "logits for each frame of sound (arrays)",
+        "ORTModelForAudioFrameClassification", architectures="ForAudioFrameClassification",
+    ),
+    _raw("audio-xvector", "audio", "a vector for a speaker (arrays)", "ORTModelForAudioXVector", architectures="ForXVector"),
+    _raw(
+        "image-classification", "image", "logits of labels for an image (arrays)", "ORTModelForImageClassification",
+        architectures="ForImageClassification",
+    ),
+    _raw(
+        "image-segmentation", "image", "a map of labels (arrays)", "ORTModelForSemanticSegmentation",
+        "semantic-segmentation", architectures="ForSemanticSegmentation",
+    ),
+    _raw(
+        "image-to-image", "image", "an image from an image (arrays)", "ORTModelForImageToImage",
+        architectures="ForImageSuperResolution",
+    ),
     _raw(
         "image-to-text", "image", "encoder and decoder from image to text (arrays)", "ORTModelForVision2Seq",
         "vision2seq-lm", Pix2StructForConditionalGeneration="ORTModelForPix2Struct",
+        architectures="VisionEncoderDecoderModel Pix2StructForConditionalGeneration",
     ),
     _raw(
-        "zero-shot-image-classification", "image", "an image against texts (arrays)", "ORTModelForZeroShotImageClassification"
+        "zero-shot-image-classification", "image", "an image against texts (arrays)",
+        "ORTModelForZeroShotImageClassification", architectures="CLIPModel SiglipModel",
     ),
 )  # fmt: skip

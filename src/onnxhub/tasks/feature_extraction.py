@@ -347,6 +347,7 @@ TASK = Task(
         {ANY_NAME: 3},
     ),
     ort_class="ORTModelForFeatureExtraction",
+    architectures=("Model",),
     default_model="Xenova/all-MiniLM-L6-v2",
     one_liners=("onnxhub.embed", "onnxhub.similarity"),
     commands=("onnxhub.cli.embed:embed", "onnxhub.cli.similarity:similarity"),

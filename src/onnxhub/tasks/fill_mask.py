@@ -348,6 +348,7 @@ TASK = Task(
     postprocessor=FillMaskPostprocessor,
     outputs=({"logits": 3},),
     ort_class="ORTModelForMaskedLM",
+    architectures=("ForMaskedLM",),
     default_model="Xenova/distilbert-base-uncased",
     one_liners=("onnxhub.fill_mask",),
     commands=("onnxhub.cli.fill_mask:fill_mask",),

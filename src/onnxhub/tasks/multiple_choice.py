@@ -224,6 +224,7 @@ TASK = Task(
     postprocessor=MultipleChoicePostprocessor,
     outputs=({"logits": 2},),
     ort_class="ORTModelForMultipleChoice",
+    architectures=("ForMultipleChoice",),
     one_liners=("onnxhub.choose",),
     commands=("onnxhub.cli.choose:choose",),
     evaluation=Evaluation(input=_input, measure="same choice", decision=_judgement),

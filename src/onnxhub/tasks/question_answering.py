@@ -384,6 +384,7 @@ TASK = Task(
     postprocessor=QuestionAnsweringPostprocessor,
     outputs=({"start_logits": 2, "end_logits": 2},),
     ort_class="ORTModelForQuestionAnswering",
+    architectures=("ForQuestionAnswering",),
     default_model="Xenova/distilbert-base-cased-distilled-squad",
     bundled_model="builtin:qa",
     one_liners=("onnxhub.answer",),

@@ -265,6 +265,7 @@ TASK = Task(
     postprocessor=ClassificationPostprocessor,
     outputs=({"logits": 2},),
     ort_class="ORTModelForSequenceClassification",
+    architectures=("ForSequenceClassification",),
     default_model="Xenova/distilbert-base-uncased-finetuned-sst-2-english",
     bundled_model="builtin:sentiment",
     one_liners=("onnxhub.classify",),

@@ -363,6 +363,7 @@ TASK = Task(
     postprocessor=TokenClassificationPostprocessor,
     outputs=({"logits": 3},),
     ort_class="ORTModelForTokenClassification",
+    architectures=("ForTokenClassification",),
     default_model="Xenova/bert-base-multilingual-cased-ner-hrl",
     bundled_model="builtin:ner",
     one_liners=("onnxhub.tag",),

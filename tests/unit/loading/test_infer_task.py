@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 import onnxhub
+from onnxhub._contracts import registry as registry_module
+from onnxhub._contracts.architectures import ARCHITECTURES
+from onnxhub._contracts.built_in import BUILT_IN
 from onnxhub._contracts.registry import get_task
-from onnxhub._loading.infer_task import ARCHITECTURES, REFINED, infer_from_files, infer_from_graph, pipeline_tag
-from onnxhub.errors import UnclearTaskError
+from onnxhub._loading.infer_task import REFINED, infer_from_files, infer_from_graph, read_pipeline_tag
+from onnxhub.errors import InvalidOptionError, UnclearTaskError
 from tests.tiny import make_model
 
 if TYPE_CHECKING:
@@ -41,14 +45,36 @@ def test_the_architecture_names_the_task(architecture: str, task: str) -> None:
 
 
 def test_each_task_that_is_inferred_exists() -> None:
-    """Under its canonical name; and no ending hides a longer one behind it."""
+    """Under its canonical name; and the table of architectures says what the rows of the built-in tasks say."""
     tasks = {*ARCHITECTURES.values(), *REFINED, *(task for tasks in REFINED.values() for task in tasks)}
     assert {get_task(task).name for task in tasks} == tasks
-    endings = list(ARCHITECTURES)
-    hidden = [
-        (one, later) for place, one in enumerate(endings) for later in endings[place + 1 :] if later.endswith(one)
-    ]
-    assert hidden == []
+    rows = map(get_task, BUILT_IN)
+    assert {ending: task.name for task in rows for ending in task.architectures} == ARCHITECTURES
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry of the test's own."""
+    monkeypatch.setattr(registry_module, "_TASKS", dict(registry_module._TASKS))
+
+
+def test_a_task_of_another_package_is_found_by_its_architectures(registry: None, tmp_path: Path) -> None:
+    """A longer ending than a built-in task's counts, an equal one does not; `load("auto")` opens what it finds."""
+    row = get_task("text-classification")
+    onnxhub.register(replace(row, name="mine", aliases=(), architectures=("TinyForSequenceClassification",)))
+    onnxhub.register(replace(row, name="taken", aliases=(), architectures=("ForSequenceClassification",)))
+    folder = make_model(tmp_path / "mine", config_extra={"architectures": ["TinyForSequenceClassification"]})
+    info = onnxhub.load("auto", folder).info
+    assert (info.task, info.task_reason) == ("mine", "config.json says TinyForSequenceClassification")
+    folder = make_model(tmp_path / "other", config_extra={"architectures": ["OtherForSequenceClassification"]})
+    assert onnxhub.load("auto", folder).info.task == "text-classification"
+
+
+@pytest.mark.parametrize("wrong", ["ForSequenceClassification", ("",)])
+def test_an_ending_that_would_fit_everything_is_refused(wrong: object) -> None:
+    """A text in the place of a tuple is its letters, and an empty ending fits every architecture."""
+    with pytest.raises(InvalidOptionError, match="a tuple of ends of class names"):
+        replace(get_task("text-classification"), architectures=wrong)
 
 
 @pytest.mark.parametrize(
@@ -110,11 +136,11 @@ def test_labels_are_counted_wherever_they_are_declared(config: dict[str, object]
 
 def test_the_tag_of_a_card() -> None:
     """Only in its front matter, with quotes or without."""
-    assert pipeline_tag('---\nlicense: mit\npipeline_tag: "fill-mask"\n---\n# Card\n') == "fill-mask"
-    assert pipeline_tag("# Card\npipeline_tag: fill-mask\n") is None
-    assert pipeline_tag("---\nlicense: mit\n---\npipeline_tag: fill-mask\n") is None
-    assert pipeline_tag("---\npipeline_tag: fill-mask\n") is None
-    assert pipeline_tag("\ufeff--- \n\npipeline_tag:  'fill-mask'\npipeline_tag: other\n---") == "fill-mask"
+    assert read_pipeline_tag('---\nlicense: mit\npipeline_tag: "fill-mask"\n---\n# Card\n') == "fill-mask"
+    assert read_pipeline_tag("# Card\npipeline_tag: fill-mask\n") is None
+    assert read_pipeline_tag("---\nlicense: mit\n---\npipeline_tag: fill-mask\n") is None
+    assert read_pipeline_tag("---\npipeline_tag: fill-mask\n") is None
+    assert read_pipeline_tag("\ufeff--- \n\npipeline_tag:  'fill-mask'\npipeline_tag: other\n---") == "fill-mask"
 
 
 @pytest.mark.parametrize(
@@ -122,8 +148,8 @@ def test_the_tag_of_a_card() -> None:
 )
 def test_a_card_of_any_size_is_read_in_no_time(card: str) -> None:
     """Only its beginning is looked at, a line at a time; ten million line ends would have taken days."""
-    assert pipeline_tag(card) is None
-    assert pipeline_tag("---\npipeline_tag: fill-mask\n" + card) in {"fill-mask", None}
+    assert read_pipeline_tag(card) is None
+    assert read_pipeline_tag("---\npipeline_tag: fill-mask\n" + card) in {"fill-mask", None}
 
 
 @pytest.mark.parametrize("odd", [[], {}, ["hubert"], 5, None, True, 0.5])

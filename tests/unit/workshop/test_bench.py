@@ -18,12 +18,12 @@ from onnxhub._workshop.bench import (
     ROUNDS,
     Measured,
     Setting,
-    fitting,
+    fit_texts,
+    list_settings,
     measure,
     open_each,
     recommend,
     sample_texts,
-    settings,
 )
 from onnxhub._workshop.trials import configure_for_evaluation, sample_inputs
 from onnxhub.errors import InvalidOptionError, VariantNotFoundError
@@ -73,11 +73,11 @@ def test_the_texts_are_cut_to_what_a_model_takes() -> None:
     tokenizer = CannedTokenizer(max_length=64)
     backend = CannedBackend({"logits": [0.0, 1.0]}, labels=("A", "B"), tokenizer=tokenizer)
     texts = ["a " * 200, "a cat"]
-    cut, kept = fitting(backend.load("text-classification"), texts)
+    cut, kept = fit_texts(backend.load("text-classification"), texts)
     assert 10 <= len(cut.split()) <= 64 - RESERVED
     assert kept == "a cat"
     unbound = CannedBackend({"logits": [0.0, 1.0]}, labels=("A", "B")).load("text-classification")
-    assert fitting(unbound, texts) == texts
+    assert fit_texts(unbound, texts) == texts
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_a_zero_shot_model_is_given_labels() -> None:
 
 def test_settings_are_all_of_them() -> None:
     """Each dtype with each number of threads, one by one and together."""
-    asked = settings(["fp32", "q8"], [None, 2])
+    asked = list_settings(["fp32", "q8"], [None, 2])
     assert len(set(asked)) == len(asked) == 8
     assert {one.together for one in asked} == {True, False}
-    sized = settings(["fp32"], [1], [None, 256])
+    sized = list_settings(["fp32"], [1], [None, 256])
     assert [(one.together, one.batch_tokens) for one in sized] == [(False, None), (True, None), (True, 256)]
-    assert [one.differences("fp32") for one in sized[1:]] == [{"threads": 1}, {"threads": 1, "batch_tokens": 256}]
+    assert [one.list_differences("fp32") for one in sized[1:]] == [{"threads": 1}, {"threads": 1, "batch_tokens": 256}]
 
 
 def test_a_variant_that_cannot_be_loaded_is_no_end() -> None:
@@ -139,7 +139,7 @@ def test_a_variant_that_cannot_be_loaded_is_no_end() -> None:
         return model
 
     with ExitStack() as opened:
-        models, failed = open_each(settings(["fp32", "q4"], [1, 2]), load, opened)
+        models, failed = open_each(list_settings(["fp32", "q4"], [1, 2]), load, opened)
     assert loaded == [("fp32", 1), ("fp32", 2), ("q4", 1), ("q4", 2)]
     assert {one.dtype for one in models} == {"fp32"}
     assert {one.dtype for one in failed} == {"q4"}
@@ -153,7 +153,7 @@ def test_if_none_can_be_loaded_it_is_the_error() -> None:
         raise VariantNotFoundError("org/name", "q4", ())
 
     with ExitStack() as opened, pytest.raises(VariantNotFoundError):
-        open_each(settings(["q4"], [None]), load, opened)
+        open_each(list_settings(["q4"], [None]), load, opened)
 
 
 # --- measuring -------------------------------------------------------------------------------------------------------

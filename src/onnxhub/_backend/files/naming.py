@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.files.roles import MODEL, choose_roles
@@ -94,6 +93,8 @@ def _check_record(repository: Repository) -> None:
         raise IntegrityError(_RECORD, f"{repository.model_id}: its schema_version is {shorten(schema)}, not a number")
     if schema > _SCHEMA:
         wanted = f"its format is schema {schema} of transformers' exporter, and {_SCHEMA} is known here"
+        from importlib import metadata  # takes as long as all of this package; needed on this path alone
+
         raise TooNewError(_RECORD, "onnxhub", metadata.version("onnxhub"), wanted, "pip install --upgrade onnxhub")
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from onnxhub._backend.making.exporters import Exporter
     from onnxhub._backend.repository.repository import Repository
 
-__all__ = ["Conversion", "foretold", "with_onnx"]
+__all__ = ["Conversion", "Export", "plan_export"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -51,48 +51,85 @@ class Conversion:
     """Whether weights may be pickles."""
 
 
-def with_onnx(repository: Repository, ort_class: str, asked: Conversion) -> tuple[Repository, str]:
-    """The repository with ONNX files in the place of any of its own, and who made them; as it is if it needs none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """The conversion that a repository needs, made before or still to make."""
+
+    repository: Repository
+    files: tuple[str, ...]
+    """What it is made of."""
+    ort_class: str
+    origin: Origin
+    exporter: Exporter | None
+    """What makes it; None where it is made already."""
+    entry: Entry | None
+    """What was made; None: nothing yet."""
+    anew: bool
+
+    @property
+    def description(self) -> str:
+        """Who made it, or who would."""
+        if self.entry is not None:
+            return self.maker
+        name = "" if self.exporter is None else self.exporter.name
+        return f"it has no ONNX file: it would be converted, once (by the package {name})"
+
+    @property
+    def maker(self) -> str:
+        """Who made it; empty if it is not made yet."""
+        return "" if self.entry is None else _told(self.entry.made_of)
+
+    def run(self) -> Export:
+        """Make it, if it is not made yet.
+
+        Raises:
+            ExportError: The conversion failed.
+            OSError: The disk is full.
+        """
+        if self.entry is not None or self.exporter is None:
+            return self
+        entry = _converted(
+            self.repository, self.files, self.ort_class, self.origin, self.exporter, anew=self.anew
+        )  # fmt: skip
+        return replace(self, entry=entry)
+
+    def convert(self, repository: Repository) -> Repository | None:
+        """Return the repository with what was made in the place of its own ONNX files; None if it is not made yet."""
+        if self.entry is None:
+            return None
+        own = {name: size for name, size in repository.files.items() if not name.endswith(".onnx")}
+        return replace(repository, files=own).with_generated(
+            {name: self.entry.folder / name for name in self.entry.files}
+        )
+
+
+def plan_export(repository: Repository, ort_class: str, asked: Conversion) -> Export | None:
+    """Return the conversion that a repository needs; None if it needs none.
 
     Raises:
-        NoOnnxFileError: it has nothing that could be converted.
-        MissingDependencyError: it was not converted before, and nothing that converts is installed.
-        UnsafeModelError: its weights are pickles.
-        ExportError: it cannot be converted, or not by what is installed.
+        NoOnnxFileError: It has nothing that could be converted.
+        MissingDependencyError: It was not converted before, and nothing that converts is installed.
+        UnsafeModelError: Its weights are pickles.
+        ExportError: It cannot be converted, or not by what is installed.
     """
-    own = {name: size for name, size in repository.files.items() if not name.endswith(".onnx")}
-    if asked.export is False or (asked.export == "auto" and len(own) < len(repository.files)):
-        return repository, ""
-    entry = _entry(repository, ort_class, asked)
-    made = {name: entry.folder / name for name in entry.files}
-    return replace(repository, files=own).with_generated(made), _told(entry.made_of)
-
-
-def _entry(repository: Repository, ort_class: str, asked: Conversion) -> Entry:
+    has_onnx = any(name.endswith(".onnx") for name in repository.files)
+    if asked.export is False or (asked.export == "auto" and has_onnx):
+        return None
     from onnxhub._backend.making.staging import files_to_export
 
     files = files_to_export(repository, allow_pickle=asked.allow_pickle)
     origin = _origin(repository, files, ort_class)
     entry = None if asked.anew else origin.find()
-    if entry is not None:
-        return entry
-    check_model_type(repository)
-    exporter = _exporter(repository)
-    return _converted(repository, files, ort_class, origin, exporter, anew=asked.anew)
-
-
-def foretold(repository: Repository, ort_class: str) -> str:
-    """Who made the conversion that ``with_onnx`` would find, or that it would make one; raises what it would raise."""
-    from onnxhub._backend.making.staging import files_to_export
-
-    entry = _origin(repository, files_to_export(repository, allow_pickle=False), ort_class).find()
-    if entry is not None:
-        return _told(entry.made_of)
-    check_model_type(repository)
-    exporter = _exporter(repository)
-    if exporter is OPTIMUM:
-        _restate(repository, repository.json("config.json") or {})
-    return f"it has no ONNX file: it would be converted, once (by the package {exporter.name})"
+    exporter = None
+    if entry is None:
+        check_model_type(repository)
+        exporter = _exporter(repository)
+        if exporter is OPTIMUM:
+            _restate(repository, repository.json("config.json") or {})
+    return Export(
+        repository=repository, files=files, ort_class=ort_class, origin=origin, exporter=exporter, entry=entry,
+        anew=asked.anew,
+    )  # fmt: skip
 
 
 def check_model_type(repository: Repository) -> None:

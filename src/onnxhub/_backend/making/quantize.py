@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -29,16 +29,15 @@ from onnxhub._backend.making.child_process import run_child
 from onnxhub._backend.repository.repository import fetch_model
 from onnxhub._backend.runtime.gathering import gather_files
 from onnxhub._backend.runtime.providers import import_onnxruntime
-from onnxhub.errors import AmbiguousFileError, ExportError, VariantNotFoundError
+from onnxhub.errors import ExportError, VariantNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onnxhub._backend.files.variants import Choice
     from onnxhub._backend.kept.entries import Entry
     from onnxhub._backend.repository.repository import Repository
 
-__all__ = ["foretold", "with_variant"]
+__all__ = ["NotMakeableError", "Quantize", "plan_variants"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -55,94 +54,133 @@ TOOLS: Final = "onnx"
 """The package that ONNX Runtime's tools need."""
 
 
-def with_variant(
-    repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError, *, allowed: bool
-) -> tuple[Repository, dict[str, str]]:
-    """The repository with the files that it lacks in a dtype, and who made each of them.
+class NotMakeableError(Exception):
+    """Raised where a variant cannot be made; ``plan`` makes the error about the missing variant of it."""
+
+    def __init__(self, hint: str = "", variants: tuple[str, ...] | None = None) -> None:
+        """Take what is in the way, and the variants by what their graphs say where that was looked at."""
+        super().__init__(hint)
+        self.hint = hint
+        self.variants = variants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantize:
+    """A variant that a repository lacks, made before or still to make."""
+
+    repository: Repository
+    source: str
+    """The full-precision file."""
+    target: str
+    """The path that the variant has in the repository."""
+    dtype: str
+    origin: Origin
+    entry: Entry | None
+    """What was made; None: nothing yet."""
+
+    @property
+    def description(self) -> str:
+        """Who made it, or who would."""
+        if self.entry is None:
+            return f"{self.target} would be made of {self.source} (by the package {TOOLS})"
+        return f"{self.target} was made of {self.source} (by onnxruntime {_maker(self.entry)})"
+
+    @property
+    def maker(self) -> str:
+        """Who made it, and of what; empty if it is not made yet."""
+        return "" if self.entry is None else f"made of {self.source} by onnxruntime {_maker(self.entry)}"
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The path in the repository of each file that was made -> where it is."""
+        folder = PurePosixPath(self.target).parent
+        if self.entry is None:
+            return {}
+        return {(folder / name).as_posix(): self.entry.folder / name for name in self.entry.files}
+
+    def run(self) -> Quantize:
+        """Make it, if it is not made yet.
+
+        Raises:
+            ExportError: The tools failed, or find nothing to do.
+            OSError: The disk is full.
+        """
+        if self.entry is not None:
+            return self
+        return replace(self, entry=_made(self.repository, self.source, self.dtype, self.target, self.origin))
+
+
+def plan_variants(
+    repository: Repository,
+    ort_class: str,
+    dtype: str,
+    *,
+    allowed: bool,
+    fetch: bool,
+    done: Mapping[str, Quantize],
+) -> tuple[Quantize, ...]:
+    """Return the variants that the repository lacks in a dtype, each made before or to be made.
 
     Args:
         repository: What was looked through.
         ort_class: The class of ``optimum.onnxruntime`` that it is for.
         dtype: What was asked for.
-        missing: The error about it: raised, with the reason, where nothing can be made.
         allowed: Whether anything may be made.
+        fetch: Whether the graph of a source is fetched to be checked, where it is not on disk.
+        done: Target -> the step that has made it just now.
 
     Raises:
-        VariantNotFoundError: it is not one that is made, or there is no full-precision file, or nothing to make it with.
-        ExportError: the tools failed, or find nothing to do.
-    """
-    made: dict[str, Path] = {}
-    makers: dict[str, str] = {}
-    for target, source in lacking(repository, ort_class, dtype, missing).items():
-        if not allowed:
-            raise replace(missing, hint=f"export=False forbids to make it of {source}")
-        origin = _origin(repository, source, normalize_dtype(dtype))
-        entry = origin.find()
-        if entry is None:
-            _check_installed(origin, source, missing)
-            _check_precision(repository, source, missing)
-            entry = _made(repository, source, normalize_dtype(dtype), target, origin)
-        folder = PurePosixPath(target).parent
-        made |= {(folder / name).as_posix(): entry.folder / name for name in entry.files}
-        makers[target] = f"made of {source} by onnxruntime {_maker(entry)}"
-    return repository.with_generated(made), makers
-
-
-def foretold(repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError) -> str:
-    """Who made the files that ``with_variant`` would find, or that it would make them; raises what it would raise."""
-    told = []
-    for target, source in lacking(repository, ort_class, dtype, missing).items():
-        origin = _origin(repository, source, normalize_dtype(dtype))
-        entry = origin.find()
-        if entry is None:
-            _check_installed(origin, source, missing)
-            if repository.is_here(source):
-                _check_precision(repository, source, missing)
-        maker = f"the package {TOOLS}" if entry is None else f"onnxruntime {_maker(entry)}"
-        told.append(f"{target} {'would be' if entry is None else 'was'} made of {source} (by {maker})")
-    return ", ".join(told)
-
-
-def lacking(repository: Repository, ort_class: str, dtype: str, missing: VariantNotFoundError) -> dict[str, str]:
-    """The files that the repository lacks in a dtype, and what each of them is made of.
-
-    Raises:
-        VariantNotFoundError: ``missing``, where it is no dtype that is made, or there is nothing to make it of.
+        NotMakeableError: It is not a dtype that is made, or there is no full-precision file, or nothing to make it with.
+        AmbiguousFileError: Several files might be its source.
     """
     wanted = normalize_dtype(dtype)
+    planned = []
+    for target, source in _find_sources(repository, ort_class, wanted).items():
+        if not allowed:
+            raise NotMakeableError(f"export=False forbids to make it of {source}")
+        if target in done:
+            planned.append(done[target])
+            continue
+        origin = _origin(repository, source, wanted)
+        entry = origin.find()
+        if entry is None:
+            _check_installed(origin, source)
+            if fetch or repository.is_here(source):
+                _check_precision(repository, source)
+        planned.append(
+            Quantize(repository=repository, source=source, target=target, dtype=wanted, origin=origin, entry=entry)
+        )
+    return tuple(planned)
+
+
+def _find_sources(repository: Repository, ort_class: str, wanted: str) -> dict[str, str]:
+    """Return the files that the repository lacks in a dtype, and what each of them is made of."""
     if wanted not in MADE:
-        raise missing
-    sources = [choice.file for choice in _sources(repository, ort_class, missing).values()]
-    targets = {name_variant(source, wanted): source for source in sources}
-    return {target: source for target, source in targets.items() if not repository.has(target)}
-
-
-def _sources(repository: Repository, ort_class: str, missing: VariantNotFoundError) -> Mapping[str, Choice]:
+        raise NotMakeableError
     try:
-        return choose_roles(repository, ort_class, dtype="fp32", file=None, gpu=False)
-    except AmbiguousFileError as several:
-        raise replace(several, wanted=f"{missing.wanted}, which would be made of one of them") from several
+        choices = choose_roles(repository, ort_class, dtype="fp32", file=None, gpu=False)
     except VariantNotFoundError as error:
-        raise replace(missing, hint="int8, uint8, q8 and fp16 are made of an fp32 file, which it lacks too") from error
+        raise NotMakeableError("int8, uint8, q8 and fp16 are made of an fp32 file, which it lacks too") from error
+    targets = {name_variant(choice.file, wanted): choice.file for choice in choices.values()}
+    return {target: source for target, source in targets.items() if not repository.has(target)}
 
 
 def _origin(repository: Repository, file: str, dtype: str) -> Origin:
     return Origin(KIND, [RECIPE, dtype, *_identity(repository, file)], _versions())
 
 
-def _check_installed(origin: Origin, source: str, missing: VariantNotFoundError) -> None:
+def _check_installed(origin: Origin, source: str) -> None:
     if origin.versions is None:
         hint = f"pip install {TOOLS} (or 'onnxhub[optimum]') lets the first load make it of {source}"
-        raise replace(missing, hint=hint)
+        raise NotMakeableError(hint)
 
 
-def _check_precision(repository: Repository, source: str, missing: VariantNotFoundError) -> None:
-    """Whether it is a full-precision file, as its name says: of another, the tools make nothing, or something else."""
+def _check_precision(repository: Repository, source: str) -> None:
+    """Check that it is a full-precision file, as its name says: of another, the tools make nothing, or something else."""
     found = find_precision(fetch_model(repository, source, missing=False))
     if found.is_quantised or found.dtype in {"fp16", "bf16"}:
         reason = f"int8, uint8, q8 and fp16 are made of an fp32 file, and the graph of {source} is {found.description}"
-        variants = describe_variants(repository.files, {source: found.dtype})
-        raise replace(missing, variants=variants, hint=reason)
+        raise NotMakeableError(reason, describe_variants(repository.files, {source: found.dtype}))
 
 
 def _made(repository: Repository, file: str, dtype: str, target: str, origin: Origin) -> Entry:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from onnxhub._backend.graphs.safety import GraphFacts
     from onnxhub._backend.repository.listing import Listing
 
-__all__ = ["Repository", "fetch_model", "open_repository"]
+__all__ = ["FetchedModel", "Repository", "fetch_files", "fetch_model", "open_repository"]
 
 _DOWNLOADS: Final = ".downloads"
 """The folder of locks for downloads, beside the kinds of the store."""
@@ -297,8 +297,24 @@ def open_repository(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class FetchedModel:
+    """An ONNX file on disk, and the files of its weights."""
+
+    path: Path
+    weights: Mapping[str, Path]
+    """Location beside the file -> the file that it refers to, of those that are on disk."""
+    facts: GraphFacts
+    """What the file says of itself."""
+
+
 def fetch_model(repository: Repository, file: str, *, missing: bool = True) -> GraphFacts:
-    """Download an ONNX file and the external-data files that it refers to, and return the facts of its graph.
+    """Fetch an ONNX file as ``fetch_files`` does, and return what it says of itself."""
+    return fetch_files(repository, file, missing=missing).facts
+
+
+def fetch_files(repository: Repository, file: str, *, missing: bool = True) -> FetchedModel:
+    """Fetch an ONNX file, and every external-data file that it refers to beside it.
 
     ``missing=False`` checks the external-data files that are on disk, and downloads none.
 
@@ -308,21 +324,23 @@ def fetch_model(repository: Repository, file: str, *, missing: bool = True) -> G
     """
     model = repository.path(file)
     facts = read_facts(model)
+    weights: dict[str, Path] = {}
     for location, needed in facts.external_data.items():
         name = (PurePosixPath(file).parent / location).as_posix()
         if not repository.has(name):
             raise IntegrityError(file, f"{repository.model_id}: its weights are in {name}, which does not exist")
         if not missing and not repository.is_here(name):
             continue
-        size = repository.path(name).stat().st_size
-        # Other files were compared with the Hub's digests, or are our own, so that links to them do no harm.
+        weights[location] = repository.path(name)
+        size = weights[location].stat().st_size
+        # All others are known to be the bytes of the Hub, or our own, wherever they lie and whatever their other names.
         if repository.source == "folder" and name not in repository.generated:
             check_place(model, location)
             check_links(model, location)
         if size < needed:
             reason = f"its weights are {needed} bytes of {name}, which has {size}: it is cut, or of another version"
             raise IntegrityError(file, f"{repository.model_id}: {reason}")
-    return facts
+    return FetchedModel(model, weights, facts)
 
 
 def _find_listing(

@@ -11,7 +11,7 @@ import pytest
 import onnxhub
 from onnxhub._backend.files.layout import add_files_beside, describe_beside
 from onnxhub._backend.repository.repository import Repository, open_repository
-from onnxhub._loading.forecast import forecast
+from onnxhub._workshop.inspect import inspect_repository
 from onnxhub.errors import IntegrityError, InvalidInputError, ModelNotFoundError, NoOnnxFileError, TooNewError
 from tests.tiny import make_model
 
@@ -139,4 +139,4 @@ def test_a_record_of_transformers_exporter(
         return
     with pytest.raises(error, match=said):
         onnxhub.load("text-classification", folder)
-    assert type(forecast(open_repository(folder), "text-classification").error) is error
+    assert type(inspect_repository(open_repository(folder), "text-classification").error) is error

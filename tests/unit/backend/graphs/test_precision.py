@@ -17,7 +17,7 @@ from onnxhub._backend.files.naming import find_precision
 from onnxhub._backend.graphs.precision import agrees, claims, determine_precision
 from onnxhub._backend.repository.repository import fetch_model, open_repository
 from onnxhub._contracts.registry import get_task
-from onnxhub._loading.inspection import look_into
+from onnxhub._workshop.inspect import inspect_repository
 from onnxhub.errors import AmbiguousFileError, VariantNotFoundError
 from tests import tiny
 from tests.hub_server import HubServer, run_python
@@ -200,7 +200,7 @@ def test_8_bit_weights_behind_a_cast(tmp_path: Path) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, tmp_path / "model.onnx")
     assert onnxhub.load("custom", tmp_path).info.dtype == "int8"
-    found = look_into(open_repository(tmp_path), get_task("custom"))
+    found = inspect_repository(open_repository(tmp_path), get_task("custom"))
     assert found.graphs["model.onnx"].quantization == "8-bit, weights alone"
     assert found.files[0].dtype == "int8"
 
@@ -211,7 +211,7 @@ def test_of_two_that_are_alike_by_name_the_graphs_decide(dtype: str, tmp_path: P
     folder = tiny.make_model(tmp_path / "model", dtype="int8")
     tiny.make_model(folder, file="model_fp32.onnx")
     assert onnxhub.load(TASK, folder, dtype=dtype).info.file == "model_fp32.onnx"
-    assert look_into(open_repository(folder), get_task(TASK), dtype=dtype).error is None
+    assert inspect_repository(open_repository(folder), get_task(TASK), dtype=dtype).error is None
     tiny.make_model(folder)
     with pytest.raises(AmbiguousFileError):
         onnxhub.load(TASK, folder, dtype=dtype)
@@ -237,7 +237,7 @@ def test_inspect_foretells_it(dtype: str, tmp_path: Path) -> None:
     """The same file, precision and reason as load, or the same error; and the truth of each file that is here."""
     folder = tiny.make_model(tmp_path / "model", dtype="int8")
     tiny.make_model(folder, file="model_q4.onnx", seed=1)
-    found = look_into(open_repository(folder), get_task(TASK), dtype=dtype)
+    found = inspect_repository(open_repository(folder), get_task(TASK), dtype=dtype)
     assert [(each.file, each.dtype) for each in found.files] == [("model.onnx", "int8"), ("model_q4.onnx", "fp32")]
     if found.error is not None:
         assert refused(folder, dtype=dtype) in str(found.error)
@@ -272,8 +272,8 @@ import onnxhub
 from onnxhub.errors import VariantNotFoundError
 from onnxhub._contracts.registry import get_task
 from onnxhub._backend.repository.repository import open_repository
-from onnxhub._loading.inspection import look_into
-listed = look_into(open_repository("org/name"), get_task("text-classification"))
+from onnxhub._workshop.inspect import inspect_repository
+listed = inspect_repository(open_repository("org/name"), get_task("text-classification"))
 assert [each.dtype for each in listed.files] == ["fp32"]  # its name is all that is known
 try:
     onnxhub.load("text-classification", "org/name", dtype="fp32")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from onnxhub._backend.making import exporters
 from onnxhub._backend.making.staging import files_to_export
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub._contracts.registry import get_task
-from onnxhub._loading.inspection import look_into
+from onnxhub._workshop.inspect import inspect_repository
 from onnxhub.errors import MissingDependencyError, NoOnnxFileError
 from tests import tiny
 
@@ -71,25 +72,27 @@ def test_a_model_with_an_onnx_file_needs_no_optimum(tmp_path: Path, without_opti
 
 def test_inspection_says_that_nothing_can_convert(folder: Path, without_optimum: None) -> None:
     """What ``load`` would raise is the finding's error, with the same way out."""
-    found = look_into(open_repository(folder), get_task("text-classification"))
+    found = inspect_repository(open_repository(folder), get_task("text-classification"))
     assert isinstance(found.error, MissingDependencyError)
     assert str(found.error) == found.choice
 
 
 @pytest.mark.parametrize("installed", [True, False])
 def test_inspection_knows_a_conversion_that_is_kept(
-    installed: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+    installed: bool, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is what ``load`` would take, whether or not there is something to convert with."""
     versions = dict.fromkeys(exporters.OPTIMUM.packages, "1.0")
     monkeypatch.setattr(exporters, "find_version", lambda package: versions[package])
     (folder / "model.safetensors").write_text(f"kept, {installed}")  # what is kept is found by the files
     repository = open_repository(folder)
-    assert "would be converted, once" in look_into(repository, get_task("text-classification")).choice
+    assert "would be converted, once" in inspect_repository(repository, get_task("text-classification")).choice
     files = files_to_export(repository, allow_pickle=False)
     key = exporting._origin(repository, files, CLASSIFIER).key
-    make("exported", key, {"with": versions}, lambda made: (made / "model.onnx").touch())
+    model = tiny.make_model(tmp_path / "converted") / "model.onnx"
+    make("exported", key, {"with": versions}, lambda made: shutil.copy(model, made / "model.onnx"))
     if not installed:
         monkeypatch.setattr(exporters, "find_version", lambda _: None)
-    found = look_into(repository, get_task("text-classification"))
+    found = inspect_repository(repository, get_task("text-classification"))
     assert (found.error, found.choice[:44]) == (None, "converted from PyTorch's weights by optimum ")
+    assert [(file.file, file.dtype, file.chosen) for file in found.files] == [("model.onnx", "fp32", True)]

@@ -11,7 +11,7 @@ from onnxhub._backend.making import exporters
 from onnxhub._backend.making.exporters import NATIVE, OPTIMUM, find_exporter
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub._contracts.registry import get_task
-from onnxhub._loading.inspection import look_into
+from onnxhub._workshop.inspect import inspect_repository
 from onnxhub.errors import MissingDependencyError
 from tests import tiny
 
@@ -67,7 +67,10 @@ def folder(tmp_path: Path) -> Path:
 def test_inspection_says_which_package_would_convert(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the one that ``load`` would take."""
     monkeypatch.setattr(exporters, "find_version", {**without("optimum"), "transformers": "5.24.0"}.get)
-    assert "(by the package transformers)" in look_into(open_repository(folder), get_task("text-classification")).choice
+    assert (
+        "(by the package transformers)"
+        in inspect_repository(open_repository(folder), get_task("text-classification")).choice
+    )
 
 
 def test_beside_transformers_5_its_own_packages_are_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from onnxhub._backend.making import exporters
 from onnxhub._backend.making.newer_settings import NewerSettingsError, restate_config
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub._contracts.registry import get_task
-from onnxhub._loading.inspection import look_into
+from onnxhub._workshop.inspect import inspect_repository
 from onnxhub.errors import ExportError
 from tests import tiny
 
@@ -159,7 +159,7 @@ def test_the_reason_is_known_before_weights_are_fetched(tmp_path: Path, monkeypa
     config |= {"rope_parameters": {"rope_type": "proportional", "rope_theta": 1e4}}
     (folder / "config.json").write_text(json.dumps(config))
     monkeypatch.setattr(exporters, "find_version", lambda package: "1.0")
-    found = look_into(open_repository(folder), get_task("text-classification"))
+    found = inspect_repository(open_repository(folder), get_task("text-classification"))
     with pytest.raises(ExportError, match="rope_type 'proportional', which transformers 4 does not know") as raised:
         onnxhub.load("text-classification", folder)
     assert (str(found.error), found.choice) == (str(raised.value), str(raised.value))

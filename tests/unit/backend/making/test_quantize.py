@@ -18,12 +18,11 @@ import onnxhub
 from onnxhub._backend.kept.assets import assets_dir
 from onnxhub._backend.making import quantize as quantizing
 from onnxhub._backend.making.child_process import LIMIT
-from onnxhub._backend.making.export import Conversion
-from onnxhub._backend.plan import prepare
+from onnxhub._backend.plan import FileRequest, carry_out, plan_files
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub._contracts.registry import get_task
-from onnxhub._loading.inspection import look_into
 from onnxhub._workshop.compare import compare
+from onnxhub._workshop.inspect import inspect_repository
 from onnxhub.errors import ExportError, IntegrityError, OnnxHubError, VariantNotFoundError
 from tests import tiny
 from tests.hub_server import HubServer, run_python
@@ -202,7 +201,7 @@ def test_without_the_tools_it_says_what_would_make_it(
     monkeypatch.setattr(importlib.metadata, "version", version)
     assert onnxhub.load(TASK, folder, dtype="q8")("a good one") == right
     shutil.rmtree(cache)
-    foreseen = look_into(open_repository(folder), get_task("text-classification"), dtype="int8")
+    foreseen = inspect_repository(open_repository(folder), get_task("text-classification"), dtype="int8")
     assert (
         refused(folder, dtype="int8")
         == f"VariantNotFoundError: {foreseen.choice}"
@@ -286,14 +285,8 @@ def test_each_part_of_a_larger_model_is_made(tmp_path: Path, cache: Path) -> Non
     for name in ("encoder_model", "decoder_model_merged", "decoder_with_past_model"):
         shutil.copy(graph, folder / f"{name}.onnx")
     shutil.copy(tiny.make_model(tmp_path / "int8", dtype="int8") / "model.onnx", folder / "encoder_model_int8.onnx")
-    ready = prepare(
-        open_repository(folder.parent),
-        "ORTModelForSeq2SeqLM",
-        dtype="int8",
-        file=None,
-        gpu=False,
-        conversion=Conversion(),
-    )
+    request = FileRequest(dtype="int8")
+    ready = carry_out(plan_files(open_repository(folder.parent), "ORTModelForSeq2SeqLM", request, fetch=True))
     assert {part: choice.file for part, choice in ready.choices.items()} == {
         "encoder": "onnx/encoder_model_int8.onnx",
         "decoder": "onnx/decoder_model_merged_int8.onnx",

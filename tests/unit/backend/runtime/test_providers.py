@@ -10,7 +10,7 @@ import pytest
 
 import onnxhub
 from onnxhub._backend.engine import open_model
-from onnxhub._backend.making.export import Conversion
+from onnxhub._backend.plan import FileRequest, carry_out, plan_files
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub._backend.runtime.providers import ALIASES, FULL_NAMES, Provider, _parse, choose_candidates, shorten_name
 from onnxhub._backend.runtime.session import SessionOptions, build_session
@@ -84,10 +84,12 @@ def test_after_a_fall_back_a_model_is_run_as_on_the_provider_alone(
 ) -> None:
     """As many batches at once, of as many tokens."""
     asked = onnxhub.load("text-classification", tiny_model()).backend
+    task = get_task("text-classification")
+    ready = carry_out(plan_files(open_repository(tiny_model()), task.ort_class, FileRequest(), fetch=True))
     with pytest.warns(UserWarning, match="is not in available provider"):
         backend = open_model(
-            open_repository(tiny_model()), get_task("text-classification"), providers=[Provider("cuda", {}), Provider("cpu", {})],
-            dtype="auto", file=None, compiled=False, conversion=Conversion(), options=SessionOptions(), batch_tokens=None, outputs=None,
+            ready, task, config={}, providers=[Provider("cuda", {}), Provider("cpu", {})], compiled=False,
+            options=SessionOptions(), batch_tokens=None, outputs=None,
         )  # fmt: skip
     assert (backend.session.provider, backend.lanes.number) == ("cpu", count_usable_cores())
     assert (backend.lanes.number, backend.batch_tokens) == (asked.lanes.number, asked.batch_tokens)

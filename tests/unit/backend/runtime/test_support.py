@@ -16,7 +16,7 @@ import onnxhub
 from onnxhub._backend.repository.repository import open_repository
 from onnxhub._backend.runtime.support import check_support
 from onnxhub._contracts.registry import get_task
-from onnxhub._loading.inspection import look_into
+from onnxhub._workshop.inspect import inspect_repository
 from onnxhub.errors import IntegrityError, OnnxHubError, TooNewError, UnsafeModelError
 from tests import tiny
 
@@ -121,7 +121,7 @@ def test_a_graph_of_a_later_onnx_runtime(what: str, tmp_path: Path) -> None:
 def test_inspect_tells_what_the_graph_alone_tells(what: str, tmp_path: Path) -> None:
     """The same error, without opening the model."""
     make, wanted = TOO_NEW[what]
-    error = look_into(open_repository(make(tmp_path)), get_task("custom")).error
+    error = inspect_repository(open_repository(make(tmp_path)), get_task("custom")).error
     assert isinstance(error, TooNewError)
     with pytest.raises(TooNewError, match=wanted) as raised:
         onnxhub.load("custom", tmp_path)
@@ -143,7 +143,7 @@ def test_operators_of_another_library_stay_unsafe(domain: str, tmp_path: Path) -
     assert isinstance(error, UnsafeModelError)
     assert f"{domain}:Op" in error.reason
     assert ("onnxruntime-extensions" in error.reason) == (domain == "ai.onnx.contrib")
-    assert str(look_into(open_repository(tmp_path), get_task("custom")).error) == str(error)
+    assert str(inspect_repository(open_repository(tmp_path), get_task("custom")).error) == str(error)
 
 
 def test_an_operator_that_is_newer_than_the_declared_set_is_a_fault_of_the_file(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_tokenizer_of_a_later_tokenizers(changes: dict[str, Any], wanted: str,
     assert wanted in raised.value.wanted
     assert (raised.value.package, raised.value.installed) == ("tokenizers", tokenizers.__version__)
     assert str(raised.value).endswith("pip install --upgrade tokenizers")
-    found = look_into(open_repository(folder), get_task("text-classification")).error
+    found = inspect_repository(open_repository(folder), get_task("text-classification")).error
     assert str(found) == str(raised.value)
 
 

@@ -9,7 +9,7 @@ import pytest
 from onnxhub._backend.files.roles import choose_roles
 from onnxhub._backend.repository.repository import Repository, open_repository
 from onnxhub._contracts.registry import get_task
-from onnxhub._loading.inspection import look_into
+from onnxhub._workshop.inspect import inspect_repository
 from onnxhub.errors import InvalidOptionError, VariantNotFoundError
 from tests.tiny import make_model
 
@@ -23,7 +23,7 @@ def test_a_folder(tmp_path: Path) -> None:
     """Its facts, and each file with its size, external data included, and whether it would be taken."""
     make_model(tmp_path / "model", external_data="shards")
     make_model(tmp_path / "model", dtype="int8", file="model_int8.onnx")
-    found = look_into(open_repository(tmp_path / "model"), get_task("text-classification"))
+    found = inspect_repository(open_repository(tmp_path / "model"), get_task("text-classification"))
     sizes = [path.stat().st_size for path in (tmp_path / "model").glob("model.onnx*")]
     assert len(sizes) == 4
     assert (found.architecture, found.max_length, found.revision) == ("BertForSequenceClassification", 64, None)
@@ -39,7 +39,7 @@ def test_labels_stand_in_the_order_of_the_outputs(places: list[int], tmp_path: P
     """And not in that of the file."""
     labels = {str(place): f"label {place}" for place in places}
     make_model(tmp_path / "model", config_extra={"id2label": labels})
-    found = look_into(open_repository(tmp_path / "model"), get_task("text-classification"))
+    found = inspect_repository(open_repository(tmp_path / "model"), get_task("text-classification"))
     assert found.labels == tuple(f"label {place}" for place in sorted(places))
 
 
@@ -59,12 +59,14 @@ def test_labels_are_named_as_a_load_names_them(
 ) -> None:
     """By `label2id` or `num_labels` where there is no `id2label`; none are made up where nothing says how many."""
     make_model(tmp_path / "model", config_extra={"id2label": None, "label2id": None, **declared})
-    assert look_into(open_repository(tmp_path / "model"), get_task("text-classification")).labels == labels
+    assert inspect_repository(open_repository(tmp_path / "model"), get_task("text-classification")).labels == labels
 
 
 def test_what_load_would_raise(tmp_path: Path) -> None:
     """It is the choice, where there is none."""
-    found = look_into(open_repository(make_model(tmp_path / "model")), get_task("text-classification"), dtype="q4")
+    found = inspect_repository(
+        open_repository(make_model(tmp_path / "model")), get_task("text-classification"), dtype="q4"
+    )
     assert "has no ONNX file for dtype='q4'" in found.choice
     assert not any(one.chosen for one in found.files)
 
@@ -135,7 +137,7 @@ def test_a_part_of_one_name_is_not_a_variant_of_another(tmp_path: Path) -> None:
 def test_a_variant_that_would_be_made_is_told(tmp_path: Path) -> None:
     """Without making it; one that would not be is told as its error."""
     repository = open_repository(make_model(tmp_path, file="onnx/model.onnx"))
-    found = look_into(repository, get_task("text-classification"), dtype="q8")
+    found = inspect_repository(repository, get_task("text-classification"), dtype="q8")
     assert found.choice == "onnx/model_quantized.onnx would be made of onnx/model.onnx (by the package onnx)"
     assert not any(one.chosen for one in found.files)
-    assert "no ONNX file for dtype='q4'" in look_into(repository, get_task("custom"), dtype="q4").choice
+    assert "no ONNX file for dtype='q4'" in inspect_repository(repository, get_task("custom"), dtype="q4").choice
