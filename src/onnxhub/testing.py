@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, overload
 
 import numpy as np
 
+from onnxhub._calls.lanes import Lanes
 from onnxhub._calls.neighbours import Neighbours
-from onnxhub._calls.run import Lanes
 from onnxhub._contracts.protocols import GraphInput
 from onnxhub._contracts.registry import Task, get_task
 from onnxhub._loading.request import Source, build_model, check_postprocessor

@@ -20,8 +20,8 @@ from onnxhub._backend.runtime.pair import Pair
 from onnxhub._backend.runtime.scheduling import choose_pace
 from onnxhub._backend.runtime.static_shapes import FixedSizes
 from onnxhub._backend.runtime.threads import usable_cores
+from onnxhub._calls.lanes import Lanes
 from onnxhub._calls.neighbours import Neighbours
-from onnxhub._calls.run import Lanes
 from onnxhub._contracts.outputs import match_outputs, rename
 from onnxhub._process.once import lazy
 from onnxhub._toolkit.json_files import token_ids

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from typing import SupportsIndex, TypeAlias
 
     import numpy as np
     from numpy.typing import NDArray
 
     from onnxhub._contracts.foreign import InferenceSession, ORTModel
+    from onnxhub._process.workers import Job
 
 
 __all__ = [
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     Outputs: TypeAlias = Mapping[str, NDArray[np.float32]]
     """Graph output name -> float32 array ``(batch, ...)``."""
 
-T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -189,8 +189,8 @@ class Lanes(Protocol):
         """Batches at once."""
         ...
 
-    def __call__(self, jobs: Iterable[Callable[[bool], T]]) -> Iterator[T]:
-        """Yield each job's result in order; a job is told whether others run at the same time."""
+    def begin(self, job: Job[Any]) -> None:
+        """Do a job in one of the threads, as soon as one is free."""
         ...
 
 
@@ -202,8 +202,14 @@ class Neighbours(Protocol):
         """Whether only rows of one length may share a batch, as far as it is known."""
         ...
 
-    def run(self, rows: Sequence[Features], run_batch: Callable[[Sequence[Features]], Outputs]) -> list[Outputs]:
-        """Run rows in one batch, or in several if padding makes a difference; gives the outputs ``(...)`` of each."""
+    def run(
+        self, rows: Sequence[Features], run_batch: Callable[[Sequence[Features]], Outputs]
+    ) -> Sequence[tuple[Sequence[int], Outputs]]:
+        """Run rows in one batch, or in several if padding makes a difference.
+
+        Returns:
+            What ran together: the places of rows, and their outputs ``(places, ...)``.
+        """
         ...
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._calls.runners import Runner
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from onnxhub._calls.streams import Watch
+    from onnxhub._calls.monitor import CallMonitor
     from onnxhub._contracts.protocols import Backend, Column, GraphInput, ListOf, Outputs
 
 __all__ = ["ArraysItem", "ArraysModel", "ArraysPostprocessor"]
@@ -105,8 +106,37 @@ class ArraysPostprocessor(Postprocessor[ArraysItem, "Arrays"]):
         return rows
 
 
+class AsGiven(Runner):
+    """Runs the graph on each input as it was given, one after another: arrays have no axis of rows that could be joined."""
+
+    __slots__ = ()
+
+    def __call__(
+        self, prepared: Iterable[Prepared[ArraysItem] | IndexedError], monitor: CallMonitor | None
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield each input's position and result, or error, in order."""
+        for number, entry in enumerate(prepared):
+            try:
+                yield number, entry if isinstance(entry, IndexedError) else self.run_alone(entry, monitor)
+            except IndexedError as error:
+                yield number, error
+
+    def run_alone(self, prepared: Prepared[ArraysItem], monitor: CallMonitor | None) -> Any:
+        """Return the outputs of one input, or what the postprocessor makes of them."""
+        if monitor is not None:
+            monitor.count(1, 0)
+        part = self.preprocessor.part if isinstance(self.preprocessor, ArraysPreprocessor) else ""
+        outputs: Any = self.backend.arrays(part, prepared.rows[0])
+        if prepared.finish is not None:
+            return prepared.finish(outputs)
+        # Not as other postprocessors are called: these arrays have no axis of rows, and keep their dtypes.
+        return self.postprocessor.decode(outputs, prepared.item)
+
+
 class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
     """A graph, called with its own inputs: ``model({"pixel_values": pixels})["logits"]``."""
+
+    runner = AsGiven
 
     @overload
     def __call__(self, inputs: Given, *, part: str | EllipsisType = ...) -> Arrays: ...
@@ -126,11 +156,11 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         Raises:
             InvalidInputError: an input is missing, unknown, or of a wrong dtype or shape; with the index.
         """
-        return self._call(inputs, {"part": part})
+        return self.call_with(inputs, {"part": part})
 
     def with_options(self, *, part: str | EllipsisType = ...) -> Self:
         """Another model over the same sessions with this default; ``...`` leaves it as it is."""
-        return self._with({"part": part})
+        return self.copy_with({"part": part})
 
     def outputs(self, inputs: object) -> Outputs:
         """Not for arrays: the call itself gives the graph's outputs.
@@ -141,22 +171,6 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         del inputs
         msg = "call the model itself: what it returns are the graph's outputs"
         raise InvalidInputError(msg)
-
-    def _decoded(
-        self, ready: Iterable[Prepared[ArraysItem] | IndexedError], watch: Watch | None
-    ) -> Iterator[tuple[int, Arrays | IndexedError]]:
-        for number, one in enumerate(ready):
-            try:
-                yield number, one if isinstance(one, IndexedError) else self._alone(one, watch)
-            except IndexedError as error:
-                yield number, error
-
-    def _alone(self, one: Prepared[ArraysItem], watch: Watch | None) -> Arrays:
-        if watch is not None:
-            watch.done(1, 0)
-        part = self.preprocessor.part if isinstance(self.preprocessor, ArraysPreprocessor) else ""
-        # Not as other postprocessors are called: these arrays have no axis of rows, and keep their dtypes.
-        return self.postprocessor.decode(self.backend.arrays(part, one.rows[0]), one.item)  # type: ignore[arg-type]
 
 
 def _fitting(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDArray[np.generic]:
