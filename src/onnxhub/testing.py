@@ -1,27 +1,29 @@
-"""A model without files: for tests of postprocessors, and of tasks that other packages bring."""
+"""For tests of postprocessors, and of tasks that other packages bring: a model without files, and what holds for every task."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, cast, overload
 
 import numpy as np
 
 from onnxhub._calls.lanes import Lanes
+from onnxhub._calls.model import Model
 from onnxhub._calls.neighbours import Neighbours
 from onnxhub._contracts.protocols import GraphInput
 from onnxhub._contracts.registry import Task, get_task
 from onnxhub._loading.request import Source, build_model, check_postprocessor
-from onnxhub.errors import InvalidInputError
+from onnxhub._workshop.task_contract import check_contract
+from onnxhub.errors import InvalidInputError, TaskMismatchError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
     from typing import TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
 
-    from onnxhub._calls.model import Model
     from onnxhub._contracts.foreign import InferenceSession
     from onnxhub._contracts.protocols import Features, Outputs
     from onnxhub._loading.request import AnyPostprocessor, PostprocessorOf
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
     Canned: TypeAlias = Mapping[str, ArrayLike] | Callable[[Features], Mapping[str, ArrayLike]]
 
-__all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens"]
+__all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens", "check_task"]
 
 CLS, SEP, MASK = 0, 1, 2
 CANNED = Source(
@@ -132,6 +134,9 @@ class CannedBackend:
     ``outputs`` are those of one row, given to every row; or a function of the batch's inputs, for outputs that depend
     on them (``tokenizer.vocabulary`` tells the ids of words).
 
+    A model whose graph takes ``input_ids`` has a tokenizer, any other has none unless it is given one: ``input_names``
+    says what the graph takes.
+
     Examples:
         >>> from onnxhub.testing import CannedBackend
         >>> model = CannedBackend({"logits": [0.0, 2.0]}, labels=("NEG", "POS")).load("text-classification")
@@ -143,23 +148,39 @@ class CannedBackend:
     labels: Sequence[str] = ()
     config: Mapping[str, object] = field(default_factory=dict)
     input_names: tuple[str, ...] = ("input_ids", "attention_mask")
-    tokenizer: CannedTokenizer = field(default_factory=CannedTokenizer)
+    tokenizer: CannedTokenizer = field(default=cast("CannedTokenizer", None), repr=False)
+    """What texts are tokenised by; a model that has none raises ``TaskMismatchError`` where it is asked for."""
     files: Mapping[str, object] = field(default_factory=dict)
     """JSON files of the repository, by name."""
     model_id: str = "canned"
     batch_tokens: int = 1024
     lanes: Lanes = field(default_factory=Lanes, repr=False)
 
+    row: Features = field(default_factory=dict, repr=False)
+    """One row as the graph takes it, to ask a function for the shapes of its outputs; needed where there is no tokenizer."""
+
     def __post_init__(self) -> None:
+        if self.__dict__["tokenizer"] is None:
+            object.__setattr__(self, "tokenizer", CannedTokenizer() if "input_ids" in self.input_names else None)
         if self.labels:
             by_index = dict(enumerate(self.labels))
             object.__setattr__(self, "config", {"id2label": by_index, **self.config})
 
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if name == "tokenizer" and value is None:
+            raise TaskMismatchError(
+                self.model_id, "text", ("its graph takes no input_ids, and it was given no tokenizer",)
+            )
+        return value
+
     @property
     def output_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         """The outputs of a batch of one, as if all axes were dynamic."""
-        tokens = self.tokenizer.encode(["a"])[0]
-        outputs = self.run(dict.fromkeys(self.input_names, tokens.ids[np.newaxis]), ())
+        row = self.row or dict.fromkeys(self.input_names, np.zeros(1, np.int64))
+        if not self.row and self.__dict__["tokenizer"] is not None:
+            row = dict.fromkeys(self.input_names, self.tokenizer.encode(["a"])[0].ids)
+        outputs = self.run({name: values[np.newaxis] for name, values in row.items()}, ())
         return {name: (None,) * values.ndim for name, values in outputs.items()}
 
     def kind(self, row: Features) -> int:
@@ -291,3 +312,44 @@ class CannedBackend:
         row = get_task(task) if isinstance(task, str) else task
         check_postprocessor(row, postprocessor)
         return build_model(row, self, CANNED, postprocessor=postprocessor)
+
+
+def check_task(
+    task: str | Task[Any],
+    *,
+    model: Model[Any, Any, Any] | str | os.PathLike[str],
+    inputs: Sequence[Any],
+    bad_input: object = None,
+    options: Mapping[str, object] | None = None,
+    tolerance: float = 1e-5,
+) -> None:
+    """Check that a task holds what onnxhub promises of every task, as the built-in ones do; needs no test runner.
+
+    Lists, columns, streams, asyncio and threads give what each input gives alone, whatever it shares a batch with; an
+    input that cannot be used is an error with its index, and takes no other along; results are ready for JSON; options
+    and pickles are the same model; the parts of the task fit together.
+
+    Args:
+        task: The name of a task, or a Task.
+        model: A loaded model of it, or what ``load`` takes for one: a folder, or an id on the Hub. One from files says most.
+        inputs: Two or more inputs that give different results, of different lengths or sizes if the task takes such.
+        bad_input: Something that is no input of the task.
+        options: Options of a call, other than the defaults.
+        tolerance: How far scores of one input may be apart.
+
+    Raises:
+        TaskContractError: a contract is broken, with which one in words, and what was found; an ``AssertionError``.
+
+    Examples:
+        >>> check_task("text-classification", model="builtin:sentiment", inputs=["Quite easy!", "No."], options={"top_k": 1})
+    """
+    row = get_task(task) if isinstance(task, str) else task
+    loaded = model if isinstance(model, Model) else _load(row, model)
+    check_contract(row, loaded, inputs, bad_input=bad_input, options=options or {}, tolerance=tolerance)
+
+
+def _load(task: Task[Any], model_id: str | os.PathLike[str]) -> Model[Any, Any, Any]:
+    from onnxhub import load  # which is at home beside this module, and not below it
+
+    loaded: Model[Any, Any, Any] = load(task, model_id)
+    return loaded
