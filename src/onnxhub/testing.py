@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, cast, overloa
 import numpy as np
 
 from onnxhub._calls.lanes import Lanes
-from onnxhub._calls.model import Model
 from onnxhub._calls.neighbours import Neighbours
 from onnxhub._contracts.protocols import GraphInput
 from onnxhub._contracts.registry import Task, get_task
@@ -18,12 +17,12 @@ from onnxhub._workshop.task_contract import check_contract
 from onnxhub.errors import InvalidInputError, TaskMismatchError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
     from typing import TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
 
+    from onnxhub._calls.model import Model
     from onnxhub._contracts.foreign import InferenceSession
     from onnxhub._contracts.protocols import Features, Outputs
     from onnxhub._loading.request import AnyPostprocessor, PostprocessorOf
@@ -317,7 +316,7 @@ class CannedBackend:
 def check_task(
     task: str | Task[Any],
     *,
-    model: Model[Any, Any, Any] | str | os.PathLike[str],
+    model: Model[Any, Any, Any],
     inputs: Sequence[Any],
     bad_input: object = None,
     options: Mapping[str, object] | None = None,
@@ -331,7 +330,7 @@ def check_task(
 
     Args:
         task: The name of a task, or a Task.
-        model: A loaded model of it, or what ``load`` takes for one: a folder, or an id on the Hub. One from files says most.
+        model: A loaded model of it; one from files says most.
         inputs: Two or more inputs that give different results, of different lengths or sizes if the task takes such.
         bad_input: Something that is no input of the task.
         options: Options of a call, other than the defaults.
@@ -341,15 +340,8 @@ def check_task(
         TaskContractError: a contract is broken, with which one in words, and what was found; an ``AssertionError``.
 
     Examples:
-        >>> check_task("text-classification", model="builtin:sentiment", inputs=["Quite easy!", "No."], options={"top_k": 1})
+        >>> model = onnxhub.load("text-classification", "builtin:sentiment")
+        >>> check_task("text-classification", model=model, inputs=["Quite easy!", "No."], options={"top_k": 1})
     """
     row = get_task(task) if isinstance(task, str) else task
-    loaded = model if isinstance(model, Model) else _load(row, model)
-    check_contract(row, loaded, inputs, bad_input=bad_input, options=options or {}, tolerance=tolerance)
-
-
-def _load(task: Task[Any], model_id: str | os.PathLike[str]) -> Model[Any, Any, Any]:
-    from onnxhub import load  # which is at home beside this module, and not below it
-
-    loaded: Model[Any, Any, Any] = load(task, model_id)
-    return loaded
+    check_contract(row, model, inputs, bad_input=bad_input, options=options or {}, tolerance=tolerance)

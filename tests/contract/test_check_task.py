@@ -63,12 +63,20 @@ def test_built_in_tasks_hold_the_contracts(name: str, tiny_model: Callable[..., 
 def test_a_task_of_images_holds_the_contracts(tmp_path: Path) -> None:
     """Of another package, without a tokenizer, on a real session."""
     options = {"temperature": 3.0}
-    check_task(IMAGES, model=make_images_model(tmp_path), inputs=make_images(5), bad_input="text", options=options)
+    check_task(
+        IMAGES,
+        model=onnxhub.load(IMAGES, make_images_model(tmp_path)),
+        inputs=make_images(5),
+        bad_input="text",
+        options=options,
+    )
 
 
 def test_a_task_of_numbers_holds_the_contracts(tmp_path: Path) -> None:
     """Over a real session, and over canned outputs, which have no tokenizer for it."""
-    check_task(NUMBERS, model=make_numbers_model(tmp_path), inputs=ROWS, options={"temperature": 3.0})
+    check_task(
+        NUMBERS, model=onnxhub.load(NUMBERS, make_numbers_model(tmp_path)), inputs=ROWS, options={"temperature": 3.0}
+    )
     canned = CannedBackend(lambda batch: {"logits": batch["x"]}, input_names=("x",), row={"x": np.zeros(4, np.float32)})
     check_task(NUMBERS, model=canned.load(NUMBERS), inputs=ROWS)
 
@@ -222,7 +230,7 @@ def test_a_broken_contract_is_told_in_words(changes: dict[str, Any], contract: s
 def test_one_input_says_nothing(tmp_path: Path) -> None:
     """Two are the least that can be told apart."""
     with pytest.raises(InvalidOptionError, match="at least two inputs"):
-        check_task(NUMBERS, model=make_numbers_model(tmp_path), inputs=ROWS[:1])
+        check_task(NUMBERS, model=onnxhub.load(NUMBERS, make_numbers_model(tmp_path)), inputs=ROWS[:1])
 
 
 @pytest.mark.parametrize(

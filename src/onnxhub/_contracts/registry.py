@@ -99,11 +99,11 @@ def register(task: Task[ModelT_co]) -> Task[ModelT_co]:
     Raises:
         InvalidOptionError: a name or alias belongs to another task; a field of the row is not what it must be.
     """
-    check_row(task)
     for name in (task.name, *task.aliases):
         _register_built_in(name)
         if _TASKS.get(name, task) != task:
             raise InvalidOptionError("task", name, f"a name that is not taken (by {_TASKS[name].name})")
+    check_row(task)
     _TASKS.update(dict.fromkeys((task.name, *task.aliases), task))
     return task
 
