@@ -93,20 +93,20 @@ class CannedTokenizer:
         return [self._encode(text, pair) for text, pair in zip(texts, seconds, strict=True)]
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
-        """The words of ids."""
+        """Return the words of ids."""
         words = dict(enumerate(self.vocabulary))
         return [words.get(index, "") for index in ids]
 
     def ids(self, tokens: Sequence[str]) -> list[int | None]:
-        """The ids of words that were seen before."""
+        """Return the ids of words that were seen before."""
         return [self.vocabulary.get(token) for token in tokens]
 
     def join(self, tokens: Sequence[str]) -> str:
-        """Words with spaces between them."""
+        """Return words with spaces between them."""
         return " ".join(tokens)
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
-        """The words of ids, with spaces between them."""
+        """Return the words of ids, with spaces between them."""
         return self.join(self.tokens([index for index in ids if index > MASK or not skip_special]))
 
     def _encode(self, first: str, second: str | None) -> CannedTokens:
@@ -116,14 +116,17 @@ class CannedTokenizer:
             for word, piece in enumerate(text.split()):
                 start = text.index(piece, end)
                 end = start + len(piece)
-                rows.append((self.vocabulary.setdefault(piece, len(self.vocabulary)), sequence, sequence, word,
-                             (start, end)))  # fmt: skip
+                number = self.vocabulary.setdefault(piece, len(self.vocabulary))
+                rows.append((number, sequence, sequence, word, (start, end)))
             rows.append((SEP, sequence, -1, -1, (0, 0)))
         ids, type_ids, sequences, words, offsets = zip(*rows, strict=True)
         return CannedTokens(
-            np.array(ids, np.int64), np.array(type_ids, np.int64), np.array(sequences, np.int8),
-            np.array(words, np.int32), np.array(offsets, np.int32),
-        )  # fmt: skip
+            np.array(ids, np.int64),
+            np.array(type_ids, np.int64),
+            np.array(sequences, np.int8),
+            np.array(words, np.int32),
+            np.array(offsets, np.int32),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,17 +186,17 @@ class CannedBackend:
         return {name: (None,) * values.ndim for name, values in outputs.items()}
 
     def kind(self, row: Features) -> int:
-        """The same for all rows."""
+        """Return the same for all rows."""
         del row
         return 0
 
     def neighbours(self, outputs: tuple[str, ...]) -> Neighbours:
-        """What measures nothing: rows share any batch."""
+        """Return what measures nothing: rows share any batch."""
         del outputs
         return Neighbours()
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
-        """The canned outputs of a batch; all of them if none are named."""
+        """Return the canned outputs of a batch; all of them if none are named."""
         del beside
         if callable(self.outputs):
             found = {name: np.asarray(values, np.float32) for name, values in self.outputs(features).items()}
@@ -203,27 +206,27 @@ class CannedBackend:
         return {name: found[name] for name in outputs or found}
 
     def inputs(self, part: str) -> Mapping[str, GraphInput]:
-        """The inputs, as if any array would do."""
+        """Return the inputs, as if any array would do."""
         del part
         return {name: GraphInput(None, (None, None)) for name in self.input_names}
 
     def arrays(self, part: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
-        """The canned outputs."""
+        """Return the canned outputs."""
         del part
         return self.run(features, ())
 
     def json(self, name: str) -> Mapping[str, object] | None:
-        """One of ``files``."""
+        """Return one of ``files``."""
         found = self.files.get(name)
         return found if isinstance(found, Mapping) else None
 
     def json_list(self, name: str) -> Sequence[object] | None:
-        """One of ``files``."""
+        """Return one of ``files``."""
         found = self.files.get(name)
         return found if isinstance(found, list) else None
 
     def weights(self, name: str) -> Mapping[str, NDArray[np.float32]] | None:
-        """None: canned models have no weights."""
+        """Return None: canned models have no weights."""
         del name
         return None
 
@@ -233,7 +236,7 @@ class CannedBackend:
         return {}
 
     def ort_model(self, class_name: str) -> NoReturn:
-        """Raises ``InvalidInputError``: canned models have no session."""
+        """Raise ``InvalidInputError``: canned models have no session."""
         msg = f"canned models have no session, which {class_name} would need; load a model from files"
         raise InvalidInputError(msg)
 
@@ -302,7 +305,7 @@ class CannedBackend:
     @overload
     def load(self, task: str, *, postprocessor: AnyPostprocessor | None = ...) -> Any: ...
     def load(self, task: str | Task[Any], *, postprocessor: AnyPostprocessor | None = None) -> object:
-        """A model of a task over the canned outputs.
+        """Load a model of a task over the canned outputs.
 
         Args:
             task: The name of a task or an alias, or a Task.

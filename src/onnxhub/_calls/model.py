@@ -113,7 +113,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     @lazy
     def ort_model(self) -> ORTModel:
-        """The ORTModelForXXX of the task, of optimum, over the same session, for what else is written for such objects.
+        """Build the ORTModelForXXX of the task, of optimum, over the same session: for what else is written for such objects.
 
         Raises:
             MissingDependencyError: optimum is not installed.
@@ -129,7 +129,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         return self.call_with(inputs, {})
 
     def attempt(self, inputs: ListOf[InputT] | Column) -> list[ResultT | Failure]:
-        """The results of a list, in order, with a ``Failure`` in the place of each input that has none.
+        """Return the results of a list, in order, with a ``Failure`` in the place of each input that has none.
 
         An input fails alone, whatever it shares a batch with. Options are those of the model: ``with_options(...)``.
 
@@ -152,7 +152,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         return list(stream(self._attempt, many, self.preprocessor.weight, first=LOOK_AHEAD))
 
     def stream(self, inputs: Iterable[InputT], *, progress: bool = False) -> Generator[ResultT, None, None]:
-        """Results of any number of inputs, in order, with bounded memory.
+        """Yield the results of any number of inputs, in order, with bounded memory.
 
         What comes before an input that cannot be used, or was read before the iterable itself fails, has its result
         before the error is raised. Closing the stream, or letting it go, ends the work, and closes a generator.
@@ -171,7 +171,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def attempt_stream(
         self, inputs: Iterable[InputT], *, progress: bool = False
     ) -> Generator[ResultT | Failure, None, None]:
-        """``stream``, with a ``Failure`` in the place of each input that has no result.
+        """Do as ``stream``, with a ``Failure`` in the place of each input that has no result.
 
         Args:
             inputs: Any iterable, as for ``stream``. If it raises an error itself, so does the stream.
@@ -188,7 +188,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
     @overload
     async def acall(self, inputs: ListOf[InputT] | Column) -> ManyT: ...
     async def acall(self, inputs: object) -> object:
-        """The call from asyncio, in a thread of the event loop's own executor: the loop is not blocked.
+        """Call it from asyncio, in a thread of the event loop's own executor: the loop is not blocked.
 
         If it is cancelled, the thread is free again after the batch that runs.
         """
@@ -203,7 +203,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def astream(
         self, inputs: AsyncIterable[InputT] | Iterable[InputT], *, progress: bool = False
     ) -> AsyncGenerator[ResultT, None]:
-        """``stream`` from asyncio: results of any number of inputs, in order, while the event loop is free.
+        """Stream from asyncio: yield the results of any number of inputs, in order, while the event loop is free.
 
         What is sent while a batch runs makes up the next one, so an input never waits for others to come.
 
@@ -220,7 +220,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         return async_results(self._attempt, inputs, self.preprocessor.weight, progress=progress)
 
     def outputs(self, inputs: InputT | ListOf[InputT] | Column) -> Outputs:
-        """The raw logits: output name -> float32 array ``(rows, ...)``, padded with zeros to the longest row.
+        """Return the raw logits: output name -> float32 array ``(rows, ...)``, padded with zeros to the longest row.
 
         The rows are those of ``encode``, in order; ``postprocessor(outputs, items)`` turns them into results.
         """
@@ -235,7 +235,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         return stack_rows([{name: values[place] for name, values in outputs.items()} for outputs, place in rows])
 
     def encode(self, inputs: InputT | ListOf[InputT] | Column) -> list[Prepared[Any]]:
-        """What the graph and the postprocessor get for inputs: always a list, also for one input."""
+        """Return what the graph and the postprocessor get for inputs: always a list, also for one input."""
         many = self.preprocessor.as_many(inputs)
         ready: list[Prepared[Any]] = []
         for number, entry in enumerate(prepare(self.preprocessor, [inputs] if many is None else many)):
@@ -245,7 +245,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         return ready
 
     def with_options(self) -> Self:
-        """Another Model over the same session, with other defaults for its call options."""
+        """Return another Model over the same session, with other defaults for its call options."""
         return self
 
     def close(self) -> None:

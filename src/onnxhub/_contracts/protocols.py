@@ -165,19 +165,19 @@ class Tokenizer(Protocol):
         ...
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
-        """The tokens of ids, as the vocabulary spells them."""
+        """Return the tokens of ids, as the vocabulary spells them."""
         ...
 
     def ids(self, tokens: Sequence[str]) -> list[int | None]:
-        """The ids of tokens; None for one that is not in the vocabulary."""
+        """Return the ids of tokens; None for one that is not in the vocabulary."""
         ...
 
     def join(self, tokens: Sequence[str]) -> str:
-        """Tokens back to text, as the tokenizer's decoder does."""
+        """Turn tokens back to text, as the tokenizer's decoder does."""
         ...
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
-        """Ids back to text; without special tokens, if they are to be skipped."""
+        """Turn ids back to text; without special tokens, if they are to be skipped."""
         ...
 
 
@@ -252,11 +252,11 @@ class Backend(Protocol):
         ...
 
     def kind(self, row: Features) -> Hashable:
-        """What the rows of one batch must have in common; the same for all rows of most models."""
+        """Return what the rows of one batch must have in common; the same for all rows of most models."""
         ...
 
     def neighbours(self, outputs: tuple[str, ...]) -> Neighbours:
-        """What sees to it that no row depends on others of its batch, for these outputs."""
+        """Return what sees to it that no row depends on others of its batch, for these outputs."""
         ...
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
@@ -264,7 +264,7 @@ class Backend(Protocol):
         ...
 
     def inputs(self, part: str) -> Mapping[str, GraphInput]:
-        """What the graph of a part wants, by name; a model in one file has one part, ``"model"``."""
+        """Return what the graph of a part wants, by name; a model in one file has one part, ``"model"``."""
         ...
 
     def arrays(self, part: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
@@ -272,15 +272,15 @@ class Backend(Protocol):
         ...
 
     def json(self, name: str) -> Mapping[str, object] | None:
-        """The object of a JSON file of the repository; None if it has no such file."""
+        """Return the object of a JSON file of the repository; None if it has no such file."""
         ...
 
     def json_list(self, name: str) -> Sequence[object] | None:
-        """The list of a JSON file of the repository; None if it has no such file."""
+        """Return the list of a JSON file of the repository; None if it has no such file."""
         ...
 
     def weights(self, name: str) -> Mapping[str, NDArray[np.float32]] | None:
-        """A safetensors file of the repository; None if it has no such file."""
+        """Return a safetensors file of the repository; None if it has no such file."""
         ...
 
     @property
@@ -289,7 +289,7 @@ class Backend(Protocol):
         ...
 
     def ort_model(self, class_name: str) -> ORTModel:
-        """The class of optimum with this name over the sessions."""
+        """Return the class of optimum with this name over the sessions."""
         ...
 
     def close(self) -> None:

@@ -65,16 +65,16 @@ class ArraysPreprocessor(Preprocessor["Given", ArraysItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the declarations of the model's graphs."""
+        """Take the declarations of the model's graphs."""
         parts = {part: backend.inputs(part) for part in backend.sessions}
         return cls(parts, next(iter(parts)))
 
     def __call__(self, inputs: Sequence[Given]) -> list[Prepared[ArraysItem]]:
-        """One item an input."""
-        checked = [self._checked(value, index) for index, value in enumerate(inputs)]
+        """Prepare one row an input, as it is."""
+        checked = [self._check(value, index) for index, value in enumerate(inputs)]
         return [Prepared([arrays], ArraysItem(arrays)) for arrays in checked]
 
-    def _checked(self, value: object, index: int) -> Arrays:
+    def _check(self, value: object, index: int) -> Arrays:
         declared = self.parts[self.part]
         if not isinstance(value, Mapping):
             msg = f"expected a mapping of {listing(declared)} to arrays, got {type(value).__name__}"
@@ -87,7 +87,7 @@ class ArraysPreprocessor(Preprocessor["Given", ArraysItem]):
         if missing:
             msg = f"the graph also wants {'; '.join(missing)}"
             raise InvalidInputError(msg, index)
-        return {name: _fitting(name, value[name], wanted, index) for name, wanted in declared.items()}
+        return {name: _fit(name, value[name], wanted, index) for name, wanted in declared.items()}
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class ArraysPostprocessor(Postprocessor[ArraysItem, "Arrays"]):
     item = ArraysItem
 
     def decode(self, rows: Outputs, item: ArraysItem) -> Arrays:
-        """The outputs."""
+        """Return the outputs."""
         del item
         return rows
 
@@ -159,11 +159,11 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         return self.call_with(inputs, {"part": part})
 
     def with_options(self, *, part: str | EllipsisType = ...) -> Self:
-        """Another model over the same sessions with this default; ``...`` leaves it as it is."""
+        """Return another model over the same sessions with this default; ``...`` leaves it as it is."""
         return self.copy_with({"part": part})
 
     def outputs(self, inputs: object) -> Outputs:
-        """Not for arrays: the call itself gives the graph's outputs.
+        """Refuse: the call itself gives the graph's outputs.
 
         Raises:
             InvalidInputError: always.
@@ -173,8 +173,8 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         raise InvalidInputError(msg)
 
 
-def _fitting(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDArray[np.generic]:
-    """The value as the graph takes it."""
+def _fit(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDArray[np.generic]:
+    """Return the value as the graph takes it."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -184,11 +184,11 @@ def _fitting(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDA
     if problem:
         msg = f"{name} {problem}; the graph wants {wanted}"
         raise InvalidInputError(msg, index)
-    made = array if wanted.dtype is None else array.astype(wanted.dtype, copy=False)
-    if made.dtype.kind in "iu" and not np.array_equal(made, array):  # NumPy would keep the low bits
+    cast = array if wanted.dtype is None else array.astype(wanted.dtype, copy=False)
+    if cast.dtype.kind in "iu" and not np.array_equal(cast, array):  # NumPy would keep the low bits
         msg = f"{name} has numbers from {array.min()} to {array.max()}, which do not all fit; the graph wants {wanted}"
         raise InvalidInputError(msg, index)
-    return made
+    return cast
 
 
 def _dtype_problem(array: NDArray[np.generic], wanted: GraphInput) -> str:
