@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from onnxhub.errors import InvalidInputError
 
@@ -70,7 +70,8 @@ def weigh(value: object) -> int:
 
 def _weigh_image(value: object) -> int:
     """Return the bytes of an image of Pillow, whose size is its width and height; 0 of anything else."""
-    size, bands = getattr(value, "size", None), getattr(value, "getbands", None)
+    size: Any = getattr(value, "size", None)
+    bands: Any = getattr(value, "getbands", None)
     if not callable(bands) or not isinstance(size, tuple):
         return 0
     width, height = size
