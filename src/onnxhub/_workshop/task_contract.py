@@ -73,10 +73,11 @@ def check_contract(
 
 
 def _check_inputs(trial: Trial) -> None:
-    many, one = trial.model.preprocessor.as_many(trial.inputs), trial.model.preprocessor.as_many(trial.inputs[0])
+    as_many = trial.model.preprocessor.as_many
+    many, single = as_many(trial.inputs), as_many(trial.inputs[0])
     contract = "as_many of its preprocessor tells one input from many"
     trial.require(many is not None and len(many) == len(trial.inputs), contract, "It takes a list for one input")
-    trial.require(one is None, contract, f"It takes {shorten(trial.inputs[0])} for several inputs")
+    trial.require(single is None, contract, f"It takes {shorten(trial.inputs[0])} for several inputs")
     trial.alone.extend(trial.model(value) for value in trial.inputs)
     first = trial.alone[0]
     differ = any(not _are_equal(result, first, trial.tolerance) for result in trial.alone)
