@@ -72,7 +72,7 @@ def _weigh_image(value: object) -> int:
     """Return the bytes of an image of Pillow, whose size is its width and height; 0 of anything else."""
     size: Any = getattr(value, "size", None)
     bands: Any = getattr(value, "getbands", None)
-    if not callable(bands) or not isinstance(size, tuple):
+    if bands is None or not isinstance(size, tuple):
         return 0
     width, height = size
     return int(width) * int(height) * len(bands())
