@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from onnxhub._api.one_liners.tag import tag
     from onnxhub._calls.failures import Failure
     from onnxhub._calls.model import Model, ModelInfo
+    from onnxhub._contracts.batching import Batching
     from onnxhub._contracts.evaluation import Decision, Evaluation
     from onnxhub._contracts.postprocessor import Postprocessor
     from onnxhub._contracts.preprocessor import Prepared, Preprocessor
@@ -97,6 +98,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "onnxhub._api.load": ("load",),
     "onnxhub._calls.failures": ("Failure",),
+    "onnxhub._contracts.batching": ("Batching",),
     "onnxhub._contracts.preprocessor": ("Prepared", "Preprocessor"),
     "onnxhub._calls.model": ("Model", "ModelInfo"),
     "onnxhub._toolkit.numeric": ("sigmoid", "softmax"),
@@ -152,6 +154,7 @@ __all__ = [
     "ArraysModel",
     "ArraysPostprocessor",
     "Backend",
+    "Batching",
     "Choice",
     "ChoiceScore",
     "Classification",

@@ -18,6 +18,7 @@
     ├── TaskMismatchError           (ValueError)         the model does not fit the task
     ├── InvalidOptionError          (ValueError)         an option or argument, with what it may be
     ├── ClosedModelError            (ValueError)         the model was closed
+    ├── TaskContractError           (AssertionError)     a task breaks what is promised of every task
     └── IndexedError                                     an input of a call, with its index:
         ├── InvalidInputError       (ValueError)         it cannot be used
         ├── OutOfMemoryError        (MemoryError)        it does not fit into memory, not even alone
@@ -56,6 +57,7 @@ __all__ = [
     "OnnxHubError",
     "OutOfMemoryError",
     "ProviderUnavailableError",
+    "TaskContractError",
     "TaskMismatchError",
     "TooNewError",
     "UnclearTaskError",
@@ -353,6 +355,19 @@ class ClosedModelError(OnnxHubError, ValueError):
 
     def _message(self) -> str:
         return "the model was closed; load it again"
+
+
+@dataclass(eq=False, repr=False)
+class TaskContractError(OnnxHubError, AssertionError):
+    """A task does not hold what onnxhub promises of every task; ``onnxhub.testing.check_task`` found it."""
+
+    task: str
+    contract: str
+    """What holds for every task, in words."""
+    found: str
+
+    def _message(self) -> str:
+        return f"the task {self.task} breaks a contract: {self.contract}. {self.found}"
 
 
 @dataclass(eq=False, repr=False)

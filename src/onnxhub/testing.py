@@ -1,20 +1,21 @@
-"""A model without files: for tests of postprocessors, and of tasks that other packages bring."""
+"""For tests of postprocessors, and of tasks that other packages bring: a model without files, and what holds for every task."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, cast, overload
 
 import numpy as np
 
+from onnxhub._calls.lanes import Lanes
 from onnxhub._calls.neighbours import Neighbours
-from onnxhub._calls.run import Lanes
 from onnxhub._contracts.info import ModelInfo
 from onnxhub._contracts.protocols import GraphInput
 from onnxhub._contracts.registry import Task, get_task
 from onnxhub._loading.build import build_model, check_postprocessor
-from onnxhub.errors import InvalidInputError
+from onnxhub._workshop.task_contract import check_contract
+from onnxhub.errors import InvalidInputError, TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     Canned: TypeAlias = Mapping[str, ArrayLike] | Callable[[Features], Mapping[str, ArrayLike]]
 
-__all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens"]
+__all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens", "check_task"]
 
 CLS, SEP, MASK = 0, 1, 2
 CANNED = ModelInfo(
@@ -97,20 +98,20 @@ class CannedTokenizer:
         return [self._encode(text, pair) for text, pair in zip(texts, seconds, strict=True)]
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
-        """The words of ids."""
+        """Return the words of ids."""
         words = dict(enumerate(self.vocabulary))
         return [words.get(index, "") for index in ids]
 
     def ids(self, tokens: Sequence[str]) -> list[int | None]:
-        """The ids of words that were seen before."""
+        """Return the ids of words that were seen before."""
         return [self.vocabulary.get(token) for token in tokens]
 
     def join(self, tokens: Sequence[str]) -> str:
-        """Words with spaces between them."""
+        """Return words with spaces between them."""
         return " ".join(tokens)
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
-        """The words of ids, with spaces between them."""
+        """Return the words of ids, with spaces between them."""
         return self.join(self.tokens([index for index in ids if index > MASK or not skip_special]))
 
     def _encode(self, first: str, second: str | None) -> CannedTokens:
@@ -120,14 +121,17 @@ class CannedTokenizer:
             for word, piece in enumerate(text.split()):
                 start = text.index(piece, end)
                 end = start + len(piece)
-                rows.append((self.vocabulary.setdefault(piece, len(self.vocabulary)), sequence, sequence, word,
-                             (start, end)))  # fmt: skip
+                number = self.vocabulary.setdefault(piece, len(self.vocabulary))
+                rows.append((number, sequence, sequence, word, (start, end)))
             rows.append((SEP, sequence, -1, -1, (0, 0)))
         ids, type_ids, sequences, words, offsets = zip(*rows, strict=True)
         return CannedTokens(
-            np.array(ids, np.int64), np.array(type_ids, np.int64), np.array(sequences, np.int8),
-            np.array(words, np.int32), np.array(offsets, np.int32),
-        )  # fmt: skip
+            np.array(ids, np.int64),
+            np.array(type_ids, np.int64),
+            np.array(sequences, np.int8),
+            np.array(words, np.int32),
+            np.array(offsets, np.int32),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +140,9 @@ class CannedBackend:
 
     ``outputs`` are those of one row, given to every row; or a function of the batch's inputs, for outputs that depend
     on them (``tokenizer.vocabulary`` tells the ids of words).
+
+    A model whose graph takes ``input_ids`` has a tokenizer, any other has none unless it is given one: ``input_names``
+    says what the graph takes.
 
     Examples:
         >>> from onnxhub.testing import CannedBackend
@@ -148,37 +155,53 @@ class CannedBackend:
     labels: Sequence[str] = ()
     config: Mapping[str, object] = field(default_factory=dict)
     input_names: tuple[str, ...] = ("input_ids", "attention_mask")
-    tokenizer: CannedTokenizer = field(default_factory=CannedTokenizer)
+    tokenizer: CannedTokenizer = field(default=cast("CannedTokenizer", None), repr=False)
+    """What texts are tokenised by; a model that has none raises ``TaskMismatchError`` where it is asked for."""
     files: Mapping[str, object] = field(default_factory=dict)
     """Files of the repository, by name: what a JSON file holds, or the text of any other."""
     model_id: str = "canned"
     batch_tokens: int = 1024
     lanes: Lanes = field(default_factory=Lanes, repr=False)
 
+    row: Features = field(default_factory=dict, repr=False)
+    """One row as the graph takes it, to ask a function for the shapes of its outputs; needed where there is no tokenizer."""
+
     def __post_init__(self) -> None:
+        if self.__dict__["tokenizer"] is None:
+            object.__setattr__(self, "tokenizer", CannedTokenizer() if "input_ids" in self.input_names else None)
         if self.labels:
             by_index = dict(enumerate(self.labels))
             object.__setattr__(self, "config", {"id2label": by_index, **self.config})
 
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if name == "tokenizer" and value is None:
+            raise TaskMismatchError(
+                self.model_id, "text", ("its graph takes no input_ids, and it was given no tokenizer",)
+            )
+        return value
+
     @property
     def output_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         """The outputs of a batch of one, as if all axes were dynamic."""
-        tokens = self.tokenizer.encode(["a"])[0]
-        outputs = self.run(dict.fromkeys(self.input_names, tokens.ids[np.newaxis]), ())
+        row = self.row or dict.fromkeys(self.input_names, np.zeros(1, np.int64))
+        if not self.row and self.__dict__["tokenizer"] is not None:
+            row = dict.fromkeys(self.input_names, self.tokenizer.encode(["a"])[0].ids)
+        outputs = self.run({name: values[np.newaxis] for name, values in row.items()}, ())
         return {name: (None,) * values.ndim for name, values in outputs.items()}
 
     def kind(self, row: Features) -> int:
-        """The same for all rows."""
+        """Return the same for all rows."""
         del row
         return 0
 
     def neighbours(self, outputs: tuple[str, ...]) -> Neighbours:
-        """What measures nothing: rows share any batch."""
+        """Return what measures nothing: rows share any batch."""
         del outputs
         return Neighbours()
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
-        """The canned outputs of a batch; all of them if none are named."""
+        """Return the canned outputs of a batch; all of them if none are named."""
         del beside
         if callable(self.outputs):
             found = {name: np.asarray(values, np.float32) for name, values in self.outputs(features).items()}
@@ -188,22 +211,22 @@ class CannedBackend:
         return {name: found[name] for name in outputs or found}
 
     def inputs(self, role: str) -> Mapping[str, GraphInput]:
-        """The inputs, as if any array would do."""
+        """Return the inputs, as if any array would do."""
         del role
         return {name: GraphInput(None, (None, None)) for name in self.input_names}
 
     def arrays(self, role: str, features: Features) -> Mapping[str, NDArray[np.generic]]:
-        """The canned outputs."""
+        """Return the canned outputs."""
         del role
         return self.run(features, ())
 
     def json(self, name: str) -> Mapping[str, object] | None:
-        """One of ``files``."""
+        """Return one of ``files``."""
         found = self.files.get(name)
         return found if isinstance(found, Mapping) else None
 
     def json_list(self, name: str) -> Sequence[object] | None:
-        """One of ``files``."""
+        """Return one of ``files``."""
         found = self.files.get(name)
         return found if isinstance(found, list) else None
 
@@ -213,7 +236,7 @@ class CannedBackend:
         return found if isinstance(found, str) else None
 
     def weights(self, name: str) -> Mapping[str, NDArray[np.float32]] | None:
-        """None: canned models have no weights."""
+        """Return None: canned models have no weights."""
         del name
         return None
 
@@ -223,7 +246,7 @@ class CannedBackend:
         return {}
 
     def ort_model(self, class_name: str) -> NoReturn:
-        """Raises ``InvalidInputError``: canned models have no session."""
+        """Raise ``InvalidInputError``: canned models have no session."""
         msg = f"canned models have no session, which {class_name} would need; load a model from files"
         raise InvalidInputError(msg)
 
@@ -292,7 +315,7 @@ class CannedBackend:
     @overload
     def load(self, task: str, *, postprocessor: AnyPostprocessor | None = ...) -> Any: ...
     def load(self, task: str | Task[Any], *, postprocessor: AnyPostprocessor | None = None) -> object:
-        """A model of a task over the canned outputs.
+        """Load a model of a task over the canned outputs.
 
         Args:
             task: The name of a task or an alias, or a Task.
@@ -301,3 +324,37 @@ class CannedBackend:
         row = get_task(task) if isinstance(task, str) else task
         check_postprocessor(row, postprocessor)
         return build_model(row, self, CANNED, postprocessor=postprocessor)
+
+
+def check_task(
+    task: str | Task[Any],
+    *,
+    model: Model[Any, Any, Any],
+    inputs: Sequence[Any],
+    bad_input: object = None,
+    options: Mapping[str, object] | None = None,
+    tolerance: float = 1e-5,
+) -> None:
+    """Check that a task holds what onnxhub promises of every task, as the built-in ones do; needs no test runner.
+
+    Lists, columns, streams, asyncio and threads give what each input gives alone, whatever it shares a batch with; an
+    input that cannot be used is an error with its index, and takes no other along; results are ready for JSON; options
+    and pickles are the same model; the parts of the task fit together.
+
+    Args:
+        task: The name of a task, or a Task.
+        model: A loaded model of it; one from files says most.
+        inputs: Two or more inputs that give different results, of different lengths or sizes if the task takes such.
+        bad_input: Something that is no input of the task.
+        options: Options of a call, other than the defaults.
+        tolerance: How far scores of one input may be apart.
+
+    Raises:
+        TaskContractError: a contract is broken, with which one in words, and what was found; an ``AssertionError``.
+
+    Examples:
+        >>> model = onnxhub.load("text-classification", "builtin:sentiment")
+        >>> check_task("text-classification", model=model, inputs=["Quite easy!", "No."], options={"top_k": 1})
+    """
+    row = get_task(task) if isinstance(task, str) else task
+    check_contract(row, model, inputs, bad_input=bad_input, options=options or {}, tolerance=tolerance)

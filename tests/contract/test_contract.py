@@ -25,7 +25,7 @@ import pytest
 import onnxhub
 from onnxhub._backend.runtime.threads import count_usable_cores
 from onnxhub._calls.batches import collate
-from onnxhub._calls.model import LOOK_AHEAD
+from onnxhub._calls.streams import LOOK_AHEAD
 from onnxhub.errors import (
     ClosedModelError,
     InvalidInputError,

@@ -204,12 +204,22 @@ print(subprocess.run([sys.executable, "-c", program], capture_output=True, text=
 def test_interrupted_lists_leave_the_lanes_at_work() -> None:
     """The threads that two batches at once run in, interrupted 600 times: they do the jobs of every call after it."""
     printed = run("""
-from onnxhub._calls.run import Lanes
+from onnxhub._calls.lanes import Lanes, Underway
 
 lanes = Lanes(2)
 
 def jobs():
-    assert list(lanes((lambda beside: 1) for _ in range(200))) == [1] * 200
+    underway, given = Underway(lanes), []
+    try:
+        for _ in range(200):
+            underway.start(lambda beside: 1)
+            if underway.is_full:
+                given.append(underway.finish())
+        while len(underway):
+            given.append(underway.finish())
+    finally:
+        underway.stop()
+    assert given == [1] * 200
 
 jobs()
 kept = interrupted(jobs, 600 * ROUNDS, 0.004)

@@ -20,8 +20,8 @@ from onnxhub._backend.runtime.pair import SessionPair
 from onnxhub._backend.runtime.scheduling import choose_schedule
 from onnxhub._backend.runtime.static_shapes import StaticShapes
 from onnxhub._backend.runtime.threads import count_usable_cores
+from onnxhub._calls.lanes import Lanes
 from onnxhub._calls.neighbours import Neighbours
-from onnxhub._calls.run import Lanes
 from onnxhub._contracts.outputs import match_outputs, rename
 from onnxhub._process.once import lazy
 from onnxhub._toolkit.json_files import read_token_ids

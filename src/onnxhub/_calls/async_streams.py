@@ -8,12 +8,13 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from onnxhub._calls.failures import Failure
-from onnxhub._calls.streams import LOOK_AHEAD, LOOK_AHEAD_CHARACTERS, characters, pieces, watching
+from onnxhub._calls.monitor import CallMonitor, open_monitor
+from onnxhub._calls.streams import LOOK_AHEAD, LOOK_AHEAD_BYTES, pieces
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable
 
-    from onnxhub._calls.streams import Watch, Work
+    from onnxhub._calls.streams import Weight, Work
 
 __all__ = ["async_results"]
 
@@ -22,51 +23,56 @@ R = TypeVar("R")
 
 
 async def async_results(
-    work: Work[T, R | Failure], source: AsyncIterable[T] | Iterable[T], *, progress: bool
+    work: Work[T, R | Failure], source: AsyncIterable[T] | Iterable[T], weight: Weight, *, progress: bool
 ) -> AsyncGenerator[R, None]:
-    """The results one by one, up to the first failure, whose error is raised.
+    """Yield the results one by one, up to the first failure, whose error is raised.
 
     The work is done in threads; a plain source is read there, too, since it may block.
     """
-    watch = watching(source, progress=progress)
-    parts = _of_plain(work, source, watch) if isinstance(source, Iterable) else _of_async(work, source, watch)
+    monitor = open_monitor(source, progress=progress)
+    read = _read_plain if isinstance(source, Iterable) else _read_async
+    parts: AsyncGenerator[list[R | Failure], None] = read(work, source, weight, monitor)  # type: ignore[arg-type]
     async with aclosing(parts):
         async for part in parts:
-            for one in part:
-                if isinstance(one, Failure):
-                    raise one.error
-                yield one
+            for result in part:
+                if isinstance(result, Failure):
+                    raise result.error
+                yield result
 
 
-async def _of_plain(work: Work[T, R], source: Iterable[T], watch: Watch) -> AsyncGenerator[list[R], None]:
-    parts = pieces(work, source, watch)
+async def _read_plain(
+    work: Work[T, R], source: Iterable[T], weight: Weight, monitor: CallMonitor
+) -> AsyncGenerator[list[R], None]:
+    parts = pieces(work, source, weight, monitor)
     try:
-        while (part := await _in_thread(watch, lambda: next(parts, None))) is not None:
+        while (part := await _run_in_thread(monitor, lambda: next(parts, None))) is not None:
             yield part
     finally:
-        watch.stop()
+        monitor.cancel()
         await asyncio.to_thread(parts.close)
 
 
-async def _of_async(work: Work[T, R], source: AsyncIterable[T], watch: Watch) -> AsyncGenerator[list[R], None]:
-    reader = _Reader(source)
+async def _read_async(
+    work: Work[T, R], source: AsyncIterable[T], weight: Weight, monitor: CallMonitor
+) -> AsyncGenerator[list[R], None]:
+    reader = _Reader(source, weight)
     offset = 0
     try:
         while chunk := await reader.take():
-            yield await _in_thread(watch, work, chunk, offset, watch)
+            yield await _run_in_thread(monitor, work, chunk, offset, monitor)
             offset += len(chunk)
     finally:
-        watch.stop()
+        monitor.cancel()
         await reader.close()
 
 
-async def _in_thread(watch: Watch, work: Callable[..., R], *arguments: object) -> R:
-    """Work in a thread; if the caller is cancelled, the work is stopped, and has ended when this does."""
+async def _run_in_thread(monitor: CallMonitor, work: Callable[..., R], *arguments: object) -> R:
+    """Work in a thread; if the caller is cancelled, the work is cancelled too, and has ended when this does."""
     task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        watch.stop()
+        monitor.cancel()
         while not task.done():  # and may be cancelled again meanwhile
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({task})
@@ -77,8 +83,9 @@ async def _in_thread(watch: Watch, work: Callable[..., R], *arguments: object) -
 class _Reader(Generic[T]):
     """Reads an async source ahead, in a task, while threads work on what it has read."""
 
-    def __init__(self, source: AsyncIterable[T]) -> None:
+    def __init__(self, source: AsyncIterable[T], weight: Weight) -> None:
         self._source = source
+        self._weight = weight
         self._read: list[T] = []
         self._size = 0
         self._changed = asyncio.Event()
@@ -87,7 +94,7 @@ class _Reader(Generic[T]):
         self._task.add_done_callback(lambda _: self._changed.set())
 
     async def take(self) -> list[T]:
-        """All that has been read and not taken, at least one input; none at the end, or the source's error."""
+        """Return all that has been read and not taken, at least one input; none at the end. Raises the source's error."""
         while not self._read and not self._task.done():
             self._changed.clear()
             await self._changed.wait()
@@ -105,10 +112,10 @@ class _Reader(Generic[T]):
             await self._source.aclose()
 
     async def _run(self) -> None:
-        async for one in self._source:
-            self._read.append(one)
-            self._size += characters(one)
+        async for value in self._source:
+            self._read.append(value)
+            self._size += self._weight(value)
             self._changed.set()
-            while len(self._read) >= LOOK_AHEAD or self._size >= LOOK_AHEAD_CHARACTERS:
+            while len(self._read) >= LOOK_AHEAD or self._size >= LOOK_AHEAD_BYTES:
                 self._taken.clear()
                 await self._taken.wait()

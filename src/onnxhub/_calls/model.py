@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
-from onnxhub._calls.batches import collate
-from onnxhub._calls.decoding import decoded, encoded, located, stacked
-from onnxhub._calls.failures import without_failures
-from onnxhub._calls.run import run
-from onnxhub._calls.streams import LOOK_AHEAD, Watch, check_iterable, streamed, tokens
+from onnxhub._calls.failures import locate, raise_failures
+from onnxhub._calls.monitor import CallMonitor
+from onnxhub._calls.prepare import prepare
+from onnxhub._calls.run import OnePass, stack_rows
+from onnxhub._calls.streams import LOOK_AHEAD, stream
 from onnxhub._contracts.info import Config, ModelInfo
-from onnxhub._contracts.inputs import as_many
+from onnxhub._contracts.inputs import check_iterable
 from onnxhub._process.once import lazy
 from onnxhub._strings.plain_text import plain
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
         Callable,
         Generator,
         Iterable,
-        Iterator,
         Mapping,
         Sequence,
     )
 
     from onnxhub._calls.failures import Failure
+    from onnxhub._calls.runners import Runner
     from onnxhub._contracts.foreign import InferenceSession, ORTModel
-    from onnxhub._contracts.postprocessor import Item, Postprocessor
+    from onnxhub._contracts.postprocessor import Postprocessor
     from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-    from onnxhub._contracts.protocols import Backend, Column, Features, ListOf, Outputs
+    from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs
     from onnxhub._contracts.registry import Task
 
 __all__ = ["Model", "ModelInfo"]
@@ -50,6 +50,9 @@ class Model(Generic[InputT, ResultT, ManyT]):
     Immutable, and shared by any number of threads. A ``list`` (also a numpy array or pandas Series) is many inputs;
     anything else is one. ``with_options`` gives another Model over the same session.
     """
+
+    runner: ClassVar[type[Runner]] = OnePass
+    """How its models get from prepared inputs to results: in one pass of the graph, unless a class names another."""
 
     preprocessor: Any
     """The task's Preprocessor; of any type, since each task's has fields of its own."""
@@ -110,7 +113,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     @lazy
     def ort_model(self) -> ORTModel:
-        """The ORTModelForXXX of the task, of optimum, over the same session, for what else is written for such objects.
+        """Build the ORTModelForXXX of the task, of optimum, over the same session: for what else is written for such objects.
 
         Raises:
             MissingDependencyError: optimum is not installed.
@@ -123,10 +126,10 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def __call__(self, inputs: ListOf[InputT] | Column) -> ManyT: ...
     def __call__(self, inputs: object) -> object:
         """Run the model: one input gives one result, a list gives a list in the same order."""
-        return self._call(inputs, {})
+        return self.call_with(inputs, {})
 
     def attempt(self, inputs: ListOf[InputT] | Column) -> list[ResultT | Failure]:
-        """The results of a list, in order, with a ``Failure`` in the place of each input that has none.
+        """Return the results of a list, in order, with a ``Failure`` in the place of each input that has none.
 
         An input fails alone, whatever it shares a batch with. Options are those of the model: ``with_options(...)``.
 
@@ -142,32 +145,33 @@ class Model(Generic[InputT, ResultT, ManyT]):
             >>> model.attempt(["Quite easy!", None])[0]
             Classification(label='POSITIVE', score=0.9644)
         """
-        many = as_many(inputs)
+        many = self.preprocessor.as_many(inputs)
         if many is None:
             msg = f"attempt takes a list of inputs, got {type(inputs).__name__}; one input goes to the call itself"
             raise InvalidInputError(msg)
-        return list(streamed(self._attempts, many, first=LOOK_AHEAD))
+        return list(stream(self._attempt, many, self.preprocessor.weight, first=LOOK_AHEAD))
 
     def stream(self, inputs: Iterable[InputT], *, progress: bool = False) -> Generator[ResultT, None, None]:
-        """Results of any number of inputs, in order, with bounded memory.
+        """Yield the results of any number of inputs, in order, with bounded memory.
 
         What comes before an input that cannot be used, or was read before the iterable itself fails, has its result
         before the error is raised. Closing the stream, or letting it go, ends the work, and closes a generator.
 
         Args:
-            inputs: Any iterable; read ahead by 32 inputs at first, later by at most 2,048 or a million characters.
+            inputs: Any iterable; read ahead by 32 inputs at first, later by at most 2,048, or 32 MB: a million characters,
+                or so many bytes and arrays.
             progress: Show a bar on stderr, if that is a terminal: inputs, tokens a second, and the time that is left
                 where ``inputs`` has a length.
 
         Raises:
             InvalidInputError: ``inputs`` is one text, or cannot be iterated; an input cannot be used, with its index.
         """
-        return without_failures(self.attempt_stream(inputs, progress=progress))
+        return raise_failures(self.attempt_stream(inputs, progress=progress))
 
     def attempt_stream(
         self, inputs: Iterable[InputT], *, progress: bool = False
     ) -> Generator[ResultT | Failure, None, None]:
-        """``stream``, with a ``Failure`` in the place of each input that has no result.
+        """Do as ``stream``, with a ``Failure`` in the place of each input that has no result.
 
         Args:
             inputs: Any iterable, as for ``stream``. If it raises an error itself, so does the stream.
@@ -176,30 +180,30 @@ class Model(Generic[InputT, ResultT, ManyT]):
         Raises:
             InvalidInputError: ``inputs`` is one text, or cannot be iterated.
         """
-        check_iterable(inputs, "__iter__")
-        return streamed(self._attempts, inputs, progress=progress)
+        self._check_stream(inputs, "__iter__")
+        return stream(self._attempt, inputs, self.preprocessor.weight, progress=progress)
 
     @overload
     async def acall(self, inputs: InputT) -> ResultT: ...
     @overload
     async def acall(self, inputs: ListOf[InputT] | Column) -> ManyT: ...
     async def acall(self, inputs: object) -> object:
-        """The call from asyncio, in a thread of the event loop's own executor: the loop is not blocked.
+        """Call it from asyncio, in a thread of the event loop's own executor: the loop is not blocked.
 
         If it is cancelled, the thread is free again after the batch that runs.
         """
         import asyncio
 
-        watch = Watch()
+        monitor = CallMonitor()
         try:
-            return await asyncio.to_thread(self._answer, inputs, watch)
+            return await asyncio.to_thread(self._answer, inputs, monitor)
         finally:
-            watch.stop()
+            monitor.cancel()
 
     def astream(
         self, inputs: AsyncIterable[InputT] | Iterable[InputT], *, progress: bool = False
     ) -> AsyncGenerator[ResultT, None]:
-        """``stream`` from asyncio: results of any number of inputs, in order, while the event loop is free.
+        """Stream from asyncio: yield the results of any number of inputs, in order, while the event loop is free.
 
         What is sent while a batch runs makes up the next one, so an input never waits for others to come.
 
@@ -212,30 +216,36 @@ class Model(Generic[InputT, ResultT, ManyT]):
         """
         from onnxhub._calls.async_streams import async_results
 
-        check_iterable(inputs, "__iter__", "__aiter__")
-        return async_results(self._attempts, inputs, progress=progress)
+        self._check_stream(inputs, "__iter__", "__aiter__")
+        return async_results(self._attempt, inputs, self.preprocessor.weight, progress=progress)
 
     def outputs(self, inputs: InputT | ListOf[InputT] | Column) -> Outputs:
-        """The raw logits: output name -> float32 array ``(rows, ...)``, padded with zeros to the longest row.
+        """Return the raw logits: output name -> float32 array ``(rows, ...)``, padded with zeros to the longest row.
 
         The rows are those of ``encode``, in order; ``postprocessor(outputs, items)`` turns them into results.
         """
-        rows = [row for one in self.encode(inputs) for row in one.rows]
-        by_row = dict(self._run(rows))
-        return stacked([by_row[index] for index in range(len(rows))])
+        ready = [replace(entry, finish=_keep_outputs) for entry in self.encode(inputs)]
+        is_list = self.preprocessor.as_many(inputs) is not None
+        found: dict[int, Outputs] = {}
+        for number, outputs in self._runner()(ready, None):
+            if isinstance(outputs, IndexedError):
+                raise outputs.at(number if is_list else None) from outputs.__cause__
+            found[number] = outputs
+        rows = [(found[number], place) for number, entry in enumerate(ready) for place in range(len(entry.rows))]
+        return stack_rows([{name: values[place] for name, values in outputs.items()} for outputs, place in rows])
 
     def encode(self, inputs: InputT | ListOf[InputT] | Column) -> list[Prepared[Any]]:
-        """What the graph and the postprocessor get for inputs: always a list, also for one input."""
-        many = as_many(inputs)
+        """Return what the graph and the postprocessor get for inputs: always a list, also for one input."""
+        many = self.preprocessor.as_many(inputs)
         ready: list[Prepared[Any]] = []
-        for number, found in enumerate(encoded(self.preprocessor, [inputs] if many is None else many)):
-            if isinstance(found, IndexedError):
-                raise found.at(None if many is None else number) from found.__cause__
-            ready.append(found)
+        for number, entry in enumerate(prepare(self.preprocessor, [inputs] if many is None else many)):
+            if isinstance(entry, IndexedError):
+                raise entry.at(None if many is None else number) from entry.__cause__
+            ready.append(entry)
         return ready
 
     def with_options(self) -> Self:
-        """Another Model over the same session, with other defaults for its call options."""
+        """Return another Model over the same session, with other defaults for its call options."""
         return self
 
     def close(self) -> None:
@@ -265,13 +275,23 @@ class Model(Generic[InputT, ResultT, ManyT]):
             raise TypeError(msg)
         return _unpickle, (self._reload, self._options)
 
-    def _with(self, options: Mapping[str, object]) -> Self:
-        """This model with some options of its preprocessor or postprocessor changed; ``...`` leaves one as it is."""
+    def copy_with(self, options: Mapping[str, object]) -> Self:
+        """Return this model with other values of some options; what ``with_options`` of a task is made of.
+
+        Args:
+            options: Fields of the preprocessor or the postprocessor, by name; ``...`` leaves one as it is.
+
+        Raises:
+            InvalidOptionError: neither has such a field.
+        """
         given = {name: value for name, value in options.items() if value is not ...}
         if not given:
             return self
         left = dict(given)
-        preprocessor, postprocessor = _replaced(self.preprocessor, left), _replaced(self.postprocessor, left)
+        preprocessor, postprocessor = (
+            _replace_fields(self.preprocessor, left),
+            _replace_fields(self.postprocessor, left),
+        )
         if left:
             name, value = next(iter(left.items()))
             raise InvalidOptionError(name, value, f"an option of {type(self.postprocessor).__name__}, which has none")
@@ -281,68 +301,62 @@ class Model(Generic[InputT, ResultT, ManyT]):
         vars(model).update(preprocessor=preprocessor, postprocessor=postprocessor, _options={**self._options, **given})
         return model
 
-    def _call(self, inputs: object, options: Mapping[str, object]) -> object:
-        """What ``__call__`` of each task does: run with these options on one input, or on many."""
-        return self._with(options)._answer(inputs, None)  # noqa: SLF001
+    def call_with(self, inputs: object, options: Mapping[str, object]) -> object:
+        """Run with these options on one input, or on many; what ``__call__`` of a task is made of.
 
-    def _answer(self, inputs: object, watch: Watch | None) -> object:
-        many = as_many(inputs)
+        Args:
+            inputs: What the preprocessor takes for one input, or for many.
+            options: As ``copy_with`` takes them.
+        """
+        return self.copy_with(options)._answer(inputs, None)  # noqa: SLF001
+
+    def _answer(self, inputs: object, monitor: CallMonitor | None) -> object:
+        many = self.preprocessor.as_many(inputs)
         if many is not None:
-            return self._gather(self._results(many, watch))
+            return self._gather(self._run(many, monitor))
         try:
-            [one] = self.preprocessor([inputs])
-            return self._alone(one, watch)
+            [ready] = self.preprocessor([inputs])
+            return self._runner().run_alone(ready, monitor)
         except IndexedError as error:
             raise error.at(None) from error.__cause__
 
     def _gather(self, results: list[ResultT]) -> ManyT:
-        """What a list of inputs gives; a list of results unless the task can do better."""
+        """Return what a list of inputs gives; a list of results unless the task can do better."""
         return results  # type: ignore[return-value]  # ManyT is list[ResultT] wherever this is not overridden
 
-    def _results(self, inputs: Sequence[object], watch: Watch | None) -> list[ResultT]:
-        """The results in order; an error is raised with its input's index."""
+    def _run(self, inputs: Sequence[object], monitor: CallMonitor | None) -> list[ResultT]:
+        """Return the results in order; an error is raised with its input's index."""
         results: dict[int, ResultT] = {}
-        for number, result in self._outcomes(inputs, watch):
+        for number, result in self._runner()(prepare(self.preprocessor, inputs), monitor):
             if isinstance(result, IndexedError):
                 raise result.at(number) from result.__cause__
             results[number] = result
         return [results[number] for number in range(len(inputs))]
 
-    def _attempts(self, inputs: Sequence[object], offset: int, watch: Watch) -> list[ResultT | Failure]:
-        """The results of inputs of which the first is at the offset, with failures in the place of errors."""
-        found = dict(self._outcomes(inputs, watch))
-        return [located(found[number], offset + number) for number in range(len(inputs))]
+    def _attempt(self, inputs: Sequence[object], offset: int, monitor: CallMonitor) -> list[ResultT | Failure]:
+        """Return the results of inputs of which the first is at the offset, with failures in the place of errors."""
+        found = dict(self._runner()(prepare(self.preprocessor, inputs), monitor))
+        return [locate(found[number], offset + number) for number in range(len(inputs))]
 
-    def _outcomes(self, inputs: Sequence[object], watch: Watch | None) -> Iterator[tuple[int, ResultT | IndexedError]]:
-        """Each input's number and result, or the error that it raises alone, as soon as its last row has run."""
-        return self._decoded(encoded(self.preprocessor, inputs), watch)
+    def _runner(self) -> Runner:
+        return self.runner(self.backend, self.preprocessor, self.postprocessor, self._wanted)
 
-    def _decoded(
-        self, ready: Iterable[Prepared[Any] | IndexedError], watch: Watch | None
-    ) -> Iterator[tuple[int, ResultT | IndexedError]]:
-        return decoded(ready, self._run, self._decode, watch)
-
-    def _alone(self, one: Prepared[Any], watch: Watch | None) -> ResultT:
-        """The result of one input; with one row, there is nothing to plan, and nothing to wait for."""
-        if len(one.rows) != 1:
-            [(_, result)] = self._decoded([one], watch)
-            if isinstance(result, IndexedError):
-                raise result
-            return result
-        if watch is not None:
-            watch.done(1, tokens(one.rows[0]))
-        return self._decode(self.backend.run(collate(one.rows, {}), self._wanted), one.item)
-
-    def _run(self, rows: Iterable[Features]) -> Iterator[tuple[int, Outputs]]:
-        """Each row's number and outputs ``(...)``, in the planner's order."""
-        return run(self.backend, rows, self._wanted)
-
-    def _decode(self, rows: Outputs, item: Item) -> ResultT:
-        return self.postprocessor(rows, [item])[0]
+    def _check_stream(self, inputs: object, *methods: str) -> None:
+        """Raise ``InvalidInputError`` if it is one input, or no iterable at all."""
+        check_iterable(inputs, *methods)
+        if getattr(inputs, "shape", None) and self.preprocessor.as_many(inputs) is None:
+            msg = (
+                f"expected an iterable of inputs, got one ({type(inputs).__name__}); one input goes to the call itself"
+            )
+            raise InvalidInputError(msg)
 
 
-def _replaced(part: PartT, options: dict[str, object]) -> PartT:
-    """The dataclass with the options that are fields of it, which are taken out; itself if none has another value."""
+def _keep_outputs(outputs: Outputs) -> Outputs:
+    return outputs
+
+
+def _replace_fields(part: PartT, options: dict[str, object]) -> PartT:
+    """Return the dataclass with the options that are fields of it, which are taken out; itself if none has another value."""
     if not is_dataclass(part):
         return part
     mine: dict[str, object] = {field.name: options.pop(field.name) for field in fields(part) if field.name in options}
@@ -352,7 +366,7 @@ def _replaced(part: PartT, options: dict[str, object]) -> PartT:
 
 
 def _unpickle(reload: Callable[[], ModelT], options: Mapping[str, object]) -> ModelT:
-    return reload()._with(options)  # noqa: SLF001  # the other half of Model.__reduce__
+    return reload().copy_with(options)
 
 
 ModelT = TypeVar("ModelT", bound="Model[object, object, object]")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Shape: TypeAlias = tuple[int, ...]
     RunBatch: TypeAlias = Callable[[Sequence[Features]], Outputs]
+    Part: TypeAlias = tuple[Sequence[int], Outputs]
 
 __all__ = ["Findings", "Memory", "Neighbours", "agree", "shape_of"]
 
@@ -88,7 +89,7 @@ class Neighbours:
         """Whether only rows of one length may share a batch, as far as it is known."""
         return self._memory is not None and self._look_up(self._memory).differs
 
-    def run(self, rows: Sequence[Features], run_batch: RunBatch) -> list[Outputs]:
+    def run(self, rows: Sequence[Features], run_batch: RunBatch) -> list[Part]:
         """Run rows in one batch; or in several, if padding turns out to make a difference.
 
         Args:
@@ -96,22 +97,24 @@ class Neighbours:
             run_batch: Pads some of the rows, and runs them together.
 
         Returns:
-            The outputs ``(...)`` of each row.
+            What ran together: the places of rows, and their outputs ``(places, ...)``. Every row is in one of them.
         """
+        if self._memory is None:
+            return [(range(len(rows)), run_batch(rows))]
         shapes = [shape_of(row) for row in rows]
-        if self._memory is None or shapes.count(shapes[0]) == len(shapes):
-            return _split(run_batch(rows), len(rows))
-        findings = self._look_up(self._memory)
+        if shapes.count(shapes[0]) == len(shapes):
+            return [(range(len(rows)), run_batch(rows))]
+        findings = self._findings or self._look_up(self._memory)
         if not findings.differs:
-            found = _split(run_batch(rows), len(rows))
-            place, padding = _most_padded(shapes)
+            outputs = run_batch(rows)
+            place, padding = _find_most_padded(shapes)
             if findings.cover(padding):
-                return found
-            [alone] = _split(run_batch([rows[place]]), 1)
-            if agree(alone, found[place], self._tolerance):
+                return [(range(len(rows)), outputs)]
+            alone = _pick(run_batch([rows[place]]), 0)
+            if agree(alone, _pick(outputs, place), self._tolerance):
                 if any(np.isfinite(values).any() for values in alone.values()):  # else it would be the same anyhow
                     self._learn(self._memory, Findings(frozenset({padding})))
-                return found
+                return [(range(len(rows)), outputs)]
             self._learn(self._memory, Findings(differs=True))
         return _run_by_shape(rows, shapes, run_batch)
 
@@ -154,27 +157,27 @@ def shape_of(row: Features) -> Shape:
 
 
 def _share(padding: tuple[int, int]) -> float:
-    """Tokens of padding for each of the row's own."""
+    """Return the tokens of padding for each of the row's own."""
     own, padded = padding
     return (padded - own) / max(own, 1)
 
 
-def _most_padded(shapes: Sequence[Shape]) -> tuple[int, tuple[int, int]]:
-    """The place of the smallest row, and its tokens without and with padding."""
+def _find_most_padded(shapes: Sequence[Shape]) -> tuple[int, tuple[int, int]]:
+    """Return the place of the smallest row, and its tokens without and with padding."""
+    if len(shapes[0]) == 1:  # as nearly all have
+        least, most = min(shapes), max(shapes)
+        return shapes.index(least), (least[0], most[0])
     sizes = [prod(shape) for shape in shapes]
     smallest = min(sizes)
     return sizes.index(smallest), (smallest, prod(map(max, zip(*shapes, strict=True))))
 
 
-def _run_by_shape(rows: Sequence[Features], shapes: Sequence[Shape], run_batch: RunBatch) -> list[Outputs]:
+def _run_by_shape(rows: Sequence[Features], shapes: Sequence[Shape], run_batch: RunBatch) -> list[Part]:
     places: dict[Shape, list[int]] = {}
     for place, shape in enumerate(shapes):
         places.setdefault(shape, []).append(place)
-    found: dict[int, Outputs] = {}
-    for group in places.values():
-        found.update(zip(group, _split(run_batch([rows[place] for place in group]), len(group)), strict=True))
-    return [found[place] for place in range(len(rows))]
+    return [(group, run_batch([rows[place] for place in group])) for group in places.values()]
 
 
-def _split(outputs: Outputs, number: int) -> list[Outputs]:
-    return [{name: values[place] for name, values in outputs.items()} for place in range(number)]
+def _pick(outputs: Outputs, place: int) -> Outputs:
+    return {name: values[place] for name, values in outputs.items()}

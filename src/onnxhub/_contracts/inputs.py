@@ -1,19 +1,27 @@
-"""What is one input, and what is many."""
+"""What is one input, what is many, and how much memory an input takes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-__all__ = ["as_many", "is_table", "list_column"]
+from onnxhub.errors import InvalidInputError
+
+__all__ = ["as_many", "check_iterable", "is_table", "list_column", "weigh"]
+
+BYTES_PER_CHARACTER: Final = 32
+"""What a character of a text takes while it waits and is tokenised."""
+BYTES_PER_INPUT: Final = 64
+"""What any input takes at the least."""
 
 
 def is_table(value: object) -> bool:
-    """Whether it is one of pandas, Polars or Arrow, whichever is installed: several columns, of which one has the texts."""
+    """Tell whether it is one of pandas, Polars or Arrow: several columns, of which one has the texts."""
     return hasattr(value, "columns") and hasattr(value, "shape")
 
 
 def list_column(value: object) -> object:
-    """The values of a column as Python's own, usually in a list; the value itself if it is no column.
+    """Return the values of a column as Python's own, usually in a list; the value itself if it is no column.
 
     Columns are numpy's, pandas', Arrow's and Polars', each of which has another word for it.
     """
@@ -23,7 +31,7 @@ def list_column(value: object) -> object:
 
 
 def as_many(inputs: object) -> list[object] | None:
-    """The inputs of a list, of a column (numpy, pandas, Arrow, Polars) or of another sequence; None if it is one input."""
+    """Return the inputs of a list, of a column (numpy, pandas, Arrow, Polars) or of another sequence; None of one input."""
     if isinstance(inputs, list):
         return inputs
     if isinstance(inputs, str) or is_table(inputs):
@@ -33,3 +41,38 @@ def as_many(inputs: object) -> list[object] | None:
     if isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray | memoryview | tuple):
         return list(values)
     return None
+
+
+def check_iterable(inputs: object, *methods: str) -> None:
+    """Raise ``InvalidInputError`` unless inputs have one of these methods, and are no text, and no table of columns."""
+    if isinstance(inputs, Mapping) or is_table(inputs):
+        msg = f"expected an iterable of inputs, got {type(inputs).__name__}; pass one of its columns"
+        raise InvalidInputError(msg)
+    single = isinstance(inputs, str | bytes) or getattr(inputs, "shape", None) == ()
+    if single or not any(hasattr(inputs, method) for method in methods):
+        msg = f"expected an iterable of inputs, got {type(inputs).__name__}; one input goes to the call itself"
+        raise InvalidInputError(msg)
+
+
+def weigh(value: object) -> int:
+    """Return the bytes that an input takes while it waits, about: of texts, bytes, arrays, images, and what holds them."""
+    if isinstance(value, str):
+        return BYTES_PER_INPUT + len(value) * BYTES_PER_CHARACTER
+    if isinstance(value, bytes | bytearray):
+        return BYTES_PER_INPUT + len(value)
+    if isinstance(value, Mapping):
+        return BYTES_PER_INPUT + sum(map(weigh, value.values()))
+    if isinstance(value, list | tuple):
+        return BYTES_PER_INPUT + sum(map(weigh, value))
+    size = getattr(value, "nbytes", None)
+    return BYTES_PER_INPUT + (size if isinstance(size, int) else _weigh_image(value))
+
+
+def _weigh_image(value: object) -> int:
+    """Return the bytes of an image of Pillow, whose size is its width and height; 0 of anything else."""
+    size: Any = getattr(value, "size", None)
+    bands: Any = getattr(value, "getbands", None)
+    if bands is None or not isinstance(size, tuple):
+        return 0
+    width, height = size
+    return int(width) * int(height) * len(bands())

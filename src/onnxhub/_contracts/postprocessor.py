@@ -83,7 +83,7 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
         """
 
     def default_items(self, rows: int) -> Sequence[ItemT]:
-        """Items for outputs that come without; only for tasks whose items carry nothing."""
+        """Return items for outputs that come without; only for tasks whose items carry nothing."""
         msg = f"{type(self).__name__} needs items: one for each input, {rows} rows in all"
         raise InvalidInputError(msg)
 
@@ -120,7 +120,7 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
         return results
 
     def _arrays(self, outputs: object) -> dict[str, NDArray[np.float32]]:
-        """The outputs by name, as float32 with an axis of rows."""
+        """Return the outputs by name, as float32 with an axis of rows."""
         named = outputs if isinstance(outputs, Mapping) else {"logits": outputs}
         if named and not all(name in named for name in self.outputs):
             given = listing(map(str, named)) if named is outputs else "one array without a name"
@@ -134,7 +134,7 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
             raise InvalidInputError(msg) from error
 
     def _items(self, items: Iterable[ItemT]) -> tuple[list[ItemT], int]:
-        """The items as a list, and their rows in all."""
+        """Return the items as a list, and their rows in all."""
         try:
             listed = list(items)
             return listed, sum(item.rows for item in listed)
@@ -151,7 +151,7 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
 
 
 def same_shape(scores: ArrayLike, logits: NDArray[np.float32], hook: str) -> NDArray[np.float32]:
-    """What a hook made of logits, if it has their shape.
+    """Return what a hook made of logits, if it has their shape.
 
     Raises:
         InvalidOptionError: it has another; names the hook as it is called, such as ``"Calibrated.scores"``.
@@ -162,7 +162,7 @@ def same_shape(scores: ArrayLike, logits: NDArray[np.float32], hook: str) -> NDA
 def of_shape(
     made: ArrayLike, shape: tuple[int, ...], hook: str, what: str = "give an array of the shape"
 ) -> NDArray[np.float32]:
-    """What a hook made, as float32, if it has this shape.
+    """Return what a hook made, as float32, if it has this shape.
 
     Raises:
         InvalidOptionError: it has another; names the hook as it is called, such as ``"Calibrated.scores"``.
@@ -174,7 +174,7 @@ def of_shape(
 
 
 def numbers(made: ArrayLike, hook: str) -> NDArray[np.float32]:
-    """What a hook made, as a float32 array: lists will do, and other types of number.
+    """Return what a hook made, as a float32 array: lists will do, and other types of number.
 
     Raises:
         InvalidOptionError: it is nothing of the kind.
@@ -191,5 +191,5 @@ def numbers(made: ArrayLike, hook: str) -> NDArray[np.float32]:
 
 
 def misfit(hook: str, expected: str) -> InvalidOptionError:
-    """The error about a hook that does not do what is expected of it."""
+    """Return the error about a hook that does not do what is expected of it."""
     return InvalidOptionError("postprocessor", hook.partition(".")[0], f"{hook} to {expected}")

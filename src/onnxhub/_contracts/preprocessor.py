@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from onnxhub._contracts.batching import batch_arrays, batch_tokens
+from onnxhub._contracts.inputs import as_many, weigh
 from onnxhub._contracts.postprocessor import ItemT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from onnxhub._contracts.protocols import Backend, Features
+    from onnxhub._contracts.batching import Batching
+    from onnxhub._contracts.protocols import Backend, Features, Outputs
 
 __all__ = ["Prepared", "Preprocessor"]
 
@@ -26,6 +29,9 @@ class Prepared(Generic[ItemT]):
     """Graph input name -> array ``(length,)``; k >= 1 of them."""
     item: ItemT
     """Everything that the result needs beside the outputs."""
+    finish: Callable[[Outputs], Any] | None = None
+    """Outputs ``(rows, ...)`` of this input to its result, in the place of the model's postprocessor: so inputs that are
+    asked for with different options share a batch. None: the postprocessor."""
 
 
 class Preprocessor(ABC, Generic[InputT, ItemT]):
@@ -42,8 +48,28 @@ class Preprocessor(ABC, Generic[InputT, ItemT]):
 
     @abstractmethod
     def __call__(self, inputs: Sequence[InputT]) -> list[Prepared[ItemT]]:
-        """Encode inputs.
+        """Prepare inputs.
 
         Raises:
             InvalidInputError: one of them cannot be used; with its index.
         """
+
+    def batching(self, backend: Backend) -> Batching:
+        """Return which of its rows share a batch.
+
+        The default suits tokens, which are padded to the longest of the batch; and, where the graph takes no
+        ``input_ids``, arrays: only rows of one shape share a batch, as many as suit their size.
+        """
+        return batch_tokens(backend) if "input_ids" in backend.input_names else batch_arrays(backend)
+
+    def as_many(self, inputs: object) -> Sequence[object] | None:
+        """Return the inputs of what a call was given, or None if that is one input.
+
+        The default takes a list, an array, a column of a table and any other sequence but a text, bytes and a tuple for
+        many inputs. A task whose one input is an array overrides it: an image of ``(height, width, channels)`` is one.
+        """
+        return as_many(inputs)
+
+    def weight(self, value: InputT) -> int:
+        """Return the bytes that an input takes while it waits, about: what bounds how far a stream is read ahead."""
+        return weigh(value)

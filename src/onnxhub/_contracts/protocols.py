@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from typing import SupportsIndex, TypeAlias
 
     import numpy as np
     from numpy.typing import NDArray
 
     from onnxhub._contracts.foreign import InferenceSession, ORTModel
+    from onnxhub._process.workers import Job
 
 
 __all__ = [
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     Outputs: TypeAlias = Mapping[str, NDArray[np.float32]]
     """Graph output name -> float32 array ``(batch, ...)``."""
 
-T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -167,19 +167,19 @@ class Tokenizer(Protocol):
         ...
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
-        """The tokens of ids, as the vocabulary spells them."""
+        """Return the tokens of ids, as the vocabulary spells them."""
         ...
 
     def ids(self, tokens: Sequence[str]) -> list[int | None]:
-        """The ids of tokens; None for one that is not in the vocabulary."""
+        """Return the ids of tokens; None for one that is not in the vocabulary."""
         ...
 
     def join(self, tokens: Sequence[str]) -> str:
-        """Tokens back to text, as the tokenizer's decoder does."""
+        """Turn tokens back to text, as the tokenizer's decoder does."""
         ...
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
-        """Ids back to text; without special tokens, if they are to be skipped."""
+        """Turn ids back to text; without special tokens, if they are to be skipped."""
         ...
 
 
@@ -191,8 +191,8 @@ class Lanes(Protocol):
         """Batches at once."""
         ...
 
-    def __call__(self, jobs: Iterable[Callable[[bool], T]]) -> Iterator[T]:
-        """Yield each job's result in order; a job is told whether others run at the same time."""
+    def begin(self, job: Job[Any]) -> None:
+        """Do a job in one of the threads, as soon as one is free."""
         ...
 
 
@@ -204,8 +204,14 @@ class Neighbours(Protocol):
         """Whether only rows of one length may share a batch, as far as it is known."""
         ...
 
-    def run(self, rows: Sequence[Features], run_batch: Callable[[Sequence[Features]], Outputs]) -> list[Outputs]:
-        """Run rows in one batch, or in several if padding makes a difference; gives the outputs ``(...)`` of each."""
+    def run(
+        self, rows: Sequence[Features], run_batch: Callable[[Sequence[Features]], Outputs]
+    ) -> Sequence[tuple[Sequence[int], Outputs]]:
+        """Run rows in one batch, or in several if padding makes a difference.
+
+        Returns:
+            What ran together: the places of rows, and their outputs ``(places, ...)``.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from onnxhub._contracts.built_in import BUILT_IN
 from onnxhub._contracts.evaluation import Evaluation
+from onnxhub._contracts.rows import check_row
 from onnxhub._process import logs as _logs  # noqa: F401  # so that whatever is logged is printable
 from onnxhub.errors import InvalidOptionError, UnknownTaskError, one_line
 
@@ -104,12 +105,13 @@ def register(task: Task[ModelT_co]) -> Task[ModelT_co]:
     """Add a task under its name and aliases, for ``load`` to find.
 
     Raises:
-        InvalidOptionError: a name or alias belongs to another task.
+        InvalidOptionError: a name or alias belongs to another task; a field of the row is not what it must be.
     """
     for name in (task.name, *task.aliases):
         _register_built_in(name)
         if _TASKS.get(name, task) != task:
             raise InvalidOptionError("task", name, f"a name that is not taken (by {_TASKS[name].name})")
+    check_row(task)
     _TASKS.update(dict.fromkeys((task.name, *task.aliases), task))
     return task
 

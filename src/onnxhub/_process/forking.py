@@ -38,9 +38,9 @@ _watched: WeakSet[Inherited] = WeakSet()
 _awaited: list[Lock] = []
 
 
-def watch(one: Inherited) -> None:
+def watch(value: Inherited) -> None:
     """Call its ``forked`` in every child that this process forks while the object lives."""
-    _watched.add(one)
+    _watched.add(value)
 
 
 def keep_forever(value: object) -> None:
@@ -49,12 +49,12 @@ def keep_forever(value: object) -> None:
 
 
 def _module_locks() -> dict[str, Callable[[], object]]:
-    """The locks of modules that are being imported, by name, as far as this Python lets one see them."""
+    """Return the locks of modules that are being imported, by name, as far as this Python lets one see them."""
     return getattr(import_module("importlib._bootstrap"), "_module_locks", {})
 
 
 def _imports_of_others() -> list[str]:
-    """The modules that other threads are importing."""
+    """Return the modules that other threads are importing."""
     owners = {name: getattr(lock(), "owner", None) for name, lock in _module_locks().copy().items()}
     return [name for name, owner in owners.items() if owner not in (None, threading.get_ident())]
 
@@ -142,8 +142,8 @@ _let_go = partial(setattr, _for_fork, "held", None)
 
 
 def _in_child() -> None:
-    for one in list(_watched):
-        one.forked()
+    for value in list(_watched):
+        value.forked()
     # Another module's hook may have waited after ours, while a thread began to import.
     _begin_imports_anew()
     # Whoever insists on threads would wait for the parent's: tokenizers starts none of its own in a child.

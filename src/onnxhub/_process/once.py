@@ -29,7 +29,7 @@ class OnceCache(Generic[T]):
         watch(self)
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of ``key``; the first to ask makes it, others wait. After a failure, the next in line tries."""
+        """Return the value of ``key``; the first to ask makes it, others wait. After a failure, the next in line tries."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
@@ -37,7 +37,7 @@ class OnceCache(Generic[T]):
             maker = self._makers.setdefault(key, _Maker())
         with maker.lock:
             found = self._values.get(key)
-            return self._made(key, make) if found is None else found
+            return self._make(key, make) if found is None else found
 
     def clear(self) -> None:
         """Forget all values."""
@@ -49,7 +49,7 @@ class OnceCache(Generic[T]):
         self._lock = threading.Lock()
         self._makers = WeakValueDictionary()
 
-    def _made(self, key: Hashable, make: Callable[[], T]) -> T:
+    def _make(self, key: Hashable, make: Callable[[], T]) -> T:
         value = make()
         with self._lock:
             self._values[key] = value

@@ -31,7 +31,7 @@ class ProgressBar:
         self._tokens = 0
 
     def add(self, items: int, tokens: int) -> None:
-        """So much more is done."""
+        """Show that so much more is done."""
         self._tokens += tokens
         if self._tokens and not self._bar.disable:
             rate = self._tokens / (perf_counter() - self._start)
@@ -45,7 +45,7 @@ class ProgressBar:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """A line that says what is waited for, and for how long by now."""
+    """Show a line that says what is waited for, and for how long by now."""
     done = Event()
     with tqdm(desc=one_line(what), bar_format="{desc} ... {elapsed}", leave=False, disable=None) as line:
 

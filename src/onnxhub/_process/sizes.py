@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 
 __all__ = ["age", "size", "sized"]
 
-_SIZES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20,
-                 "GIB": 2**30, "TIB": 2**40}  # fmt: skip
+_POWERS: Final = {"K": 1, "M": 2, "G": 3, "T": 4}
+_SIZES: Final = {
+    "B": 1,
+    **{f"{prefix}B": 1000**power for prefix, power in _POWERS.items()},
+    **{f"{prefix}IB": 1024**power for prefix, power in _POWERS.items()},
+}
 _AGES: Final = {"S": 1, "M": 60, "H": 3600, "D": 86400, "W": 604800}
 
 
 def size(option: str, text: str) -> int:
-    """Bytes; a number needs its unit, but for 0: who writes 5 may have gigabytes in mind.
+    """Return bytes; a number needs its unit, but for 0: who writes 5 may have gigabytes in mind.
 
     Examples:
         >>> size("limit", "1.5 GB"), size("limit", "20MiB"), size("limit", "0")
@@ -33,7 +37,7 @@ def size(option: str, text: str) -> int:
 
 
 def age(option: str, text: str) -> float:
-    """Seconds.
+    """Return seconds.
 
     Examples:
         >>> age("older_than", "30d"), age("older_than", "12h")
@@ -46,7 +50,7 @@ def age(option: str, text: str) -> float:
 
 
 def sized(number: int) -> str:
-    """A size for people to read.
+    """Return a size for people to read.
 
     Examples:
         >>> sized(7_600_000), sized(812), sized(12_345_000_000)

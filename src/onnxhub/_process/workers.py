@@ -56,7 +56,7 @@ class Job(Generic[T]):
             pass
 
     def result(self) -> T:
-        """What it gave, or raise what it raised."""
+        """Return what it gave, or raise what it raised."""
         self.wait()
         error, self._error = self._error, None
         if error is None:

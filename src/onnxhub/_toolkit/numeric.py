@@ -113,7 +113,11 @@ def l2_normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def require_finite(values: NDArray[np.float32], what: str = "scores") -> NDArray[np.float32]:
     """Return the array, or raise ``NonFiniteOutputError`` if a value is NaN or infinite."""
-    if not np.isfinite(values).all():
+    if values.ndim == 1 and values.size <= FEW:
+        good = all(map(math.isfinite, values.tolist()))
+    else:
+        good = bool(np.isfinite(values).all())
+    if not good:
         raise NonFiniteOutputError(what)
     return values
 

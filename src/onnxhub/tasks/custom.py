@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._calls.runners import Runner
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.registry import Task
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from onnxhub._calls.streams import Watch
+    from onnxhub._calls.monitor import CallMonitor
     from onnxhub._contracts.protocols import Backend, Column, GraphInput, ListOf, Outputs
 
 __all__ = ["ArraysItem", "ArraysModel", "ArraysPostprocessor"]
@@ -64,16 +65,16 @@ class ArraysPreprocessor(Preprocessor["Given", ArraysItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the declarations of the model's graphs."""
+        """Take the declarations of the model's graphs."""
         parts = {part: backend.inputs(part) for part in backend.sessions}
         return cls(parts, next(iter(parts)))
 
     def __call__(self, inputs: Sequence[Given]) -> list[Prepared[ArraysItem]]:
-        """One item an input."""
-        checked = [self._checked(value, index) for index, value in enumerate(inputs)]
+        """Prepare one row an input, as it is."""
+        checked = [self._check(value, index) for index, value in enumerate(inputs)]
         return [Prepared([arrays], ArraysItem(arrays)) for arrays in checked]
 
-    def _checked(self, value: object, index: int) -> Arrays:
+    def _check(self, value: object, index: int) -> Arrays:
         declared = self.parts[self.part]
         if not isinstance(value, Mapping):
             msg = f"expected a mapping of {listing(declared)} to arrays, got {type(value).__name__}"
@@ -86,7 +87,7 @@ class ArraysPreprocessor(Preprocessor["Given", ArraysItem]):
         if missing:
             msg = f"the graph also wants {'; '.join(missing)}"
             raise InvalidInputError(msg, index)
-        return {name: _fitting(name, value[name], wanted, index) for name, wanted in declared.items()}
+        return {name: _fit(name, value[name], wanted, index) for name, wanted in declared.items()}
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,42 @@ class ArraysPostprocessor(Postprocessor[ArraysItem, "Arrays"]):
     item = ArraysItem
 
     def decode(self, rows: Outputs, item: ArraysItem) -> Arrays:
-        """The outputs."""
+        """Return the outputs."""
         del item
         return rows
 
 
+class AsGiven(Runner):
+    """Runs the graph on each input as it was given, one after another: arrays have no axis of rows that could be joined."""
+
+    __slots__ = ()
+
+    def __call__(
+        self, prepared: Iterable[Prepared[ArraysItem] | IndexedError], monitor: CallMonitor | None
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield each input's position and result, or error, in order."""
+        for number, entry in enumerate(prepared):
+            try:
+                yield number, entry if isinstance(entry, IndexedError) else self.run_alone(entry, monitor)
+            except IndexedError as error:
+                yield number, error
+
+    def run_alone(self, prepared: Prepared[ArraysItem], monitor: CallMonitor | None) -> Any:
+        """Return the outputs of one input, or what the postprocessor makes of them."""
+        if monitor is not None:
+            monitor.count(1, 0)
+        part = self.preprocessor.part if isinstance(self.preprocessor, ArraysPreprocessor) else ""
+        outputs: Any = self.backend.arrays(part, prepared.rows[0])
+        if prepared.finish is not None:
+            return prepared.finish(outputs)
+        # Not as other postprocessors are called: these arrays have no axis of rows, and keep their dtypes.
+        return self.postprocessor.decode(outputs, prepared.item)
+
+
 class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
     """A graph, called with its own inputs: ``model({"pixel_values": pixels})["logits"]``."""
+
+    runner = AsGiven
 
     @overload
     def __call__(self, inputs: Given, *, part: str | EllipsisType = ...) -> Arrays: ...
@@ -126,14 +156,14 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         Raises:
             InvalidInputError: an input is missing, unknown, or of a wrong dtype or shape; with the index.
         """
-        return self._call(inputs, {"part": part})
+        return self.call_with(inputs, {"part": part})
 
     def with_options(self, *, part: str | EllipsisType = ...) -> Self:
-        """Another model over the same sessions with this default; ``...`` leaves it as it is."""
-        return self._with({"part": part})
+        """Return another model over the same sessions with this default; ``...`` leaves it as it is."""
+        return self.copy_with({"part": part})
 
     def outputs(self, inputs: object) -> Outputs:
-        """Not for arrays: the call itself gives the graph's outputs.
+        """Refuse: the call itself gives the graph's outputs.
 
         Raises:
             InvalidInputError: always.
@@ -142,25 +172,9 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         msg = "call the model itself: what it returns are the graph's outputs"
         raise InvalidInputError(msg)
 
-    def _decoded(
-        self, ready: Iterable[Prepared[ArraysItem] | IndexedError], watch: Watch | None
-    ) -> Iterator[tuple[int, Arrays | IndexedError]]:
-        for number, one in enumerate(ready):
-            try:
-                yield number, one if isinstance(one, IndexedError) else self._alone(one, watch)
-            except IndexedError as error:
-                yield number, error
 
-    def _alone(self, one: Prepared[ArraysItem], watch: Watch | None) -> Arrays:
-        if watch is not None:
-            watch.done(1, 0)
-        part = self.preprocessor.part if isinstance(self.preprocessor, ArraysPreprocessor) else ""
-        # Not as other postprocessors are called: these arrays have no axis of rows, and keep their dtypes.
-        return self.postprocessor.decode(self.backend.arrays(part, one.rows[0]), one.item)  # type: ignore[arg-type]
-
-
-def _fitting(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDArray[np.generic]:
-    """The value as the graph takes it."""
+def _fit(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDArray[np.generic]:
+    """Return the value as the graph takes it."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -170,11 +184,11 @@ def _fitting(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDA
     if problem:
         msg = f"{name} {problem}; the graph wants {wanted}"
         raise InvalidInputError(msg, index)
-    made = array if wanted.dtype is None else array.astype(wanted.dtype, copy=False)
-    if made.dtype.kind in "iu" and not np.array_equal(made, array):  # NumPy would keep the low bits
+    cast = array if wanted.dtype is None else array.astype(wanted.dtype, copy=False)
+    if cast.dtype.kind in "iu" and not np.array_equal(cast, array):  # NumPy would keep the low bits
         msg = f"{name} has numbers from {array.min()} to {array.max()}, which do not all fit; the graph wants {wanted}"
         raise InvalidInputError(msg, index)
-    return made
+    return cast
 
 
 def _dtype_problem(array: NDArray[np.generic], wanted: GraphInput) -> str:
@@ -223,48 +237,92 @@ TASK = _raw("custom", "arrays", "any graph: arrays in and out", "ORTModelForCust
 TASKS = (
     TASK,
     _raw(
-        "text-generation", "text", "logits of the next token (arrays)", "ORTModelForCausalLM", "causal-lm",
+        "text-generation",
+        "text",
+        "logits of the next token (arrays)",
+        "ORTModelForCausalLM",
+        "causal-lm",
         architectures="ForCausalLM LMHeadModel",
     ),
     _raw(
-        "text2text-generation", "text", "encoder and decoder of texts (arrays)", "ORTModelForSeq2SeqLM",
-        "seq2seq-lm", "summarization", "translation",
+        "text2text-generation",
+        "text",
+        "encoder and decoder of texts (arrays)",
+        "ORTModelForSeq2SeqLM",
+        "seq2seq-lm",
+        "summarization",
+        "translation",
         architectures="T5WithLMHeadModel ForConditionalGeneration EncoderDecoderModel MTModel",
     ),
     _raw(
-        "automatic-speech-recognition", "audio", "speech to tokens (arrays)", "ORTModelForSpeechSeq2Seq",
-        "asr", "speech2seq-lm", "audio-ctc", ForCTC="ORTModelForCTC",
+        "automatic-speech-recognition",
+        "audio",
+        "speech to tokens (arrays)",
+        "ORTModelForSpeechSeq2Seq",
+        "asr",
+        "speech2seq-lm",
+        "audio-ctc",
+        ForCTC="ORTModelForCTC",
         architectures="ForSpeechSeq2Seq ForCTC WhisperForConditionalGeneration MoonshineForConditionalGeneration "
         "Speech2TextForConditionalGeneration SpeechEncoderDecoderModel",
     ),
     _raw(
-        "audio-classification", "audio", "logits of labels for sound (arrays)", "ORTModelForAudioClassification",
+        "audio-classification",
+        "audio",
+        "logits of labels for sound (arrays)",
+        "ORTModelForAudioClassification",
         architectures="ForAudioClassification",
     ),
     _raw(
-        "audio-frame-classification", "audio", "logits for each frame of sound (arrays)",
-        "ORTModelForAudioFrameClassification", architectures="ForAudioFrameClassification",
+        "audio-frame-classification",
+        "audio",
+        "logits for each frame of sound (arrays)",
+        "ORTModelForAudioFrameClassification",
+        architectures="ForAudioFrameClassification",
     ),
-    _raw("audio-xvector", "audio", "a vector for a speaker (arrays)", "ORTModelForAudioXVector", architectures="ForXVector"),
     _raw(
-        "image-classification", "image", "logits of labels for an image (arrays)", "ORTModelForImageClassification",
+        "audio-xvector",
+        "audio",
+        "a vector for a speaker (arrays)",
+        "ORTModelForAudioXVector",
+        architectures="ForXVector",
+    ),
+    _raw(
+        "image-classification",
+        "image",
+        "logits of labels for an image (arrays)",
+        "ORTModelForImageClassification",
         architectures="ForImageClassification",
     ),
     _raw(
-        "image-segmentation", "image", "a map of labels (arrays)", "ORTModelForSemanticSegmentation",
-        "semantic-segmentation", architectures="ForSemanticSegmentation",
+        "image-segmentation",
+        "image",
+        "a map of labels (arrays)",
+        "ORTModelForSemanticSegmentation",
+        "semantic-segmentation",
+        architectures="ForSemanticSegmentation",
     ),
     _raw(
-        "image-to-image", "image", "an image from an image (arrays)", "ORTModelForImageToImage",
+        "image-to-image",
+        "image",
+        "an image from an image (arrays)",
+        "ORTModelForImageToImage",
         architectures="ForImageSuperResolution",
     ),
     _raw(
-        "image-to-text", "image", "encoder and decoder from image to text (arrays)", "ORTModelForVision2Seq",
-        "vision2seq-lm", Pix2StructForConditionalGeneration="ORTModelForPix2Struct",
+        "image-to-text",
+        "image",
+        "encoder and decoder from image to text (arrays)",
+        "ORTModelForVision2Seq",
+        "vision2seq-lm",
+        Pix2StructForConditionalGeneration="ORTModelForPix2Struct",
         architectures="VisionEncoderDecoderModel Pix2StructForConditionalGeneration",
     ),
     _raw(
-        "zero-shot-image-classification", "image", "an image against texts (arrays)",
-        "ORTModelForZeroShotImageClassification", architectures="CLIPModel SiglipModel",
+        "zero-shot-image-classification",
+        "image",
+        "an image against texts (arrays)",
+        "ORTModelForZeroShotImageClassification",
+        architectures="CLIPModel SiglipModel",
     ),
-)  # fmt: skip
+)

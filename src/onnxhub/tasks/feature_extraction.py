@@ -281,7 +281,7 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
         options = {"prompt_name": prompt_name, "pooling": pooling, "normalize": normalize, "truncate_dim": truncate_dim}
-        return self._call(inputs, options)
+        return self.call_with(inputs, options)
 
     def with_options(
         self,
@@ -292,7 +292,7 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
         truncate_dim: int | EllipsisType | None = ...,
     ) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({
+        return self.copy_with({
             "prompt_name": prompt_name, "pooling": pooling, "normalize": normalize, "truncate_dim": truncate_dim,
         })  # fmt: skip
 
@@ -303,7 +303,7 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             float32: ``()`` for two texts, ``(m,)`` for a text and a list, ``(n, m)`` for two lists. The cosine is in
             ``[-1, 1]``; other measures are the dot product, and the Euclidean and the Manhattan distance, negative.
         """
-        left, right = (np.asarray(self._call(texts, {}), np.float32) for texts in (first, second))
+        left, right = (np.asarray(self.call_with(texts, {}), np.float32) for texts in (first, second))
         compare = SIMILARITIES[self.preprocessor.similarity_fn_name]
         found = compare(np.atleast_2d(left), np.atleast_2d(right))
         return np.asarray(found.reshape(left.shape[:-1] + right.shape[:-1]))

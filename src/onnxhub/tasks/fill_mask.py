@@ -315,7 +315,7 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
             InvalidOptionError: a target is not one token of the vocabulary.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self._call(inputs, {"top_k": top_k, "targets": targets})
+        return self.call_with(inputs, {"top_k": top_k, "targets": targets})
 
     @property
     def mask(self) -> str:
@@ -326,7 +326,7 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
         self, *, top_k: int | EllipsisType = ..., targets: Sequence[str] | Column | EllipsisType | None = ...
     ) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"top_k": top_k, "targets": targets})
+        return self.copy_with({"top_k": top_k, "targets": targets})
 
 
 def _input(model: FillMaskModel, texts: Sequence[str]) -> str:

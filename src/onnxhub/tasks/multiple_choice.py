@@ -200,11 +200,11 @@ class MultipleChoiceModel(Model["PromptChoices", Choice, "list[Choice]"]):
             InvalidInputError: there are fewer than two choices, or something is no text; with the prompt's index.
             NonFiniteOutputError: the model gave NaN; with the prompt's index.
         """
-        return self._call(inputs if choices is None else (inputs, choices), {"top_k": top_k})
+        return self.call_with(inputs if choices is None else (inputs, choices), {"top_k": top_k})
 
     def with_options(self, *, top_k: int | EllipsisType | None = ...) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"top_k": top_k})
+        return self.copy_with({"top_k": top_k})
 
 
 def _input(_model: object, texts: Sequence[str]) -> PromptChoices:

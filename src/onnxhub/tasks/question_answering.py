@@ -289,7 +289,7 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
         options = {"top_k": top_k, "max_answer_tokens": max_answer_tokens, "allow_no_answer": allow_no_answer}
-        return self._call(inputs if context is ... else (inputs, context), options)
+        return self.call_with(inputs if context is ... else (inputs, context), options)
 
     def with_options(
         self,
@@ -304,7 +304,7 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
 
         ``max_length`` and ``overlap`` are the tokens of a window, and those that neighbouring windows share.
         """
-        return self._with({
+        return self.copy_with({
             "top_k": top_k, "max_answer_tokens": max_answer_tokens, "allow_no_answer": allow_no_answer,
             "max_length": max_length, "overlap": overlap,
         })  # fmt: skip

@@ -216,13 +216,13 @@ class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbed
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self._call(inputs, {"prompt_name": prompt_name, "top_k": top_k})
+        return self.call_with(inputs, {"prompt_name": prompt_name, "top_k": top_k})
 
     def with_options(
         self, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
     ) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"prompt_name": prompt_name, "top_k": top_k})
+        return self.copy_with({"prompt_name": prompt_name, "top_k": top_k})
 
     def words(self, embedding: SparseEmbedding) -> dict[str, float]:
         """The tokens of an embedding with their weights, the heaviest first: what the model takes the text to be about."""

@@ -220,11 +220,11 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
             InvalidInputError: an input is no text or pair; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self._call(inputs, {"top_k": top_k, "long_text": long_text})
+        return self.call_with(inputs, {"top_k": top_k, "long_text": long_text})
 
     def with_options(self, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"top_k": top_k, "long_text": long_text})
+        return self.copy_with({"top_k": top_k, "long_text": long_text})
 
 
 def activation_of(problem_type: object, labels: int) -> Activation:

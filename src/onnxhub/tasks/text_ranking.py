@@ -229,13 +229,13 @@ class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked
             NonFiniteOutputError: the model gave NaN; with the index of the query.
         """
         options = {"prompt_name": prompt_name, "top_k": top_k}
-        return self._call(inputs if documents is None else (inputs, documents), options)
+        return self.call_with(inputs if documents is None else (inputs, documents), options)
 
     def with_options(
         self, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
     ) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"prompt_name": prompt_name, "top_k": top_k})
+        return self.copy_with({"prompt_name": prompt_name, "top_k": top_k})
 
 
 def activation_of(backend: Backend) -> Activation:

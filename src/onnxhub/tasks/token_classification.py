@@ -275,7 +275,7 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self._call(inputs, {"aggregation": aggregation, "ignore_labels": ignore_labels})
+        return self.call_with(inputs, {"aggregation": aggregation, "ignore_labels": ignore_labels})
 
     def with_options(
         self,
@@ -289,7 +289,7 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
 
         ``max_length`` and ``overlap`` are the tokens of a window, and those that neighbouring windows share.
         """
-        return self._with({
+        return self.copy_with({
             "aggregation": aggregation, "ignore_labels": ignore_labels, "max_length": max_length, "overlap": overlap,
         })  # fmt: skip
 

@@ -224,7 +224,7 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
         options = {"candidates": labels, "template": template, "multi_label": multi_label, "top_k": top_k}
-        return self._call(inputs, options)
+        return self.call_with(inputs, options)
 
     def with_options(
         self,
@@ -235,7 +235,7 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
         top_k: int | EllipsisType | None = ...,
     ) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"candidates": labels, "template": template, "multi_label": multi_label, "top_k": top_k})
+        return self.copy_with({"candidates": labels, "template": template, "multi_label": multi_label, "top_k": top_k})
 
 
 def _named(labels: Sequence[str], *beginnings: str) -> int | None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
-import random
-from dataclasses import FrozenInstanceError, dataclass
-from itertools import islice
+from dataclasses import FrozenInstanceError, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +15,14 @@ from hypothesis import strategies as st
 
 import onnxhub
 from onnxhub import Failure
-from onnxhub._calls.failures import apart
+from onnxhub._calls.lanes import Lanes
+from onnxhub._calls.prepare import prepare
+from onnxhub._calls.run import OnePass
 from onnxhub.errors import (
     ClosedModelError,
     IndexedError,
     InvalidInputError,
+    InvalidOptionError,
     NonFiniteOutputError,
     OutOfMemoryError,
     TaskMismatchError,
@@ -30,7 +31,7 @@ from onnxhub.testing import CannedBackend
 from tests import tiny
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from onnxhub._contracts.protocols import Features, Outputs
@@ -62,66 +63,110 @@ def fussy(**options: Any) -> onnxhub.TextClassificationModel:
     return Fussy({}, labels=("long", "short"), calls=[], **options).load("text-classification")
 
 
-def worked(chosen: set[int], calls: list[int] | None = None) -> Callable[[Iterable[int]], Iterator[tuple[int, int]]]:
-    """Work that doubles numbers in a strange order, and fails at the chosen ones."""
+@dataclass(frozen=True)
+class Doubling(onnxhub.Preprocessor[int, None]):
+    """Numbers to rows of one token each; a chosen one among the inputs is refused, without a word on which it is."""
 
-    def work(given: Iterable[int]) -> Iterator[tuple[int, int]]:
-        items = list(given)
-        order = random.Random(len(items)).sample(range(len(items)), len(items))
-        for start in range(0, len(order), 4):
-            batch = order[start : start + 4]
-            if calls is not None:
-                calls.append(len(batch))
-            if any(items[position] in chosen for position in batch):
-                raise InvalidInputError("no")
-            yield from ((position, 2 * items[position]) for position in batch)
+    chosen: frozenset[int] = frozenset()
+    calls: list[int] = field(default_factory=list)
 
-    return work
+    @classmethod
+    def for_model(cls, backend: onnxhub.Backend) -> Doubling:
+        """Needs nothing."""
+        del backend
+        return cls()
+
+    def __call__(self, inputs: Sequence[int]) -> list[onnxhub.Prepared[Any]]:
+        """One row an input."""
+        self.calls.append(len(inputs))
+        if not self.chosen.isdisjoint(inputs):
+            raise InvalidInputError("no")
+        rows = [{"input_ids": np.array([value])} for value in inputs]
+        return [onnxhub.Prepared([row], None, lambda outputs: int(outputs["logits"][0])) for row in rows]
 
 
-@given(st.integers(0, 200), st.sets(st.integers(0, 199)))
-def test_each_item_has_a_result_or_an_error(count: int, chosen: set[int]) -> None:
-    """All of the others have the right result, whatever the order of the work and the number of those at fault."""
-    found = list(apart(worked(chosen), range(count)))
+@dataclass(frozen=True, eq=False)
+class Doubler(CannedBackend):
+    """Doubles the tokens of a batch; one with a chosen token is refused as a whole."""
+
+    chosen: frozenset[int] = frozenset()
+    calls: list[int] = field(default_factory=list)
+
+    def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
+        """As ONNX Runtime does."""
+        del outputs, beside
+        ids = features["input_ids"][:, 0]
+        self.calls.append(len(ids))
+        if not self.chosen.isdisjoint(ids.tolist()):
+            raise InvalidInputError("no")
+        return {"logits": 2 * ids.astype(np.float32)}
+
+
+def doubled(count: int, backend: Doubler, preprocessor: Doubling) -> list[tuple[int, Any]]:
+    """Give the position and the double of each number, or its error, as they are done."""
+    runner = OnePass(backend, preprocessor, None, ("logits",))  # type: ignore[arg-type]  # no postprocessor is called
+    return list(runner(prepare(preprocessor, range(count)), None))
+
+
+@given(st.integers(0, 200), st.frozensets(st.integers(0, 199)), st.frozensets(st.integers(0, 199)), st.integers(1, 3))
+def test_each_input_has_a_result_or_an_error(
+    count: int, refused: frozenset[int], failing: frozenset[int], lanes: int
+) -> None:
+    """All of the others have the right result, whatever their batches, and the number of those at fault."""
+    backend = Doubler({}, chosen=failing, batch_tokens=4, lanes=Lanes(lanes))
+    found = doubled(count, backend, Doubling(refused))
     assert sorted(number for number, _ in found) == list(range(count))
     for number, result in found:
-        assert isinstance(result, InvalidInputError) if number in chosen else result == 2 * number
+        assert isinstance(result, InvalidInputError) if number in refused | failing else result == 2 * number
 
 
 def test_little_is_done_twice() -> None:
-    """One item at fault of 1,024 in batches of four: what was done before is kept, and some ten batches are lost."""
-    calls: list[int] = []
-    assert len(list(apart(worked({700}, calls), range(1024)))) == 1024
-    assert sum(calls) < 1024 + 4 * 12
+    """One row at fault of 1,024 in batches of four, one input of 1,024 in slices: some ten runs, and two slices, are lost."""
+    backend, preprocessor = Doubler({}, chosen=frozenset({700}), batch_tokens=4), Doubling(frozenset({300}))
+    assert len(doubled(1024, backend, preprocessor)) == 1024
+    assert sum(backend.calls) < 1024 + 4 * 3
+    assert sum(preprocessor.calls) < 1024 + 32 * 3
 
 
-def test_what_is_not_taken_yet_waits() -> None:
-    """Work that takes a few items at a time goes on behind an error, and does little twice."""
-    calls: list[int] = []
-
-    def work(items: Iterable[int]) -> Iterator[tuple[int, int]]:
-        source = enumerate(items)
-        while batch := list(islice(source, 4)):
-            calls.append(len(batch))
-            if any(item % 100 == 7 for _, item in batch):
-                raise InvalidInputError("no")
-            yield from ((position, 2 * item) for position, item in reversed(batch))
-
-    found = dict(apart(work, iter(range(1000))))
-    assert [number for number, one in found.items() if isinstance(one, InvalidInputError)] == list(range(7, 1000, 100))
+def test_many_rows_at_fault_are_found_each() -> None:
+    """Every hundredth row fails alone, and little is done twice."""
+    backend = Doubler({}, chosen=frozenset(range(7, 1000, 100)), batch_tokens=4)
+    found = dict(doubled(1000, backend, Doubling()))
+    assert sorted(place for place, result in found.items() if isinstance(result, InvalidInputError)) == list(
+        range(7, 1000, 100)
+    )
     assert all(found[number] == 2 * number for number in range(1000) if number % 100 != 7)
-    assert sum(calls) < 1000 + 10 * 10
+    assert sum(backend.calls) < 1000 + 10 * 10
 
 
-def test_an_error_about_no_item_is_raised() -> None:
-    """Of work that has given everything."""
+@pytest.mark.parametrize("given", [[], [1], [3, 3, 3]])
+def test_a_preprocessor_that_loses_inputs_is_refused(given: list[int]) -> None:
+    """One that gives too few for two inputs, or too many, or an input without rows, is wrong, and its name is told."""
 
-    def work(items: Iterable[int]) -> Iterator[tuple[int, int]]:
-        yield from enumerate(items)
-        raise InvalidInputError("late")
+    class Losing(Doubling):
+        def __call__(self, inputs: Sequence[int]) -> list[onnxhub.Prepared[Any]]:
+            """As many rows as are given, for each input one."""
+            return super().__call__(given) if given else [onnxhub.Prepared([], None)] * len(inputs)
 
-    with pytest.raises(InvalidInputError, match="late"):
-        list(apart(work, [1, 2]))
+    with pytest.raises(
+        InvalidOptionError, match=r"Losing.*: expected one that gives each input a Prepared of at least one row"
+    ):
+        doubled(2, Doubler({}), Losing())
+
+
+def test_a_batch_that_was_short_of_memory_beside_others_is_tried_alone() -> None:
+    """What only does not fit beside other batches has its result."""
+
+    @dataclass(frozen=True, eq=False)
+    class Crowded(Doubler):
+        def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
+            """Not beside others."""
+            if beside:
+                raise OutOfMemoryError("others have it")
+            return super().run(features, outputs)
+
+    backend = Crowded({}, batch_tokens=1, lanes=Lanes(2))
+    assert dict(doubled(20, backend, Doubling())) == {number: 2 * number for number in range(20)}
 
 
 def test_one_poison_in_32() -> None:

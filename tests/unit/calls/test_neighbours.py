@@ -371,9 +371,10 @@ def rows(*lengths: int) -> list[Features]:
     return [{"input_ids": np.full(length, place + 1)} for place, length in enumerate(lengths)]
 
 
-def sums(found: Sequence[Outputs]) -> list[float]:
+def sums(found: Sequence[tuple[Sequence[int], Outputs]]) -> list[float]:
     """Give what each row was summed up to."""
-    return [float(one["logits"]) for one in found]
+    by_place = {place: sum_ for places, part in found for place, sum_ in zip(places, part["logits"], strict=True)}
+    return [float(by_place[place]) for place in range(len(by_place))]
 
 
 def test_a_graph_is_tried_again_where_rows_are_padded_much_further() -> None:

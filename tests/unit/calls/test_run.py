@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,19 +18,23 @@ import onnxhub
 from onnxhub._backend.runtime.pair import SessionPair
 from onnxhub._backend.runtime.scheduling import PATIENCE
 from onnxhub._backend.runtime.threads import count_usable_cores
-from onnxhub._calls.run import AHEAD, LARGEST_WINDOW, WINDOW_TOKENS, Lanes, run
+from onnxhub._calls.lanes import AHEAD, Lanes, Underway
+from onnxhub._calls.run import LARGEST_WINDOW, WINDOW_BYTES, OnePass
+from onnxhub._contracts.batching import BYTES_PER_TOKEN, Batching, count_tokens
+from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub.errors import ClosedModelError
 from onnxhub.testing import CannedBackend
 from tests import tiny
 from tests.runtime import compiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from onnxhub._contracts.protocols import Features
+    from onnxhub._contracts.protocols import Backend, Features, Outputs
 
 lanes = pytest.mark.parametrize("number", [1, 2, 5])
+WINDOW_TOKENS = WINDOW_BYTES // BYTES_PER_TOKEN
 
 
 def row(length: int, value: int = 0) -> Features:
@@ -46,6 +51,47 @@ def backend(number: int, **options: Any) -> CannedBackend:
     )
 
 
+def run_jobs(lanes: Lanes, jobs: Iterable[Callable[[bool], Any]]) -> Iterator[Any]:
+    """Start jobs as long as there is room, and give what they give."""
+    underway: Underway[Any] = Underway(lanes)
+    try:
+        for work in jobs:
+            underway.start(work)
+            if underway.is_full:
+                yield underway.finish()
+        while len(underway):
+            yield underway.finish()
+    finally:
+        underway.stop()
+
+
+class Rows(Preprocessor[Any, Any]):
+    """Takes rows as they are."""
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Rows:
+        """Needs nothing."""
+        del backend
+        return cls()
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Prepared[Any]]:
+        """One row an input."""
+        return [Prepared([value], None, dict) for value in inputs]
+
+    def batching(self, backend: Backend) -> Batching:
+        """As tokens."""
+        return Batching(backend.batch_tokens, count_tokens, lambda _: 0)
+
+
+def run(backend: CannedBackend, rows: Iterable[Features], names: tuple[str, ...]) -> Iterator[tuple[int, Any]]:
+    """Give each row's number and outputs, in the order in which they are done."""
+    runner = OnePass(backend, Rows(), None, names)  # type: ignore[arg-type]  # no postprocessor is called
+    prepared = (
+        Prepared([row], None, lambda outputs: {name: values[0] for name, values in outputs.items()}) for row in rows
+    )
+    return runner(prepared, None)
+
+
 def job(work: Callable[..., Any], *values: Any) -> Callable[[bool], Any]:
     """A job that does not care whether others run beside it."""
     return lambda _beside: work(*values)
@@ -59,22 +105,31 @@ def threads_of(session: Any) -> int:
 @lanes
 def test_jobs_give_their_values_in_order(number: int) -> None:
     """Whoever is done first."""
-    assert list(Lanes(number)(job(int, value) for value in range(50))) == list(range(50))
-    assert list(Lanes(number)([])) == []
+    assert list(run_jobs(Lanes(number), (job(int, value) for value in range(50)))) == list(range(50))
+    assert list(run_jobs(Lanes(number), [])) == []
 
 
-def test_one_job_runs_where_it_was_asked_for() -> None:
-    """No other thread has to wake up for it."""
-    where = job(threading.get_ident)
-    assert list(Lanes(4)([where])) == [threading.get_ident()]
-    assert threading.get_ident() not in list(Lanes(4)([where] * 2))
+@dataclass(frozen=True, eq=False)
+class Noting(CannedBackend):
+    """Notes where batches run, and whether others run beside them."""
+
+    notes: list[tuple[bool, bool]] = field(default_factory=list)
+
+    def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
+        """As canned."""
+        self.notes.append((beside, threading.current_thread() is threading.main_thread()))
+        return super().run(features, outputs, beside=beside)
 
 
 @lanes
-def test_a_job_knows_whether_others_run_beside_it(number: int) -> None:
-    """None does where there is one lane, or one job."""
-    assert list(Lanes(number)([bool])) == [False]
-    assert list(Lanes(number)([bool] * 3)) == [number > 1] * 3
+def test_one_batch_runs_where_it_was_asked_for(number: int) -> None:
+    """No other thread has to wake up for it; of several, each knows whether others run at the same time."""
+    noting = Noting({"logits": [0.0]}, lanes=Lanes(number), batch_tokens=10)
+    assert len(list(run(noting, [row(5)] * 2, ("logits",)))) == 2
+    assert noting.notes == [(False, True)]
+    noting.notes.clear()
+    assert len(list(run(noting, [row(5)] * 6, ("logits",)))) == 6
+    assert noting.notes == [(number > 1, False)] * 3
 
 
 @lanes
@@ -87,7 +142,7 @@ def test_jobs_are_taken_a_few_ahead(number: int) -> None:
             taken.append(value)
             yield job(int, value)
 
-    for done, _ in enumerate(Lanes(number)(jobs()), 1):
+    for done, _ in enumerate(run_jobs(Lanes(number), jobs()), 1):
         assert len(taken) <= done + AHEAD * number
 
 
@@ -106,7 +161,7 @@ def test_as_many_jobs_run_at_once_as_there_are_lanes(number: int) -> None:
         with lock:
             running -= 1
 
-    askers = [threading.Thread(target=lambda: list(shared([job(counted)] * number * 4))) for _ in range(3)]
+    askers = [threading.Thread(target=lambda: list(run_jobs(shared, [job(counted)] * number * 4))) for _ in range(3)]
     for one in askers:
         one.start()
     for one in askers:
@@ -125,10 +180,10 @@ def test_an_error_stops_what_waits(number: int) -> None:
         return 1 // value
 
     with pytest.raises(ZeroDivisionError):
-        list(Lanes(number)(job(inverse, value) for value in [3, 2, 1, 0, *range(1, 100)]))
+        list(run_jobs(Lanes(number), (job(inverse, value) for value in [3, 2, 1, 0, *range(1, 100)])))
     count = len(begun)
     assert count <= 4 + AHEAD * number
-    assert list(Lanes(number)([job(inverse, 1)] * 2)) == [1, 1]
+    assert list(run_jobs(Lanes(number), [job(inverse, 1)] * 2)) == [1, 1]
     assert len(begun) == count + 2
 
 
@@ -141,7 +196,7 @@ def test_closing_the_iterator_waits_for_what_runs(number: int) -> None:
         go_on.wait(0.05)
         ended.append(True)
 
-    results = Lanes(number)([job(ending)] * 50)
+    results = run_jobs(Lanes(number), [job(ending)] * 50)
     next(results)
     results.close()  # type: ignore[attr-defined]
     count = len(ended)
@@ -155,10 +210,10 @@ def test_lanes_work_in_a_forked_child() -> None:
     """Which has none of the threads of its parent."""
     shared = Lanes(2)
     mine = job(os.getpid)
-    assert list(shared([mine] * 4)) == [os.getpid()] * 4
+    assert list(run_jobs(shared, [mine] * 4)) == [os.getpid()] * 4
     child = os.fork()
     if child == 0:
-        os._exit(0 if list(shared([mine] * 4)) == [os.getpid()] * 4 else 1)
+        os._exit(0 if list(run_jobs(shared, [mine] * 4)) == [os.getpid()] * 4 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 import onnxhub
-from onnxhub._calls.streams import LOOK_AHEAD, LOOK_AHEAD_CHARACTERS, chunks
+from onnxhub._calls.streams import LOOK_AHEAD, LOOK_AHEAD_BYTES, chunks
+from onnxhub._contracts.inputs import BYTES_PER_CHARACTER, weigh
 from onnxhub.errors import InvalidInputError
 from onnxhub.testing import CannedBackend
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from onnxhub._contracts.protocols import Features, Outputs
 
 pytestmark = pytest.mark.filterwarnings("error")
+LOOK_AHEAD_CHARACTERS = LOOK_AHEAD_BYTES // BYTES_PER_CHARACTER
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,11 +202,11 @@ def test_a_poison_item_of_a_stream_comes_after_what_is_before_it() -> None:
 
 def test_chunks_are_bounded_by_number_and_by_size() -> None:
     """They grow from the first to LOOK_AHEAD; a million characters are enough, also of texts within tuples."""
-    sizes = [len(chunk) for chunk in chunks(itertools.islice(itertools.repeat("a"), 8000), 32)]
+    sizes = [len(chunk) for chunk in chunks(itertools.islice(itertools.repeat("a"), 8000), 32, LOOK_AHEAD, weigh)]
     assert sizes == [32, 64, 128, 256, 512, 1024, LOOK_AHEAD, LOOK_AHEAD, 8000 - 2016 - 2 * LOOK_AHEAD]
     text = "a" * (LOOK_AHEAD_CHARACTERS // 4)
     for one in (text, (text, ""), (text[:-4], ["b", ("c", "d")])):
-        assert [len(chunk) for chunk in chunks(iter([one] * 9), 32)] in ([4, 4, 1], [5, 4])
+        assert [len(chunk) for chunk in chunks(iter([one] * 9), 32, LOOK_AHEAD, weigh)] in ([4, 4, 1], [5, 4])
 
 
 @pytest.mark.slow

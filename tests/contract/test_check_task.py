@@ -1,0 +1,256 @@
+"""The contract suite for authors of tasks: every built-in task holds it, and what breaks it is told in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import onnxhub
+from onnxhub.errors import InvalidInputError, InvalidOptionError, OnnxHubError, TaskContractError, TaskMismatchError
+from onnxhub.testing import CannedBackend, CannedTokenizer, check_task
+from tests import tiny
+from tests.images import (
+    IMAGES,
+    NUMBERS,
+    ImagePreprocessor,
+    LabelModel,
+    LabelPostprocessor,
+    NumbersPreprocessor,
+    make_images,
+    make_images_model,
+    make_numbers_model,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+pytestmark = pytest.mark.filterwarnings("ignore:a text was cut:onnxhub.TruncationWarning")
+
+TEXTS = ["a good film", "the film is bad and bad and a film", "good"]
+LISTS = [(text, ["a film", "a good one", "bad"][: place + 2]) for place, text in enumerate(TEXTS)]
+CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, Any]]] = {
+    "text-classification": (TEXTS, {"top_k": 1}, {}),
+    "question-answering": ([*tiny.PAIRS][:3], {"top_k": 2}, {}),
+    "token-classification": (TEXTS, {"aggregation": "none"}, {}),
+    "feature-extraction": (TEXTS, {"truncate_dim": 3}, {}),
+    "zero-shot-classification": (TEXTS, {"top_k": 1}, {"labels": ["a city", "film"]}),
+    "fill-mask": (["a [MASK] film", "[MASK] and [MASK]", "good [MASK]"], {"top_k": 1}, {}),
+    "text-ranking": (LISTS, {"top_k": 1}, {}),
+    "multiple-choice": (LISTS, {"top_k": 1}, {}),
+    "sparse-feature-extraction": (TEXTS, {"top_k": 2}, {}),
+}
+ROWS = [(1.0, 2.0, 3.0, 4.0), (4.0, -3.0, 2.0, 1.0), (0.0, 0.0, 9.0, 0.0)]
+
+
+def test_the_table_has_every_built_in_task() -> None:
+    """A new task is not forgotten here."""
+    tasks = [task for task in onnxhub.list_tasks() if task.model.__module__.startswith("onnxhub.") and not task.raw]
+    assert set(CASES) == {task.name for task in tasks}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_built_in_tasks_hold_the_contracts(name: str, tiny_model: Callable[..., Path]) -> None:
+    """All of them, with an option of each."""
+    inputs, options, always = CASES[name]
+    model = onnxhub.load(name, tiny_model(name)).with_options(**always)
+    check_task(name, model=model, inputs=inputs, options=options)
+
+
+def test_a_task_of_images_holds_the_contracts(tmp_path: Path) -> None:
+    """Of another package, without a tokenizer, on a real session."""
+    options = {"temperature": 3.0}
+    check_task(
+        IMAGES,
+        model=onnxhub.load(IMAGES, make_images_model(tmp_path)),
+        inputs=make_images(5),
+        bad_input="text",
+        options=options,
+    )
+
+
+def test_a_task_of_numbers_holds_the_contracts(tmp_path: Path) -> None:
+    """Over a real session, and over canned outputs, which have no tokenizer for it."""
+    check_task(
+        NUMBERS, model=onnxhub.load(NUMBERS, make_numbers_model(tmp_path)), inputs=ROWS, options={"temperature": 3.0}
+    )
+    canned = CannedBackend(lambda batch: {"logits": batch["x"]}, input_names=("x",), row={"x": np.zeros(4, np.float32)})
+    check_task(NUMBERS, model=canned.load(NUMBERS), inputs=ROWS)
+
+
+def test_raw_arrays_hold_the_contracts(tmp_path: Path) -> None:
+    """Whose graph runs on each input as it is."""
+    inputs = [{"x": np.full((rows, 4), rows, np.float32)} for rows in (1, 3, 2)]
+    check_task("custom", model=onnxhub.load("custom", make_numbers_model(tmp_path)), inputs=inputs)
+
+
+def test_a_canned_model_has_the_tokenizer_that_it_needs() -> None:
+    """One for a graph of tokens, none for another, unless it is given one."""
+    assert CannedBackend({}).tokenizer.mask_token_id == 2
+    tokenizer = CannedTokenizer(max_length=5)
+    assert CannedBackend({}, input_names=("x",), tokenizer=tokenizer).tokenizer is tokenizer
+    with pytest.raises(TaskMismatchError, match="no input_ids, and it was given no tokenizer"):
+        _ = CannedBackend({}, input_names=("x",)).tokenizer
+    assert repr(CannedBackend({}, input_names=("x",))).startswith("CannedBackend(")
+
+
+# --- what breaks a contract ------------------------------------------------------------------------------------------
+
+
+class TwiceRows(NumbersPreprocessor):
+    """Two rows for items of one."""
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        """Each row twice."""
+        return [replace(entry, rows=[*entry.rows] * 2) for entry in super().__call__(inputs)]
+
+
+class Misnamed(NumbersPreprocessor):
+    """Names an input that the graph has not."""
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        """One more input."""
+        return [replace(entry, rows=[{**entry.rows[0], "y": np.zeros(1)}]) for entry in super().__call__(inputs)]
+
+
+class Unchecked(NumbersPreprocessor):
+    """Checks nothing."""
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        """Fails by a TypeError."""
+        return [
+            onnxhub.Prepared([{"x": np.array([float(part) for part in value], np.float32)}], Item()) for value in inputs
+        ]
+
+
+class Forgiving(NumbersPreprocessor):
+    """Takes anything for zeros."""
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        """Never fails."""
+        return super().__call__([value if isinstance(value, tuple) else (0.0,) * 4 for value in inputs])
+
+
+class AllMany(NumbersPreprocessor):
+    """Takes one input for many."""
+
+    def as_many(self, inputs: object) -> Any:
+        """As many, always."""
+        return list(inputs)  # type: ignore[call-overload]
+
+
+class Free(NumbersPreprocessor):
+    """Has no budget."""
+
+    def batching(self, backend: onnxhub.Backend) -> onnxhub.Batching:
+        """Nothing to spend."""
+        return replace(super().batching(backend), budget=0)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row."""
+
+    rows: int = 1
+
+
+@dataclass(frozen=True)
+class Same(LabelPostprocessor):
+    """Says the same of all."""
+
+    def decode(self, rows: Any, item: Any) -> Any:
+        """Always that."""
+        return replace(super().decode(rows, item), label="same", score=1.0)
+
+
+@dataclass(frozen=True)
+class Unserialisable(LabelPostprocessor):
+    """Gives numpy's numbers in a dict."""
+
+    def decode(self, rows: Any, item: Any) -> Any:
+        """No JSON."""
+        return {"score": rows["logits"][0].max(), "label": super().decode(rows, item).label}
+
+
+@dataclass(frozen=True)
+class Forgetful(LabelPostprocessor):
+    """Remembers how often it was called."""
+
+    calls: list[int] = field(default_factory=list)
+
+    def decode(self, rows: Any, item: Any) -> Any:
+        """Another score each time."""
+        self.calls.append(1)
+        return replace(super().decode(rows, item), score=float(len(self.calls)))
+
+
+class Unshared(LabelModel):
+    """Options that are not those of the call."""
+
+    def with_options(self, **_options: Any) -> Any:  # type: ignore[override]
+        """Always others."""
+        return self.copy_with({"temperature": 9.0})
+
+
+@pytest.mark.parametrize(
+    ("changes", "contract"),
+    [
+        ({"preprocessor": TwiceRows}, "item.rows counts the rows|rows of items for outputs"),
+        ({"preprocessor": Misnamed}, "rows for the graph"),
+        ({"preprocessor": Unchecked}, "an error of onnxhub.errors about that input.*raised TypeError"),
+        ({"preprocessor": Forgiving}, r"An input that cannot be used is an error.*attempt\(\[good"),
+        ({"preprocessor": AllMany}, "tells one input from many.*for several inputs"),
+        ({"preprocessor": Free}, "gives a budget.*The budget is 0"),
+        ({"postprocessor": Same}, "Different inputs give different results"),
+        ({"postprocessor": Unserialisable}, "ready for JSON"),
+        ({"postprocessor": Forgetful}, "A list gives what each input gives alone"),
+        ({"model": Unshared}, "with_options gives what a call with these options gives"),
+        ({"preprocessor": NumbersPreprocessor()}, "Its row says what load needs.*preprocessor"),
+        ({"outputs": "logits"}, "Its row says what load needs.*outputs"),
+    ],
+)
+def test_a_broken_contract_is_told_in_words(changes: dict[str, Any], contract: str, tmp_path: Path) -> None:
+    """By the name of the task, what should hold, and what was found; an AssertionError of the library's tree."""
+    model = onnxhub.load(NUMBERS, make_numbers_model(tmp_path))
+    broken = replace(NUMBERS, name="test-broken", **changes)
+    if not isinstance(changes.get("preprocessor"), NumbersPreprocessor) and "outputs" not in changes:
+        model = onnxhub.load(broken, tmp_path)
+    with pytest.raises(OnnxHubError, match=f"(?s){contract}") as caught:
+        check_task(broken, model=model, inputs=ROWS, options={"temperature": 3.0})
+    if isinstance(caught.value, InvalidInputError):
+        return  # found before there was anything to compare
+    assert isinstance(caught.value, TaskContractError)
+    assert isinstance(caught.value, AssertionError)
+    assert str(caught.value).startswith("the task test-broken breaks a contract: ")
+
+
+def test_one_input_says_nothing(tmp_path: Path) -> None:
+    """Two are the least that can be told apart."""
+    with pytest.raises(InvalidOptionError, match="at least two inputs"):
+        check_task(NUMBERS, model=onnxhub.load(NUMBERS, make_numbers_model(tmp_path)), inputs=ROWS[:1])
+
+
+@pytest.mark.parametrize(
+    ("field_name", "value", "expected"),
+    [
+        ("name", "", "a name such as"),
+        ("aliases", "ner", "a tuple of texts; one alone is written"),
+        ("summary", None, "a text of one line"),
+        ("modality", "video", "one of text, image, audio, arrays"),
+        ("model", "Model", "a subclass of onnxhub.Model"),
+        ("preprocessor", LabelPostprocessor, "a subclass of onnxhub.Preprocessor, the class itself"),
+        ("postprocessor", ImagePreprocessor, "a subclass of onnxhub.Postprocessor, the class itself"),
+        ("outputs", {"logits": 2}, "a tuple of mappings"),
+        ("outputs", ({"logits": "2"},), "a tuple of mappings"),
+        ("ort_class", 3, "the name of a class"),
+    ],
+)
+def test_a_broken_row_is_not_registered(field_name: str, value: object, expected: str) -> None:
+    """The error names the task and the field, at the registration and not at the first load."""
+    broken = replace(NUMBERS, **{"name": "test-row", field_name: value})  # type: ignore[arg-type]
+    with pytest.raises(InvalidOptionError, match=rf"Task\('.*'\)\.{field_name}=.*{expected}"):
+        onnxhub.register(broken)
+    assert "test-row" not in {task.name for task in onnxhub.list_tasks()}
