@@ -27,7 +27,7 @@ SHARED = -n $(WORKERS) --dist worksteal
 EVERYWHERE = tests/unit tests/contract tests/faults tests/cli
 LIGHT_TESTS = $(EVERYWHERE) tests/docs
 
-.PHONY: demo test environments quick test-lint test-docs test-full test-light test-oldest test-middle test-gpu fuzz bench docs docs-refresh clean
+.PHONY: demo test environments quick faces test-lint test-docs test-full test-light test-oldest test-middle test-gpu fuzz bench docs docs-refresh clean
 
 ## demo: the light install, and one question of each core task, answered by the bundled models with no model hub
 demo: .venv-demo/.demo
@@ -44,9 +44,14 @@ environments:
 quick: test-lint
 	$(FULL) -m pytest tests/unit tests/contract -m 'not system' $(SHARED)
 
+## faces: after a change to a task's row or to a public name, write what follows from it: overloads, exports, tables
+faces: .venv/.dev
+	$(FULL) -m tools.faces --write
+
 test-lint: .venv/.dev
 	$(FULL) -m ruff check .
 	$(FULL) -m ruff format --check .
+	$(FULL) -m tools.faces
 	.venv/bin/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(FULL) -m mypy
 	$(FULL) -m pyright --pythonpath $(FULL)

@@ -61,7 +61,7 @@ def test_aliases_lead_to_the_same_row(task: onnxhub.Task) -> None:
     """Every alias of a built-in task is that task, and is nobody else's."""
     assert all(get_task(name) is task for name in (task.name, *task.aliases))
     assert task.summary
-    assert task.result
+    assert task.result_name
     assert task.raw == (task.model is onnxhub.ArraysModel)
     assert task.ort_class.startswith("ORTModelFor")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from onnxhub._api.load import load
 from onnxhub._loading.request import absolute
 from onnxhub._process.once import OnceCache
+from onnxhub._process.public import publish
 from onnxhub.errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -46,3 +47,6 @@ def load_once(task: str, model: ModelId, provider: Provider, dtype: str, revisio
             raise
         # By the name of the argument that the caller knows.
         raise replace(error, option="model") from None
+
+
+publish(globals(), "unload")

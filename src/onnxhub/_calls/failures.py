@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from onnxhub._process.public import publish
 from onnxhub.errors import IndexedError
 
 if TYPE_CHECKING:
@@ -105,3 +106,6 @@ def without_failures(results: Generator[R | Failure, None, None]) -> Generator[R
             if isinstance(one, Failure):
                 raise one.error
             yield one
+
+
+publish(globals(), "Failure")

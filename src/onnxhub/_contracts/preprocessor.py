@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from onnxhub._contracts.postprocessor import ItemT
+from onnxhub._process.public import publish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,3 +48,6 @@ class Preprocessor(ABC, Generic[InputT, ItemT]):
         Raises:
             InvalidInputError: one of them cannot be used; with its index.
         """
+
+
+publish(globals(), "Prepared", "Preprocessor")

@@ -139,7 +139,7 @@ def check_files(
     model = cast("Backend", Unopened(repository, config, rename(shapes, renamed), wanted))
     if not open_ended:
         check_graph(task, model)
-    ours = all(kind.__module__.startswith("onnxhub.") for kind in (task.preprocessor, task.postprocessor))
+    ours = all(kind.__module__.partition(".")[0] == "onnxhub" for kind in (task.preprocessor, task.postprocessor))
     if task.raw or not ours:  # those of other packages may ask for more than is known here
         return
     if check_vocabulary(repository):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from onnxhub._process.public import publish
 from onnxhub.errors import NonFiniteOutputError
 
 if TYPE_CHECKING:
@@ -138,3 +139,6 @@ def best(scores: NDArray[np.float32], count: int | None = None) -> list[int]:
     chosen = np.flatnonzero(scores >= np.partition(scores, -count)[-count])
     order: list[int] = chosen[np.argsort(-scores[chosen], kind="stable")[:count]].tolist()
     return order
+
+
+publish(globals(), "sigmoid", "softmax")

@@ -21,7 +21,7 @@ def tasks(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001 
             "task": task.name,
             "aliases": task.aliases,
             "ORTModelForXXX": (task.ort_class, *task.ort_classes.values()),
-            "result": task.result,
+            "result": task.result_name,
             "one-liner": task.one_liners,
             "default model": task.default_model or "",
             "bundled model": task.bundled_model or "",

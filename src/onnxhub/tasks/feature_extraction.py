@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, Annotated, Any, Self, Unpack, overload
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, misfit, numbers, of_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
-from onnxhub._contracts.registry import ANY_NAME, Task
+from onnxhub._contracts.task import ANY_NAME, CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import finite, l2_normalize
 from onnxhub._toolkit.sentence_transformers.layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
@@ -25,7 +27,6 @@ from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchEr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -228,38 +229,23 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
         return np.empty((0, min(size, self.truncate_dim or size)), np.float32)
 
 
+class FeatureExtractionOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    prompt_name: str | EllipsisType | None
+    pooling: Pooling | tuple[Pooling, ...] | EllipsisType
+    normalize: bool | EllipsisType
+    truncate_dim: int | EllipsisType | None
+
+
 class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
     """An embedder: ``model("text")`` gives shape ``(dim,)``, ``model(["a", "b"])`` gives ``(2, dim)``."""
 
     @overload
-    def __call__(
-        self,
-        inputs: str,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
-        normalize: bool | EllipsisType = ...,
-        truncate_dim: int | EllipsisType | None = ...,
-    ) -> Vectors: ...
+    def __call__(self, inputs: str, **options: Unpack[FeatureExtractionOptions]) -> Vectors: ...
     @overload
-    def __call__(
-        self,
-        inputs: ListOf[str] | Column,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
-        normalize: bool | EllipsisType = ...,
-        truncate_dim: int | EllipsisType | None = ...,
-    ) -> Vectors: ...
-    def __call__(
-        self,
-        inputs: object,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
-        normalize: bool | EllipsisType = ...,
-        truncate_dim: int | EllipsisType | None = ...,
-    ) -> object:
+    def __call__(self, inputs: ListOf[str] | Column, **options: Unpack[FeatureExtractionOptions]) -> Vectors: ...
+    def __call__(self, inputs: object, **options: Unpack[FeatureExtractionOptions]) -> object:
         """Embed a text or a list of texts; a text longer than the model takes is cut, as by sentence-transformers.
 
         Args:
@@ -277,21 +263,11 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        options = {"prompt_name": prompt_name, "pooling": pooling, "normalize": normalize, "truncate_dim": truncate_dim}
-        return self._call(inputs, options)
+        return self._call(inputs, check_options(options, FeatureExtractionOptions))
 
-    def with_options(
-        self,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
-        normalize: bool | EllipsisType = ...,
-        truncate_dim: int | EllipsisType | None = ...,
-    ) -> Self:
+    def with_options(self, **options: Unpack[FeatureExtractionOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({
-            "prompt_name": prompt_name, "pooling": pooling, "normalize": normalize, "truncate_dim": truncate_dim,
-        })  # fmt: skip
+        return self._with(check_options(options, FeatureExtractionOptions))
 
     def similarity(self, first: str | ListOf[str] | Column, second: str | ListOf[str] | Column) -> Vectors:
         """How alike texts are, by the measure that the model names: most name none, which is the cosine.
@@ -331,7 +307,8 @@ TASK = Task(
     name=NAME,
     aliases=("embeddings", "sentence-similarity"),
     summary="one vector for a text, to compare texts by",
-    result="float32 array (dim,)",
+    options=FeatureExtractionOptions,
+    result=Annotated[np.ndarray[Any, np.dtype[np.float32]], "float32 array (dim,)"],
     model=FeatureExtractionModel,
     preprocessor=EmbeddingPreprocessor,
     postprocessor=EmbeddingPostprocessor,
@@ -349,3 +326,6 @@ TASK = Task(
     commands=("onnxhub.cli.embed:embed", "onnxhub.cli.similarity:similarity"),
     evaluation=Evaluation(measure=COSINE, decision=Decision),
 )
+
+
+publish(globals(), "EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, Self, Unpack, overload
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.protocols import width
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.protocols import Column, width
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import best, finite, softmax, sound
 from onnxhub._toolkit.text.spans import UNSPACED
 from onnxhub._toolkit.text.tokens import (
@@ -30,11 +32,9 @@ from onnxhub._toolkit.text.tokens import (
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
-    from types import EllipsisType
-
     from numpy.typing import NDArray
 
-    from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, ListOf, Outputs, Tokenizer, Tokens
 
 __all__ = ["FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill"]
 
@@ -280,32 +280,23 @@ class Vocabulary(Sequence[str]):
         return join([token]) if self.tokenizer.marks_subwords else join([mask, token]).removeprefix(join([mask]))
 
 
+class FillMaskOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    top_k: int | EllipsisType
+    targets: Sequence[str] | Column | EllipsisType | None
+
+
 class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]]]"]):
     """Fills masks: ``model("The capital of France is [MASK].")`` gives a list for each mask of the text."""
 
     @overload
-    def __call__(
-        self,
-        inputs: str,
-        *,
-        top_k: int | EllipsisType = ...,
-        targets: Sequence[str] | Column | EllipsisType | None = ...,
-    ) -> list[list[MaskFill]]: ...
+    def __call__(self, inputs: str, **options: Unpack[FillMaskOptions]) -> list[list[MaskFill]]: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[str] | Column,
-        *,
-        top_k: int | EllipsisType = ...,
-        targets: Sequence[str] | Column | EllipsisType | None = ...,
+        self, inputs: ListOf[str] | Column, **options: Unpack[FillMaskOptions]
     ) -> list[list[list[MaskFill]]]: ...
-    def __call__(
-        self,
-        inputs: object,
-        *,
-        top_k: int | EllipsisType = ...,
-        targets: Sequence[str] | Column | EllipsisType | None = ...,
-    ) -> object:
+    def __call__(self, inputs: object, **options: Unpack[FillMaskOptions]) -> object:
         """Find the tokens that fit the masks of a text, or of each text of a list; each mask by itself.
 
         Args:
@@ -319,18 +310,16 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
             InvalidOptionError: a target is not one token of the vocabulary.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self._call(inputs, {"top_k": top_k, "targets": targets})
+        return self._call(inputs, check_options(options, FillMaskOptions))
 
     @property
     def mask(self) -> str:
         """How the model writes a mask: ``"[MASK]"``, ``"<mask>"``."""
         return self.preprocessor.mask if isinstance(self.preprocessor, FillMaskPreprocessor) else ""
 
-    def with_options(
-        self, *, top_k: int | EllipsisType = ..., targets: Sequence[str] | Column | EllipsisType | None = ...
-    ) -> Self:
+    def with_options(self, **options: Unpack[FillMaskOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"top_k": top_k, "targets": targets})
+        return self._with(check_options(options, FillMaskOptions))
 
 
 def _input(model: FillMaskModel, texts: Sequence[str]) -> str:
@@ -346,7 +335,8 @@ TASK = Task(
     name=NAME,
     aliases=("masked-lm",),
     summary="the tokens that fit where a text has a mask",
-    result="list[list[MaskFill]]",
+    options=FillMaskOptions,
+    result=list[list[MaskFill]],
     model=FillMaskModel,
     preprocessor=FillMaskPreprocessor,
     postprocessor=FillMaskPostprocessor,
@@ -357,3 +347,6 @@ TASK = Task(
     commands=("onnxhub.cli.fill_mask:fill_mask",),
     evaluation=Evaluation(input=_input, measure="same word", decision=_judgement),
 )
+
+
+publish(globals(), "FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill")

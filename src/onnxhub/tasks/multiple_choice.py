@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from onnxhub._calls.batches import collate
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import best, finite, softmax, sound
 from onnxhub._toolkit.text.tokens import as_text_and_list, encode_prefix, paired_row, positive, require_inputs
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
     from typing import TypeAlias
 
     import numpy as np
@@ -169,21 +170,27 @@ class MultipleChoicePostprocessor(Postprocessor[MultipleChoiceItem, Choice]):
         return Choice(ranking[0].index, ranking[0].choice, ranking[0].score, ranking)
 
 
+class MultipleChoiceOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    top_k: int | EllipsisType | None
+
+
 class MultipleChoiceModel(Model["PromptChoices", Choice, "list[Choice]"]):
     """Chooses a continuation: ``model("She eats the cake", ["with a fork", "with a roof"])``."""
 
     @overload
-    def __call__(self, inputs: PromptChoices, *, top_k: int | EllipsisType | None = ...) -> Choice: ...
+    def __call__(self, inputs: PromptChoices, **options: Unpack[MultipleChoiceOptions]) -> Choice: ...
     @overload
     def __call__(
-        self, inputs: ListOf[PromptChoices] | Column, *, top_k: int | EllipsisType | None = ...
+        self, inputs: ListOf[PromptChoices] | Column, **options: Unpack[MultipleChoiceOptions]
     ) -> list[Choice]: ...
     @overload
     def __call__(
-        self, inputs: str, choices: Sequence[str] | Column, *, top_k: int | EllipsisType | None = ...
+        self, inputs: str, choices: Sequence[str] | Column, **options: Unpack[MultipleChoiceOptions]
     ) -> Choice: ...
     def __call__(
-        self, inputs: object, choices: Sequence[str] | Column | None = None, *, top_k: int | EllipsisType | None = ...
+        self, inputs: object, choices: Sequence[str] | Column | None = None, **options: Unpack[MultipleChoiceOptions]
     ) -> object:
         """Choose for a prompt, or for each ``(prompt, choices)`` of a list.
 
@@ -197,11 +204,13 @@ class MultipleChoiceModel(Model["PromptChoices", Choice, "list[Choice]"]):
             InvalidInputError: there are fewer than two choices, or something is no text; with the prompt's index.
             NonFiniteOutputError: the model gave NaN; with the prompt's index.
         """
-        return self._call(inputs if choices is None else (inputs, choices), {"top_k": top_k})
+        return self._call(
+            inputs if choices is None else (inputs, choices), check_options(options, MultipleChoiceOptions)
+        )
 
-    def with_options(self, *, top_k: int | EllipsisType | None = ...) -> Self:
+    def with_options(self, **options: Unpack[MultipleChoiceOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"top_k": top_k})
+        return self._with(check_options(options, MultipleChoiceOptions))
 
 
 def _input(_model: object, texts: Sequence[str]) -> PromptChoices:
@@ -215,7 +224,9 @@ def _judgement(result: Choice) -> Decision:
 TASK = Task(
     name=NAME,
     summary="which of several continuations fits a text best",
-    result="Choice",
+    inputs=("prompt", "choices"),
+    options=MultipleChoiceOptions,
+    result=Choice,
     model=MultipleChoiceModel,
     preprocessor=MultipleChoicePreprocessor,
     postprocessor=MultipleChoicePostprocessor,
@@ -225,3 +236,6 @@ TASK = Task(
     commands=("onnxhub.cli.choose:choose",),
     evaluation=Evaluation(input=_input, measure="same choice", decision=_judgement),
 )
+
+
+publish(globals(), "Choice", "ChoiceScore", "MultipleChoiceItem", "MultipleChoiceModel", "MultipleChoicePostprocessor")

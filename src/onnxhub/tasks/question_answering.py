@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Self, TypeAlias, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, Self, TypeAlias, Unpack, overload
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import finite, log_sum_exp
 from onnxhub._toolkit.text.graphemes import Graphemes
 from onnxhub._toolkit.text.spans import WordSpans, best_first, span_scores
@@ -22,7 +24,6 @@ from onnxhub.errors import InvalidInputError, InvalidOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
 
     from numpy.typing import NDArray
 
@@ -233,46 +234,28 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         return list(answers.values())
 
 
+class QuestionAnsweringOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    top_k: int | EllipsisType
+    max_answer_tokens: int | EllipsisType
+    allow_no_answer: bool | EllipsisType
+    max_length: int | EllipsisType
+    overlap: int | EllipsisType
+
+
 class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
     """An extractive question answerer: ``model(question, context)``, ``model([(question, context), ...])``."""
 
     @overload
-    def __call__(
-        self,
-        inputs: QuestionContext,
-        *,
-        top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ...,
-    ) -> Answer: ...
+    def __call__(self, inputs: QuestionContext, **options: Unpack[QuestionAnsweringOptions]) -> Answer: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[QuestionContext] | Column,
-        *,
-        top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ...,
+        self, inputs: ListOf[QuestionContext] | Column, **options: Unpack[QuestionAnsweringOptions]
     ) -> list[Answer]: ...
     @overload
-    def __call__(
-        self,
-        inputs: str,
-        context: str,
-        *,
-        top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ...,
-    ) -> Answer: ...
-    def __call__(
-        self,
-        inputs: object,
-        context: object = ...,
-        *,
-        top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ...,
-    ) -> object:
+    def __call__(self, inputs: str, context: str, **options: Unpack[QuestionAnsweringOptions]) -> Answer: ...
+    def __call__(self, inputs: object, context: object = ..., **options: Unpack[QuestionAnsweringOptions]) -> object:
         """Answer a question about a context, or a list of (question, context) tuples.
 
         Args:
@@ -286,26 +269,16 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
             InvalidInputError: an input is no such pair, a text is empty, or a question fills the whole window.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        options = {"top_k": top_k, "max_answer_tokens": max_answer_tokens, "allow_no_answer": allow_no_answer}
-        return self._call(inputs if context is ... else (inputs, context), options)
+        return self._call(
+            inputs if context is ... else (inputs, context), check_options(options, QuestionAnsweringOptions)
+        )
 
-    def with_options(
-        self,
-        *,
-        top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ...,
-        max_length: int | EllipsisType = ...,
-        overlap: int | EllipsisType = ...,
-    ) -> Self:
+    def with_options(self, **options: Unpack[QuestionAnsweringOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is.
 
         ``max_length`` and ``overlap`` are the tokens of a window, and those that neighbouring windows share.
         """
-        return self._with({
-            "top_k": top_k, "max_answer_tokens": max_answer_tokens, "allow_no_answer": allow_no_answer,
-            "max_length": max_length, "overlap": overlap,
-        })  # fmt: skip
+        return self._with(check_options(options, QuestionAnsweringOptions))
 
 
 def as_question_context(value: object, index: int | None) -> QuestionContext:
@@ -376,7 +349,9 @@ def _judgement(result: Answer) -> Decision:
 TASK = Task(
     name=NAME,
     summary="the span of a context that answers a question",
-    result="Answer",
+    inputs=("question", "context"),
+    options=QuestionAnsweringOptions,
+    result=Answer,
     model=QuestionAnsweringModel,
     preprocessor=QuestionAnsweringPreprocessor,
     postprocessor=QuestionAnsweringPostprocessor,
@@ -388,3 +363,6 @@ TASK = Task(
     commands=("onnxhub.cli.answer:answer",),
     evaluation=Evaluation(input=_input, measure="same answer", decision=_judgement),
 )
+
+
+publish(globals(), "Answer", "QuestionAnsweringItem", "QuestionAnsweringModel", "QuestionAnsweringPostprocessor")

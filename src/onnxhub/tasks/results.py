@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from onnxhub._contracts.evaluation import Decision
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import best
 
 if TYPE_CHECKING:
@@ -68,3 +69,6 @@ def rank_labels(labels: Sequence[str], scores: NDArray[np.float32], top_k: int |
 def decide(result: Classification) -> Decision:
     """The label, and the scores of all."""
     return Decision({one.label: one.score for one in result.ranking}, frozenset({result.label}))
+
+
+publish(globals(), "Classification", "LabelScore")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, Self, cast, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, Literal, Self, Unpack, cast, overload
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import best, finite
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
@@ -21,7 +23,6 @@ from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchEr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
 
     from numpy.typing import NDArray
 
@@ -180,24 +181,23 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
         return SparseEmbedding(tuple(kept.tolist()), tuple(weights[kept].tolist()))
 
 
+class SparseFeatureExtractionOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    prompt_name: str | EllipsisType | None
+    top_k: int | EllipsisType | None
+
+
 class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbedding]"]):
     """A sparse embedder: ``model("text")`` gives the words that a text is about, with weights."""
 
     @overload
-    def __call__(
-        self, inputs: str, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
-    ) -> SparseEmbedding: ...
+    def __call__(self, inputs: str, **options: Unpack[SparseFeatureExtractionOptions]) -> SparseEmbedding: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[str] | Column,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: ListOf[str] | Column, **options: Unpack[SparseFeatureExtractionOptions]
     ) -> list[SparseEmbedding]: ...
-    def __call__(
-        self, inputs: object, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
-    ) -> object:
+    def __call__(self, inputs: object, **options: Unpack[SparseFeatureExtractionOptions]) -> object:
         """Embed a text or a list of texts.
 
         Args:
@@ -212,13 +212,11 @@ class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbed
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self._call(inputs, {"prompt_name": prompt_name, "top_k": top_k})
+        return self._call(inputs, check_options(options, SparseFeatureExtractionOptions))
 
-    def with_options(
-        self, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
-    ) -> Self:
+    def with_options(self, **options: Unpack[SparseFeatureExtractionOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"prompt_name": prompt_name, "top_k": top_k})
+        return self._with(check_options(options, SparseFeatureExtractionOptions))
 
     def words(self, embedding: SparseEmbedding) -> dict[str, float]:
         """The tokens of an embedding with their weights, the heaviest first: what the model takes the text to be about."""
@@ -235,7 +233,8 @@ TASK = Task(
     name=NAME,
     aliases=("sparse-embeddings", "splade"),
     summary="weights of words, to search with an inverted index",
-    result="SparseEmbedding",
+    options=SparseFeatureExtractionOptions,
+    result=SparseEmbedding,
     model=SparseFeatureExtractionModel,
     preprocessor=SparseEmbeddingPreprocessor,
     postprocessor=SparseEmbeddingPostprocessor,
@@ -244,4 +243,9 @@ TASK = Task(
     one_liners=("onnxhub.embed_sparse",),
     commands=("onnxhub.cli.embed_sparse:embed_sparse",),
     evaluation=Evaluation(measure=COSINE, decision=_judgement),
+)
+
+
+publish(
+    globals(), "SparseEmbedding", "SparseEmbeddingItem", "SparseEmbeddingPostprocessor", "SparseFeatureExtractionModel"
 )

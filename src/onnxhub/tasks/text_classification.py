@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.numeric import finite, sigmoid, softmax, sound
@@ -23,7 +25,6 @@ from onnxhub.tasks.results import Classification, LabelScore, decide, rank_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -184,24 +185,23 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
         return rank_labels(self.labels, scores, self.top_k)
 
 
+class TextClassificationOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    top_k: int | EllipsisType | None
+    long_text: LongText | EllipsisType
+
+
 class TextClassificationModel(Model["TextOrPair", Classification, "list[Classification]"]):
     """A text classifier: ``model("text")``, ``model(("text", "its pair"))``, ``model(["a", "b"])``."""
 
     @overload
-    def __call__(
-        self, inputs: TextOrPair, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...
-    ) -> Classification: ...
+    def __call__(self, inputs: TextOrPair, **options: Unpack[TextClassificationOptions]) -> Classification: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[TextOrPair] | Column,
-        *,
-        top_k: int | EllipsisType | None = ...,
-        long_text: LongText | EllipsisType = ...,
+        self, inputs: ListOf[TextOrPair] | Column, **options: Unpack[TextClassificationOptions]
     ) -> list[Classification]: ...
-    def __call__(
-        self, inputs: object, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...
-    ) -> object:
+    def __call__(self, inputs: object, **options: Unpack[TextClassificationOptions]) -> object:
         """Classify a text, a pair of texts (a tuple), or a list of either.
 
         An empty text is classified too, as transformers does.
@@ -216,11 +216,11 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
             InvalidInputError: an input is no text or pair; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self._call(inputs, {"top_k": top_k, "long_text": long_text})
+        return self._call(inputs, check_options(options, TextClassificationOptions))
 
-    def with_options(self, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...) -> Self:
+    def with_options(self, **options: Unpack[TextClassificationOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"top_k": top_k, "long_text": long_text})
+        return self._with(check_options(options, TextClassificationOptions))
 
 
 def activation_of(problem_type: object, labels: int) -> Activation:
@@ -255,7 +255,8 @@ TASK = Task(
     name=NAME,
     aliases=("sentiment-analysis", "sequence-classification"),
     summary="one label with a score, for a text or a pair of texts",
-    result="Classification",
+    options=TextClassificationOptions,
+    result=Classification,
     model=TextClassificationModel,
     preprocessor=TextClassificationPreprocessor,
     postprocessor=ClassificationPostprocessor,
@@ -267,3 +268,6 @@ TASK = Task(
     commands=("onnxhub.cli.classify:classify",),
     evaluation=Evaluation(measure="same label", decision=decide),
 )
+
+
+publish(globals(), "ClassificationItem", "ClassificationPostprocessor", "TextClassificationModel")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.label_names import declared_size
 from onnxhub._toolkit.numeric import finite, sigmoid
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
@@ -23,7 +25,6 @@ from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -175,41 +176,28 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
         return [Ranked(index, float(scores[index]), float(logits[index]), item.documents[index]) for index in order]
 
 
+class TextRankingOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    prompt_name: str | EllipsisType | None
+    top_k: int | EllipsisType | None
+
+
 class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked]]"]):
     """A cross-encoder: ``model("query", ["a document", "another"])``."""
 
     @overload
-    def __call__(
-        self,
-        inputs: QueryDocuments,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        top_k: int | EllipsisType | None = ...,
-    ) -> list[Ranked]: ...
+    def __call__(self, inputs: QueryDocuments, **options: Unpack[TextRankingOptions]) -> list[Ranked]: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[QueryDocuments] | Column,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: ListOf[QueryDocuments] | Column, **options: Unpack[TextRankingOptions]
     ) -> list[list[Ranked]]: ...
     @overload
     def __call__(
-        self,
-        inputs: str,
-        documents: Sequence[str] | Column,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: str, documents: Sequence[str] | Column, **options: Unpack[TextRankingOptions]
     ) -> list[Ranked]: ...
     def __call__(
-        self,
-        inputs: object,
-        documents: Sequence[str] | Column | None = None,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: object, documents: Sequence[str] | Column | None = None, **options: Unpack[TextRankingOptions]
     ) -> object:
         """Rank documents for a query, or for each ``(query, documents)`` of a list.
 
@@ -225,14 +213,13 @@ class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked
             InvalidInputError: there is no document, or something is no text; with the index of the query.
             NonFiniteOutputError: the model gave NaN; with the index of the query.
         """
-        options = {"prompt_name": prompt_name, "top_k": top_k}
-        return self._call(inputs if documents is None else (inputs, documents), options)
+        return self._call(
+            inputs if documents is None else (inputs, documents), check_options(options, TextRankingOptions)
+        )
 
-    def with_options(
-        self, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
-    ) -> Self:
+    def with_options(self, **options: Unpack[TextRankingOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"prompt_name": prompt_name, "top_k": top_k})
+        return self._with(check_options(options, TextRankingOptions))
 
 
 def activation_of(backend: Backend) -> Activation:
@@ -265,7 +252,9 @@ TASK = Task(
     name=NAME,
     aliases=("rerank", "reranking"),
     summary="documents by how well they answer a query, best first",
-    result="list[Ranked]",
+    inputs=("query", "documents"),
+    options=TextRankingOptions,
+    result=list[Ranked],
     model=TextRankingModel,
     preprocessor=TextRankingPreprocessor,
     postprocessor=TextRankingPostprocessor,
@@ -276,3 +265,6 @@ TASK = Task(
     commands=("onnxhub.cli.rerank:rerank",),
     evaluation=Evaluation(input=_input, competing=8, measure="same best text", decision=_judgement),
 )
+
+
+publish(globals(), "Ranked", "TextRankingItem", "TextRankingModel", "TextRankingPostprocessor")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.labels import Ignored, group, mixed_schemes, stray_labels
 from onnxhub._toolkit.numeric import finite, softmax, sound
@@ -25,7 +27,6 @@ from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchEr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from types import EllipsisType
 
     from numpy.typing import NDArray
 
@@ -236,32 +237,25 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         return entities
 
 
+class TokenClassificationOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    aggregation: Aggregation | EllipsisType
+    ignore_labels: tuple[str, ...] | EllipsisType
+    max_length: int | EllipsisType | None
+    overlap: int | EllipsisType
+
+
 class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"]):
     """An entity recogniser: ``model("text")`` gives a list of entities, ``model(["a", "b"])`` a list of lists."""
 
     @overload
-    def __call__(
-        self,
-        inputs: str,
-        *,
-        aggregation: Aggregation | EllipsisType = ...,
-        ignore_labels: tuple[str, ...] | EllipsisType = ...,
-    ) -> list[Entity]: ...
+    def __call__(self, inputs: str, **options: Unpack[TokenClassificationOptions]) -> list[Entity]: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[str] | Column,
-        *,
-        aggregation: Aggregation | EllipsisType = ...,
-        ignore_labels: tuple[str, ...] | EllipsisType = ...,
+        self, inputs: ListOf[str] | Column, **options: Unpack[TokenClassificationOptions]
     ) -> list[list[Entity]]: ...
-    def __call__(
-        self,
-        inputs: object,
-        *,
-        aggregation: Aggregation | EllipsisType = ...,
-        ignore_labels: tuple[str, ...] | EllipsisType = ...,
-    ) -> object:
+    def __call__(self, inputs: object, **options: Unpack[TokenClassificationOptions]) -> object:
         """Find the entities of a text of any length, or of each text of a list.
 
         Args:
@@ -273,23 +267,14 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self._call(inputs, {"aggregation": aggregation, "ignore_labels": ignore_labels})
+        return self._call(inputs, check_options(options, TokenClassificationOptions))
 
-    def with_options(
-        self,
-        *,
-        aggregation: Aggregation | EllipsisType = ...,
-        ignore_labels: tuple[str, ...] | EllipsisType = ...,
-        max_length: int | EllipsisType | None = ...,
-        overlap: int | EllipsisType = ...,
-    ) -> Self:
+    def with_options(self, **options: Unpack[TokenClassificationOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is.
 
         ``max_length`` and ``overlap`` are the tokens of a window, and those that neighbouring windows share.
         """
-        return self._with({
-            "aggregation": aggregation, "ignore_labels": ignore_labels, "max_length": max_length, "overlap": overlap,
-        })  # fmt: skip
+        return self._with(check_options(options, TokenClassificationOptions))
 
 
 def _join_within_graphemes(
@@ -355,7 +340,8 @@ TASK = Task(
     name=NAME,
     aliases=("ner",),
     summary="the entities of a text, as spans with a type and a score",
-    result="list[Entity]",
+    options=TokenClassificationOptions,
+    result=list[Entity],
     model=TokenClassificationModel,
     preprocessor=TokenClassificationPreprocessor,
     postprocessor=TokenClassificationPostprocessor,
@@ -367,3 +353,6 @@ TASK = Task(
     commands=("onnxhub.cli.tag:tag",),
     evaluation=Evaluation(measure="same entities", decision=_judgement),
 )
+
+
+publish(globals(), "Entity", "TokenClassificationItem", "TokenClassificationModel", "TokenClassificationPostprocessor")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.postprocessor import Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.protocols import Column
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.numeric import finite, softmax, sound
@@ -26,13 +30,10 @@ from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.results import Classification, decide, rank_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import EllipsisType
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from onnxhub._contracts.protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, Features, ListOf, Outputs, Tokenizer, Tokens
 
 __all__ = ["ZeroShotClassificationModel", "ZeroShotItem", "ZeroShotPostprocessor"]
 
@@ -60,13 +61,13 @@ class ZeroShotPreprocessor(Preprocessor[str, ZeroShotItem]):
 
     tokenizer: Tokenizer
     inputs: tuple[str, ...]
-    candidates: Sequence[str] = ()
-    """The labels to choose from."""
+    labels: Sequence[str] = ()
+    """Those to choose from."""
     template: str = TEMPLATE
     """The sentence that may follow from the text; ``{}`` stands for the label."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "candidates", _checked_labels(self.candidates))
+        object.__setattr__(self, "labels", _checked_labels(self.labels))
         expected = f"a text with {{}} for the label, such as {TEMPLATE!r}"
         if "{}" not in option_text("template", self.template, expected):
             raise InvalidOptionError("template", self.template, expected)
@@ -78,22 +79,22 @@ class ZeroShotPreprocessor(Preprocessor[str, ZeroShotItem]):
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[ZeroShotItem]]:
         """One item an input."""
-        if not self.candidates:
-            raise InvalidOptionError("labels", self.candidates, "at least one label to choose from")
+        if not self.labels:
+            raise InvalidOptionError("labels", self.labels, "at least one label to choose from")
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
-        hypotheses = [self.template.replace("{}", label) for label in self.candidates]
+        hypotheses = [self.template.replace("{}", label) for label in self.labels]
         tokens = encode_prefix(  # all pairs of the call at once
             self.tokenizer,
             [text for text in texts for _ in hypotheses],
             self.tokenizer.max_length,
             hypotheses * len(texts),
         )
-        size, item = len(hypotheses), ZeroShotItem(tuple(self.candidates))
+        size, item = len(hypotheses), ZeroShotItem(tuple(self.labels))
         return [
             Prepared(
                 [
                     self._row(one, label, index)
-                    for one, label in zip(tokens[index * size : (index + 1) * size], self.candidates, strict=True)
+                    for one, label in zip(tokens[index * size : (index + 1) * size], self.labels, strict=True)
                 ],
                 item,
             )
@@ -182,37 +183,36 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
         return found
 
 
+class TemplateOptions(CallOptions, total=False):
+    """The options of a call beside the labels, which are an argument of their own; ``...`` leaves one as it is."""
+
+    template: str | EllipsisType
+    multi_label: bool | EllipsisType
+    top_k: int | EllipsisType | None
+
+
+class ZeroShotClassificationOptions(TemplateOptions, total=False):
+    """The options of a model; ``...`` leaves one as it is."""
+
+    labels: Sequence[str] | Column | EllipsisType
+
+
 class ZeroShotClassificationModel(Model[str, Classification, "list[Classification]"]):
     """A classifier whose labels are named at the call: ``model("text", ["sport", "law"])``."""
 
     @overload
     def __call__(
-        self,
-        inputs: str,
-        labels: Sequence[str] | Column | EllipsisType = ...,
-        *,
-        template: str | EllipsisType = ...,
-        multi_label: bool | EllipsisType = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: str, labels: Sequence[str] | Column | EllipsisType = ..., **options: Unpack[TemplateOptions]
     ) -> Classification: ...
     @overload
     def __call__(
         self,
         inputs: ListOf[str] | Column,
         labels: Sequence[str] | Column | EllipsisType = ...,
-        *,
-        template: str | EllipsisType = ...,
-        multi_label: bool | EllipsisType = ...,
-        top_k: int | EllipsisType | None = ...,
+        **options: Unpack[TemplateOptions],
     ) -> list[Classification]: ...
     def __call__(
-        self,
-        inputs: object,
-        labels: Sequence[str] | Column | EllipsisType = ...,
-        *,
-        template: str | EllipsisType = ...,
-        multi_label: bool | EllipsisType = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: object, labels: Sequence[str] | Column | EllipsisType = ..., **options: Unpack[TemplateOptions]
     ) -> object:
         """Classify a text, or a list of texts, by labels of one's own.
 
@@ -228,19 +228,11 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        options = {"candidates": labels, "template": template, "multi_label": multi_label, "top_k": top_k}
-        return self._call(inputs, options)
+        return self._call(inputs, {"labels": labels, **check_options(options, TemplateOptions)})
 
-    def with_options(
-        self,
-        *,
-        labels: Sequence[str] | Column | EllipsisType = ...,
-        template: str | EllipsisType = ...,
-        multi_label: bool | EllipsisType = ...,
-        top_k: int | EllipsisType | None = ...,
-    ) -> Self:
+    def with_options(self, **options: Unpack[ZeroShotClassificationOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self._with({"candidates": labels, "template": template, "multi_label": multi_label, "top_k": top_k})
+        return self._with(check_options(options, ZeroShotClassificationOptions))
 
 
 def _named(labels: Sequence[str], *beginnings: str) -> int | None:
@@ -262,7 +254,8 @@ TASK = Task(
     name=NAME,
     aliases=("zero-shot",),
     summary="one of the labels that are named at the call, with a score",
-    result="Classification",
+    options=ZeroShotClassificationOptions,
+    result=Classification,
     model=ZeroShotClassificationModel,
     preprocessor=ZeroShotPreprocessor,
     postprocessor=ZeroShotPostprocessor,
@@ -273,3 +266,6 @@ TASK = Task(
     commands=("onnxhub.cli.classify_zero_shot:classify_zero_shot",),
     evaluation=Evaluation(measure="same label", decision=decide, options={"labels": ("sport", "politics", "science")}),
 )
+
+
+publish(globals(), "ZeroShotClassificationModel", "ZeroShotItem", "ZeroShotPostprocessor")

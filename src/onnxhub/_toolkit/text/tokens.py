@@ -13,6 +13,7 @@ import numpy as np
 
 from onnxhub._contracts.inputs import is_table, list_column
 from onnxhub._contracts.protocols import width
+from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import PlainWarning, shorten
 from onnxhub._toolkit.text.positions import first_position
 from onnxhub._toolkit.text.windows import truncate_one
@@ -300,3 +301,6 @@ def positive(option: str, value: int | None, *, optional: bool = False) -> None:
     if (value is None and optional) or (isinstance(value, Integral) and not isinstance(value, bool) and value >= 1):
         return
     raise InvalidOptionError(option, value, "a whole number of at least 1" + (", or None for all" if optional else ""))
+
+
+publish(globals(), "TruncationWarning")
