@@ -9,7 +9,7 @@ import shlex
 import sys
 import traceback
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -23,6 +23,8 @@ from onnxhub._contracts.registry import list_tasks
 from onnxhub._process.logs import make_clean_record
 from onnxhub._strings.plain_text import plain, text_of
 from onnxhub.cli import cache
+from onnxhub.cli._default import make_command, takes_texts
+from onnxhub.cli._options import write_out_options
 from onnxhub.cli._printing import tell
 from onnxhub.cli._usage import CleanGroup
 from onnxhub.cli.bench import bench
@@ -45,9 +47,22 @@ logger = logging.getLogger("onnxhub")
 
 WRITTEN = {"model_id": "model", "file": "onnx_file", "outputs": "output_name"}
 """Argument of the library -> name of the command line's, where that is another one."""
+OF_THE_ROW = "the row"
+"""In the place of a command's: the task brings none."""
 MOST_OF_A_TRACEBACK = 200_000
 """Characters: all of it, unless something is quoted whole."""
 CACHE = "See, check and clear away what is kept on this machine."
+
+
+@dataclass
+class Settings:
+    """What was said before the command, of the one that a process runs."""
+
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+_settings = Settings()
 
 
 def run() -> None:
@@ -83,7 +98,7 @@ def _exit_code() -> int | str | None:
     except BrokenPipeError:
         _drop_output()
     except OSError as error:
-        code = _failed(str(error), debug=False).exit_code
+        code = _failed(str(error)).exit_code
     return code
 
 
@@ -97,7 +112,7 @@ def build() -> typer.Typer:
         callback=_about,
     )
     for task in list_tasks():
-        for place in task.commands:
+        for place in task.commands or ((OF_THE_ROW,) if takes_texts(task) else ()):
             _add_named(app, place, task)
     _add(app, inspect, "Look around")
     _add(app, bench, "Look around")
@@ -120,7 +135,7 @@ def _group(commands: Iterable[Callable[..., None]]) -> typer.Typer:
 def _add_named(app: typer.Typer, place: str, task: Task[Any]) -> None:
     module, _, name = place.partition(":")
     try:
-        command = getattr(import_module(module), name)
+        command = make_command(task) if place == OF_THE_ROW else getattr(import_module(module), name)
         if not module.startswith("onnxhub."):
             alone = typer.Typer()
             _add(alone, command, "")
@@ -137,17 +152,21 @@ def _add(app: typer.Typer, command: Callable[..., None], panel: str) -> None:
 
 
 def _about(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001  # its callback shows it
         bool,
         typer.Option(
             "--version", help="Show the version and exit.", callback=lambda on: _show_version(on=on), is_eager=True
         ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error: onnxhub --debug COMMAND ...")
     ] = False,
 ) -> None:
     """Run ONNX models of the Hugging Face Hub, of a folder, or bundled ones: texts in, typed results out.
 
     For people on a terminal, as tab-separated rows in a pipe, or as JSON lines with --json.
     """
+    _settings.debug = debug
 
 
 def _show_version(*, on: bool) -> None:
@@ -160,27 +179,28 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     """The command, with its errors as one line on stderr and an exit code; all of it with ``--debug``."""
 
     @wraps(command)
-    def guarded(*, debug: bool, **arguments: object) -> None:
+    def guarded(**arguments: object) -> None:
         try:
-            command(debug=debug, **arguments)
+            command(**arguments)
             sys.stdout.flush()
         except BrokenPipeError:
             _drop_output()  # whoever reads has enough, as `head` has: no error
         except InvalidOptionError as error:
-            usage = _as_written(error, command)
-            raise _failed(str(usage), debug=debug, code=1 if usage is error else 2) from error
+            usage = _as_written(error, guarded)
+            raise _failed(str(usage), code=1 if usage is error else 2) from error
         except (AmbiguousFileError, VariantNotFoundError) as error:
-            raise _failed(_undecided(error, command), debug=debug) from error
+            raise _failed(_undecided(error, guarded)) from error
         except (OnnxHubError, OSError) as error:
-            raise _failed(str(error), debug=debug) from error
+            raise _failed(str(error)) from error
         except MemoryError as error:
-            raise _failed("out of memory", debug=debug) from error
+            raise _failed("out of memory") from error
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except Exception as error:
-            unexpected = f"{type(error).__name__}: {text_of(error)} (a bug in onnxhub; --debug shows where)"
-            raise _failed(unexpected, debug=debug) from error
+            unexpected = f"{type(error).__name__}: {text_of(error)} (a bug in onnxhub; onnxhub --debug shows where)"
+            raise _failed(unexpected) from error
 
+    write_out_options(command, guarded)
     return guarded
 
 
@@ -212,8 +232,8 @@ def _undecided(error: AmbiguousFileError | VariantNotFoundError, command: Callab
     return f"{said}; choose one with --onnx-file {shlex.quote(path)}"
 
 
-def _failed(message: str, *, debug: bool, code: int = 1) -> typer.Exit:
-    if debug:
+def _failed(message: str, *, code: int = 1) -> typer.Exit:
+    if _settings.debug:
         # Of causes from other packages as well, whose texts nobody has cleaned.
         sys.stderr.write(plain(traceback.format_exc(), MOST_OF_A_TRACEBACK, lines=True))
     try:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict, TypeVar, Unpack, get_args, get_type_hints
 
 import typer
 
+import onnxhub
 from onnxhub import builtin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from onnxhub import Task
 
 __all__ = [
     "AllowPickle",
-    "Debug",
     "Dtype",
     "File",
     "Json",
     "Model",
     "ModelArgument",
+    "ModelOptions",
     "OnnxPath",
     "OnnxPaths",
     "OutputNames",
@@ -24,9 +31,10 @@ __all__ = [
     "Revision",
     "TaskName",
     "Texts",
-    "named",
+    "load_model",
     "one_or_parts",
     "output_names",
+    "write_out_options",
 ]
 
 _MODEL = "The model"
@@ -105,7 +113,66 @@ AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Convert weights that are pickles (.bin), which can run code.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.", rich_help_panel="Output")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")]
+
+
+ModelT = TypeVar("ModelT", bound="onnxhub.Model[Any, Any, Any]")
+
+
+class ModelOptions(TypedDict):
+    """The options of a command that loads a model, as it takes them: ``**given: Unpack[ModelOptions]``."""
+
+    model: Model
+    provider: Provider
+    dtype: Dtype
+    revision: Revision
+    onnx_file: OnnxPath
+    output_name: OutputNames
+
+
+DEFAULTS: Final = {"provider": "cpu", "dtype": "auto"}
+"""Of ``ModelOptions``; None for all others."""
+
+
+def load_model(task: Task[ModelT], **given: Unpack[ModelOptions]) -> ModelT:
+    """Load the model that the options of a command name.
+
+    Raises:
+        typer.BadParameter: none is named, and the task has no default one; or ``--output-name`` is no NAME=OUTPUT.
+    """
+    if given["model"] is None and task.default_model is None:
+        raise typer.BadParameter("this task has no default model: name one with --model.")
+    return onnxhub.load(
+        task,
+        given["model"],
+        given["provider"],
+        dtype=given["dtype"],
+        revision=given["revision"],
+        file=given["onnx_file"],
+        outputs=output_names(given["output_name"]),
+    )
+
+
+def write_out_options(command: Callable[..., None], shown: Callable[..., None]) -> None:
+    """Let typer see each option of ``**given: Unpack[ModelOptions]``, before those of the output.
+
+    Args:
+        command: As it was written.
+        shown: What typer calls, and whose signature it reads.
+    """
+    parameters = list(inspect.signature(command).parameters.values())
+    if not parameters or parameters[-1].kind is not inspect.Parameter.VAR_KEYWORD:
+        return
+    hints: dict[str, Any] = get_type_hints(command, include_extras=True)
+    (options,) = get_args(hints.pop(parameters.pop().name))
+    written: dict[str, Any] = get_type_hints(options, include_extras=True)
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=hint)
+        for name, hint in written.items()
+    ]
+    place = next((index for index, entry in enumerate(parameters) if entry.name == "json"), len(parameters))
+    own = [entry.replace(annotation=hints[entry.name]) for entry in parameters]
+    shown.__signature__ = inspect.Signature([*own[:place], *more, *own[place:]])  # type: ignore[attr-defined]
+    shown.__annotations__ = {**hints, **written}
 
 
 def one_or_parts(given: list[str] | None) -> str | dict[str, str] | None:
@@ -139,14 +206,3 @@ def _pairs(option: str, given: list[str]) -> dict[str, str]:
     if not all(name and value for name, value in found.items()) or len(found) < len(given):
         raise typer.BadParameter(f"{option} takes NAME=VALUE, each name once.")
     return found
-
-
-def named(model: str | None) -> str:
-    """The model of a task that has no default one.
-
-    Raises:
-        typer.BadParameter: there is none.
-    """
-    if model is None:
-        raise typer.BadParameter("this task has no default model: name one with --model.")
-    return model

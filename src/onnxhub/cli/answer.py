@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
-import onnxhub
-from onnxhub.cli._options import Debug, Dtype, Json, Model, OnnxPath, OutputNames, Provider, Revision, output_names
+from onnxhub.cli._options import Json, ModelOptions, load_model
 from onnxhub.cli._printing import Line, Printer, highlighted, score
 from onnxhub.cli._reading import argument, read_whole
+from onnxhub.tasks.question_answering import TASK
 
 if TYPE_CHECKING:
     from onnxhub import Answer
@@ -48,14 +48,8 @@ def answer(
     allow_no_answer: Annotated[
         bool, typer.Option("--allow-no-answer", help="Let 'there is none' be an answer.")
     ] = False,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Answer a question with a span of a text.
 
@@ -67,15 +61,7 @@ def answer(
         raise typer.BadParameter("the context comes as an argument or from --file, not both.")
     text = read_whole(file) if context is None else argument(context)
     printer = Printer(json)
-    loaded = onnxhub.load(
-        "question-answering",
-        model,
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    loaded = load_model(TASK, **given)
     reader = loaded.with_options(top_k=top_k, max_answer_tokens=max_answer_tokens, allow_no_answer=allow_no_answer)
     asked = argument(question)
     best = reader(asked, text)

@@ -19,7 +19,6 @@ from onnxhub._process.sizes import sized
 from onnxhub._workshop.bench import fitting, measure, open_each, recommend, sample_texts, settings
 from onnxhub._workshop.trials import require_texts, sample_inputs
 from onnxhub.cli._options import (
-    Debug,
     File,
     Json,
     ModelArgument,
@@ -90,7 +89,6 @@ def bench(
     onnx_file: OnnxPaths = None,
     output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Measure a model with each of its files and settings, on this machine, and say which of them to take.
 

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Unpack
 
 import typer
 from rich.cells import cell_len
 
-import onnxhub
-from onnxhub.cli._options import (
-    Debug,
-    Dtype,
-    File,
-    Json,
-    Model,
-    OnnxPath,
-    OutputNames,
-    Provider,
-    Revision,
-    Texts,
-    output_names,
-)
+from onnxhub.cli._options import File, Json, ModelOptions, Texts, load_model
 from onnxhub.cli._printing import Printer, ranked, score
 from onnxhub.cli._reading import answered, read_lines
+from onnxhub.tasks.text_classification import TASK
 
 __all__ = ["classify"]
 
@@ -39,14 +27,8 @@ def classify(
     long_text: Annotated[
         Literal["truncate", "window", "error"], typer.Option(help="What becomes of a text longer than the model takes.")
     ] = "truncate",
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Give each text one of the model's labels, with a score.
 
@@ -55,15 +37,7 @@ def classify(
     In a pipe, a row is: label, score, text.
     """
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load(
-        "text-classification",
-        model,
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    loaded = load_model(TASK, **given)
     classifier = loaded.with_options(top_k=top_k, long_text=long_text)
     width = max(map(cell_len, classifier.info.labels))
     for chunk, results in answered(classifier.attempt, chunks):

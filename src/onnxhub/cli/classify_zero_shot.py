@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 from rich.cells import cell_len
 
-import onnxhub
-from onnxhub.cli._options import (
-    Debug,
-    Dtype,
-    File,
-    Json,
-    Model,
-    OnnxPath,
-    OutputNames,
-    Provider,
-    Revision,
-    Texts,
-    output_names,
-)
+from onnxhub.cli._options import File, Json, ModelOptions, Texts, load_model
 from onnxhub.cli._printing import Printer, ranked, score
 from onnxhub.cli._reading import answered, argument, read_lines
+from onnxhub.tasks.zero_shot_classification import TASK
 
 __all__ = ["classify_zero_shot"]
 
@@ -45,14 +33,8 @@ def classify_zero_shot(
             min=1, help="Labels to show for each text, best first.", show_default="1; all with --multi-label or --json"
         ),
     ] = None,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Give each text one of the labels that you name, with a score.
 
@@ -62,15 +44,7 @@ def classify_zero_shot(
     """
     labels = [argument(one) for one in label]
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load(
-        "zero-shot-classification",
-        model,
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    loaded = load_model(TASK, **given)
     classifier = loaded.with_options(
         labels=labels, template=argument(template), multi_label=multi_label, top_k=top_k
     )  # fmt: skip

@@ -23,7 +23,6 @@ from onnxhub._loading.resolve import check_convertible, task_of_files, task_of_g
 from onnxhub._process.sizes import sized
 from onnxhub.cli._options import (
     AllowPickle,
-    Debug,
     Dtype,
     Json,
     ModelArgument,
@@ -63,7 +62,6 @@ def export(
     allow_pickle: AllowPickle = False,
     force: Annotated[bool, typer.Option("--force", help="Write into a folder that has other files.")] = False,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Write a model into a folder that load takes, and optimum's ORTModelForXXX.from_pretrained.
 

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
-import onnxhub
-from onnxhub.cli._options import (
-    Debug,
-    Dtype,
-    File,
-    Json,
-    Model,
-    OnnxPath,
-    OutputNames,
-    Provider,
-    Revision,
-    Texts,
-    output_names,
-)
+from onnxhub.cli._options import File, Json, ModelOptions, Texts, load_model
 from onnxhub.cli._printing import Line, Printer, score
 from onnxhub.cli._reading import answered, argument, read_lines
+from onnxhub.tasks.fill_mask import TASK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,14 +40,8 @@ def fill_mask(
             show_default=False,
         ),
     ] = None,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Find the words that fit where a text has a mask: [MASK], or how else the model writes it.
 
@@ -69,9 +51,7 @@ def fill_mask(
     """
     words = [argument(one) for one in targets or ()] or None
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load(
-        "fill-mask", model, provider, dtype=dtype, revision=revision, file=onnx_file, outputs=output_names(output_name)
-    )
+    loaded = load_model(TASK, **given)
     filler = loaded.with_options(top_k=top_k, targets=words)
     number = 0
     for chunk, filled in answered(filler.attempt, chunks):

@@ -13,7 +13,6 @@ from onnxhub._backend.repository.repository import open_repository
 from onnxhub._loading.forecast import forecast
 from onnxhub._process.sizes import sized
 from onnxhub.cli._options import (
-    Debug,
     Dtype,
     Json,
     ModelArgument,
@@ -44,7 +43,6 @@ def inspect(
     onnx_file: OnnxPaths = None,
     output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Say what a model is for and how that is known, what files it has, and which of them load would take.
 

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 from rich.text import Text
 
 import onnxhub
-from onnxhub.cli._options import (
-    Debug,
-    Dtype,
-    File,
-    Json,
-    Model,
-    OnnxPath,
-    OutputNames,
-    PromptName,
-    Provider,
-    Revision,
-    output_names,
-)
+from onnxhub.cli._options import File, Json, ModelOptions, PromptName, load_model
 from onnxhub.cli._printing import Line, Printer, score
 from onnxhub.cli._reading import argument, read_lines
+from onnxhub.tasks.text_ranking import TASK
 
 __all__ = ["rerank"]
 
@@ -38,14 +27,8 @@ def rerank(
     *,
     prompt_name: PromptName = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Only the best.", show_default="all")] = None,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Put documents in order by how well they answer a query, best first; all are read before the first is shown.
 
@@ -54,15 +37,7 @@ def rerank(
     In a pipe, a row is: score, index of the document (from 0), document.
     """
     asked, chunks, printer = argument(query), read_lines(documents, file), Printer(json)
-    ranker = onnxhub.load(
-        "text-ranking",
-        model,
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    ranker = load_model(TASK, **given)
     texts = [text for lines in chunks for text in lines.texts]
     ranking = ranker(asked, texts, prompt_name=prompt_name or ..., top_k=top_k)
     digits = max(len(score(one.score)) for one in ranking)

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Unpack
 
 import typer
 
-import onnxhub
-from onnxhub.cli._options import (
-    Debug,
-    Dtype,
-    File,
-    Json,
-    Model,
-    OnnxPath,
-    OutputNames,
-    Provider,
-    Revision,
-    Texts,
-    output_names,
-)
+from onnxhub.cli._options import File, Json, ModelOptions, Texts, load_model
 from onnxhub.cli._printing import Printer, highlighted, score
 from onnxhub.cli._reading import answered, read_lines
+from onnxhub.tasks.token_classification import TASK
 
 __all__ = ["tag"]
 
@@ -34,14 +22,8 @@ def tag(
     aggregation: Annotated[
         Literal["none", "simple", "first", "average", "max"], typer.Option(help="How tokens become entities.")
     ] = "simple",
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Find the people, places and organisations (or what else the model knows) in each text.
 
@@ -50,15 +32,7 @@ def tag(
     In a pipe, a row is: number of the text, label, score, start, end, entity.
     """
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load(
-        "token-classification",
-        model,
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    loaded = load_model(TASK, **given)
     tagger = loaded.with_options(aggregation=aggregation)
     number = 0
     for chunk, found in answered(tagger.attempt, chunks):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from onnxhub._contracts.registry import list_tasks
-from onnxhub.cli._options import Debug, Json
+from onnxhub.cli._options import Json
 from onnxhub.cli._printing import Printer
 
 __all__ = ["tasks"]
 
 
-def tasks(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # for the program around the commands
+def tasks(*, json: Json = False) -> None:
     """List the tasks: their names, optimum's class for each, what one result is, the one-liners; typed results first.
 
     Example: onnxhub tasks

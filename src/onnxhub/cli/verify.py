@@ -18,7 +18,7 @@ from onnxhub._workshop.bench import Setting, fitting, measure
 from onnxhub._workshop.compare import compare
 from onnxhub._workshop.sentences import SENTENCES
 from onnxhub._workshop.trials import configure_for_evaluation, require_texts, sample_inputs
-from onnxhub.cli._options import Debug, File, Json, ModelArgument, Provider, Revision, TaskName
+from onnxhub.cli._options import File, Json, ModelArgument, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
 from onnxhub.errors import InvalidOptionError
@@ -60,7 +60,6 @@ def verify(
     provider: Provider = "cpu",
     revision: Revision = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Say how far one precision of a model agrees with another, how much faster it is, and how much smaller.
 

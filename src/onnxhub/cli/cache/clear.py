@@ -9,7 +9,7 @@ import typer
 
 from onnxhub._backend.kept import housekeeping as kept
 from onnxhub._process.sizes import sized
-from onnxhub.cli._options import Debug, Json
+from onnxhub.cli._options import Json
 from onnxhub.cli._printing import Printer
 from onnxhub.cli.cache._shown import show_removal
 from onnxhub.errors import one_line
@@ -25,7 +25,6 @@ def clear(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Clear away all that onnxhub has made, or all of a kind; models of the Hub stay.
 

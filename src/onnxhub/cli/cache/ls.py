@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from onnxhub._backend.kept.housekeeping import digests_size, listed
 from onnxhub._workshop.hub_models import hub_models, size_on_disk
-from onnxhub.cli._options import Debug, Json
+from onnxhub.cli._options import Json
 from onnxhub.cli._printing import Printer
 from onnxhub.cli.cache._shown import digests_record, record, record_of
 
 __all__ = ["ls"]
 
 
-def ls(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # for the program around the commands
+def ls(*, json: Json = False) -> None:
     """List what onnxhub has made and keeps, the digests that it remembers, and the models of the Hub that it uses.
 
     Example: onnxhub cache ls

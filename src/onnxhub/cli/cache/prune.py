@@ -10,7 +10,7 @@ import typer
 from onnxhub._backend.kept import housekeeping as kept
 from onnxhub._backend.kept.store import LIMIT
 from onnxhub._process import sizes as _units
-from onnxhub.cli._options import Debug, Json
+from onnxhub.cli._options import Json
 from onnxhub.cli._printing import Printer
 from onnxhub.cli.cache._shown import show_removal
 
@@ -30,7 +30,6 @@ def prune(
         typer.Option(metavar="AGE", help="Clear away what was not used for so long, such as 30d.", show_default=False),
     ] = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Clear away what onnxhub has made, the least recently used first, until the rest fits; all of it can be made anew.
 

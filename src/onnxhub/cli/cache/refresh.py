@@ -11,7 +11,7 @@ from rich.text import Text
 
 from onnxhub._process.sizes import sized
 from onnxhub._workshop.hub_models import refreshed
-from onnxhub.cli._options import Debug, Json, Revision
+from onnxhub.cli._options import Json, Revision
 from onnxhub.cli._printing import Printer
 
 __all__ = ["refresh"]
@@ -22,7 +22,6 @@ def refresh(
     *,
     revision: Revision = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Ask the Hub for a model's newest commit, and say what has changed; load takes it from then on.
 

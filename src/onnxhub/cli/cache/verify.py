@@ -10,7 +10,7 @@ from rich.text import Text
 
 from onnxhub._backend.kept.housekeeping import damage, listed
 from onnxhub._workshop.hub_models import hub_models
-from onnxhub.cli._options import Debug, Json
+from onnxhub.cli._options import Json
 from onnxhub.cli._printing import Printer
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["verify"]
 
 
-def verify(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # for the program around the commands
+def verify(*, json: Json = False) -> None:
     """Read every file that is kept, and compare it with its digest; offline. The exit code is 1 if one is damaged.
 
     Damaged files need nothing by hand: load makes or fetches them anew, or says that it cannot.
