@@ -199,7 +199,7 @@ def test_a_row_says_what_goes_in_and_what_comes_out(task: onnxhub.Task[Any]) -> 
         ({"inputs": ("a text",)}, r"Task.inputs=.*different names"),
         ({"inputs": ()}, r"Task.inputs=.*different names"),
         ({"modality": "smell"}, r"Task.modality='smell': expected one of 'text'"),
-        ({"commands": ("my_package.cli",)}, r"Task.commands='my_package.cli': expected 'module:function'"),
+        ({"commands": ["my_package.cli:mine"]}, r"Task.commands=.*a tuple of texts"),
         ({"result": "Classification"}, r"Task.result='Classification': expected the type of one result"),
         ({"options": dict}, r"Task.options=.*a TypedDict, or None"),
         ({"options": Unknown}, r"Task.options='volume': expected a field of TextClassificationPreprocessor or "),

@@ -37,8 +37,6 @@ another task's."""
 AUTO: Final = "auto"
 """What ``load`` takes in place of a name, for the model to say what it is for: no task can be called so."""
 Modality = Literal["text", "image", "audio", "arrays"]
-PLACE: Final = re.compile(r"[\w.]+:\w+")
-"""Where a command is found: ``"module:function"``."""
 MODULE: Final = re.compile(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])")
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
@@ -170,9 +168,6 @@ def _broken_fields(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
         yield "modality", task.modality, f"one of {', '.join(map(repr, get_args(Modality)))}"
     if not task.inputs or len({*task.inputs}) < len(task.inputs) or not all(map(str.isidentifier, task.inputs)):
         yield "inputs", task.inputs, "different names, such as ('question', 'context')"
-    for place in task.commands:
-        if not PLACE.fullmatch(place):
-            yield "commands", place, "'module:function'"
     if not isinstance(task.result, type) and get_origin(task.result) is None:
         yield "result", task.result, "the type of one result, such as a dataclass"
     yield from _broken_classes(task)

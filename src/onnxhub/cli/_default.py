@@ -38,11 +38,9 @@ def make_command(task: Task[Any]) -> Any:
 
     def command(json: bool = False, **given: Any) -> None:
         chosen = {name: value for name in options if (value := given.pop(name)) is not None}
-        if several:
-            inputs = tuple(argument(given.pop(name)) for name in task.inputs)
-            chunks = None
-        else:
-            chunks = read_lines(given.pop("texts"), given.pop("file"))
+        # What can be checked of the inputs is checked before the model is loaded.
+        inputs = tuple(argument(given.pop(name)) for name in task.inputs) if several else ()
+        chunks = None if several else read_lines(given.pop("texts"), given.pop("file"))
         printer = Printer(json)
         model: Model[Any, Any, Any] = load_model(task, **given).with_options(**chosen)
         if chunks is None:

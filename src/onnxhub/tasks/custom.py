@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias, Unpack, overload
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.postprocessor import Postprocessor
+from onnxhub._contracts.postprocessor import Item, Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import CallOptions, Task, check_options
 from onnxhub._process.public import publish
@@ -98,7 +98,7 @@ class ArraysPostprocessor(Postprocessor[ArraysItem, "Arrays"]):
     the same arrays, and an item that holds what the graph was given.
     """
 
-    item = ArraysItem
+    item: ClassVar[type[Item] | None] = ArraysItem
 
     def decode(self, rows: Outputs, item: ArraysItem) -> Arrays:
         """The outputs."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, Annotated, Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, misfit, numbers, of_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, misfit, numbers, of_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.task import ANY_NAME, CallOptions, Task, check_options
@@ -130,7 +130,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
     returns ``(dim,)``.
     """
 
-    item = EmbeddingItem
+    item: ClassVar[type[Item] | None] = EmbeddingItem
 
     pooling: Pooling | tuple[Pooling, ...] | None = "mean"
     """How token vectors become one, in sentence-transformers' terms; several are put one after another. None: the

@@ -6,13 +6,13 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, Self, Unpack, overload
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.protocols import Column, width
 from onnxhub._contracts.task import CallOptions, Task, check_options
@@ -186,8 +186,8 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
         [[[MaskFill(token='cat', score=0.787, text='a cat')]]]
     """
 
-    outputs = ("logits",)
-    item = FillMaskItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = FillMaskItem
 
     vocabulary: Sequence[str]
     """Token id -> the token as text."""

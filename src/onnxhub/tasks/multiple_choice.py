@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, Self, Unpack, overload
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack, overload
 
 from onnxhub._calls.batches import collate
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import CallOptions, Task, check_options
 from onnxhub._process.public import publish
@@ -141,8 +141,8 @@ class MultipleChoicePostprocessor(Postprocessor[MultipleChoiceItem, Choice]):
         [Choice(index=1, choice='with a fork', score=0.8808)]
     """
 
-    outputs = ("logits",)
-    item = MultipleChoiceItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = MultipleChoiceItem
 
     top_k: int | None = None
     """Length of ``ranking``; None keeps all choices."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from types import EllipsisType
-from typing import TYPE_CHECKING, Self, TypeAlias, Unpack, overload
+from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.batches import stack
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import CallOptions, Task, check_options
 from onnxhub._process.public import publish
@@ -166,8 +166,8 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
     To subclass, override ``calibrate``, for example to divide by a temperature.
     """
 
-    outputs = ("start_logits", "end_logits")
-    item = QuestionAnsweringItem
+    outputs: ClassVar[tuple[str, ...]] = ("start_logits", "end_logits")
+    item: ClassVar[type[Item] | None] = QuestionAnsweringItem
 
     top_k: int = 1
     """Answers in all: the best and its alternatives."""

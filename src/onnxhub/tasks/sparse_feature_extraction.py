@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, Literal, Self, Unpack, cast, overload
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, Unpack, cast, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, of_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.task import CallOptions, Task, check_options
 from onnxhub._process.public import publish
@@ -122,8 +122,8 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
     ``(vocabulary,)``.
     """
 
-    outputs = ("logits",)
-    item = SparseEmbeddingItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = SparseEmbeddingItem
 
     top_k: int | None = None
     """Only the heaviest; None keeps all that are not zero."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import CallOptions, Task, check_options
 from onnxhub._process.public import publish
@@ -48,7 +48,7 @@ LongText = Literal["truncate", "window", "error"]
 NAME = "text-classification"
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 
-logger = logging.getLogger("onnxhub")
+logger: Final = logging.getLogger("onnxhub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,8 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
         [Classification(label='POS', score=0.8808), Classification(label='NEG', score=0.9526)]
     """
 
-    outputs = ("logits",)
-    item = ClassificationItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = ClassificationItem
 
     labels: Sequence[str]
     """Label of each logit."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.task import CallOptions, Task, check_options
@@ -131,8 +131,8 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
         [[Ranked(index=1, score=0.8808, text='a kitten'), Ranked(index=0, score=0.5, text='tax law')]]
     """
 
-    outputs = ("logits",)
-    item = TextRankingItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = TextRankingItem
 
     activation: Activation = "sigmoid"
     """How a logit becomes a score; as the model's configuration says (see ``activation_of``)."""

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import CallOptions, Task, check_options
 from onnxhub._process.public import publish
@@ -39,7 +39,7 @@ AGGREGATIONS = ("none", "simple", "first", "average", "max")
 
 NAME = "token-classification"
 
-logger = logging.getLogger("onnxhub")
+logger: Final = logging.getLogger("onnxhub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +153,8 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
     scores.
     """
 
-    outputs = ("logits",)
-    item = TokenClassificationItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = TokenClassificationItem
 
     labels: Sequence[str]
     """Label of each logit."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, Self, Unpack, overload
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack, overload
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, of_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.protocols import Column
 from onnxhub._contracts.task import CallOptions, Task, check_options
@@ -119,8 +119,8 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
         [Classification(label='sport', score=0.8808)]
     """
 
-    outputs = ("logits",)
-    item = ZeroShotItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = ZeroShotItem
 
     labels: Sequence[str]
     """The model's own: entailment, contradiction and, in most, neutral; found by their names, in any order."""
