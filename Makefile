@@ -55,7 +55,7 @@ test-lint: .venv/.dev
 	.venv/bin/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(FULL) -m mypy
 	$(FULL) -m pyright --pythonpath $(FULL)
-	$(FULL) -m pyright --pythonpath $(FULL) --verifytypes onnxhub --ignoreexternal > /dev/null
+	@said=$$($(FULL) -m pyright --pythonpath $(FULL) --verifytypes onnxhub --ignoreexternal) || { echo "$$said"; exit 1; }
 
 # The site built strictly, its links, and every example of the pages.
 test-docs: .venv/.dev
