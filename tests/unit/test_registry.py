@@ -46,8 +46,7 @@ SHOUTING = replace(TASK, name="shouting", aliases=("loud",), postprocessor=Shout
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry of the test's own."""
     monkeypatch.setattr(_registry, "_TASKS", dict(_registry._TASKS))
-    monkeypatch.setattr(_registry, "_TOLD", set())
-    monkeypatch.setattr(_registry, "_TOLD", set())
+    monkeypatch.setattr(_registry, "_REPORTED", set())
 
 
 @pytest.fixture

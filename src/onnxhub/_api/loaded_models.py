@@ -35,7 +35,7 @@ def unload() -> None:
 
 
 def load_once(task: str, model: ModelId, provider: Provider, dtype: str, revision: str | None) -> Any:
-    """The cached model; of any task, so its type is each one-liner's own business."""
+    """Return the cached model; it is of any task, so that each one-liner knows its type."""
     # A folder by its full path: the same name means another model in another working directory.
     name = absolute(model)
     # By its text, for `load` to say what is wrong with an argument that cannot be a key.

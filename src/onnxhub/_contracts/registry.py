@@ -25,7 +25,7 @@ ENTRY_POINTS: Final = "onnxhub.tasks"
 ModelT = TypeVar("ModelT")
 
 _TASKS: dict[str, Task[Any]] = {}
-_TOLD: set[EntryPoint] = set()
+_REPORTED: set[EntryPoint] = set()
 """Broken entry points that a warning has named already: once is enough."""
 
 
@@ -47,7 +47,7 @@ def register(task: Task[ModelT]) -> Task[ModelT]:
 
 
 def get_task(name: str) -> Task[Any]:
-    """The task of this name or alias; of installed packages, one with an entry point of that name is asked before others.
+    """Return the task of a name or alias; an installed package with an entry point of that name is asked before others.
 
     Raises:
         UnknownTaskError: there is none; the message has the nearest name.
@@ -87,12 +87,15 @@ def _register_installed() -> None:
         try:
             register(point.load())
         except Exception as error:  # noqa: BLE001  # another package's code, which must not take the others along
-            if point not in _TOLD:
-                _TOLD.add(point)
+            if point not in _REPORTED:
+                _REPORTED.add(point)
                 logger.warning(
                     "the task %s of another package is left out: %s: %s: %s",
-                    point.name, point.value, type(error).__name__, one_line(error),
-                )  # fmt: skip
+                    point.name,
+                    point.value,
+                    type(error).__name__,
+                    one_line(error),
+                )
 
 
 def _entry_points() -> EntryPoints:

@@ -98,22 +98,22 @@ def _exit_code() -> int | str | None:
     except BrokenPipeError:
         _drop_output()
     except OSError as error:
-        code = _failed(str(error)).exit_code
+        code = _fail(str(error)).exit_code
     return code
 
 
 def build() -> typer.Typer:
-    """The program, with the commands of all registered tasks."""
+    """Build the program, with the commands of all registered tasks."""
     app = typer.Typer(
         cls=CleanGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        callback=_about,
+        callback=_start,
     )
     for task in list_tasks():
         for place in task.commands or ((OF_THE_ROW,) if takes_texts(task) else ()):
-            _add_named(app, place, task)
+            _add_by_place(app, place, task)
     _add(app, inspect, "Look around")
     _add(app, bench, "Look around")
     _add(app, verify, "Look around")
@@ -132,7 +132,7 @@ def _group(commands: Iterable[Callable[..., None]]) -> typer.Typer:
     return group
 
 
-def _add_named(app: typer.Typer, place: str, task: Task[Any]) -> None:
+def _add_by_place(app: typer.Typer, place: str, task: Task[Any]) -> None:
     module, _, name = place.partition(":")
     try:
         command = make_command(task) if place == OF_THE_ROW else getattr(import_module(module), name)
@@ -148,10 +148,10 @@ def _add_named(app: typer.Typer, place: str, task: Task[Any]) -> None:
 
 def _add(app: typer.Typer, command: Callable[..., None], panel: str) -> None:
     name = command.__name__.replace("_", "-")
-    app.command(name, rich_help_panel=panel, no_args_is_help=False)(_guarded(command))
+    app.command(name, rich_help_panel=panel, no_args_is_help=False)(_guard(command))
 
 
-def _about(
+def _start(
     version: Annotated[  # noqa: ARG001  # its callback shows it
         bool,
         typer.Option(
@@ -175,8 +175,8 @@ def _show_version(*, on: bool) -> None:
         raise typer.Exit
 
 
-def _guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, with its errors as one line on stderr and an exit code; all of it with ``--debug``."""
+def _guard(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with its errors as one line on stderr and an exit code; with ``--debug``, all of them."""
 
     @wraps(command)
     def guarded(**arguments: object) -> None:
@@ -186,26 +186,26 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:
             _drop_output()  # whoever reads has enough, as `head` has: no error
         except InvalidOptionError as error:
-            usage = _as_written(error, guarded)
-            raise _failed(str(usage), code=1 if usage is error else 2) from error
+            usage = _as_typed(error, guarded)
+            raise _fail(str(usage), code=1 if usage is error else 2) from error
         except (AmbiguousFileError, VariantNotFoundError) as error:
-            raise _failed(_undecided(error, guarded)) from error
+            raise _fail(_explain_choice(error, guarded)) from error
         except (OnnxHubError, OSError) as error:
-            raise _failed(str(error)) from error
+            raise _fail(str(error)) from error
         except MemoryError as error:
-            raise _failed("out of memory") from error
+            raise _fail("out of memory") from error
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except Exception as error:
             unexpected = f"{type(error).__name__}: {text_of(error)} (a bug in onnxhub; onnxhub --debug shows where)"
-            raise _failed(unexpected) from error
+            raise _fail(unexpected) from error
 
     write_out_options(command, guarded)
     return guarded
 
 
-def _as_written(error: InvalidOptionError, command: Callable[..., None]) -> InvalidOptionError:
-    """The error about the option as it is written on the command line; the same one if the command has no such option."""
+def _as_typed(error: InvalidOptionError, command: Callable[..., None]) -> InvalidOptionError:
+    """Return the error with the option as it is typed on the command line; the same error if the command has no such option."""
     hints = get_type_hints(command, include_extras=True)
     name = WRITTEN.get(error.option, error.option)
     # What the library takes as a list, such as labels, is written here once for each.
@@ -221,8 +221,8 @@ def _as_written(error: InvalidOptionError, command: Callable[..., None]) -> Inva
     return error
 
 
-def _undecided(error: AmbiguousFileError | VariantNotFoundError, command: Callable[..., None]) -> str:
-    """What the error says, with what to do on the command line in the place of what to do in Python."""
+def _explain_choice(error: AmbiguousFileError | VariantNotFoundError, command: Callable[..., None]) -> str:
+    """Return the message of an error, with what to do on the command line in the place of what to do in Python."""
     said, advice, _ = str(error).rpartition("; choose one with file=")
     if not advice:
         return str(error)
@@ -232,7 +232,7 @@ def _undecided(error: AmbiguousFileError | VariantNotFoundError, command: Callab
     return f"{said}; choose one with --onnx-file {shlex.quote(path)}"
 
 
-def _failed(message: str, *, code: int = 1) -> typer.Exit:
+def _fail(message: str, *, code: int = 1) -> typer.Exit:
     if _settings.debug:
         # Of causes from other packages as well, whose texts nobody has cleaned.
         sys.stderr.write(plain(traceback.format_exc(), MOST_OF_A_TRACEBACK, lines=True))
@@ -245,7 +245,7 @@ def _failed(message: str, *, code: int = 1) -> typer.Exit:
 
 
 def _drop_output() -> None:
-    """What cannot be written goes nowhere; else the interpreter would try once more, and complain."""
+    """Discard what cannot be written; else the interpreter would try once more, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -57,58 +57,80 @@ File = Annotated[
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m", metavar="ID", rich_help_panel=_MODEL, show_default=False,
+        "--model",
+        "-m",
+        metavar="ID",
+        rich_help_panel=_MODEL,
+        show_default=False,
         autocompletion=lambda incomplete: [name for name in builtin.names() if name.startswith(incomplete)],
         help=f"Id on the Hub, folder, or a bundled model: {', '.join(builtin.names())}. Default: the task's own (see `onnxhub tasks`).",
     ),
-]  # fmt: skip
+]
 ModelArgument = Annotated[str, typer.Argument(help="Id on the Hub, folder, or a bundled model.", show_default=False)]
 TaskName = Annotated[str, typer.Option(metavar="NAME", help="What it is loaded for; auto asks the model.")]
 Provider = Annotated[
     str,
     typer.Option(
-        "--provider", "-p", metavar="NAME", rich_help_panel=_MODEL,
+        "--provider",
+        "-p",
+        metavar="NAME",
+        rich_help_panel=_MODEL,
         help="What runs it: cpu, cuda, cuda:1, tensorrt, ...; auto takes the best (see `onnxhub providers`).",
     ),
-]  # fmt: skip
+]
 Dtype = Annotated[
     str,
     typer.Option(
-        "--dtype", metavar="NAME", rich_help_panel=_MODEL,
+        "--dtype",
+        metavar="NAME",
+        rich_help_panel=_MODEL,
         help="The precision of the file: fp32, fp16, q8, int8, q4, ...; auto takes full precision where it is.",
     ),
-]  # fmt: skip
+]
 Revision = Annotated[
     str | None,
     typer.Option(
-        "--revision", metavar="NAME", rich_help_panel=_MODEL, show_default=False, help="Branch, tag or commit hash on the Hub.",
+        "--revision",
+        metavar="NAME",
+        rich_help_panel=_MODEL,
+        show_default=False,
+        help="Branch, tag or commit hash on the Hub.",
     ),
-]  # fmt: skip
+]
 OnnxPath = Annotated[
     str | None,
     typer.Option(
-        "--onnx-file", metavar="PATH", rich_help_panel=_MODEL, show_default=False,
+        "--onnx-file",
+        metavar="PATH",
+        rich_help_panel=_MODEL,
+        show_default=False,
         help="An .onnx file by its path in the model, instead of --dtype: where several fit, or it has a name of its own.",
     ),
-]  # fmt: skip
+]
 PromptName = Annotated[
     str | None, typer.Option(metavar="NAME", help="One of the model's prompts, such as query.", show_default=False)
 ]
 OnnxPaths = Annotated[
     list[str] | None,
     typer.Option(
-        "--onnx-file", metavar="PATH", rich_help_panel=_MODEL, show_default=False,
+        "--onnx-file",
+        metavar="PATH",
+        rich_help_panel=_MODEL,
+        show_default=False,
         help="An .onnx file by its path in the model, instead of --dtype: where several fit, or it has a name of its own. Of "
         "a model in parts, ROLE=PATH, once for each: encoder=..., decoder=..., decoder_with_past=...",
     ),
-]  # fmt: skip
+]
 OutputNames = Annotated[
     list[str] | None,
     typer.Option(
-        "--output-name", metavar="NAME=OUTPUT", rich_help_panel=_MODEL, show_default=False,
+        "--output-name",
+        metavar="NAME=OUTPUT",
+        rich_help_panel=_MODEL,
+        show_default=False,
         help="What the graph calls an output of the task, such as logits=463; once for each.",
     ),
-]  # fmt: skip
+]
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Convert weights that are pickles (.bin), which can run code.")
 ]
@@ -176,7 +198,7 @@ def write_out_options(command: Callable[..., None], shown: Callable[..., None]) 
 
 
 def one_or_parts(given: list[str] | None) -> str | dict[str, str] | None:
-    """The path of a model in one file, or the paths of parts by their roles.
+    """Return the path of a model in one file, or the paths of several files by their roles.
 
     Raises:
         typer.BadParameter: they are several without roles, or a role is there twice.
@@ -192,7 +214,7 @@ def one_or_parts(given: list[str] | None) -> str | dict[str, str] | None:
 
 
 def output_names(given: list[str] | None) -> dict[str, str] | None:
-    """The task's name of an output -> the graph's.
+    """Return the task's name of an output -> the graph's.
 
     Raises:
         typer.BadParameter: one is no NAME=OUTPUT, or a name is there twice.

@@ -68,17 +68,17 @@ def answer(
     answers = (best, *best.alternatives)
     printer.show(
         {"question": asked, **best.to_dict()},
-        [(one.answer, score(one.score), one.start, one.end) for one in answers],
-        lambda: Group(*[part for one in answers for part in (Text(), _drawn(one, text))][1:]),
+        [(entry.answer, score(entry.score), entry.start, entry.end) for entry in answers],
+        lambda: Group(*[part for entry in answers for part in (Text(), _draw(entry, text))][1:]),
     )
 
 
-def _drawn(one: Answer, context: str) -> Group:
-    said = Text(one.answer or "(no answer)", "bold green" if one.found else "bold red")
-    head = Line(one.score, said)
-    if not one.found:
+def _draw(entry: Answer, context: str) -> Group:
+    said = Text(entry.answer or "(no answer)", "bold green" if entry.found else "bold red")
+    head = Line(entry.score, said)
+    if not entry.found:
         return Group(head)
-    first, last = max(0, one.start - AROUND), min(len(context), one.end + AROUND)
-    near = highlighted(context[first:last], [(one.start - first, one.end - first, "")])
+    first, last = max(0, entry.start - AROUND), min(len(context), entry.end + AROUND)
+    near = highlighted(context[first:last], [(entry.start - first, entry.end - first, "")])
     shown = Text("…" * (first > 0)).append(near).append("…" * (last < len(context)))
     return Group(head, Padding(shown, (0, 0, 0, 2)))

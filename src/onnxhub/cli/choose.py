@@ -37,11 +37,11 @@ def choose(
     result = chooser(asked, among, top_k=top_k)
     Printer(json).show(
         {"prompt": asked, **result.to_dict()},
-        [(score(one.score), one.index, one.choice) for one in result.ranking],
+        [(score(entry.score), entry.index, entry.choice) for entry in result.ranking],
         lambda: Group(
             *(
-                Line(one.score, Text(one.choice, "" if place else "bold green"))
-                for place, one in enumerate(result.ranking)
+                Line(entry.score, Text(entry.choice, "" if place else "bold green"))
+                for place, entry in enumerate(result.ranking)
             )
         ),
     )

@@ -45,7 +45,7 @@ def classify(
             best = result.ranking[: top_k or 1]
             printer.show(
                 {"text": text, **result.to_dict()},
-                [(one.label, score(one.score), text) for one in best],
+                [(entry.label, score(entry.score), text) for entry in best],
                 partial(ranked, text, best, width),
             )
         printer.flush()

@@ -42,12 +42,10 @@ def classify_zero_shot(
 
     In a pipe, a row is: label, score, text.
     """
-    labels = [argument(one) for one in label]
+    labels = [argument(text) for text in label]
     chunks, printer = read_lines(texts, file), Printer(json)
     loaded = load_model(TASK, **given)
-    classifier = loaded.with_options(
-        labels=labels, template=argument(template), multi_label=multi_label, top_k=top_k
-    )  # fmt: skip
+    classifier = loaded.with_options(labels=labels, template=argument(template), multi_label=multi_label, top_k=top_k)
     shown = top_k or (len(labels) if multi_label else 1)
     width = max(map(cell_len, labels))
     for chunk, results in answered(classifier.attempt, chunks):
@@ -55,7 +53,7 @@ def classify_zero_shot(
             best = result.ranking[:shown]
             printer.show(
                 {"text": text, **result.to_dict()},
-                [(one.label, score(one.score), text) for one in best],
+                [(entry.label, score(entry.score), text) for entry in best],
                 partial(ranked, text, best, width),
             )
         printer.flush()

@@ -57,7 +57,7 @@ def embed(
     Example: onnxhub embed "a cat" "a kitten" --output vectors.npy
 
     In a pipe, a row is: the numbers of the vector.
-    """  # fmt: skip
+    """
     if output is not None and (Path(output).is_dir() or not Path(output).parent.is_dir()):
         raise InvalidInputError(f"{output}: no file can be written there")  # said now, and not after all texts
     chunks, printer = read_lines(texts, file), Printer(json)
@@ -73,7 +73,7 @@ def embed(
             printer.show(
                 {"text": text, "embedding": values},
                 [[f"{value:.6g}" for value in values]],
-                partial(_drawn, text, values),
+                partial(_draw, text, values),
             )
         printer.flush()
     if output is not None:
@@ -87,6 +87,6 @@ def _save(name: str, vectors: NDArray[np.float32]) -> None:
         file.write(written.getbuffer())
 
 
-def _drawn(text: str, values: list[float]) -> Group:
+def _draw(text: str, values: list[float]) -> Group:
     start = "  ".join(f"{value:.4f}" for value in values[:SHOWN])
     return Group(Text(text), Text(f"  {start}  …  ({len(values)},)", "dim"))

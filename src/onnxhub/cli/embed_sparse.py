@@ -52,12 +52,12 @@ def embed_sparse(
             printer.show(
                 {"text": text, **embedding.to_dict()},
                 [(number, word, score(weight)) for word, weight in words.items()],
-                partial(_drawn, text, words),
+                partial(_draw, text, words),
             )
         printer.flush()
 
 
-def _drawn(text: str, words: Mapping[str, float]) -> Group:
+def _draw(text: str, words: Mapping[str, float]) -> Group:
     heaviest = [Text(f"{word} ").append(score(weight), "dim") for word, weight in islice(words.items(), SHOWN)]
     rest = [Text(f"… ({len(words)})", "dim")] if len(words) > SHOWN else []
     return Group(Text(text, "bold"), Padding(Columns([*heaviest, *rest], padding=(0, 3, 0, 0)), (0, 0, 0, 2)))

@@ -49,7 +49,7 @@ def fill_mask(
 
     In a pipe, a row is: number of the text, number of the mask in it, word, score, text with the word.
     """
-    words = [argument(one) for one in targets or ()] or None
+    words = [argument(word) for word in targets or ()] or None
     chunks, printer = read_lines(texts, file), Printer(json)
     loaded = load_model(TASK, **given)
     filler = loaded.with_options(top_k=top_k, targets=words)
@@ -58,21 +58,21 @@ def fill_mask(
         for text, masks in zip(chunk, filled, strict=True):
             number += 1
             printer.show(
-                {"text": text, "masks": [[one.to_dict() for one in fills] for fills in masks]},
+                {"text": text, "masks": [[entry.to_dict() for entry in fills] for fills in masks]},
                 [
-                    (number, place, one.token, score(one.score), one.text)
+                    (number, place, entry.token, score(entry.score), entry.text)
                     for place, fills in enumerate(masks, 1)
-                    for one in fills
+                    for entry in fills
                 ],
-                partial(_drawn, masks),
+                partial(_draw, masks),
             )
         printer.flush()
 
 
-def _drawn(masks: Sequence[Sequence[MaskFill]]) -> Group:
-    width = max(cell_len(one.token) for fills in masks for one in fills)
+def _draw(masks: Sequence[Sequence[MaskFill]]) -> Group:
+    width = max(cell_len(entry.token) for fills in masks for entry in fills)
     parts: list[RenderableType] = []
     for fills in masks:
-        parts += [Line(one.score, Text(one.text), one.token, width) for one in fills]
+        parts += [Line(entry.score, Text(entry.text), entry.token, width) for entry in fills]
         parts.append(Text())
     return Group(*parts)

@@ -40,13 +40,13 @@ def rerank(
     ranker = load_model(TASK, **given)
     texts = [text for lines in chunks for text in lines.texts]
     ranking = ranker(asked, texts, prompt_name=prompt_name or ..., top_k=top_k)
-    digits = max(len(score(one.score)) for one in ranking)
-    for one in ranking:
+    digits = max(len(score(entry.score)) for entry in ranking)
+    for entry in ranking:
         # Of many models the score is the logit itself: what a bar can show is its place between 0 and 1.
-        share = float(onnxhub.sigmoid(one.logit))
+        share = float(onnxhub.sigmoid(entry.logit))
         printer.show(
-            one.to_dict(),
-            [(score(one.score), one.index, one.text)],
-            partial(Line, one.score, Text(one.text), share=share, digits=digits),
+            entry.to_dict(),
+            [(score(entry.score), entry.index, entry.text)],
+            partial(Line, entry.score, Text(entry.text), share=share, digits=digits),
         )
     printer.flush()

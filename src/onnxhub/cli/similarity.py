@@ -48,7 +48,7 @@ def similarity(
         if top_k is None:
             _show(printer, measure, found)
         else:
-            best = sorted([*best, *found], key=lambda one: -one[0])[:top_k]
+            best = sorted([*best, *found], key=lambda pair: -pair[0])[:top_k]
     _show(printer, measure, best)
 
 
@@ -65,5 +65,5 @@ def _show(printer: Printer, measure: str, found: list[tuple[float, str]]) -> Non
 
 
 def _share(measure: str, value: float, most: float) -> float:
-    """What a bar shows: of a distance, which is negative, how near it is; of a product beyond 1, its share of the most."""
+    """Return what a bar shows: for a distance, which is negative, how near it is; for a product beyond 1, its share of the largest."""
     return 1 / (1 - min(value, 0.0)) if measure in DISTANCES else value / max(most, 1.0)

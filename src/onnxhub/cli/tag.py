@@ -38,10 +38,10 @@ def tag(
     for chunk, found in answered(tagger.attempt, chunks):
         for text, entities in zip(chunk, found, strict=True):
             number += 1
-            spans = [(one.start, one.end, one.label) for one in entities]
+            spans = [(entry.start, entry.end, entry.label) for entry in entities]
             printer.show(
-                {"text": text, "entities": [one.to_dict() for one in entities]},
-                [(number, one.label, score(one.score), one.start, one.end, one.text) for one in entities],
+                {"text": text, "entities": [entry.to_dict() for entry in entities]},
+                [(number, entry.label, score(entry.score), entry.start, entry.end, entry.text) for entry in entities],
                 partial(highlighted, text, spans),
             )
         printer.flush()

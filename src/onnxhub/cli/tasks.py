@@ -16,15 +16,17 @@ def tasks(*, json: Json = False) -> None:
 
     In a pipe, a row is: task, aliases, ORTModelForXXX, result, one-liner, default model, bundled model.
     """
-    Printer(json).show_table([
-        {
-            "task": task.name,
-            "aliases": task.aliases,
-            "ORTModelForXXX": (task.ort_class, *task.ort_classes.values()),
-            "result": task.result_name,
-            "one-liner": task.one_liners,
-            "default model": task.default_model or "",
-            "bundled model": task.bundled_model or "",
-        }
-        for task in sorted(list_tasks(), key=lambda task: (task.raw, task.name))
-    ])  # fmt: skip
+    Printer(json).show_table(
+        [
+            {
+                "task": task.name,
+                "aliases": task.aliases,
+                "ORTModelForXXX": (task.ort_class, *task.ort_classes.values()),
+                "result": task.result_name,
+                "one-liner": task.one_liners,
+                "default model": task.default_model or "",
+                "bundled model": task.bundled_model or "",
+            }
+            for task in sorted(list_tasks(), key=lambda task: (task.raw, task.name))
+        ]
+    )

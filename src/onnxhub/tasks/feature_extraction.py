@@ -81,7 +81,7 @@ class EmbeddingPreprocessor(PromptPreprocessor[str, EmbeddingItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes case, prompts and similarity from sentence-transformers' files, where the repository has them.
+        """Take case, prompts and similarity from sentence-transformers' files, where the repository has them.
 
         Raises:
             TaskMismatchError: they say something that is not known; or the graph pools a prompt that they leave out.
@@ -94,10 +94,13 @@ class EmbeddingPreprocessor(PromptPreprocessor[str, EmbeddingItem]):
             problem = "its graph pools its default prompt with the text, and its files say to leave it out"
             raise TaskMismatchError(backend.model_id, NAME, (problem,))
         return cls._with_settings(
-            backend, NAME, settings,
-            skip_prompt=left_out and not pooled, prompt_pooled=left_out and pooled,
+            backend,
+            NAME,
+            settings,
+            skip_prompt=left_out and not pooled,
+            prompt_pooled=left_out and pooled,
             similarity_fn_name=model.similarity_fn_name,
-        )  # fmt: skip
+        )
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[EmbeddingItem]]:
         """One item an input."""
@@ -105,9 +108,9 @@ class EmbeddingPreprocessor(PromptPreprocessor[str, EmbeddingItem]):
         texts = [prompt + self.cased(as_text(value, index)) for index, value in enumerate(inputs)]
         skip = self._prompt_tokens(prompt) if self.skip_prompt and prompt else 0
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
-        return [self._encoded(one, skip, index) for index, one in enumerate(tokens)]
+        return [self._prepare(encoding, skip, index) for index, encoding in enumerate(tokens)]
 
-    def _encoded(self, tokens: Tokens, skip: int, index: int) -> Prepared[EmbeddingItem]:
+    def _prepare(self, tokens: Tokens, skip: int, index: int) -> Prepared[EmbeddingItem]:
         kept = np.arange(len(tokens))
         if self.tokenizer.max_length is not None and len(kept) > self.tokenizer.max_length:
             warn_cut(self.tokenizer.max_length, "; embed its parts to keep all of it")
@@ -161,7 +164,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes sentence-transformers' modules, where the repository has them; else the mean, not normalised.
+        """Take sentence-transformers' modules, where the repository has them; else the mean, not normalised.
 
         Raises:
             TaskMismatchError: they do something that is not known, or their weights are missing or do not fit.
@@ -193,7 +196,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
     def _by_modes(self, tokens: Vectors, skipped: int) -> Vectors:
         return np.concatenate([POOLINGS[mode](tokens, skipped) for mode in self.modes])
 
-    def _pooled(self, tokens: Vectors, skipped: int) -> Vectors:
+    def _pool(self, tokens: Vectors, skipped: int) -> Vectors:
         # The hook is told of no prompt: only the base's own weights depend on how many tokens were before these.
         own = type(self).pool is EmbeddingPostprocessor.pool
         made = self._by_modes(tokens, skipped) if own else self.pool(tokens)
@@ -215,7 +218,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
             raise InvalidOptionError("pooling", self.pooling, expected)
         vector = rows[output][0]
         if self.pooling is not None:
-            vector = self._pooled(vector[item.skip : item.length], item.skip)
+            vector = self._pool(vector[item.skip : item.length], item.skip)
             for layer in self.layers:
                 vector = layer(vector)
         elif self.graph_normalizes and self.truncate_dim is None:
@@ -283,15 +286,15 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
 
     def _gather(self, results: list[Vectors]) -> Vectors:
         if results:
-            return self._stacked(results)
+            return self._stack(results)
         known = self.postprocessor
         return known.none() if isinstance(known, EmbeddingPostprocessor) else np.empty((0, 0), np.float32)
 
-    def _stacked(self, vectors: list[Vectors]) -> Vectors:
+    def _stack(self, vectors: list[Vectors]) -> Vectors:
         try:
             return np.stack(vectors)
         except ValueError as error:
-            sizes = ", ".join(map(str, sorted({np.shape(one) for one in vectors})))
+            sizes = ", ".join(map(str, sorted({np.shape(vector) for vector in vectors})))
             expected = f"give vectors of one length; it gave {sizes}"
             raise misfit(type(self.postprocessor).__name__, expected) from error
 

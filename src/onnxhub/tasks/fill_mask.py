@@ -108,7 +108,7 @@ class FillMaskPreprocessor(Preprocessor[str, FillMaskItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names.
+        """Take the model's tokenizer and its graph's input names.
 
         Raises:
             TaskMismatchError: the tokenizer has no mask, or the graph does not give logits for the vocabulary.
@@ -124,11 +124,11 @@ class FillMaskPreprocessor(Preprocessor[str, FillMaskItem]):
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         targets = None if self.targets is None else self._target_ids()
         return [
-            self._encoded(texts[index], tokens, targets, index)
+            self._prepare(texts[index], tokens, targets, index)
             for index, tokens in enumerate(self.tokenizer.encode(texts))
         ]
 
-    def _encoded(
+    def _prepare(
         self, text: str, tokens: Tokens, targets: tuple[int, ...] | None, index: int
     ) -> Prepared[FillMaskItem]:
         limit = self.tokenizer.max_length
@@ -153,7 +153,7 @@ class FillMaskPreprocessor(Preprocessor[str, FillMaskItem]):
         return max(int(offsets[position - 1, 1]), len(text[:start].rstrip())), end
 
     def _target_ids(self) -> tuple[int, ...]:
-        """The one token of each target, as it is written within a text.
+        """Return the id of each target, which is one token as it is written within a text.
 
         Raises:
             InvalidOptionError: a word is not in the vocabulary, or is more than one token.
@@ -162,8 +162,10 @@ class FillMaskPreprocessor(Preprocessor[str, FillMaskItem]):
         for word in self.targets or ():
             # A word in a text has a space before it, which is a part of the token in some vocabularies.
             spellings = [self.tokenizer.encode([text])[0] for text in (f"{self.mask} {word}", word)]
-            ids = [one.ids[(one.sequences == 0) & (one.ids != self.tokenizer.mask_token_id)] for one in spellings]
-            known = next((one for one in ids if len(one) == 1 and one[0] != self.tokenizer.unk_token_id), None)
+            ids = [
+                entry.ids[(entry.sequences == 0) & (entry.ids != self.tokenizer.mask_token_id)] for entry in spellings
+            ]
+            known = next((entry for entry in ids if len(entry) == 1 and entry[0] != self.tokenizer.unk_token_id), None)
             if known is None:
                 pieces = ", ".join(map(repr, self.tokenizer.tokens(ids[-1].tolist())))
                 expected = (
@@ -202,7 +204,7 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the words from the tokenizer, one by one as they are needed."""
+        """Take the words from the tokenizer, one by one as they are needed."""
         return cls(
             Vocabulary(backend.tokenizer, width(backend) or 0),
             whole_words=backend.tokenizer.marks_subwords,
@@ -213,17 +215,17 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
         return softmax(logits)
 
     def decode(self, rows: Outputs, item: FillMaskItem) -> list[list[MaskFill]]:
-        """The best tokens of each mask, each mask by itself."""
+        """Return the best tokens of each mask, each mask by itself."""
         logits = rows["logits"][0]
         if logits.ndim != 2 or len(logits) <= max(item.positions, default=-1):
             problem = f"masks at the tokens {item.positions} for logits of shape {rows['logits'].shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
         return [
-            self._filled(logits[position], item, span)
+            self._fill_in(logits[position], item, span)
             for position, span in zip(item.positions, item.spans, strict=True)
         ]
 
-    def _filled(self, logits: NDArray[np.float32], item: FillMaskItem, span: tuple[int, int]) -> list[MaskFill]:
+    def _fill_in(self, logits: NDArray[np.float32], item: FillMaskItem, span: tuple[int, int]) -> list[MaskFill]:
         scores = finite(same_shape(self.scores(sound(logits)), logits, f"{type(self).__name__}.scores"))
         if item.targets is not None and max(item.targets) >= len(scores):
             problem = f"the tokenizer knows more tokens than the {len(scores)} that it has logits for"
@@ -247,7 +249,7 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
 
 
 def _apart(left: str, right: str) -> str:
-    """The space that keeps two pieces from being read as one word, where words have spaces between them."""
+    """Return the space that keeps two pieces from being read as one word, where words have spaces between them."""
     ends = left[-1:] + right[:1]
     return " " if len(ends) == 2 and not any(map(_separates, ends)) and not UNSPACED.search(ends) else ""
 
@@ -274,7 +276,7 @@ class Vocabulary(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(self.size))]
+            return [self[token] for token in range(*index.indices(self.size))]
         # Some decoders drop the space before the first token, so the mask goes before, where a space tells of a word.
         (mask, token), join = self.tokenizer.tokens([self.tokenizer.mask_token_id or 0, index]), self.tokenizer.join
         return join([token]) if self.tokenizer.marks_subwords else join([mask, token]).removeprefix(join([mask]))
@@ -322,12 +324,12 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
         return self._with(check_options(options, FillMaskOptions))
 
 
-def _input(model: FillMaskModel, texts: Sequence[str]) -> str:
+def _make_input(model: FillMaskModel, texts: Sequence[str]) -> str:
     return f"{texts[0]} {model.mask}"
 
 
-def _judgement(result: Sequence[Sequence[MaskFill]]) -> Decision:
-    scores = {(mask, one.text): one.score for mask, found in enumerate(result) for one in found}
+def _decide(result: Sequence[Sequence[MaskFill]]) -> Decision:
+    scores = {(mask, entry.text): entry.score for mask, found in enumerate(result) for entry in found}
     return Decision(scores, frozenset((mask, found[0].text) for mask, found in enumerate(result)))
 
 
@@ -345,7 +347,7 @@ TASK = Task(
     default_model="Xenova/distilbert-base-uncased",
     one_liners=("onnxhub.fill_mask",),
     commands=("onnxhub.cli.fill_mask:fill_mask",),
-    evaluation=Evaluation(input=_input, measure="same word", decision=_judgement),
+    evaluation=Evaluation(input=_make_input, measure="same word", decision=_decide),
 )
 
 

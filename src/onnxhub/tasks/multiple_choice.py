@@ -97,7 +97,7 @@ class MultipleChoicePreprocessor(Preprocessor["PromptChoices", MultipleChoiceIte
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(backend.tokenizer, require_inputs(backend, NAME, axes=3))
 
     def __call__(self, inputs: Sequence[PromptChoices]) -> list[Prepared[MultipleChoiceItem]]:
@@ -213,12 +213,12 @@ class MultipleChoiceModel(Model["PromptChoices", Choice, "list[Choice]"]):
         return self._with(check_options(options, MultipleChoiceOptions))
 
 
-def _input(_model: object, texts: Sequence[str]) -> PromptChoices:
+def _make_input(_model: object, texts: Sequence[str]) -> PromptChoices:
     return texts[0], ["It is true.", "It is not true."]
 
 
-def _judgement(result: Choice) -> Decision:
-    return Decision({one.index: one.score for one in result.ranking}, frozenset({result.index}))
+def _decide(result: Choice) -> Decision:
+    return Decision({entry.index: entry.score for entry in result.ranking}, frozenset({result.index}))
 
 
 TASK = Task(
@@ -234,7 +234,7 @@ TASK = Task(
     ort_class="ORTModelForMultipleChoice",
     one_liners=("onnxhub.choose",),
     commands=("onnxhub.cli.choose:choose",),
-    evaluation=Evaluation(input=_input, measure="same choice", decision=_judgement),
+    evaluation=Evaluation(input=_make_input, measure="same choice", decision=_decide),
 )
 
 

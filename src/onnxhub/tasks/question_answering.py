@@ -116,7 +116,7 @@ class QuestionAnsweringPreprocessor(Preprocessor[QuestionContext, QuestionAnswer
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(require_offsets(backend, NAME), require_inputs(backend, NAME))
 
     def __call__(self, inputs: Sequence[QuestionContext]) -> list[Prepared[QuestionAnsweringItem]]:
@@ -127,11 +127,11 @@ class QuestionAnsweringPreprocessor(Preprocessor[QuestionContext, QuestionAnswer
         context_first = self.tokenizer.padding_side == "left"
         texts, pairs = (contexts, questions) if context_first else (questions, contexts)
         return [
-            self._encoded(tokens, contexts[index], 0 if context_first else 1, index)
+            self._prepare(tokens, contexts[index], 0 if context_first else 1, index)
             for index, tokens in enumerate(self.tokenizer.encode(texts, pairs))
         ]
 
-    def _encoded(self, tokens: Tokens, context: str, side: int, index: int) -> Prepared[QuestionAnsweringItem]:
+    def _prepare(self, tokens: Tokens, context: str, side: int, index: int) -> Prepared[QuestionAnsweringItem]:
         ids, sequences = tokens.ids, tokens.sequences
         answerable = sequences == side
         if not answerable.any():
@@ -185,19 +185,21 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         return logits
 
     def decode(self, rows: Outputs, item: QuestionAnsweringItem) -> Answer:
-        """The best spans of all windows, as characters of the context, each once."""
+        """Return the best spans of all windows, as characters of the context, each once."""
         positions = _positions(item)
-        starts, ends = (self._logs(rows[name][:, : positions.shape[1]], item, positions) for name in self.outputs)
+        starts, ends = (
+            self._log_probabilities(rows[name][:, : positions.shape[1]], item, positions) for name in self.outputs
+        )
         answers = self._answers(starts, ends, item, positions)
         if self.allow_no_answer:
-            answers.append(_no_answer(starts, ends, item, positions))
+            answers.append(_make_no_answer(starts, ends, item, positions))
         if not answers:
             msg = "the context has only white space, so there is nothing to answer from"
             raise InvalidInputError(msg)
         best, *others = sorted(answers, key=lambda answer: answer.score, reverse=True)[: self.top_k]
         return replace(best, alternatives=tuple(others)) if others else best
 
-    def _logs(
+    def _log_probabilities(
         self, logits: NDArray[np.float32], item: QuestionAnsweringItem, positions: NDArray[np.intp]
     ) -> NDArray[np.float32]:
         """Log-probabilities of the context and the classification token; none for the question and padding."""
@@ -282,7 +284,7 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
 
 
 def as_question_context(value: object, index: int | None) -> QuestionContext:
-    """The value if it is a tuple of two texts that are not blank.
+    """Return the value if it is a tuple of two texts that are not blank.
 
     Raises:
         InvalidInputError: it is not.
@@ -300,7 +302,7 @@ def as_question_context(value: object, index: int | None) -> QuestionContext:
 
 
 def _positions(item: QuestionAnsweringItem) -> NDArray[np.intp]:
-    """The position in the tokenisation of each token of each window, -1 for padding; shape ``(windows, tokens)``."""
+    """Return the position in the tokenisation of each token of each window, -1 for padding; shape ``(windows, tokens)``."""
     if len(item.windows) > 1:
         return stack(item.windows, fill=-1)
     return (item.windows[0] if item.windows else np.arange(len(item.offsets)))[np.newaxis]
@@ -326,10 +328,10 @@ def _over_document(
     return document
 
 
-def _no_answer(
+def _make_no_answer(
     starts: NDArray[np.float32], ends: NDArray[np.float32], item: QuestionAnsweringItem, positions: NDArray[np.intp]
 ) -> Answer:
-    """The answer "none", with its score in the window that is least sure of it: another may have found one."""
+    """Return the answer "none", with its score in the window that is least sure of it: another may have found an answer."""
     if item.null is None:
         msg = "False for this model: its tokenizer has no classification token that could stand for 'no answer'"
         raise InvalidOptionError("allow_no_answer", True, msg)
@@ -337,11 +339,11 @@ def _no_answer(
     return Answer("", float(np.exp((starts[at_null] + ends[at_null]).min())), 0, 0, found=False)
 
 
-def _input(_model: object, texts: Sequence[str]) -> tuple[str, str]:
+def _make_input(_model: object, texts: Sequence[str]) -> tuple[str, str]:
     return QUESTION, texts[0]
 
 
-def _judgement(result: Answer) -> Decision:
+def _decide(result: Answer) -> Decision:
     span = (result.start, result.end)
     return Decision({span: result.score}, frozenset({span}))
 
@@ -361,7 +363,7 @@ TASK = Task(
     bundled_model="builtin:qa",
     one_liners=("onnxhub.answer",),
     commands=("onnxhub.cli.answer:answer",),
-    evaluation=Evaluation(input=_input, measure="same answer", decision=_judgement),
+    evaluation=Evaluation(input=_make_input, measure="same answer", decision=_decide),
 )
 
 

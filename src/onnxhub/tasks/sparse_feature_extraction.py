@@ -57,7 +57,7 @@ class SparseEmbedding:
     """The weight of each, above 0."""
 
     def dot(self, other: SparseEmbedding) -> float:
-        """The product with another: how alike the two texts are."""
+        """Return the product with another embedding: how alike the two texts are."""
         weights = dict(zip(other.indices, other.values, strict=True))
         return sum(
             value * weights[index] for index, value in zip(self.indices, self.values, strict=True) if index in weights
@@ -87,7 +87,7 @@ class SparseEmbeddingPreprocessor(PromptPreprocessor[str, SparseEmbeddingItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names, and case and prompts from its files.
+        """Take the model's tokenizer and its graph's input names, and case and prompts from its files.
 
         Raises:
             TaskMismatchError: the graph does not give logits for the vocabulary, or sentence-transformers' files say
@@ -101,9 +101,9 @@ class SparseEmbeddingPreprocessor(PromptPreprocessor[str, SparseEmbeddingItem]):
         prompt = self.prompt
         texts = [prompt + self.cased(as_text(value, index)) for index, value in enumerate(inputs)]
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
-        return [self._encoded(one, index) for index, one in enumerate(tokens)]
+        return [self._prepare(encoding, index) for index, encoding in enumerate(tokens)]
 
-    def _encoded(self, tokens: Tokens, index: int) -> Prepared[SparseEmbeddingItem]:
+    def _prepare(self, tokens: Tokens, index: int) -> Prepared[SparseEmbeddingItem]:
         limit = self.tokenizer.max_length
         if limit is not None and len(tokens) > limit:
             warn_cut(limit, "; embed its parts to keep all of it")
@@ -141,7 +141,7 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes strategy and activation from ``1_SpladePooling``, and how many weights are kept.
+        """Take strategy and activation from ``1_SpladePooling``, and how many weights are kept.
 
         Raises:
             TaskMismatchError: sentence-transformers' files say something that is not known.
@@ -153,23 +153,23 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
         )
 
     def weights(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The weight of each word; the hook. Shape: ``(tokens, vocabulary) -> (vocabulary,)``.
+        """Compute the weight of each word; the hook. Shape: ``(tokens, vocabulary) -> (vocabulary,)``.
 
         SPLADE, Formal et al., 2021, https://arxiv.org/abs/2109.10086: the largest log(1 + relu(logit)). Before, it was
         their sum; and models of 2025 for the inverted index take the logarithm twice, https://arxiv.org/abs/2504.14839.
         """
         if self.strategy == "sum":
-            total: NDArray[np.float32] = self._activated(logits).sum(axis=0)
+            total: NDArray[np.float32] = self._activate(logits).sum(axis=0)
             return total
         # Each logarithm grows with its argument, so that the largest logit can be taken first.
-        return self._activated(logits.max(axis=0))
+        return self._activate(logits.max(axis=0))
 
-    def _activated(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _activate(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         once: NDArray[np.float32] = np.log1p(np.maximum(logits, 0.0))
         return np.log1p(once) if self.activation == "log1p_relu" else once
 
     def decode(self, rows: Outputs, item: SparseEmbeddingItem) -> SparseEmbedding:
-        """The weights that are not zero, by ascending index."""
+        """Return the weights that are not zero, by ascending index."""
         logits = rows["logits"][0]
         if logits.ndim != 2 or len(logits) < item.length:
             problem = f"{item.length} tokens for logits of shape {rows['logits'].shape}"
@@ -219,13 +219,13 @@ class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbed
         return self._with(check_options(options, SparseFeatureExtractionOptions))
 
     def words(self, embedding: SparseEmbedding) -> dict[str, float]:
-        """The tokens of an embedding with their weights, the heaviest first: what the model takes the text to be about."""
-        order = sorted(zip(embedding.values, embedding.indices, strict=True), key=lambda one: -one[0])
+        """Return the tokens of an embedding with their weights, the heaviest first: what the model takes the text to be about."""
+        order = sorted(zip(embedding.values, embedding.indices, strict=True), key=lambda pair: -pair[0])
         names = self.backend.tokenizer.tokens([index for _, index in order])
         return dict(zip(names, (value for value, _ in order), strict=True))
 
 
-def _judgement(result: SparseEmbedding) -> Decision:
+def _decide(result: SparseEmbedding) -> Decision:
     return Decision(dict(zip(result.indices, result.values, strict=True)))
 
 
@@ -242,7 +242,7 @@ TASK = Task(
     ort_class="ORTModelForMaskedLM",
     one_liners=("onnxhub.embed_sparse",),
     commands=("onnxhub.cli.embed_sparse:embed_sparse",),
-    evaluation=Evaluation(measure=COSINE, decision=_judgement),
+    evaluation=Evaluation(measure=COSINE, decision=_decide),
 )
 
 

@@ -83,7 +83,7 @@ class TextClassificationPreprocessor(Preprocessor["TextOrPair", ClassificationIt
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names; says so where a reranker's prompt is left out."""
+        """Take the model's tokenizer and its graph's input names; log where a reranker's prompt is left out."""
         declared = backend.json("config_sentence_transformers.json") or {}
         if name := declared.get("default_prompt_name"):
             advice = "load('text-ranking', ...) puts it before each query, text-classification does not"
@@ -93,7 +93,7 @@ class TextClassificationPreprocessor(Preprocessor["TextOrPair", ClassificationIt
     def __call__(self, inputs: Sequence[TextOrPair]) -> list[Prepared[ClassificationItem]]:
         """One item an input."""
         checked = [as_text_or_pair(value, index) for index, value in enumerate(inputs)]
-        return [self._encoded(tokens, index) for index, tokens in enumerate(self._tokenize(checked))]
+        return [self._prepare(tokens, index) for index, tokens in enumerate(self._tokenize(checked))]
 
     def _tokenize(self, inputs: Sequence[TextOrPair]) -> list[Tokens]:
         # One call of the tokenizer for the texts and one for the pairs, whatever their order.
@@ -104,7 +104,7 @@ class TextClassificationPreprocessor(Preprocessor["TextOrPair", ClassificationIt
         of_pairs = iter(self.tokenizer.encode(*zip(*pairs, strict=True), offsets=False) if pairs else ())
         return [next(of_texts if isinstance(value, str) else of_pairs) for value in inputs]
 
-    def _encoded(self, tokens: Tokens, index: int) -> Prepared[ClassificationItem]:
+    def _prepare(self, tokens: Tokens, index: int) -> Prepared[ClassificationItem]:
         rows = self._rows(tokens, index)
         if not len(rows[0]):
             msg = "the text has no tokens; this model's tokenizer adds none to an empty text"
@@ -160,7 +160,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes labels and activation from ``config.json``."""
+        """Take labels and activation from ``config.json``."""
         labels = labels_of(backend)
         return cls(labels=labels, activation=activation_of(backend.config.get("problem_type"), len(labels)))
 
@@ -224,7 +224,7 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
 
 
 def activation_of(problem_type: object, labels: int) -> Activation:
-    """The rule of transformers (``TextClassificationPipeline.postprocess``): the problem type, else the number of labels.
+    """Apply the rule of transformers (``TextClassificationPipeline.postprocess``): the problem type, else the number of labels.
 
     Raises:
         TaskMismatchError: it is none of the three problem types.
@@ -238,7 +238,7 @@ def activation_of(problem_type: object, labels: int) -> Activation:
 
 
 def as_text_or_pair(value: object, index: int | None) -> TextOrPair:
-    """The value if it is a text or a tuple of two.
+    """Return the value if it is a text or a tuple of two.
 
     Raises:
         InvalidInputError: it is neither.

@@ -88,7 +88,7 @@ class TextRankingPreprocessor(PromptPreprocessor["QueryDocuments", TextRankingIt
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names, and case and prompts from its files.
+        """Take the model's tokenizer and its graph's input names, and case and prompts from its files.
 
         Raises:
             TaskMismatchError: sentence-transformers' files say something that is not known.
@@ -146,7 +146,7 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the activation from ``config_sentence_transformers.json``, or from ``config.json``.
+        """Take the activation from ``config_sentence_transformers.json``, or from ``config.json``.
 
         Raises:
             TaskMismatchError: the model gives more than one logit, so that there is no order; or it names an
@@ -223,7 +223,7 @@ class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked
 
 
 def activation_of(backend: Backend) -> Activation:
-    """The rule of sentence-transformers' CrossEncoder: what the files name, else the sigmoid.
+    """Apply the rule of sentence-transformers' CrossEncoder: what the files name, else the sigmoid.
 
     Raises:
         TaskMismatchError: they name another function than those that are known.
@@ -240,12 +240,12 @@ def activation_of(backend: Backend) -> Activation:
     return found[kind]
 
 
-def _input(_model: object, texts: Sequence[str]) -> QueryDocuments:
+def _make_input(_model: object, texts: Sequence[str]) -> QueryDocuments:
     return QUESTION, texts
 
 
-def _judgement(result: Sequence[Ranked]) -> Decision:
-    return Decision({one.index: one.score for one in result}, frozenset({result[0].index}))
+def _decide(result: Sequence[Ranked]) -> Decision:
+    return Decision({entry.index: entry.score for entry in result}, frozenset({result[0].index}))
 
 
 TASK = Task(
@@ -263,7 +263,7 @@ TASK = Task(
     default_model="Xenova/ms-marco-MiniLM-L-6-v2",
     one_liners=("onnxhub.rerank",),
     commands=("onnxhub.cli.rerank:rerank",),
-    evaluation=Evaluation(input=_input, competing=8, measure="same best text", decision=_judgement),
+    evaluation=Evaluation(input=_make_input, competing=8, measure="same best text", decision=_decide),
 )
 
 

@@ -122,15 +122,15 @@ class TokenClassificationPreprocessor(Preprocessor[str, TokenClassificationItem]
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(require_offsets(backend, NAME), require_inputs(backend, NAME))
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[TokenClassificationItem]]:
         """One item an input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
-        return [self._encoded(tokens, text) for tokens, text in zip(self.tokenizer.encode(texts), texts, strict=True)]
+        return [self._prepare(tokens, text) for tokens, text in zip(self.tokenizer.encode(texts), texts, strict=True)]
 
-    def _encoded(self, tokens: Tokens, text: str) -> Prepared[TokenClassificationItem]:
+    def _prepare(self, tokens: Tokens, text: str) -> Prepared[TokenClassificationItem]:
         limits = [limit for limit in (self.max_length, self.tokenizer.max_length) if limit is not None]
         limit = min(limits, default=None)
         overlap = self.overlap if limit is None else min(self.overlap, max((limit - 4) // 2, 0))
@@ -176,7 +176,7 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the labels from ``config.json``.
+        """Take the labels from ``config.json``.
 
         Raises:
             TaskMismatchError: they are tags of two schemes, so that nobody can tell where an entity ends.
@@ -206,12 +206,12 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         tokens = item.tokens
         if not len(tokens):
             return []
-        merged = sound(_merged(logits, item, tokens))
+        merged = sound(_merge_windows(logits, item, tokens))
         scores = finite(same_shape(self.scores(merged), merged, f"{type(self).__name__}.scores"))
         spans = item.offsets[tokens]
         if self.aggregation in {"first", "average", "max"}:
             starts = word_starts(item.text, spans, None if item.words is None else item.words[tokens])
-            scores = _by_word(scores, starts, self.aggregation)
+            scores = _score_words(scores, starts, self.aggregation)
             ends = np.append(starts[1:], len(tokens)) - 1
             spans = np.stack([spans[starts, 0], spans[ends, 1]], axis=1)
         return self._entities(item.text, scores, spans)
@@ -222,7 +222,7 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         certain: list[float] = scores.max(axis=1).tolist()
         graphemes, ignored = Graphemes(text), Ignored(self.ignore_labels, self.labels)
         alone = self.aggregation == "none"
-        groups = _each(labels) if alone else group(labels, self.labels)
+        groups = _split(labels) if alone else group(labels, self.labels)
         found = ((label, first, stop) for label, first, stop in groups if not ignored.has(labels, first, stop))
         wanted = list(found) if alone or text.isascii() else _join_within_graphemes(found, spans, graphemes)
         # A mark that is a token of its own may begin the next entity; it is not in both.
@@ -280,7 +280,7 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
 def _join_within_graphemes(
     groups: Iterable[tuple[str, int, int]], spans: NDArray[np.int32], graphemes: Graphemes
 ) -> list[tuple[str, int, int]]:
-    """The runs, but those of one type whose border is within a grapheme as one: its bytes and marks may be tokens."""
+    """Join runs of one type whose border is within a grapheme: its bytes and marks may be tokens."""
     joined: list[tuple[str, int, int]] = []
     for label, first, stop in groups:
         follows = bool(joined) and joined[-1][::2] == (label, first)
@@ -291,11 +291,11 @@ def _join_within_graphemes(
     return joined
 
 
-def _each(labels: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+def _split(labels: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     return ((label, index, index + 1) for index, label in enumerate(labels))
 
 
-def _merged(
+def _merge_windows(
     logits: NDArray[np.float32], item: TokenClassificationItem, tokens: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     """One row of logits for each token of the text, ``(tokens, labels)``, from the window that sees it best."""
@@ -316,7 +316,7 @@ def _merged(
     return merged[tokens]
 
 
-def _by_word(scores: NDArray[np.float32], starts: NDArray[np.intp], aggregation: str) -> NDArray[np.float32]:
+def _score_words(scores: NDArray[np.float32], starts: NDArray[np.intp], aggregation: str) -> NDArray[np.float32]:
     """Scores of words, ``(words, labels)``, from those of their tokens."""
     if aggregation == "first":
         return scores[starts]
@@ -331,8 +331,8 @@ def _by_word(scores: NDArray[np.float32], starts: NDArray[np.intp], aggregation:
     return scores[order[starts]]
 
 
-def _judgement(result: Sequence[Entity]) -> Decision:
-    found = {(one.label, one.start, one.end): one.score for one in result}
+def _decide(result: Sequence[Entity]) -> Decision:
+    found = {(entry.label, entry.start, entry.end): entry.score for entry in result}
     return Decision(found, frozenset(found))
 
 
@@ -351,7 +351,7 @@ TASK = Task(
     bundled_model="builtin:ner",
     one_liners=("onnxhub.tag",),
     commands=("onnxhub.cli.tag:tag",),
-    evaluation=Evaluation(measure="same entities", decision=_judgement),
+    evaluation=Evaluation(measure="same entities", decision=_decide),
 )
 
 

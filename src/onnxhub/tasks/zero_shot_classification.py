@@ -67,14 +67,14 @@ class ZeroShotPreprocessor(Preprocessor[str, ZeroShotItem]):
     """The sentence that may follow from the text; ``{}`` stands for the label."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "labels", _checked_labels(self.labels))
+        object.__setattr__(self, "labels", _check_labels(self.labels))
         expected = f"a text with {{}} for the label, such as {TEMPLATE!r}"
         if "{}" not in option_text("template", self.template, expected):
             raise InvalidOptionError("template", self.template, expected)
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(backend.tokenizer, require_inputs(backend, NAME))
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[ZeroShotItem]]:
@@ -93,8 +93,8 @@ class ZeroShotPreprocessor(Preprocessor[str, ZeroShotItem]):
         return [
             Prepared(
                 [
-                    self._row(one, label, index)
-                    for one, label in zip(tokens[index * size : (index + 1) * size], self.labels, strict=True)
+                    self._row(encoding, label, index)
+                    for encoding, label in zip(tokens[index * size : (index + 1) * size], self.labels, strict=True)
                 ],
                 item,
             )
@@ -136,13 +136,13 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the labels from ``config.json``.
+        """Take the labels from ``config.json``.
 
         Raises:
             TaskMismatchError: none of them is called entailment.
         """
         labels = labels_of(backend)
-        if _named(labels, "entail") is None:
+        if _find_label(labels, "entail") is None:
             problem = (
                 f"none of its labels begins with 'entail': {', '.join(labels)}; if it was trained on entailment all "
                 "the same, name them: postprocessor=onnxhub.ZeroShotPostprocessor(labels=(..., 'entailment'))"
@@ -170,13 +170,13 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
         return rank_labels(item.candidates, finite(scores), self.top_k)
 
     def _entailment(self) -> int:
-        found = _named(self.labels, "entail")
+        found = _find_label(self.labels, "entail")
         if found is None:
             raise InvalidOptionError("labels", self.labels, "the model's labels, one of which begins with 'entail'")
         return found
 
     def _contradiction(self) -> int:
-        found = _named(self.labels, "contradict", "not_entail", "not entail", "non_entail", "no_entail")
+        found = _find_label(self.labels, "contradict", "not_entail", "not entail", "non_entail", "no_entail")
         if found is None:
             expected = f"False and several candidates, for none of the model's labels is a contradiction: {self.labels}"
             raise InvalidOptionError("multi_label", self.multi_label, expected)
@@ -235,12 +235,12 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
         return self._with(check_options(options, ZeroShotClassificationOptions))
 
 
-def _named(labels: Sequence[str], *beginnings: str) -> int | None:
+def _find_label(labels: Sequence[str], *beginnings: str) -> int | None:
     """Position of the label whose name begins in one of these ways."""
     return next((index for index, label in enumerate(labels) if label.lower().startswith(beginnings)), None)
 
 
-def _checked_labels(given: object) -> tuple[str, ...]:
+def _check_labels(given: object) -> tuple[str, ...]:
     expected = "a list of different labels, none of them empty"
     labels = option_texts("labels", given, expected, "label")
     if blank := [place for place, label in enumerate(labels) if not label.strip()]:
