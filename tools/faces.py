@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_origin
 
 import numpy as np
 
+import onnxhub
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Row", "public_names", "read_rows", "render", "render_all"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-SOURCE: Final = ROOT / "src" / "onnxhub"
+SOURCE: Final = Path(onnxhub.__file__).resolve().parent
 BEGIN: Final = "# faces: begin"
 END: Final = "# faces: end"
 WIDTH: Final = 120

@@ -101,8 +101,8 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def project(tmp_path: Path) -> Path:
     """A copy of what the tool reads and writes."""
     ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("src", "docs"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    shutil.copytree(Path(onnxhub.__file__).parent, tmp_path / "src" / "onnxhub", ignore=ignored)
+    shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=ignored)
     (tmp_path / "tools").mkdir()
     for name in ("faces.py", "task_table.py"):
         shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
