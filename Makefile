@@ -32,7 +32,7 @@ LIGHT_TESTS = $(EVERYWHERE) tests/docs
 # install; what a terminal shows does not, since the oldest rich is far from today's.
 OLDEST_TESTS = $(filter-out tests/cli,$(EVERYWHERE)) $(addprefix tests/cli/test_,commands.py foreign_text.py terminal.py verify.py)
 
-.PHONY: demo test environments quick test-lint test-docs test-full test-light test-oldest test-middle test-gpu coverage changelog
+.PHONY: demo test environments quick faces test-lint test-docs test-full test-light test-oldest test-middle test-gpu coverage changelog
 .PHONY: fuzz bench docs docs-refresh clean
 
 ## demo: the light install, and one question of each core task, answered by the bundled models with no model hub
@@ -50,15 +50,21 @@ environments:
 quick: test-lint
 	$(FULL) -m pytest tests/unit tests/tasks tests/contract -m 'not system and not slow' $(SHARED)
 
+## faces: after a change to a task's row or to a public name, write what follows from it: overloads, exports, tables
+faces: .venv/.dev
+	$(FULL) -m tools.faces --write
+
 test-lint: .venv/.dev
 	$(FULL) -m ruff check .
 	$(FULL) -m ruff format --check .
+	$(FULL) -m tools.faces
 	.venv/bin/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(FULL) -m mypy
 	$(FULL) -m pyright --pythonpath $(FULL)
 	.venv/bin/codespell .github src docs tests benchmarks tools README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md mkdocs.yml Makefile pyproject.toml
 	.venv/bin/validate-pyproject pyproject.toml
 	.venv/bin/zizmor --offline --no-progress --quiet --persona pedantic .github
+	@said=$$($(FULL) -m pyright --pythonpath $(FULL) --verifytypes onnxhub --ignoreexternal) || { echo "$$said"; exit 1; }
 
 # The site built strictly, its links, and every example of the pages.
 test-docs: .venv/.dev

@@ -122,7 +122,7 @@ def _cells(task: Task[Any], parity: Parity | None) -> tuple[str, ...]:
         f"[{task.name}]({page_of(task)})",
         _code(*task.aliases),
         _code(task.ort_class, *task.ort_classes.values()),
-        task.result if task.raw else _code(task.result),
+        task.result_name if task.raw else _code(task.result_name),
         _code(*(name.removeprefix("onnxhub.") for name in task.one_liners)),
         LIGHT,
         "not compared" if parity is None else str(parity),

@@ -17,38 +17,41 @@ import numpy as np  # noqa: F401  # most of the cost of the import, paid where o
 
 from onnxhub._process import forking as _forking  # noqa: F401  # so that a fork waits while another thread imports the rest
 
+__version__ = "0.1.0"
+
+# faces: begin names (make faces)
 if TYPE_CHECKING:
     from onnxhub import builtin, errors, testing
     from onnxhub._api.load import load
     from onnxhub._api.loaded_models import unload
-    from onnxhub._api.one_liners.answer import answer
-    from onnxhub._api.one_liners.choose import choose
-    from onnxhub._api.one_liners.classify import classify
-    from onnxhub._api.one_liners.classify_zero_shot import classify_zero_shot
-    from onnxhub._api.one_liners.embed import embed, similarity
-    from onnxhub._api.one_liners.embed_sparse import embed_sparse
-    from onnxhub._api.one_liners.fill_mask import fill_mask
-    from onnxhub._api.one_liners.rerank import rerank
-    from onnxhub._api.one_liners.tag import tag
+    from onnxhub._api.one_liners import (
+        answer,
+        choose,
+        classify,
+        classify_zero_shot,
+        embed,
+        embed_sparse,
+        fill_mask,
+        rerank,
+        similarity,
+        tag,
+    )
     from onnxhub._calls.failures import Failure
-    from onnxhub._calls.model import Model, ModelInfo
+    from onnxhub._calls.model import Model
     from onnxhub._contracts.batching import Batching
     from onnxhub._contracts.evaluation import Decision, Evaluation
+    from onnxhub._contracts.info import ModelInfo
     from onnxhub._contracts.postprocessor import Postprocessor
     from onnxhub._contracts.preprocessor import Prepared, Preprocessor
     from onnxhub._contracts.protocols import Backend, Tokenizer, Tokens
-    from onnxhub._contracts.registry import Task, list_tasks, register
+    from onnxhub._contracts.registry import list_tasks, register
+    from onnxhub._contracts.task import Task
     from onnxhub._toolkit.numeric import sigmoid, softmax
     from onnxhub._toolkit.text.truncation import TruncationWarning
     from onnxhub.compat import pipeline
     from onnxhub.tasks.custom import ArraysItem, ArraysModel, ArraysPostprocessor
     from onnxhub.tasks.feature_extraction import EmbeddingItem, EmbeddingPostprocessor, FeatureExtractionModel
-    from onnxhub.tasks.fill_mask import (
-        FillMaskItem,
-        FillMaskModel,
-        FillMaskPostprocessor,
-        MaskFill,
-    )
+    from onnxhub.tasks.fill_mask import FillMaskItem, FillMaskModel, FillMaskPostprocessor, MaskFill
     from onnxhub.tasks.multiple_choice import (
         Choice,
         ChoiceScore,
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
         QuestionAnsweringModel,
         QuestionAnsweringPostprocessor,
     )
+    from onnxhub.tasks.results import Classification, LabelScore
     from onnxhub.tasks.sparse_feature_extraction import (
         SparseEmbedding,
         SparseEmbeddingItem,
@@ -69,84 +73,84 @@ if TYPE_CHECKING:
         SparseFeatureExtractionModel,
     )
     from onnxhub.tasks.text_classification import (
-        Classification,
         ClassificationItem,
         ClassificationPostprocessor,
-        LabelScore,
         TextClassificationModel,
     )
-    from onnxhub.tasks.text_ranking import (
-        Ranked,
-        TextRankingItem,
-        TextRankingModel,
-        TextRankingPostprocessor,
-    )
+    from onnxhub.tasks.text_ranking import Ranked, TextRankingItem, TextRankingModel, TextRankingPostprocessor
     from onnxhub.tasks.token_classification import (
         Entity,
         TokenClassificationItem,
         TokenClassificationModel,
         TokenClassificationPostprocessor,
     )
-    from onnxhub.tasks.zero_shot_classification import (
-        ZeroShotClassificationModel,
-        ZeroShotItem,
-        ZeroShotPostprocessor,
-    )
-
-__version__ = "0.1.0"
+    from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel, ZeroShotItem, ZeroShotPostprocessor
 
 _HOMES = {
     "onnxhub._api.load": ("load",),
-    "onnxhub._calls.failures": ("Failure",),
-    "onnxhub._contracts.batching": ("Batching",),
-    "onnxhub._contracts.preprocessor": ("Prepared", "Preprocessor"),
-    "onnxhub._calls.model": ("Model", "ModelInfo"),
-    "onnxhub._toolkit.numeric": ("sigmoid", "softmax"),
     "onnxhub._api.loaded_models": ("unload",),
-    "onnxhub._api.one_liners.answer": ("answer",),
-    "onnxhub._api.one_liners.choose": ("choose",),
-    "onnxhub._api.one_liners.classify": ("classify",),
-    "onnxhub._api.one_liners.classify_zero_shot": ("classify_zero_shot",),
-    "onnxhub._api.one_liners.embed": ("embed", "similarity"),
-    "onnxhub._api.one_liners.embed_sparse": ("embed_sparse",),
-    "onnxhub._api.one_liners.fill_mask": ("fill_mask",),
-    "onnxhub._api.one_liners.rerank": ("rerank",),
-    "onnxhub._api.one_liners.tag": ("tag",),
-    "onnxhub._contracts.postprocessor": ("Postprocessor",),
-    "onnxhub._contracts.protocols": ("Backend", "Tokenizer", "Tokens"),
-    "onnxhub._contracts.registry": ("Task", "list_tasks", "register"),
-    "onnxhub._toolkit.text.truncation": ("TruncationWarning",),
+    "onnxhub._api.one_liners": (
+        "answer",
+        "choose",
+        "classify",
+        "classify_zero_shot",
+        "embed",
+        "embed_sparse",
+        "fill_mask",
+        "rerank",
+        "similarity",
+        "tag",
+    ),
+    "onnxhub._calls.failures": ("Failure",),
+    "onnxhub._calls.model": ("Model",),
+    "onnxhub._contracts.batching": ("Batching",),
     "onnxhub._contracts.evaluation": ("Decision", "Evaluation"),
+    "onnxhub._contracts.info": ("ModelInfo",),
+    "onnxhub._contracts.postprocessor": ("Postprocessor",),
+    "onnxhub._contracts.preprocessor": ("Prepared", "Preprocessor"),
+    "onnxhub._contracts.protocols": ("Backend", "Tokenizer", "Tokens"),
+    "onnxhub._contracts.registry": ("list_tasks", "register"),
+    "onnxhub._contracts.task": ("Task",),
+    "onnxhub._toolkit.numeric": ("sigmoid", "softmax"),
+    "onnxhub._toolkit.text.truncation": ("TruncationWarning",),
     "onnxhub.compat": ("pipeline",),
     "onnxhub.tasks.custom": ("ArraysItem", "ArraysModel", "ArraysPostprocessor"),
     "onnxhub.tasks.feature_extraction": ("EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"),
-    "onnxhub.tasks.fill_mask": (
-        "FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill",
-    ),
+    "onnxhub.tasks.fill_mask": ("FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill"),
     "onnxhub.tasks.multiple_choice": (
-        "Choice", "ChoiceScore", "MultipleChoiceItem", "MultipleChoiceModel", "MultipleChoicePostprocessor",
-    ),
-    "onnxhub.tasks.sparse_feature_extraction": (
-        "SparseEmbedding", "SparseEmbeddingItem", "SparseEmbeddingPostprocessor", "SparseFeatureExtractionModel",
-    ),
-    "onnxhub.tasks.text_ranking": (
-        "Ranked", "TextRankingItem", "TextRankingModel", "TextRankingPostprocessor",
-    ),
-    "onnxhub.tasks.zero_shot_classification": (
-        "ZeroShotClassificationModel", "ZeroShotItem", "ZeroShotPostprocessor",
+        "Choice",
+        "ChoiceScore",
+        "MultipleChoiceItem",
+        "MultipleChoiceModel",
+        "MultipleChoicePostprocessor",
     ),
     "onnxhub.tasks.question_answering": (
-        "Answer", "QuestionAnsweringItem", "QuestionAnsweringModel", "QuestionAnsweringPostprocessor",
+        "Answer",
+        "QuestionAnsweringItem",
+        "QuestionAnsweringModel",
+        "QuestionAnsweringPostprocessor",
+    ),
+    "onnxhub.tasks.results": ("Classification", "LabelScore"),
+    "onnxhub.tasks.sparse_feature_extraction": (
+        "SparseEmbedding",
+        "SparseEmbeddingItem",
+        "SparseEmbeddingPostprocessor",
+        "SparseFeatureExtractionModel",
     ),
     "onnxhub.tasks.text_classification": (
-        "Classification", "ClassificationItem", "ClassificationPostprocessor", "LabelScore", "TextClassificationModel",
+        "ClassificationItem",
+        "ClassificationPostprocessor",
+        "TextClassificationModel",
     ),
+    "onnxhub.tasks.text_ranking": ("Ranked", "TextRankingItem", "TextRankingModel", "TextRankingPostprocessor"),
     "onnxhub.tasks.token_classification": (
-        "Entity", "TokenClassificationItem", "TokenClassificationModel", "TokenClassificationPostprocessor",
+        "Entity",
+        "TokenClassificationItem",
+        "TokenClassificationModel",
+        "TokenClassificationPostprocessor",
     ),
-}  # fmt: skip
-_MODULES = ("builtin", "errors", "testing")
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+    "onnxhub.tasks.zero_shot_classification": ("ZeroShotClassificationModel", "ZeroShotItem", "ZeroShotPostprocessor"),
+}
 
 __all__ = [
     "Answer",
@@ -223,6 +227,9 @@ __all__ = [
     "testing",
     "unload",
 ]
+# faces: end names
+_MODULES = ("builtin", "errors", "testing")
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:

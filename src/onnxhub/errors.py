@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from onnxhub._strings.plain_text import plain, shorten, to_text
 
@@ -81,7 +81,7 @@ class OnnxHubError(Exception):
     """Fields whose newlines stay; those of another, such as a name, could make it look like another message."""
 
     def __post_init__(self) -> None:
-        self.args = self._values()
+        self.args: tuple[Any, ...] = self._values()
 
     def __str__(self) -> str:
         shown = self

@@ -27,17 +27,22 @@ if TYPE_CHECKING:
     from onnxhub._contracts.foreign import InferenceSession
     from onnxhub._contracts.protocols import Features, Outputs
     from onnxhub._loading.build import AnyPostprocessor, PostprocessorOf
+
+    Canned: TypeAlias = Mapping[str, ArrayLike] | Callable[[Features], Mapping[str, ArrayLike]]
+
+# faces: begin types (make faces)
+if TYPE_CHECKING:
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskModel, MaskFill
     from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceModel
     from onnxhub.tasks.question_answering import Answer, QuestionAnsweringModel
+    from onnxhub.tasks.results import Classification
     from onnxhub.tasks.sparse_feature_extraction import SparseEmbedding, SparseFeatureExtractionModel
-    from onnxhub.tasks.text_classification import Classification, TextClassificationModel
+    from onnxhub.tasks.text_classification import TextClassificationModel
     from onnxhub.tasks.text_ranking import Ranked, TextRankingModel
     from onnxhub.tasks.token_classification import Entity, TokenClassificationModel
     from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel
-
-    Canned: TypeAlias = Mapping[str, ArrayLike] | Callable[[Features], Mapping[str, ArrayLike]]
+# faces: end types
 
 __all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens", "check_task"]
 
@@ -253,21 +258,7 @@ class CannedBackend:
     def close(self) -> None:
         """Nothing to free."""
 
-    @overload
-    def load(
-        self,
-        task: Literal["text-classification", "sentiment-analysis", "sequence-classification"],
-        *,
-        postprocessor: PostprocessorOf[Classification] | None = ...,
-    ) -> TextClassificationModel: ...
-    @overload
-    def load(
-        self, task: Literal["question-answering"], *, postprocessor: PostprocessorOf[Answer] | None = ...
-    ) -> QuestionAnsweringModel: ...
-    @overload
-    def load(
-        self, task: Literal["token-classification", "ner"], *, postprocessor: PostprocessorOf[list[Entity]] | None = ...
-    ) -> TokenClassificationModel: ...
+    # faces: begin overloads (make faces)
     @overload
     def load(
         self,
@@ -292,10 +283,24 @@ class CannedBackend:
     @overload
     def load(
         self,
+        task: Literal["question-answering"],
+        *,
+        postprocessor: PostprocessorOf[Answer] | None = ...,
+    ) -> QuestionAnsweringModel: ...
+    @overload
+    def load(
+        self,
         task: Literal["sparse-feature-extraction", "sparse-embeddings", "splade"],
         *,
         postprocessor: PostprocessorOf[SparseEmbedding] | None = ...,
     ) -> SparseFeatureExtractionModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["text-classification", "sentiment-analysis", "sequence-classification"],
+        *,
+        postprocessor: PostprocessorOf[Classification] | None = ...,
+    ) -> TextClassificationModel: ...
     @overload
     def load(
         self,
@@ -306,10 +311,18 @@ class CannedBackend:
     @overload
     def load(
         self,
+        task: Literal["token-classification", "ner"],
+        *,
+        postprocessor: PostprocessorOf[list[Entity]] | None = ...,
+    ) -> TokenClassificationModel: ...
+    @overload
+    def load(
+        self,
         task: Literal["zero-shot-classification", "zero-shot"],
         *,
         postprocessor: PostprocessorOf[Classification] | None = ...,
     ) -> ZeroShotClassificationModel: ...
+    # faces: end overloads
     @overload
     def load(self, task: Task[ModelT], *, postprocessor: AnyPostprocessor | None = ...) -> ModelT: ...
     @overload

@@ -128,7 +128,7 @@ def test_our_errors(arguments: tuple[str, ...], message: str, run: Run) -> None:
     done = run("classify", *arguments, "text")
     assert (done.returncode, done.stdout) == (1, b"")
     assert message in one_line(done.stderr)
-    debugged = run("classify", "--debug", *arguments, "text")
+    debugged = run("--debug", "classify", *arguments, "text")
     assert debugged.returncode == 1
     assert b"Traceback (most recent call last)" in debugged.stderr
     assert debugged.stderr.splitlines()[-1] == done.stderr.splitlines()[0]
@@ -349,12 +349,37 @@ def test_a_broken_command_takes_no_other_along(
 from dataclasses import replace
 from onnxhub.tasks.text_classification import TASK
 TASK = replace(TASK, name="loud", aliases=(), commands=({command!r},))
-def odd(what: list[list[int]], debug: bool = False) -> None: ...
+def odd(what: list[list[int]]) -> None: ...
 """
     done = run("tasks", env=_installed(tmp_path, environment, module))
     assert done.returncode == 0
     assert b"\nloud\t" in done.stdout
     assert one_line(done.stderr).startswith(f"a command of loud is left out: {command}: {reason}")
+
+
+@pytest.mark.alike
+def test_a_task_without_a_command_gets_one_of_its_row(run: Run, environment: dict[str, str], tmp_path: Path) -> None:
+    """Another package's row that says its inputs, options and result is a command of the task's name."""
+    module = """
+from dataclasses import replace
+from onnxhub.tasks.question_answering import TASK as ANSWER
+from onnxhub.tasks.text_classification import TASK as CLASSIFY
+import onnxhub
+TASK = replace(CLASSIFY, name="loud", aliases=(), commands=())
+onnxhub.register(replace(ANSWER, name="ask", aliases=(), commands=()))
+"""
+    env = _installed(tmp_path, environment, module)
+    model = ("--model", "models/sentiment")
+    done = run("loud", *model, "--json", "--top-k", "1", "a", "b", env=env)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["text"], len(line["result"]["ranking"])) for line in found] == [("a", 1), ("b", 1)]
+    row = run("loud", *model, "a", env=env).stdout.decode()
+    assert row == f"{found[0]['result']['label']}\t{found[0]['result']['score']:.4f}\n"
+    wrong = run("loud", *model, "--long-text", "cut", "a", env=env)
+    assert wrong.returncode == 2
+    assert run("loud", *model, "--top-k", "0", "a", env=env).returncode == 2
+    asked = run("ask", "--model", "models/qa", "Who wrote it?", "Ada wrote it in London.", env=env)
+    assert asked.stdout.startswith(b"Ada\t")
 
 
 @pytest.mark.alike

@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ import numpy as np
 import pytest
 
 import onnxhub
+from onnxhub._api.one_liners import LoadedAs
 from onnxhub._contracts.registry import list_tasks
+from onnxhub._contracts.task import option_names
 from onnxhub.cli._app import build
 from tests import tiny
 from tests.runtime import compiles
@@ -51,19 +54,35 @@ def typed(name: str) -> str:
 def test_each_one_liner_has_a_command_of_its_name() -> None:
     """A task's row names both, so that neither is forgotten."""
     for task in list_tasks():
-        if task.model.__module__.startswith("onnxhub."):
+        if task.model.__module__.partition(".")[0] == "onnxhub":
             assert [name.partition(".")[2] for name in task.one_liners] == [
                 place.partition(":")[2] for place in task.commands
             ]
 
 
 @pytest.mark.parametrize("name", RUN_A_MODEL)
-def test_each_option_of_a_one_liner_is_an_option_of_its_command(name: str) -> None:
-    """With the same default; a new option of one cannot be forgotten in the other."""
-    of_function = inspect.signature(getattr(onnxhub, name)).parameters.values()
-    options = {one.name: one.default for one in of_function if one.kind is one.KEYWORD_ONLY}
+def test_a_command_and_its_one_liner_load_a_model_alike(name: str) -> None:
+    """Each option of loading is an option of the command, with the same default."""
     of_command = inspect.signature(COMMANDS[name]).parameters
-    assert {option: of_command[option].default for option in options} == options
+    defaults = {"model": None, "provider": "cpu", "dtype": "auto", "revision": None}
+    assert {option: of_command[option].default for option in defaults} == defaults
+    assert set(LoadedAs.__annotations__) | {"model"} == set(defaults)
+
+
+@pytest.mark.parametrize("task", [task for task in list_tasks() if not task.raw], ids=lambda task: task.name)
+def test_an_option_of_a_command_has_the_default_of_its_task(task: onnxhub.Task) -> None:
+    """What a command says that it does by default is what a call without the option does."""
+    known = {entry.name: entry.default for kind in (task.postprocessor, task.preprocessor) for entry in fields(kind)}
+    for place in task.commands:
+        for option, parameter in inspect.signature(COMMANDS[place.partition(":")[2]]).parameters.items():
+            if option in option_names(task.options):
+                assert parameter.default == known[option], (place, option)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_debug_is_an_option_of_the_program_alone(name: str) -> None:
+    """No command has one of its own."""
+    assert "debug" not in inspect.signature(COMMANDS[name]).parameters
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=compiles if name == "compile" else ()) for name in COMMANDS])

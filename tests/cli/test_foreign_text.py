@@ -104,7 +104,7 @@ def labelled(workplace: Workplace) -> str:
         ("classify", "-m", "models/odd", "--dtype", HOSTILE, TEXT),
         ("classify", "-m", "models/odd", "--onnx-file", HOSTILE, TEXT),
         ("classify", "-m", "models/odd", "--file", HOSTILE),
-        ("classify", "-m", "models/odd", "--debug", "--dtype", HOSTILE, TEXT),
+        ("--debug", "classify", "-m", "models/odd", "--dtype", HOSTILE, TEXT),
         ("classify", f"--{HOSTILE}", TEXT),
         ("classify", "--long-text", HOSTILE, TEXT),
         ("cache", HOSTILE),

@@ -48,7 +48,7 @@ ROWS = [(1.0, 2.0, 3.0, 4.0), (4.0, -3.0, 2.0, 1.0), (0.0, 0.0, 9.0, 0.0)]
 
 def test_the_table_has_every_built_in_task() -> None:
     """A new task is not forgotten here."""
-    tasks = [task for task in onnxhub.list_tasks() if task.model.__module__.startswith("onnxhub.") and not task.raw]
+    tasks = [task for task in onnxhub.list_tasks() if task.model.__module__ == "onnxhub" and not task.raw]
     assert set(CASES) == {task.name for task in tasks}
 
 

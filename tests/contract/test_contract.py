@@ -167,7 +167,7 @@ def test_the_table_has_every_built_in_task() -> None:
     built_in = {
         task.name
         for task in onnxhub.list_tasks()
-        if task.model.__module__.startswith("onnxhub.") and not task.raw  # arrays in, arrays out
+        if task.model.__module__.partition(".")[0] == "onnxhub" and not task.raw  # arrays in, arrays out
     }
     assert {case.task for case in CASES} == built_in
 

@@ -78,6 +78,9 @@ def test_the_examples_of_docstrings(module: str, workplace: Workplace, monkeypat
     """They run, and give what they say."""
     monkeypatch.chdir(workplace.folder)
     loaded = importlib.import_module(module)
+    if loaded is onnxhub:  # to which all public classes belong, once they are imported
+        for name in onnxhub.__all__:
+            getattr(onnxhub, name)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     names = {**vars(loaded), "onnxhub": onnxhub, "np": np}
     report: list[str] = []

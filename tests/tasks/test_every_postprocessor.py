@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -213,6 +213,6 @@ def test_hooks_that_give_another_shape(name: str) -> None:
     decode, logits, item = GOOD[name]
     hook = "weights" if name == "sparse" else "scores"
     spoilt = type("Spoilt", (type(decode),), {hook: lambda *_: np.zeros(7, np.float32)})
-    made = spoilt(**{key: getattr(decode, key) for key in decode.__dataclass_fields__})
+    made = spoilt(**{entry.name: getattr(decode, entry.name) for entry in fields(decode)})
     with pytest.raises(InvalidOptionError, match=rf"'Spoilt': expected Spoilt\.{hook} to .*, \(\d,\); it gave \(7,\)"):
         made(logits, [item])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 from onnxhub._loading.request import LoadRequest
+from onnxhub._process.public import publish
 
 if TYPE_CHECKING:
     import os
@@ -18,18 +19,23 @@ if TYPE_CHECKING:
     from onnxhub._contracts.postprocessor import Postprocessor
     from onnxhub._contracts.registry import Task
     from onnxhub._loading.build import PostprocessorOf
+
+    ModelId: TypeAlias = str | os.PathLike[str] | None
+    Provider: TypeAlias = str | Sequence[str]
+
+# faces: begin types (make faces)
+if TYPE_CHECKING:
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskModel, MaskFill
     from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceModel
     from onnxhub.tasks.question_answering import Answer, QuestionAnsweringModel
+    from onnxhub.tasks.results import Classification
     from onnxhub.tasks.sparse_feature_extraction import SparseEmbedding, SparseFeatureExtractionModel
-    from onnxhub.tasks.text_classification import Classification, TextClassificationModel
+    from onnxhub.tasks.text_classification import TextClassificationModel
     from onnxhub.tasks.text_ranking import Ranked, TextRankingModel
     from onnxhub.tasks.token_classification import Entity, TokenClassificationModel
     from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel
-
-    ModelId: TypeAlias = str | os.PathLike[str] | None
-    Provider: TypeAlias = str | Sequence[str]
+# faces: end types
 
 __all__ = ["load"]
 
@@ -58,27 +64,7 @@ class LoadOptions(TypedDict, Generic[ResultT], total=False):
     allow_pickle: bool
 
 
-@overload
-def load(
-    task: Literal["text-classification", "sentiment-analysis", "sequence-classification"],
-    model_id: ModelId = ...,
-    provider: Provider = ...,
-    **options: Unpack[LoadOptions[Classification]],
-) -> TextClassificationModel: ...
-@overload
-def load(
-    task: Literal["question-answering"],
-    model_id: ModelId = ...,
-    provider: Provider = ...,
-    **options: Unpack[LoadOptions[Answer]],
-) -> QuestionAnsweringModel: ...
-@overload
-def load(
-    task: Literal["token-classification", "ner"],
-    model_id: ModelId = ...,
-    provider: Provider = ...,
-    **options: Unpack[LoadOptions[list[Entity]]],
-) -> TokenClassificationModel: ...
+# faces: begin overloads (make faces)
 @overload
 def load(
     task: Literal["feature-extraction", "embeddings", "sentence-similarity"],
@@ -102,11 +88,25 @@ def load(
 ) -> MultipleChoiceModel: ...
 @overload
 def load(
+    task: Literal["question-answering"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions[Answer]],
+) -> QuestionAnsweringModel: ...
+@overload
+def load(
     task: Literal["sparse-feature-extraction", "sparse-embeddings", "splade"],
     model_id: ModelId = ...,
     provider: Provider = ...,
     **options: Unpack[LoadOptions[SparseEmbedding]],
 ) -> SparseFeatureExtractionModel: ...
+@overload
+def load(
+    task: Literal["text-classification", "sentiment-analysis", "sequence-classification"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions[Classification]],
+) -> TextClassificationModel: ...
 @overload
 def load(
     task: Literal["text-ranking", "rerank", "reranking"],
@@ -116,11 +116,19 @@ def load(
 ) -> TextRankingModel: ...
 @overload
 def load(
+    task: Literal["token-classification", "ner"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions[list[Entity]]],
+) -> TokenClassificationModel: ...
+@overload
+def load(
     task: Literal["zero-shot-classification", "zero-shot"],
     model_id: ModelId = ...,
     provider: Provider = ...,
     **options: Unpack[LoadOptions[Classification]],
 ) -> ZeroShotClassificationModel: ...
+# faces: end overloads
 @overload
 def load(
     task: Task[ModelT], model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions[Any]]
@@ -229,3 +237,6 @@ def load(
         allow_pickle=allow_pickle,
     )
     return request.load(token=token, refresh=refresh, anew=export is True)
+
+
+publish(globals(), "load")

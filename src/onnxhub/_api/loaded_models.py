@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from onnxhub._api.load import load
 from onnxhub._loading.request import make_absolute
 from onnxhub._process.once import OnceCache
+from onnxhub._process.public import publish
 from onnxhub.errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def unload() -> None:
 
 
 def load_once(task: str, model: ModelId, provider: Provider, dtype: str, revision: str | None) -> Any:
-    """The cached model; of any task, so its type is each one-liner's own business."""
+    """Return the cached model; it is of any task, so that each one-liner knows its type."""
     # A folder by its full path: the same name means another model in another working directory.
     name = make_absolute(model)
     # By its text, for `load` to say what is wrong with an argument that cannot be a key.
@@ -46,3 +47,6 @@ def load_once(task: str, model: ModelId, provider: Provider, dtype: str, revisio
             raise
         # By the name of the argument that the caller knows.
         raise replace(error, option="model") from None
+
+
+publish(globals(), "unload")

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from onnxhub._process.public import publish
 from onnxhub.errors import IndexedError
 
 if TYPE_CHECKING:
@@ -56,3 +57,6 @@ def raise_failures(results: Generator[R | Failure, None, None]) -> Generator[R, 
             if isinstance(result, Failure):
                 raise result.error
             yield result
+
+
+publish(globals(), "Failure")

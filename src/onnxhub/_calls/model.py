@@ -14,6 +14,7 @@ from onnxhub._calls.streams import LOOK_AHEAD, stream
 from onnxhub._contracts.info import Config, ModelInfo
 from onnxhub._contracts.inputs import check_iterable
 from onnxhub._process.once import lazy
+from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import plain
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
@@ -370,3 +371,6 @@ def _unpickle(reload: Callable[[], ModelT], options: Mapping[str, object]) -> Mo
 
 
 ModelT = TypeVar("ModelT", bound="Model[object, object, object]")
+
+
+publish(globals(), "Model")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from onnxhub._process.public import publish
 from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
@@ -82,3 +83,6 @@ def _count_numbers(row: Features) -> int:
 
 def _shape(row: Features) -> Hashable:
     return tuple([(name, values.shape) for name, values in row.items()])
+
+
+publish(globals(), "Batching")

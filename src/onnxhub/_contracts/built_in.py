@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BUILT_IN"]
 
+# faces: begin names (make faces)
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "feature_extraction": ("feature-extraction", "embeddings", "sentence-similarity"),
     "fill_mask": ("fill-mask", "masked-lm"),
@@ -21,28 +22,29 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "zero_shot_classification": ("zero-shot-classification", "zero-shot"),
     "custom": (
         "custom",
+        "text-generation",
+        "causal-lm",
+        "text2text-generation",
+        "seq2seq-lm",
+        "summarization",
+        "translation",
+        "automatic-speech-recognition",
         "asr",
-        "audio-classification",
+        "speech2seq-lm",
         "audio-ctc",
+        "audio-classification",
         "audio-frame-classification",
         "audio-xvector",
-        "automatic-speech-recognition",
-        "causal-lm",
         "image-classification",
         "image-segmentation",
+        "semantic-segmentation",
         "image-to-image",
         "image-to-text",
-        "semantic-segmentation",
-        "seq2seq-lm",
-        "speech2seq-lm",
-        "summarization",
-        "text-generation",
-        "text2text-generation",
-        "translation",
         "vision2seq-lm",
         "zero-shot-image-classification",
     ),
 }
+# faces: end names
 """Module -> the names and aliases of its tasks: to look one up imports no other."""
 
 BUILT_IN: Final[Mapping[str, str]] = {name: module for module, names in _NAMES.items() for name in names}

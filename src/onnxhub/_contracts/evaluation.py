@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from onnxhub._process.public import publish
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
@@ -61,3 +63,6 @@ class Evaluation:
     """What agreement means, in a few words: ``"same label"``."""
     decision: Callable[[Any], Decision] | None = None
     """A result of the task, in a form that can be compared; None: the graph's outputs are compared instead."""
+
+
+publish(globals(), "Decision", "Evaluation")

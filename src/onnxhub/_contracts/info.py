@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from onnxhub._process.public import publish
 from onnxhub.errors import nearest
 
 if TYPE_CHECKING:
@@ -73,3 +74,6 @@ class Config(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"Config({self._values!r})"
+
+
+publish(globals(), "ModelInfo")

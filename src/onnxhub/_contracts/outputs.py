@@ -24,7 +24,7 @@ OTHERS = re.compile(r"embed|hidden|pool|present|past|attention|logits", re.IGNOR
 
 
 def match_outputs(task: Task[Any], shapes: Shapes, asked: Mapping[str, str] | None) -> Mapping[str, str]:
-    """The task's name of each output -> the graph's, where they differ: as asked, else where nothing else can be meant.
+    """Map the task's names of outputs to the graph's, where they differ: as asked, else where nothing else can be meant.
 
     A task with one output takes the only one of its rank, if the name of that says nothing.
 
@@ -45,7 +45,7 @@ def match_outputs(task: Task[Any], shapes: Shapes, asked: Mapping[str, str] | No
 
 
 def rename(outputs: Mapping[str, ValueT], renamed: Mapping[str, str]) -> Mapping[str, ValueT]:
-    """What is known of a graph's outputs, under the task's names; one whose own name is given to another is left out."""
+    """Return facts of a graph's outputs under the task's names; an output whose own name another has is left out."""
     if not renamed:
         return outputs
     ours = {theirs: name for name, theirs in renamed.items()}

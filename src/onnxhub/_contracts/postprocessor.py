@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, Self, TypeVar, fi
 
 import numpy as np
 
+from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import shorten
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
@@ -193,3 +194,6 @@ def numbers(made: ArrayLike, hook: str) -> NDArray[np.float32]:
 def misfit(hook: str, expected: str) -> InvalidOptionError:
     """Return the error about a hook that does not do what is expected of it."""
     return InvalidOptionError("postprocessor", hook.partition(".")[0], f"{hook} to {expected}")
+
+
+publish(globals(), "Postprocessor")

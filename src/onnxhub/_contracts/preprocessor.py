@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from onnxhub._contracts.batching import batch_arrays, batch_tokens
 from onnxhub._contracts.inputs import as_many, weigh
 from onnxhub._contracts.postprocessor import ItemT
+from onnxhub._process.public import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,3 +74,6 @@ class Preprocessor(ABC, Generic[InputT, ItemT]):
     def weight(self, value: InputT) -> int:
         """Return the bytes that an input takes while it waits, about: what bounds how far a stream is read ahead."""
         return weigh(value)
+
+
+publish(globals(), "Prepared", "Preprocessor")

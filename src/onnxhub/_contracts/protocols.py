@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from onnxhub._process.public import publish
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from typing import SupportsIndex, TypeAlias
@@ -315,3 +317,6 @@ def width(backend: Backend, output: str = "logits") -> int | None:
     """Size of the last axis of an output; None if the graph has no such output, or does not say."""
     shape = backend.output_shapes.get(output)
     return shape[-1] if shape else None
+
+
+publish(globals(), "Backend", "Tokenizer", "Tokens")

@@ -3,110 +3,40 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from onnxhub._contracts.built_in import BUILT_IN
-from onnxhub._contracts.evaluation import Evaluation
-from onnxhub._contracts.rows import check_row
+from onnxhub._contracts.task import ANY_NAME, Task, check_row
 from onnxhub._process import logs as _logs  # noqa: F401  # so that whatever is logged is printable
+from onnxhub._process.public import publish
 from onnxhub.errors import InvalidOptionError, UnknownTaskError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from importlib.metadata import EntryPoint, EntryPoints
 
-    from onnxhub._contracts.postprocessor import Postprocessor
-    from onnxhub._contracts.preprocessor import Preprocessor
-
-__all__ = ["Task", "get_task", "list_foreign_tasks", "list_tasks", "register"]
+__all__ = ["ANY_NAME", "Task", "get_task", "list_foreign_tasks", "list_tasks", "register"]
 
 logger = logging.getLogger("onnxhub")
 
-ENTRY_POINTS = "onnxhub.tasks"
-ANY_NAME = "*"
-"""In ``Task.outputs``: the only output of a graph, whatever its name, unless the name or the architecture is one of
-another task's."""
+ENTRY_POINTS: Final = "onnxhub.tasks"
 
-ModelT_co = TypeVar("ModelT_co", covariant=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task(Generic[ModelT_co]):
-    """One row of the registry: what ``load`` needs to make a model for a task.
-
-    A package brings its own by the entry point group ``onnxhub.tasks``, or at run time by ``register``; or it passes
-    the object to ``load``, which then is typed like a built-in name.
-    """
-
-    name: str
-    """The canonical name, such as ``"text-classification"``."""
-    summary: str
-    """One line for lists of tasks."""
-    model: type[ModelT_co]
-    """What ``load`` returns."""
-    preprocessor: type[Preprocessor[Any, Any]]
-    """Inputs to rows of graph inputs, and items."""
-    postprocessor: type[Postprocessor[Any, Any]]
-    """Graph outputs and items to results."""
-    outputs: tuple[Mapping[str, int], ...]
-    """Graph outputs that the task can work with, and their rank, the best first: ``({"logits": 2},)``; ``"*"`` is an only
-    output of any name. None at all: any graph of the task's modality will do."""
-    ort_class: str
-    """The class of ``optimum.onnxruntime`` for the same task."""
-    ort_classes: Mapping[str, str] = field(default_factory=dict)
-    """Where that depends on the model: end of an architecture's name -> its class."""
-    architectures: tuple[str, ...] = ()
-    """Ends of the names of transformers' classes that are for it, such as ``"ForSequenceClassification"``: how
-    ``load("auto")`` finds it. Of all that fit a class, the longest counts, and a built-in task before others."""
-    aliases: tuple[str, ...] = ()
-    """Other names."""
-    modality: Literal["text", "image", "audio", "arrays"] = "text"
-    """What the model is given; ``"arrays"``: anything."""
-    result: str = ""
-    """What one result is, for lists of tasks: ``"Classification"``."""
-    default_model: str | None = None
-    """The Hub model that is loaded when none is named."""
-    bundled_model: str | None = None
-    """One that comes with the package, such as ``"builtin:sentiment"``: what to use where the Hub cannot be asked."""
-    one_liners: tuple[str, ...] = ()
-    """Functions that load a model of the task and call it, as one writes them: ``("onnxhub.classify",)``."""
-    commands: tuple[str, ...] = ()
-    """Commands of the command line, by where they are found: ``("onnxhub.cli.classify:classify",)``."""
-    evaluation: Evaluation = field(default_factory=Evaluation)
-    """How ``onnxhub bench`` and ``onnxhub verify`` try it on plain texts; a copy of a row whose results are of another
-    kind needs its own."""
-
-    def __post_init__(self) -> None:
-        if isinstance(self.architectures, str) or "" in self.architectures:
-            expected = "a tuple of ends of class names, such as ('ForSequenceClassification',)"
-            raise InvalidOptionError("architectures", self.architectures, expected)
-
-    @property
-    def raw(self) -> bool:
-        """Whether it takes and gives arrays, of any graph."""
-        return not self.outputs
-
-    def ort_class_of(self, config: Mapping[str, object]) -> str:
-        """The class of ``optimum.onnxruntime`` for a model with this ``config.json``."""
-        named = config.get("architectures")
-        names = tuple(map(str, named)) if isinstance(named, list) else ()
-        found = (kind for end, kind in self.ort_classes.items() if any(name.endswith(end) for name in names))
-        return next(found, self.ort_class)
-
+ModelT = TypeVar("ModelT")
 
 _TASKS: dict[str, Task[Any]] = {}
-_TOLD: set[EntryPoint] = set()
-"""Of which a warning has said that they are broken: once is enough."""
+_REPORTED: set[EntryPoint] = set()
+"""Broken entry points that a warning has named already: once is enough."""
 
 
-def register(task: Task[ModelT_co]) -> Task[ModelT_co]:
+def register(task: Task[ModelT]) -> Task[ModelT]:
     """Add a task under its name and aliases, for ``load`` to find.
 
     Raises:
-        InvalidOptionError: a name or alias belongs to another task; a field of the row is not what it must be.
+        InvalidOptionError: a name or alias belongs to another task, or a field of the row does not keep its promise.
     """
+    if not isinstance(task, Task):
+        raise InvalidOptionError("task", task, "an onnxhub.Task")
     for name in (task.name, *task.aliases):
         _register_built_in(name)
         if _TASKS.get(name, task) != task:
@@ -117,7 +47,7 @@ def register(task: Task[ModelT_co]) -> Task[ModelT_co]:
 
 
 def get_task(name: str) -> Task[Any]:
-    """The task of this name or alias; of installed packages, one with an entry point of that name is asked before others.
+    """Return the task of a name or alias; an installed package with an entry point of that name is asked before others.
 
     Raises:
         UnknownTaskError: there is none; the message has the nearest name.
@@ -163,15 +93,21 @@ def _register_installed() -> None:
         try:
             register(point.load())
         except Exception as error:  # noqa: BLE001  # another package's code, which must not take the others along
-            if point not in _TOLD:
-                _TOLD.add(point)
+            if point not in _REPORTED:
+                _REPORTED.add(point)
                 logger.warning(
                     "the task %s of another package is left out: %s: %s: %s",
-                    point.name, point.value, type(error).__name__, one_line(error),
-                )  # fmt: skip
+                    point.name,
+                    point.value,
+                    type(error).__name__,
+                    one_line(error),
+                )
 
 
 def _entry_points() -> EntryPoints:
     from importlib.metadata import entry_points
 
     return entry_points(group=ENTRY_POINTS)
+
+
+publish(globals(), "list_tasks", "register")

@@ -22,6 +22,7 @@ from onnxhub._contracts.checks import positive
 from onnxhub._contracts.info import ModelInfo
 from onnxhub._contracts.outputs import rename
 from onnxhub._contracts.registry import Task, get_task
+from onnxhub._contracts.task import check_row
 from onnxhub._loading.build import build_model, check_postprocessor
 from onnxhub._loading.infer_task import infer_from_graph
 from onnxhub._loading.resolve import AUTO, Resolution, make_unclear, resolve
@@ -92,6 +93,8 @@ class LoadRequest:
         if self.export != "auto" and not isinstance(self.export, bool):
             raise InvalidOptionError("export", self.export, "'auto', True or False")
         positive("batch_tokens", self.batch_tokens, optional=True)
+        if isinstance(self.task, Task):  # those with a name were checked when they were registered
+            check_row(self.task)
 
     @property
     def named_task(self) -> Task[Any] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from onnxhub._process.public import publish
 from onnxhub.errors import NonFiniteOutputError
 
 if TYPE_CHECKING:
@@ -155,3 +156,6 @@ def top_indices(scores: NDArray[np.float32], count: int | None = None) -> list[i
     chosen = np.flatnonzero(scores >= np.partition(scores, -count)[-count])
     order: list[int] = chosen[np.argsort(-scores[chosen], kind="stable")[:count]].tolist()
     return order
+
+
+publish(globals(), "sigmoid", "softmax")

@@ -14,7 +14,7 @@ import numpy as np
 
 from onnxhub._calls.failures import Failure
 from onnxhub._calls.model import Model
-from onnxhub._contracts.rows import check_row
+from onnxhub._contracts.task import check_row
 from onnxhub._strings.plain_text import shorten
 from onnxhub.errors import IndexedError, InvalidOptionError, TaskContractError
 

@@ -9,7 +9,7 @@ import shlex
 import sys
 import traceback
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -23,6 +23,8 @@ from onnxhub._contracts.registry import list_tasks
 from onnxhub._process.logs import make_clean_record
 from onnxhub._strings.plain_text import plain, to_text
 from onnxhub.cli import cache
+from onnxhub.cli._default import make_command, takes_texts
+from onnxhub.cli._options import write_out_options
 from onnxhub.cli._printing import tell
 from onnxhub.cli._usage import CleanGroup
 from onnxhub.cli.bench import bench
@@ -45,9 +47,22 @@ logger = logging.getLogger("onnxhub")
 
 WRITTEN = {"model_id": "model", "file": "onnx_file", "outputs": "output_name"}
 """Argument of the library -> name of the command line's, where that is another one."""
+OF_THE_ROW = "the row"
+"""In the place of a command's: the task brings none."""
 MOST_OF_A_TRACEBACK = 200_000
 """Characters: all of it, unless something is quoted whole."""
 CACHE = "See, check and clear away what is kept on this machine."
+
+
+@dataclass
+class Settings:
+    """What was said before the command, of the one that a process runs."""
+
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+_settings = Settings()
 
 
 def run() -> None:
@@ -83,22 +98,22 @@ def _exit_code() -> int | str | None:
     except BrokenPipeError:
         _drop_output()
     except OSError as error:
-        code = _failed(str(error), debug=False).exit_code
+        code = _fail(str(error)).exit_code
     return code
 
 
 def build() -> typer.Typer:
-    """The program, with the commands of all registered tasks."""
+    """Build the program, with the commands of all registered tasks."""
     app = typer.Typer(
         cls=CleanGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        callback=_about,
+        callback=_start,
     )
     for task in list_tasks():
-        for place in task.commands:
-            _add_named(app, place, task)
+        for place in task.commands or ((OF_THE_ROW,) if takes_texts(task) else ()):
+            _add_by_place(app, place, task)
     _add(app, inspect, "Look around")
     _add(app, bench, "Look around")
     _add(app, verify, "Look around")
@@ -117,10 +132,10 @@ def _group(commands: Iterable[Callable[..., None]]) -> typer.Typer:
     return group
 
 
-def _add_named(app: typer.Typer, place: str, task: Task[Any]) -> None:
+def _add_by_place(app: typer.Typer, place: str, task: Task[Any]) -> None:
     module, _, name = place.partition(":")
     try:
-        command = getattr(import_module(module), name)
+        command = make_command(task) if place == OF_THE_ROW else getattr(import_module(module), name)
         if not module.startswith("onnxhub."):
             alone = typer.Typer()
             _add(alone, command, "")
@@ -133,21 +148,25 @@ def _add_named(app: typer.Typer, place: str, task: Task[Any]) -> None:
 
 def _add(app: typer.Typer, command: Callable[..., None], panel: str) -> None:
     name = command.__name__.replace("_", "-")
-    app.command(name, rich_help_panel=panel, no_args_is_help=False)(_guarded(command))
+    app.command(name, rich_help_panel=panel, no_args_is_help=False)(_guard(command))
 
 
-def _about(
-    version: Annotated[
+def _start(
+    version: Annotated[  # noqa: ARG001  # its callback shows it
         bool,
         typer.Option(
             "--version", help="Show the version and exit.", callback=lambda on: _show_version(on=on), is_eager=True
         ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error: onnxhub --debug COMMAND ...")
     ] = False,
 ) -> None:
     """Run ONNX models of the Hugging Face Hub, of a folder, or bundled ones: texts in, typed results out.
 
     For people on a terminal, as tab-separated rows in a pipe, or as JSON lines with --json.
     """
+    _settings.debug = debug
 
 
 def _show_version(*, on: bool) -> None:
@@ -156,36 +175,37 @@ def _show_version(*, on: bool) -> None:
         raise typer.Exit
 
 
-def _guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, with its errors as one line on stderr and an exit code; all of it with ``--debug``."""
+def _guard(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with its errors as one line on stderr and an exit code; with ``--debug``, all of them."""
 
     @wraps(command)
-    def guarded(*, debug: bool, **arguments: object) -> None:
+    def guarded(**arguments: object) -> None:
         try:
-            command(debug=debug, **arguments)
+            command(**arguments)
             sys.stdout.flush()
         except BrokenPipeError:
             _drop_output()  # whoever reads has enough, as `head` has: no error
         except InvalidOptionError as error:
-            usage = _as_written(error, command)
-            raise _failed(str(usage), debug=debug, code=1 if usage is error else 2) from error
+            usage = _as_typed(error, guarded)
+            raise _fail(str(usage), code=1 if usage is error else 2) from error
         except (AmbiguousFileError, VariantNotFoundError) as error:
-            raise _failed(_undecided(error, command), debug=debug) from error
+            raise _fail(_explain_choice(error, guarded)) from error
         except (OnnxHubError, OSError) as error:
-            raise _failed(str(error), debug=debug) from error
+            raise _fail(str(error)) from error
         except MemoryError as error:
-            raise _failed("out of memory", debug=debug) from error
+            raise _fail("out of memory") from error
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except Exception as error:
-            unexpected = f"{type(error).__name__}: {to_text(error)} (a bug in onnxhub; --debug shows where)"
-            raise _failed(unexpected, debug=debug) from error
+            unexpected = f"{type(error).__name__}: {to_text(error)} (a bug in onnxhub; onnxhub --debug shows where)"
+            raise _fail(unexpected) from error
 
+    write_out_options(command, guarded)
     return guarded
 
 
-def _as_written(error: InvalidOptionError, command: Callable[..., None]) -> InvalidOptionError:
-    """The error about the option as it is written on the command line; the same one if the command has no such option."""
+def _as_typed(error: InvalidOptionError, command: Callable[..., None]) -> InvalidOptionError:
+    """Return the error with the option as it is typed on the command line; the same error if the command has no such option."""
     hints = get_type_hints(command, include_extras=True)
     name = WRITTEN.get(error.option, error.option)
     # What the library takes as a list, such as labels, is written here once for each.
@@ -201,8 +221,8 @@ def _as_written(error: InvalidOptionError, command: Callable[..., None]) -> Inva
     return error
 
 
-def _undecided(error: AmbiguousFileError | VariantNotFoundError, command: Callable[..., None]) -> str:
-    """What the error says, with what to do on the command line in the place of what to do in Python."""
+def _explain_choice(error: AmbiguousFileError | VariantNotFoundError, command: Callable[..., None]) -> str:
+    """Return the message of an error, with what to do on the command line in the place of what to do in Python."""
     said, advice, _ = str(error).rpartition("; choose one with file=")
     if not advice:
         return str(error)
@@ -212,8 +232,8 @@ def _undecided(error: AmbiguousFileError | VariantNotFoundError, command: Callab
     return f"{said}; choose one with --onnx-file {shlex.quote(path)}"
 
 
-def _failed(message: str, *, debug: bool, code: int = 1) -> typer.Exit:
-    if debug:
+def _fail(message: str, *, code: int = 1) -> typer.Exit:
+    if _settings.debug:
         # Of causes from other packages as well, whose texts nobody has cleaned.
         sys.stderr.write(plain(traceback.format_exc(), MOST_OF_A_TRACEBACK, lines=True))
     try:
@@ -225,7 +245,7 @@ def _failed(message: str, *, debug: bool, code: int = 1) -> typer.Exit:
 
 
 def _drop_output() -> None:
-    """What cannot be written goes nowhere; else the interpreter would try once more, and complain."""
+    """Discard what cannot be written; else the interpreter would try once more, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict, TypeVar, Unpack, get_args, get_type_hints
 
 import typer
 
+import onnxhub
 from onnxhub import builtin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from onnxhub import Task
 
 __all__ = [
     "AllowPickle",
-    "Debug",
     "Dtype",
     "File",
     "Json",
     "Model",
     "ModelArgument",
+    "ModelOptions",
     "OnnxPath",
     "OnnxPaths",
     "OutputNames",
@@ -24,9 +31,10 @@ __all__ = [
     "Revision",
     "TaskName",
     "Texts",
-    "named",
+    "load_model",
     "one_or_parts",
     "output_names",
+    "write_out_options",
 ]
 
 _MODEL = "The model"
@@ -49,67 +57,148 @@ File = Annotated[
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m", metavar="ID", rich_help_panel=_MODEL, show_default=False,
+        "--model",
+        "-m",
+        metavar="ID",
+        rich_help_panel=_MODEL,
+        show_default=False,
         autocompletion=lambda incomplete: [name for name in builtin.names() if name.startswith(incomplete)],
         help=f"Id on the Hub, folder, or a bundled model: {', '.join(builtin.names())}. Default: the task's own (see `onnxhub tasks`).",
     ),
-]  # fmt: skip
+]
 ModelArgument = Annotated[str, typer.Argument(help="Id on the Hub, folder, or a bundled model.", show_default=False)]
 TaskName = Annotated[str, typer.Option(metavar="NAME", help="What it is loaded for; auto asks the model.")]
 Provider = Annotated[
     str,
     typer.Option(
-        "--provider", "-p", metavar="NAME", rich_help_panel=_MODEL,
+        "--provider",
+        "-p",
+        metavar="NAME",
+        rich_help_panel=_MODEL,
         help="What runs it: cpu, cuda, cuda:1, tensorrt, ...; auto takes the best (see `onnxhub providers`).",
     ),
-]  # fmt: skip
+]
 Dtype = Annotated[
     str,
     typer.Option(
-        "--dtype", metavar="NAME", rich_help_panel=_MODEL,
+        "--dtype",
+        metavar="NAME",
+        rich_help_panel=_MODEL,
         help="The precision of the file: fp32, fp16, q8, int8, q4, ...; auto takes full precision where it is.",
     ),
-]  # fmt: skip
+]
 Revision = Annotated[
     str | None,
     typer.Option(
-        "--revision", metavar="NAME", rich_help_panel=_MODEL, show_default=False, help="Branch, tag or commit hash on the Hub.",
+        "--revision",
+        metavar="NAME",
+        rich_help_panel=_MODEL,
+        show_default=False,
+        help="Branch, tag or commit hash on the Hub.",
     ),
-]  # fmt: skip
+]
 OnnxPath = Annotated[
     str | None,
     typer.Option(
-        "--onnx-file", metavar="PATH", rich_help_panel=_MODEL, show_default=False,
+        "--onnx-file",
+        metavar="PATH",
+        rich_help_panel=_MODEL,
+        show_default=False,
         help="An .onnx file by its path in the model, instead of --dtype: where several fit, or it has a name of its own.",
     ),
-]  # fmt: skip
+]
 PromptName = Annotated[
     str | None, typer.Option(metavar="NAME", help="One of the model's prompts, such as query.", show_default=False)
 ]
 OnnxPaths = Annotated[
     list[str] | None,
     typer.Option(
-        "--onnx-file", metavar="PATH", rich_help_panel=_MODEL, show_default=False,
+        "--onnx-file",
+        metavar="PATH",
+        rich_help_panel=_MODEL,
+        show_default=False,
         help="An .onnx file by its path in the model, instead of --dtype: where several fit, or it has a name of its own. Of "
         "a model in parts, ROLE=PATH, once for each: encoder=..., decoder=..., decoder_with_past=...",
     ),
-]  # fmt: skip
+]
 OutputNames = Annotated[
     list[str] | None,
     typer.Option(
-        "--output-name", metavar="NAME=OUTPUT", rich_help_panel=_MODEL, show_default=False,
+        "--output-name",
+        metavar="NAME=OUTPUT",
+        rich_help_panel=_MODEL,
+        show_default=False,
         help="What the graph calls an output of the task, such as logits=463; once for each.",
     ),
-]  # fmt: skip
+]
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Convert weights that are pickles (.bin), which can run code.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.", rich_help_panel="Output")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")]
+
+
+ModelT = TypeVar("ModelT", bound="onnxhub.Model[Any, Any, Any]")
+
+
+class ModelOptions(TypedDict):
+    """The options of a command that loads a model, as it takes them: ``**given: Unpack[ModelOptions]``."""
+
+    model: Model
+    provider: Provider
+    dtype: Dtype
+    revision: Revision
+    onnx_file: OnnxPath
+    output_name: OutputNames
+
+
+DEFAULTS: Final = {"provider": "cpu", "dtype": "auto"}
+"""Of ``ModelOptions``; None for all others."""
+
+
+def load_model(task: Task[ModelT], **given: Unpack[ModelOptions]) -> ModelT:
+    """Load the model that the options of a command name.
+
+    Raises:
+        typer.BadParameter: none is named, and the task has no default one; or ``--output-name`` is no NAME=OUTPUT.
+    """
+    if given["model"] is None and task.default_model is None:
+        raise typer.BadParameter("this task has no default model: name one with --model.")
+    return onnxhub.load(
+        task,
+        given["model"],
+        given["provider"],
+        dtype=given["dtype"],
+        revision=given["revision"],
+        file=given["onnx_file"],
+        outputs=output_names(given["output_name"]),
+    )
+
+
+def write_out_options(command: Callable[..., None], shown: Callable[..., None]) -> None:
+    """Let typer see each option of ``**given: Unpack[ModelOptions]``, before those of the output.
+
+    Args:
+        command: As it was written.
+        shown: What typer calls, and whose signature it reads.
+    """
+    parameters = list(inspect.signature(command).parameters.values())
+    if not parameters or parameters[-1].kind is not inspect.Parameter.VAR_KEYWORD:
+        return
+    hints: dict[str, Any] = get_type_hints(command, include_extras=True)
+    (options,) = get_args(hints.pop(parameters.pop().name))
+    written: dict[str, Any] = get_type_hints(options, include_extras=True)
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=hint)
+        for name, hint in written.items()
+    ]
+    place = next((index for index, entry in enumerate(parameters) if entry.name == "json"), len(parameters))
+    own = [entry.replace(annotation=hints[entry.name]) for entry in parameters]
+    shown.__signature__ = inspect.Signature([*own[:place], *more, *own[place:]])  # type: ignore[attr-defined]
+    shown.__annotations__ = {**hints, **written}
 
 
 def one_or_parts(given: list[str] | None) -> str | dict[str, str] | None:
-    """The path of a model in one file, or the paths of parts by their roles.
+    """Return the path of a model in one file, or the paths of several files by their roles.
 
     Raises:
         typer.BadParameter: they are several without roles, or a role is there twice.
@@ -125,7 +214,7 @@ def one_or_parts(given: list[str] | None) -> str | dict[str, str] | None:
 
 
 def output_names(given: list[str] | None) -> dict[str, str] | None:
-    """The task's name of an output -> the graph's.
+    """Return the task's name of an output -> the graph's.
 
     Raises:
         typer.BadParameter: one is no NAME=OUTPUT, or a name is there twice.
@@ -139,14 +228,3 @@ def _pairs(option: str, given: list[str]) -> dict[str, str]:
     if not all(name and value for name, value in found.items()) or len(found) < len(given):
         raise typer.BadParameter(f"{option} takes NAME=VALUE, each name once.")
     return found
-
-
-def named(model: str | None) -> str:
-    """The model of a task that has no default one.
-
-    Raises:
-        typer.BadParameter: there is none.
-    """
-    if model is None:
-        raise typer.BadParameter("this task has no default model: name one with --model.")
-    return model

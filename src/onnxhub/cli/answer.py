@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
-import onnxhub
-from onnxhub.cli._options import Debug, Dtype, Json, Model, OnnxPath, OutputNames, Provider, Revision, output_names
+from onnxhub.cli._options import Json, ModelOptions, load_model
 from onnxhub.cli._printing import Line, Printer, format_score, highlight
 from onnxhub.cli._reading import decode_argument, read_whole
+from onnxhub.tasks.question_answering import TASK
 
 if TYPE_CHECKING:
     from onnxhub import Answer
@@ -48,14 +48,8 @@ def answer(
     allow_no_answer: Annotated[
         bool, typer.Option("--allow-no-answer", help="Let 'there is none' be an answer.")
     ] = False,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Answer a question with a span of a text.
 
@@ -67,32 +61,24 @@ def answer(
         raise typer.BadParameter("the context comes as an argument or from --file, not both.")
     text = read_whole(file) if context is None else decode_argument(context)
     printer = Printer(json)
-    loaded = onnxhub.load(
-        "question-answering",
-        model,
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    loaded = load_model(TASK, **given)
     reader = loaded.with_options(top_k=top_k, max_answer_tokens=max_answer_tokens, allow_no_answer=allow_no_answer)
     asked = decode_argument(question)
     best = reader(asked, text)
     answers = (best, *best.alternatives)
     printer.show(
         {"question": asked, **best.to_dict()},
-        [(one.answer, format_score(one.score), one.start, one.end) for one in answers],
-        lambda: Group(*[part for one in answers for part in (Text(), _drawn(one, text))][1:]),
+        [(entry.answer, format_score(entry.score), entry.start, entry.end) for entry in answers],
+        lambda: Group(*[part for entry in answers for part in (Text(), _draw(entry, text))][1:]),
     )
 
 
-def _drawn(one: Answer, context: str) -> Group:
-    said = Text(one.answer or "(no answer)", "bold green" if one.found else "bold red")
-    head = Line(one.score, said)
-    if not one.found:
+def _draw(entry: Answer, context: str) -> Group:
+    said = Text(entry.answer or "(no answer)", "bold green" if entry.found else "bold red")
+    head = Line(entry.score, said)
+    if not entry.found:
         return Group(head)
-    first, last = max(0, one.start - AROUND), min(len(context), one.end + AROUND)
-    near = highlight(context[first:last], [(one.start - first, one.end - first, "")])
+    first, last = max(0, entry.start - AROUND), min(len(context), entry.end + AROUND)
+    near = highlight(context[first:last], [(entry.start - first, entry.end - first, "")])
     shown = Text("…" * (first > 0)).append(near).append("…" * (last < len(context)))
     return Group(head, Padding(shown, (0, 0, 0, 2)))

@@ -13,7 +13,6 @@ from onnxhub._loading.request import LoadRequest
 from onnxhub._process.sizes import sized
 from onnxhub._workshop.bench import bench_model
 from onnxhub.cli._options import (
-    Debug,
     File,
     Json,
     ModelArgument,
@@ -79,7 +78,6 @@ def bench(
     onnx_file: OnnxPaths = None,
     output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Measure a model with each of its files and settings, on this machine, and say which of them to take.
 

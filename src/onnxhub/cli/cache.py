@@ -17,7 +17,7 @@ from onnxhub._backend.kept import housekeeping
 from onnxhub._backend.kept.housekeeping import LIMIT
 from onnxhub._process import sizes
 from onnxhub._workshop import hub_models
-from onnxhub.cli._options import Debug, Json, Revision
+from onnxhub.cli._options import Json, Revision
 from onnxhub.cli._printing import Printer, tell
 from onnxhub.errors import one_line
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS"]
 
 
-def ls(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # for the program around the commands
+def ls(*, json: Json = False) -> None:
     """List what onnxhub has made and keeps, the digests that it remembers, and the models of the Hub that it uses.
 
     Example: onnxhub cache ls
@@ -54,7 +54,7 @@ def ls(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # 
     printer.show_table([*rows, _describe(printer, "total", "", "", total, None)])
 
 
-def verify(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # for the program around the commands
+def verify(*, json: Json = False) -> None:
     """Read every file that is kept, and compare it with its digest; offline. The exit code is 1 if one is damaged.
 
     Damaged files need nothing by hand: load makes or fetches them anew, or says that it cannot.
@@ -77,7 +77,6 @@ def refresh(
     *,
     revision: Revision = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Ask the Hub for a model's newest commit, and say what has changed; load takes it from then on.
 
@@ -119,7 +118,6 @@ def prune(
         typer.Option(metavar="AGE", help="Clear away what was not used for so long, such as 30d.", show_default=False),
     ] = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Clear away what onnxhub has made, the least recently used first, until the rest fits; all of it can be made anew.
 
@@ -145,7 +143,6 @@ def clear(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Clear away all that onnxhub has made, or all of a kind; models of the Hub stay.
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 from rich.console import Group
 from rich.text import Text
 
-import onnxhub
 from onnxhub.cli._options import (
-    Debug,
-    Dtype,
     Json,
-    Model,
-    OnnxPath,
-    OutputNames,
-    Provider,
-    Revision,
-    named,
-    output_names,
+    ModelOptions,
+    load_model,
 )
 from onnxhub.cli._printing import Line, Printer, format_score
 from onnxhub.cli._reading import decode_argument
+from onnxhub.tasks.multiple_choice import TASK
 
 __all__ = ["choose"]
 
@@ -32,14 +25,8 @@ def choose(
     choices: Annotated[list[str], typer.Argument(help="How it may go on; at least two.", show_default=False)],
     *,
     top_k: Annotated[int | None, typer.Option(min=1, help="Only the best.", show_default="all")] = None,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Choose the continuation that fits a text best; --model must be named, there is no default one.
 
@@ -50,23 +37,15 @@ def choose(
     asked, among = decode_argument(prompt), [decode_argument(choice) for choice in choices]
     if len(among) < 2:
         raise typer.BadParameter("there must be at least two choices.")
-    chooser = onnxhub.load(
-        "multiple-choice",
-        named(model),
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    chooser = load_model(TASK, **given)
     result = chooser(asked, among, top_k=top_k)
     Printer(json).show(
         {"prompt": asked, **result.to_dict()},
-        [(format_score(one.score), one.index, one.choice) for one in result.ranking],
+        [(format_score(entry.score), entry.index, entry.choice) for entry in result.ranking],
         lambda: Group(
             *(
-                Line(one.score, Text(one.choice, "" if place else "bold green"))
-                for place, one in enumerate(result.ranking)
+                Line(entry.score, Text(entry.choice, "" if place else "bold green"))
+                for place, entry in enumerate(result.ranking)
             )
         ),
     )

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Unpack
 
 import typer
 from rich.cells import cell_len
 
-import onnxhub
 from onnxhub.cli._options import (
-    Debug,
-    Dtype,
     File,
     Json,
-    Model,
-    OnnxPath,
-    OutputNames,
-    Provider,
-    Revision,
+    ModelOptions,
     Texts,
-    output_names,
+    load_model,
 )
 from onnxhub.cli._printing import Printer, draw_ranking, format_score
 from onnxhub.cli._reading import answer_lines, read_lines
+from onnxhub.tasks.text_classification import TASK
 
 __all__ = ["classify"]
 
@@ -39,14 +33,8 @@ def classify(
     long_text: Annotated[
         Literal["truncate", "window", "error"], typer.Option(help="What becomes of a text longer than the model takes.")
     ] = "truncate",
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Give each text one of the model's labels, with a score.
 
@@ -55,15 +43,7 @@ def classify(
     In a pipe, a row is: label, score, text.
     """
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load(
-        "text-classification",
-        model,
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    loaded = load_model(TASK, **given)
     classifier = loaded.with_options(top_k=top_k, long_text=long_text)
     width = max(map(cell_len, classifier.info.labels))
     for chunk, results in answer_lines(classifier.attempt, chunks):
@@ -71,7 +51,7 @@ def classify(
             best = result.ranking[: top_k or 1]
             printer.show(
                 {"text": text, **result.to_dict()},
-                [(one.label, format_score(one.score), text) for one in best],
+                [(entry.label, format_score(entry.score), text) for entry in best],
                 partial(draw_ranking, text, best, width),
             )
         printer.flush()

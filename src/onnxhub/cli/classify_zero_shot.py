@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 from rich.cells import cell_len
 
-import onnxhub
 from onnxhub.cli._options import (
-    Debug,
-    Dtype,
     File,
     Json,
-    Model,
-    OnnxPath,
-    OutputNames,
-    Provider,
-    Revision,
+    ModelOptions,
     Texts,
-    output_names,
+    load_model,
 )
 from onnxhub.cli._printing import Printer, draw_ranking, format_score
 from onnxhub.cli._reading import answer_lines, decode_argument, read_lines
+from onnxhub.tasks.zero_shot_classification import TASK
 
 __all__ = ["classify_zero_shot"]
 
@@ -45,14 +39,8 @@ def classify_zero_shot(
             min=1, help="Labels to show for each text, best first.", show_default="1; all with --multi-label or --json"
         ),
     ] = None,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Give each text one of the labels that you name, with a score.
 
@@ -60,20 +48,12 @@ def classify_zero_shot(
 
     In a pipe, a row is: label, score, text.
     """
-    labels = [decode_argument(one) for one in label]
+    labels = [decode_argument(text) for text in label]
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load(
-        "zero-shot-classification",
-        model,
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    loaded = load_model(TASK, **given)
     classifier = loaded.with_options(
         labels=labels, template=decode_argument(template), multi_label=multi_label, top_k=top_k
-    )  # fmt: skip
+    )
     shown = top_k or (len(labels) if multi_label else 1)
     width = max(map(cell_len, labels))
     for chunk, results in answer_lines(classifier.attempt, chunks):
@@ -81,7 +61,7 @@ def classify_zero_shot(
             best = result.ranking[:shown]
             printer.show(
                 {"text": text, **result.to_dict()},
-                [(one.label, format_score(one.score), text) for one in best],
+                [(entry.label, format_score(entry.score), text) for entry in best],
                 partial(draw_ranking, text, best, width),
             )
         printer.flush()

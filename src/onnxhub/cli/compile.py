@@ -7,7 +7,6 @@ from onnxhub._process.sizes import sized
 from onnxhub._workshop.compile import compile_model
 from onnxhub.cli._options import (
     AllowPickle,
-    Debug,
     Dtype,
     Json,
     ModelArgument,
@@ -33,7 +32,6 @@ def compile(  # noqa: A001  # the command's name
     output_name: OutputNames = None,
     allow_pickle: AllowPickle = False,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Fetch a model and compile its graph, so that every load on this machine starts fast, the first one too.
 

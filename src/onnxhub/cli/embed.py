@@ -7,31 +7,18 @@ from contextlib import nullcontext
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import numpy as np
 import typer
 from rich.console import Group
 from rich.text import Text
 
-import onnxhub
-from onnxhub.cli._options import (
-    Debug,
-    Dtype,
-    File,
-    Json,
-    Model,
-    OnnxPath,
-    OutputNames,
-    PromptName,
-    Provider,
-    Revision,
-    Texts,
-    output_names,
-)
+from onnxhub.cli._options import File, Json, ModelOptions, PromptName, Texts, load_model
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import answer_lines, read_lines
 from onnxhub.errors import InvalidInputError
+from onnxhub.tasks.feature_extraction import TASK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,33 +49,19 @@ def embed(
     truncate_dim: Annotated[
         int | None, typer.Option(min=1, help="Keep only the first dimensions.", show_default=False)
     ] = None,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Turn each text into a vector.
 
     Example: onnxhub embed "a cat" "a kitten" --output vectors.npy
 
     In a pipe, a row is: the numbers of the vector.
-    """  # fmt: skip
+    """
     if output is not None and (Path(output).is_dir() or not Path(output).parent.is_dir()):
         raise InvalidInputError(f"{output}: no file can be written there")  # said now, and not after all texts
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load(
-        "feature-extraction",
-        model,
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    loaded = load_model(TASK, **given)
     embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim or ...)
     kept: list[NDArray[np.float32]] = []
     for chunk, vectors in answer_lines(embedder.attempt, chunks):
@@ -100,7 +73,7 @@ def embed(
             printer.show(
                 {"text": text, "embedding": values},
                 [[f"{value:.6g}" for value in values]],
-                partial(_drawn, text, values),
+                partial(_draw, text, values),
             )
         printer.flush()
     if output is not None:
@@ -114,6 +87,6 @@ def _save(name: str, vectors: NDArray[np.float32]) -> None:
         file.write(written.getbuffer())
 
 
-def _drawn(text: str, values: list[float]) -> Group:
+def _draw(text: str, values: list[float]) -> Group:
     start = "  ".join(f"{value:.4f}" for value in values[:SHOWN])
     return Group(Text(text), Text(f"  {start}  …  ({len(values)},)", "dim"))

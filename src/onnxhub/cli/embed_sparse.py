@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 from rich.columns import Columns
@@ -12,24 +12,17 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
-import onnxhub
 from onnxhub.cli._options import (
-    Debug,
-    Dtype,
     File,
     Json,
-    Model,
-    OnnxPath,
-    OutputNames,
+    ModelOptions,
     PromptName,
-    Provider,
-    Revision,
     Texts,
-    named,
-    output_names,
+    load_model,
 )
 from onnxhub.cli._printing import Printer, format_score
 from onnxhub.cli._reading import answer_lines, read_lines
+from onnxhub.tasks.sparse_feature_extraction import TASK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,14 +39,8 @@ def embed_sparse(
     *,
     prompt_name: PromptName = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Only the heaviest words.", show_default="all")] = None,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Turn each text into weights of words (SPLADE); --model must be named, there is no default one.
 
@@ -62,15 +49,7 @@ def embed_sparse(
     In a pipe, a row is: number of the text, word, weight; the heaviest word first.
     """
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load(
-        "sparse-feature-extraction",
-        named(model),
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    loaded = load_model(TASK, **given)
     embedder = loaded.with_options(prompt_name=prompt_name or ..., top_k=top_k or ...)
     number = 0
     for chunk, embeddings in answer_lines(embedder.attempt, chunks):
@@ -80,12 +59,12 @@ def embed_sparse(
             printer.show(
                 {"text": text, **embedding.to_dict()},
                 [(number, word, format_score(weight)) for word, weight in words.items()],
-                partial(_drawn, text, words),
+                partial(_draw, text, words),
             )
         printer.flush()
 
 
-def _drawn(text: str, words: Mapping[str, float]) -> Group:
+def _draw(text: str, words: Mapping[str, float]) -> Group:
     heaviest = [Text(f"{word} ").append(format_score(weight), "dim") for word, weight in islice(words.items(), SHOWN)]
     rest = [Text(f"… ({len(words)})", "dim")] if len(words) > SHOWN else []
     return Group(Text(text, "bold"), Padding(Columns([*heaviest, *rest], padding=(0, 3, 0, 0)), (0, 0, 0, 2)))

@@ -14,7 +14,6 @@ from onnxhub._process.sizes import sized
 from onnxhub._workshop.export import export_model
 from onnxhub.cli._options import (
     AllowPickle,
-    Debug,
     Dtype,
     Json,
     ModelArgument,
@@ -50,7 +49,6 @@ def export(
     allow_pickle: AllowPickle = False,
     force: Annotated[bool, typer.Option("--force", help="Write into a folder that has other files.")] = False,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Write a model into a folder that load takes, and optimum's ORTModelForXXX.from_pretrained.
 

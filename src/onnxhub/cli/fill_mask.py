@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
-import onnxhub
 from onnxhub.cli._options import (
-    Debug,
-    Dtype,
     File,
     Json,
-    Model,
-    OnnxPath,
-    OutputNames,
-    Provider,
-    Revision,
+    ModelOptions,
     Texts,
-    output_names,
+    load_model,
 )
 from onnxhub.cli._printing import Line, Printer, format_score
 from onnxhub.cli._reading import answer_lines, decode_argument, read_lines
+from onnxhub.tasks.fill_mask import TASK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,14 +46,8 @@ def fill_mask(
             show_default=False,
         ),
     ] = None,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Find the words that fit where a text has a mask: [MASK], or how else the model writes it.
 
@@ -67,32 +55,30 @@ def fill_mask(
 
     In a pipe, a row is: number of the text, number of the mask in it, word, score, text with the word.
     """
-    words = [decode_argument(one) for one in targets or ()] or None
+    words = [decode_argument(word) for word in targets or ()] or None
     chunks, printer = read_lines(texts, file), Printer(json)
-    loaded = onnxhub.load(
-        "fill-mask", model, provider, dtype=dtype, revision=revision, file=onnx_file, outputs=output_names(output_name)
-    )
+    loaded = load_model(TASK, **given)
     filler = loaded.with_options(top_k=top_k, targets=words)
     number = 0
     for chunk, filled in answer_lines(filler.attempt, chunks):
         for text, masks in zip(chunk, filled, strict=True):
             number += 1
             printer.show(
-                {"text": text, "masks": [[one.to_dict() for one in fills] for fills in masks]},
+                {"text": text, "masks": [[entry.to_dict() for entry in fills] for fills in masks]},
                 [
-                    (number, place, one.token, format_score(one.score), one.text)
+                    (number, place, entry.token, format_score(entry.score), entry.text)
                     for place, fills in enumerate(masks, 1)
-                    for one in fills
+                    for entry in fills
                 ],
-                partial(_drawn, masks),
+                partial(_draw, masks),
             )
         printer.flush()
 
 
-def _drawn(masks: Sequence[Sequence[MaskFill]]) -> Group:
-    width = max(cell_len(one.token) for fills in masks for one in fills)
+def _draw(masks: Sequence[Sequence[MaskFill]]) -> Group:
+    width = max(cell_len(entry.token) for fills in masks for entry in fills)
     parts: list[RenderableType] = []
     for fills in masks:
-        parts += [Line(one.score, Text(one.text), one.token, width) for one in fills]
+        parts += [Line(entry.score, Text(entry.text), entry.token, width) for entry in fills]
         parts.append(Text())
     return Group(*parts)

@@ -12,7 +12,6 @@ from onnxhub._loading.request import LoadRequest
 from onnxhub._process.sizes import sized
 from onnxhub._workshop.inspect import inspect_model
 from onnxhub.cli._options import (
-    Debug,
     Dtype,
     Json,
     ModelArgument,
@@ -43,7 +42,6 @@ def inspect(
     onnx_file: OnnxPaths = None,
     output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Say what a model is for and how that is known, what files it has, and which of them load would take.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from onnxhub._workshop.providers import probe_providers
-from onnxhub.cli._options import Debug, Json
+from onnxhub.cli._options import Json
 from onnxhub.cli._printing import Printer
 
 __all__ = ["providers"]
 
 
-def providers(*, json: Json = False, debug: Debug = False) -> None:  # noqa: ARG001  # for the program around the commands
+def providers(*, json: Json = False) -> None:
     """List the execution providers: which run here, tried with a small graph, and what the others need.
 
     Example: onnxhub providers

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 from rich.text import Text
 
 import onnxhub
 from onnxhub.cli._options import (
-    Debug,
-    Dtype,
     File,
     Json,
-    Model,
-    OnnxPath,
-    OutputNames,
+    ModelOptions,
     PromptName,
-    Provider,
-    Revision,
-    output_names,
+    load_model,
 )
 from onnxhub.cli._printing import Line, Printer, format_score
 from onnxhub.cli._reading import decode_argument, read_lines
+from onnxhub.tasks.text_ranking import TASK
 
 __all__ = ["rerank"]
 
@@ -38,14 +33,8 @@ def rerank(
     *,
     prompt_name: PromptName = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Only the best.", show_default="all")] = None,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Put documents in order by how well they answer a query, best first; all are read before the first is shown.
 
@@ -54,24 +43,16 @@ def rerank(
     In a pipe, a row is: score, index of the document (from 0), document.
     """
     asked, chunks, printer = decode_argument(query), read_lines(documents, file), Printer(json)
-    ranker = onnxhub.load(
-        "text-ranking",
-        model,
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    ranker = load_model(TASK, **given)
     texts = [text for lines in chunks for text in lines.texts]
     ranking = ranker(asked, texts, prompt_name=prompt_name or ..., top_k=top_k)
-    digits = max(len(format_score(one.score)) for one in ranking)
-    for one in ranking:
+    digits = max(len(format_score(entry.score)) for entry in ranking)
+    for entry in ranking:
         # Of many models the score is the logit itself: what a bar can show is its place between 0 and 1.
-        share = float(onnxhub.sigmoid(one.logit))
+        share = float(onnxhub.sigmoid(entry.logit))
         printer.show(
-            one.to_dict(),
-            [(format_score(one.score), one.index, one.text)],
-            partial(Line, one.score, Text(one.text), share=share, digits=digits),
+            entry.to_dict(),
+            [(format_score(entry.score), entry.index, entry.text)],
+            partial(Line, entry.score, Text(entry.text), share=share, digits=digits),
         )
     printer.flush()

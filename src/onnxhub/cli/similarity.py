@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Final, Unpack
 
 import typer
 from rich.text import Text
 
-import onnxhub
 from onnxhub.cli._options import (
-    Debug,
-    Dtype,
     File,
     Json,
-    Model,
-    OnnxPath,
-    OutputNames,
-    Provider,
-    Revision,
-    output_names,
+    ModelOptions,
+    load_model,
 )
 from onnxhub.cli._printing import Line, Printer, format_score
 from onnxhub.cli._reading import decode_argument, read_lines
+from onnxhub.tasks.feature_extraction import TASK
 
 __all__ = ["similarity"]
 
@@ -41,14 +35,8 @@ def similarity(
     top_k: Annotated[
         int | None, typer.Option(min=1, help="Only the nearest, nearest first.", show_default="all, as they come")
     ] = None,
-    model: Model = None,
-    provider: Provider = "cpu",
-    dtype: Dtype = "auto",
-    revision: Revision = None,
-    onnx_file: OnnxPath = None,
-    output_name: OutputNames = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
+    **given: Unpack[ModelOptions],
 ) -> None:
     """Say how near other texts are in meaning to a text: the cosine of their vectors, unless the model names another measure.
 
@@ -57,15 +45,7 @@ def similarity(
     In a pipe, a row is: similarity, text.
     """
     asked, chunks, printer = decode_argument(text), read_lines(others, file), Printer(json)
-    embedder = onnxhub.load(
-        "feature-extraction",
-        model,
-        provider,
-        dtype=dtype,
-        revision=revision,
-        file=onnx_file,
-        outputs=output_names(output_name),
-    )
+    embedder = load_model(TASK, **given)
     best: list[tuple[float, str]] = []
     measure = embedder.preprocessor.similarity_fn_name
     for lines in chunks:
@@ -73,7 +53,7 @@ def similarity(
         if top_k is None:
             _show(printer, measure, found)
         else:
-            best = sorted([*best, *found], key=lambda one: -one[0])[:top_k]
+            best = sorted([*best, *found], key=lambda pair: -pair[0])[:top_k]
     _show(printer, measure, best)
 
 
@@ -90,5 +70,5 @@ def _show(printer: Printer, measure: str, found: list[tuple[float, str]]) -> Non
 
 
 def _share(measure: str, value: float, most: float) -> float:
-    """What a bar shows: of a distance, which is negative, how near it is; of a product beyond 1, its share of the most."""
+    """Return what a bar shows: for a distance, which is negative, how near it is; for a product beyond 1, its share of the largest."""
     return 1 / (1 - min(value, 0.0)) if measure in DISTANCES else value / max(most, 1.0)

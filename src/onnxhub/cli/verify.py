@@ -12,7 +12,7 @@ from rich.text import Text
 from onnxhub._loading.request import LoadRequest
 from onnxhub._process.sizes import sized
 from onnxhub._workshop.verify import verify_variant
-from onnxhub.cli._options import Debug, File, Json, ModelArgument, Provider, Revision, TaskName
+from onnxhub.cli._options import File, Json, ModelArgument, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
 from onnxhub.errors import InvalidOptionError
@@ -53,7 +53,6 @@ def verify(
     provider: Provider = "cpu",
     revision: Revision = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001  # for the program around the commands
 ) -> None:
     """Say how far one precision of a model agrees with another, how much faster it is, and how much smaller.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from onnxhub._api.load import load
 from onnxhub._contracts.registry import get_task
+from onnxhub._process.public import publish
 from onnxhub.compat._loading import check_repositories, drop_neutral, read_dtype, read_provider
 from onnxhub.compat._pipeline import Pipeline
 from onnxhub.compat.feature_extraction import FeatureExtractionOptions, FeatureExtractionPipeline
@@ -180,3 +181,6 @@ def pipeline(
         outputs=outputs,
     )
     return kind(loaded, options, batch_size)
+
+
+publish(globals(), "pipeline")

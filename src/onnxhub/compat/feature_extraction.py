@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from onnxhub._contracts.checks import as_text
 from onnxhub._contracts.postprocessor import Postprocessor
@@ -23,6 +23,7 @@ from onnxhub.tasks.feature_extraction import TOKENS, EmbeddingItem
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from onnxhub._contracts.preprocessor import Preprocessor
     from onnxhub._contracts.protocols import Outputs, Tokens
     from onnxhub.compat._pipeline import Json, Truncation
 
@@ -68,9 +69,9 @@ class VectorPostprocessor(Postprocessor[EmbeddingItem, "Json"]):
 class FeatureExtractionPipeline(Pipeline):
     """``transformers.FeatureExtractionPipeline`` over an onnxhub Model."""
 
-    options = frozenset(FeatureExtractionOptions.__annotations__)
-    preprocessor = VectorPreprocessor
-    postprocessor = VectorPostprocessor
+    options: ClassVar[frozenset[str]] = frozenset(FeatureExtractionOptions.__annotations__)
+    preprocessor: ClassVar[type[Preprocessor[Any, Any]]] = VectorPreprocessor
+    postprocessor: ClassVar[type[Postprocessor[Any, Any]]] = VectorPostprocessor
 
     def __call__(self, inputs: Json, **options: Unpack[FeatureExtractionOptions]) -> Json:
         """Compute the vectors of the tokens of a text, or of each text of a list or generator.

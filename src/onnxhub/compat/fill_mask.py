@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, Unpack
 
 import numpy as np
 
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from onnxhub._contracts.preprocessor import Preprocessor
     from onnxhub._contracts.protocols import Backend, Outputs, Tokens
     from onnxhub.compat._pipeline import Json
 
 __all__ = ["FillMaskOptions", "FillMaskPipeline"]
 
-logger = logging.getLogger("onnxhub")
+logger: Final = logging.getLogger("onnxhub")
 
 CLEANED = (
     *((f" {mark}", mark) for mark in ".?!,"),
@@ -140,9 +141,9 @@ class MaskedPostprocessor(Postprocessor[MaskedItem, "Json"]):
 class FillMaskPipeline(Pipeline):
     """``transformers.FillMaskPipeline`` over an onnxhub Model."""
 
-    options = frozenset(FillMaskOptions.__annotations__)
-    preprocessor = MaskedPreprocessor
-    postprocessor = MaskedPostprocessor
+    options: ClassVar[frozenset[str]] = frozenset(FillMaskOptions.__annotations__)
+    preprocessor: ClassVar[type[Preprocessor[Any, Any]]] = MaskedPreprocessor
+    postprocessor: ClassVar[type[Postprocessor[Any, Any]]] = MaskedPostprocessor
 
     def __call__(self, inputs: Json, **options: Unpack[FillMaskOptions]) -> Json:
         """Find the tokens that fit the masks of a text, or of each text of a list or generator.

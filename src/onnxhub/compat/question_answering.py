@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 import numpy as np
 
@@ -241,9 +241,9 @@ def _find_word(item: SpanItem, positions: NDArray[np.intp], token: int) -> tuple
 class QuestionAnsweringPipeline(Pipeline):
     """``transformers.QuestionAnsweringPipeline`` over an onnxhub Model."""
 
-    options = frozenset(QuestionAnsweringOptions.__annotations__)
-    preprocessor = SpanPreprocessor
-    postprocessor = SpanPostprocessor
+    options: ClassVar[frozenset[str]] = frozenset(QuestionAnsweringOptions.__annotations__)
+    preprocessor: ClassVar[type[Preprocessor[Any, Any]]] = SpanPreprocessor
+    postprocessor: ClassVar[type[Postprocessor[Any, Any]]] = SpanPostprocessor
 
     def __call__(self, *inputs: Json, **options: Unpack[Call]) -> Json:
         """Answer questions: ``pipe(question=..., context=...)``, ``pipe({"question": ..., "context": ...})``.

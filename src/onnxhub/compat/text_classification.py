@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from onnxhub.tasks.text_classification import ClassificationItem, activation_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from onnxhub._contracts.preprocessor import Preprocessor
     from onnxhub._contracts.protocols import Backend, Outputs, Tokens
     from onnxhub.compat._pipeline import Json, Truncation
     from onnxhub.tasks.text_classification import Activation
@@ -120,9 +121,9 @@ class LabelPostprocessor(Postprocessor[ClassificationItem, "Json"]):
 class TextClassificationPipeline(Pipeline):
     """``transformers.TextClassificationPipeline`` over an onnxhub Model."""
 
-    options = frozenset(TextClassificationOptions.__annotations__)
-    preprocessor = TextPreprocessor
-    postprocessor = LabelPostprocessor
+    options: ClassVar[frozenset[str]] = frozenset(TextClassificationOptions.__annotations__)
+    preprocessor: ClassVar[type[Preprocessor[Any, Any]]] = TextPreprocessor
+    postprocessor: ClassVar[type[Postprocessor[Any, Any]]] = LabelPostprocessor
 
     def __call__(self, inputs: Json, **options: Unpack[TextClassificationOptions]) -> Json:
         """Classify a text, a pair ``{"text": ..., "text_pair": ...}``, or a list or generator of them.

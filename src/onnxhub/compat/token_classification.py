@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 import numpy as np
 
@@ -271,10 +271,10 @@ class AnyLabels(TokenClassificationPostprocessor):
 class TokenClassificationPipeline(Pipeline):
     """``transformers.TokenClassificationPipeline`` over an onnxhub Model."""
 
-    options = frozenset(TokenClassificationOptions.__annotations__)
-    preprocessor = TokenPreprocessor
-    postprocessor = EntityPostprocessor
-    loaded_with = AnyLabels
+    options: ClassVar[frozenset[str]] = frozenset(TokenClassificationOptions.__annotations__)
+    preprocessor: ClassVar[type[Preprocessor[Any, Any]]] = TokenPreprocessor
+    postprocessor: ClassVar[type[Postprocessor[Any, Any]]] = EntityPostprocessor
+    loaded_with: ClassVar[type[Postprocessor[Any, Any]] | None] = AnyLabels
 
     def __call__(self, inputs: Json, **options: Unpack[TokenClassificationOptions]) -> Json:
         """Find the entities of a text, or of each text of a list or generator.

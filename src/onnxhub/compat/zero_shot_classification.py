@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, Unpack
 
 import numpy as np
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ZeroShotClassificationOptions", "ZeroShotClassificationPipeline"]
 
-logger = logging.getLogger("onnxhub")
+logger: Final = logging.getLogger("onnxhub")
 
 
 class ZeroShotClassificationOptions(CallOptions, total=False):
@@ -169,10 +169,10 @@ class LastIsEntailment(ZeroShotPostprocessor):
 class ZeroShotClassificationPipeline(Pipeline):
     """``transformers.ZeroShotClassificationPipeline`` over an onnxhub Model."""
 
-    options = frozenset(ZeroShotClassificationOptions.__annotations__)
-    preprocessor = SequencePreprocessor
-    postprocessor = SequencePostprocessor
-    loaded_with = LastIsEntailment
+    options: ClassVar[frozenset[str]] = frozenset(ZeroShotClassificationOptions.__annotations__)
+    preprocessor: ClassVar[type[Preprocessor[Any, Any]]] = SequencePreprocessor
+    postprocessor: ClassVar[type[Postprocessor[Any, Any]]] = SequencePostprocessor
+    loaded_with: ClassVar[type[Postprocessor[Any, Any]] | None] = LastIsEntailment
 
     def __call__(
         self, sequences: Json, *labels: str | Sequence[object], **options: Unpack[ZeroShotClassificationOptions]

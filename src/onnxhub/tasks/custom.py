@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._calls.runners import Runner
-from onnxhub._contracts.postprocessor import Postprocessor
+from onnxhub._contracts.postprocessor import Item, Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import EllipsisType
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -98,7 +99,7 @@ class ArraysPostprocessor(Postprocessor[ArraysItem, "Arrays"]):
     the same arrays, and an item that holds what the graph was given.
     """
 
-    item = ArraysItem
+    item: ClassVar[type[Item] | None] = ArraysItem
 
     def decode(self, rows: Outputs, item: ArraysItem) -> Arrays:
         """Return the outputs."""
@@ -133,16 +134,22 @@ class AsGiven(Runner):
         return self.postprocessor.decode(outputs, prepared.item)
 
 
+class ArraysOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    part: str | EllipsisType
+
+
 class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
     """A graph, called with its own inputs: ``model({"pixel_values": pixels})["logits"]``."""
 
     runner = AsGiven
 
     @overload
-    def __call__(self, inputs: Given, *, part: str | EllipsisType = ...) -> Arrays: ...
+    def __call__(self, inputs: Given, **options: Unpack[ArraysOptions]) -> Arrays: ...
     @overload
-    def __call__(self, inputs: ListOf[Given] | Column, *, part: str | EllipsisType = ...) -> list[Arrays]: ...
-    def __call__(self, inputs: object, *, part: str | EllipsisType = ...) -> object:
+    def __call__(self, inputs: ListOf[Given] | Column, **options: Unpack[ArraysOptions]) -> list[Arrays]: ...
+    def __call__(self, inputs: object, **options: Unpack[ArraysOptions]) -> object:
         """Run the graph on a mapping of arrays, or on each mapping of a list.
 
         Args:
@@ -156,11 +163,11 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         Raises:
             InvalidInputError: an input is missing, unknown, or of a wrong dtype or shape; with the index.
         """
-        return self.call_with(inputs, {"part": part})
+        return self.call_with(inputs, check_options(options, ArraysOptions))
 
-    def with_options(self, *, part: str | EllipsisType = ...) -> Self:
-        """Return another model over the same sessions with this default; ``...`` leaves it as it is."""
-        return self.copy_with({"part": part})
+    def with_options(self, **options: Unpack[ArraysOptions]) -> Self:
+        """Another model over the same sessions with this default; ``...`` leaves it as it is."""
+        return self.copy_with(check_options(options, ArraysOptions))
 
     def outputs(self, inputs: object) -> Outputs:
         """Refuse: the call itself gives the graph's outputs.
@@ -222,7 +229,9 @@ def _raw(
         aliases=aliases,
         modality=modality,
         summary=summary,
-        result="arrays by name",
+        inputs=("arrays",),
+        options=ArraysOptions,
+        result=Annotated[dict[str, np.ndarray], "arrays by name"],
         model=ArraysModel,
         preprocessor=ArraysPreprocessor,
         postprocessor=ArraysPostprocessor,
@@ -326,3 +335,6 @@ TASKS = (
         architectures="CLIPModel SiglipModel",
     ),
 )
+
+
+publish(globals(), "ArraysItem", "ArraysModel", "ArraysPostprocessor")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, misfit, numbers, of_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, misfit, numbers, of_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
-from onnxhub._contracts.registry import ANY_NAME, Task
+from onnxhub._contracts.task import ANY_NAME, CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import l2_normalize, require_finite
 from onnxhub._toolkit.sentence_transformers.layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
@@ -28,7 +30,6 @@ from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchEr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -83,7 +84,7 @@ class EmbeddingPreprocessor(PromptPreprocessor[str, EmbeddingItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes case, prompts and similarity from sentence-transformers' files, where the repository has them.
+        """Take case, prompts and similarity from sentence-transformers' files, where the repository has them.
 
         Raises:
             TaskMismatchError: they say something that is not known; or the graph pools a prompt that they leave out.
@@ -96,10 +97,13 @@ class EmbeddingPreprocessor(PromptPreprocessor[str, EmbeddingItem]):
             problem = "its graph pools its default prompt with the text, and its files say to leave it out"
             raise TaskMismatchError(backend.model_id, NAME, (problem,))
         return cls._with_settings(
-            backend, NAME, settings,
-            skip_prompt=left_out and not pooled, prompt_pooled=left_out and pooled,
+            backend,
+            NAME,
+            settings,
+            skip_prompt=left_out and not pooled,
+            prompt_pooled=left_out and pooled,
             similarity_fn_name=model.similarity_fn_name,
-        )  # fmt: skip
+        )
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[EmbeddingItem]]:
         """One item an input."""
@@ -107,9 +111,9 @@ class EmbeddingPreprocessor(PromptPreprocessor[str, EmbeddingItem]):
         texts = [prompt + self.apply_case(as_text(value, index)) for index, value in enumerate(inputs)]
         skip = self._prompt_tokens(prompt) if self.skip_prompt and prompt else 0
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
-        return [self._encoded(one, skip, index) for index, one in enumerate(tokens)]
+        return [self._prepare(encoding, skip, index) for index, encoding in enumerate(tokens)]
 
-    def _encoded(self, tokens: Tokens, skip: int, index: int) -> Prepared[EmbeddingItem]:
+    def _prepare(self, tokens: Tokens, skip: int, index: int) -> Prepared[EmbeddingItem]:
         kept = np.arange(len(tokens))
         if self.tokenizer.max_length is not None and len(kept) > self.tokenizer.max_length:
             warn_cut(self.tokenizer.max_length, "; embed its parts to keep all of it")
@@ -132,7 +136,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
     returns ``(dim,)``.
     """
 
-    item = EmbeddingItem
+    item: ClassVar[type[Item] | None] = EmbeddingItem
 
     pooling: Pooling | tuple[Pooling, ...] | None = "mean"
     """How token vectors become one, in sentence-transformers' terms; several are put one after another. None: the
@@ -163,7 +167,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes sentence-transformers' modules, where the repository has them; else the mean, not normalised.
+        """Take sentence-transformers' modules, where the repository has them; else the mean, not normalised.
 
         Raises:
             TaskMismatchError: they do something that is not known, or their weights are missing or do not fit.
@@ -195,7 +199,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
     def _by_modes(self, tokens: Vectors, skipped: int) -> Vectors:
         return np.concatenate([POOLINGS[mode](tokens, skipped) for mode in self.modes])
 
-    def _pooled(self, tokens: Vectors, skipped: int) -> Vectors:
+    def _pool(self, tokens: Vectors, skipped: int) -> Vectors:
         # The hook is told of no prompt: only the base's own weights depend on how many tokens were before these.
         own = type(self).pool is EmbeddingPostprocessor.pool
         made = self._by_modes(tokens, skipped) if own else self.pool(tokens)
@@ -217,7 +221,7 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
             raise InvalidOptionError("pooling", self.pooling, expected)
         vector = rows[output][0]
         if self.pooling is not None:
-            vector = self._pooled(vector[item.skip : item.length], item.skip)
+            vector = self._pool(vector[item.skip : item.length], item.skip)
             for layer in self.layers:
                 vector = layer(vector)
         elif self.graph_normalizes and self.truncate_dim is None:
@@ -231,38 +235,23 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
         return np.empty((0, min(size, self.truncate_dim or size)), np.float32)
 
 
+class FeatureExtractionOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    prompt_name: str | EllipsisType | None
+    pooling: Pooling | tuple[Pooling, ...] | EllipsisType
+    normalize: bool | EllipsisType
+    truncate_dim: int | EllipsisType | None
+
+
 class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
     """An embedder: ``model("text")`` gives shape ``(dim,)``, ``model(["a", "b"])`` gives ``(2, dim)``."""
 
     @overload
-    def __call__(
-        self,
-        inputs: str,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
-        normalize: bool | EllipsisType = ...,
-        truncate_dim: int | EllipsisType | None = ...,
-    ) -> Vectors: ...
+    def __call__(self, inputs: str, **options: Unpack[FeatureExtractionOptions]) -> Vectors: ...
     @overload
-    def __call__(
-        self,
-        inputs: ListOf[str] | Column,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
-        normalize: bool | EllipsisType = ...,
-        truncate_dim: int | EllipsisType | None = ...,
-    ) -> Vectors: ...
-    def __call__(
-        self,
-        inputs: object,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
-        normalize: bool | EllipsisType = ...,
-        truncate_dim: int | EllipsisType | None = ...,
-    ) -> object:
+    def __call__(self, inputs: ListOf[str] | Column, **options: Unpack[FeatureExtractionOptions]) -> Vectors: ...
+    def __call__(self, inputs: object, **options: Unpack[FeatureExtractionOptions]) -> object:
         """Embed a text or a list of texts; a text longer than the model takes is cut, as by sentence-transformers.
 
         Args:
@@ -280,21 +269,11 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        options = {"prompt_name": prompt_name, "pooling": pooling, "normalize": normalize, "truncate_dim": truncate_dim}
-        return self.call_with(inputs, options)
+        return self.call_with(inputs, check_options(options, FeatureExtractionOptions))
 
-    def with_options(
-        self,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        pooling: Pooling | tuple[Pooling, ...] | EllipsisType = ...,
-        normalize: bool | EllipsisType = ...,
-        truncate_dim: int | EllipsisType | None = ...,
-    ) -> Self:
+    def with_options(self, **options: Unpack[FeatureExtractionOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with({
-            "prompt_name": prompt_name, "pooling": pooling, "normalize": normalize, "truncate_dim": truncate_dim,
-        })  # fmt: skip
+        return self.copy_with(check_options(options, FeatureExtractionOptions))
 
     def similarity(self, first: str | ListOf[str] | Column, second: str | ListOf[str] | Column) -> Vectors:
         """How alike texts are, by the measure that the model names: most name none, which is the cosine.
@@ -310,15 +289,15 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
 
     def _gather(self, results: list[Vectors]) -> Vectors:
         if results:
-            return self._stacked(results)
+            return self._stack(results)
         known = self.postprocessor
         return known.none() if isinstance(known, EmbeddingPostprocessor) else np.empty((0, 0), np.float32)
 
-    def _stacked(self, vectors: list[Vectors]) -> Vectors:
+    def _stack(self, vectors: list[Vectors]) -> Vectors:
         try:
             return np.stack(vectors)
         except ValueError as error:
-            sizes = ", ".join(map(str, sorted({np.shape(one) for one in vectors})))
+            sizes = ", ".join(map(str, sorted({np.shape(vector) for vector in vectors})))
             expected = f"give vectors of one length; it gave {sizes}"
             raise misfit(type(self.postprocessor).__name__, expected) from error
 
@@ -334,7 +313,8 @@ TASK = Task(
     name=NAME,
     aliases=("embeddings", "sentence-similarity"),
     summary="one vector for a text, to compare texts by",
-    result="float32 array (dim,)",
+    options=FeatureExtractionOptions,
+    result=Annotated[np.ndarray[Any, np.dtype[np.float32]], "float32 array (dim,)"],
     model=FeatureExtractionModel,
     preprocessor=EmbeddingPreprocessor,
     postprocessor=EmbeddingPostprocessor,
@@ -353,3 +333,6 @@ TASK = Task(
     commands=("onnxhub.cli.embed:embed", "onnxhub.cli.similarity:similarity"),
     evaluation=Evaluation(measure=COSINE, decision=Decision),
 )
+
+
+publish(globals(), "EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, option_texts, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.protocols import width
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.protocols import Column, width
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax, top_indices
 from onnxhub._toolkit.text.graphemes import trim
 from onnxhub._toolkit.text.requirements import require_inputs, require_offsets, require_vocabulary
@@ -24,11 +26,9 @@ from onnxhub._toolkit.text.spans import UNSPACED
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
-    from types import EllipsisType
-
     from numpy.typing import NDArray
 
-    from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, ListOf, Outputs, Tokenizer, Tokens
 
 __all__ = ["FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill"]
 
@@ -102,7 +102,7 @@ class FillMaskPreprocessor(Preprocessor[str, FillMaskItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names.
+        """Take the model's tokenizer and its graph's input names.
 
         Raises:
             TaskMismatchError: the tokenizer has no mask, or the graph does not give logits for the vocabulary.
@@ -118,11 +118,11 @@ class FillMaskPreprocessor(Preprocessor[str, FillMaskItem]):
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
         targets = None if self.targets is None else self._target_ids()
         return [
-            self._encoded(texts[index], tokens, targets, index)
+            self._prepare(texts[index], tokens, targets, index)
             for index, tokens in enumerate(self.tokenizer.encode(texts))
         ]
 
-    def _encoded(
+    def _prepare(
         self, text: str, tokens: Tokens, targets: tuple[int, ...] | None, index: int
     ) -> Prepared[FillMaskItem]:
         limit = self.tokenizer.max_length
@@ -147,7 +147,7 @@ class FillMaskPreprocessor(Preprocessor[str, FillMaskItem]):
         return max(int(offsets[position - 1, 1]), len(text[:start].rstrip())), end
 
     def _target_ids(self) -> tuple[int, ...]:
-        """The one token of each target, as it is written within a text.
+        """Return the id of each target, which is one token as it is written within a text.
 
         Raises:
             InvalidOptionError: a word is not in the vocabulary, or is more than one token.
@@ -156,8 +156,10 @@ class FillMaskPreprocessor(Preprocessor[str, FillMaskItem]):
         for word in self.targets or ():
             # A word in a text has a space before it, which is a part of the token in some vocabularies.
             spellings = [self.tokenizer.encode([text])[0] for text in (f"{self.mask} {word}", word)]
-            ids = [one.ids[(one.sequences == 0) & (one.ids != self.tokenizer.mask_token_id)] for one in spellings]
-            known = next((one for one in ids if len(one) == 1 and one[0] != self.tokenizer.unk_token_id), None)
+            ids = [
+                entry.ids[(entry.sequences == 0) & (entry.ids != self.tokenizer.mask_token_id)] for entry in spellings
+            ]
+            known = next((entry for entry in ids if len(entry) == 1 and entry[0] != self.tokenizer.unk_token_id), None)
             if known is None:
                 pieces = ", ".join(map(repr, self.tokenizer.tokens(ids[-1].tolist())))
                 expected = (
@@ -180,8 +182,8 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
         [[[MaskFill(token='cat', score=0.787, text='a cat')]]]
     """
 
-    outputs = ("logits",)
-    item = FillMaskItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = FillMaskItem
 
     vocabulary: Sequence[str]
     """Token id -> the token as text."""
@@ -196,7 +198,7 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the words from the tokenizer, one by one as they are needed."""
+        """Take the words from the tokenizer, one by one as they are needed."""
         return cls(
             Vocabulary(backend.tokenizer, width(backend) or 0),
             whole_words=backend.tokenizer.marks_subwords,
@@ -207,17 +209,17 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
         return softmax(logits)
 
     def decode(self, rows: Outputs, item: FillMaskItem) -> list[list[MaskFill]]:
-        """The best tokens of each mask, each mask by itself."""
+        """Return the best tokens of each mask, each mask by itself."""
         logits = rows["logits"][0]
         if logits.ndim != 2 or len(logits) <= max(item.positions, default=-1):
             problem = f"masks at the tokens {item.positions} for logits of shape {rows['logits'].shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
         return [
-            self._filled(logits[position], item, span)
+            self._fill_in(logits[position], item, span)
             for position, span in zip(item.positions, item.spans, strict=True)
         ]
 
-    def _filled(self, logits: NDArray[np.float32], item: FillMaskItem, span: tuple[int, int]) -> list[MaskFill]:
+    def _fill_in(self, logits: NDArray[np.float32], item: FillMaskItem, span: tuple[int, int]) -> list[MaskFill]:
         scores = require_finite(
             same_shape(self.scores(require_usable(logits)), logits, f"{type(self).__name__}.scores")
         )
@@ -243,7 +245,7 @@ class FillMaskPostprocessor(Postprocessor[FillMaskItem, "list[list[MaskFill]]"])
 
 
 def _apart(left: str, right: str) -> str:
-    """The space that keeps two pieces from being read as one word, where words have spaces between them."""
+    """Return the space that keeps two pieces from being read as one word, where words have spaces between them."""
     ends = left[-1:] + right[:1]
     return " " if len(ends) == 2 and not any(map(_separates, ends)) and not UNSPACED.search(ends) else ""
 
@@ -270,38 +272,29 @@ class Vocabulary(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(self.size))]
+            return [self[token] for token in range(*index.indices(self.size))]
         # Some decoders drop the space before the first token, so the mask goes before, where a space tells of a word.
         (mask, token), join = self.tokenizer.tokens([self.tokenizer.mask_token_id or 0, index]), self.tokenizer.join
         return join([token]) if self.tokenizer.marks_subwords else join([mask, token]).removeprefix(join([mask]))
+
+
+class FillMaskOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    top_k: int | EllipsisType
+    targets: Sequence[str] | Column | EllipsisType | None
 
 
 class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]]]"]):
     """Fills masks: ``model("The capital of France is [MASK].")`` gives a list for each mask of the text."""
 
     @overload
-    def __call__(
-        self,
-        inputs: str,
-        *,
-        top_k: int | EllipsisType = ...,
-        targets: Sequence[str] | Column | EllipsisType | None = ...,
-    ) -> list[list[MaskFill]]: ...
+    def __call__(self, inputs: str, **options: Unpack[FillMaskOptions]) -> list[list[MaskFill]]: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[str] | Column,
-        *,
-        top_k: int | EllipsisType = ...,
-        targets: Sequence[str] | Column | EllipsisType | None = ...,
+        self, inputs: ListOf[str] | Column, **options: Unpack[FillMaskOptions]
     ) -> list[list[list[MaskFill]]]: ...
-    def __call__(
-        self,
-        inputs: object,
-        *,
-        top_k: int | EllipsisType = ...,
-        targets: Sequence[str] | Column | EllipsisType | None = ...,
-    ) -> object:
+    def __call__(self, inputs: object, **options: Unpack[FillMaskOptions]) -> object:
         """Find the tokens that fit the masks of a text, or of each text of a list; each mask by itself.
 
         Args:
@@ -315,26 +308,24 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
             InvalidOptionError: a target is not one token of the vocabulary.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.call_with(inputs, {"top_k": top_k, "targets": targets})
+        return self.call_with(inputs, check_options(options, FillMaskOptions))
 
     @property
     def mask(self) -> str:
         """How the model writes a mask: ``"[MASK]"``, ``"<mask>"``."""
         return self.preprocessor.mask if isinstance(self.preprocessor, FillMaskPreprocessor) else ""
 
-    def with_options(
-        self, *, top_k: int | EllipsisType = ..., targets: Sequence[str] | Column | EllipsisType | None = ...
-    ) -> Self:
+    def with_options(self, **options: Unpack[FillMaskOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with({"top_k": top_k, "targets": targets})
+        return self.copy_with(check_options(options, FillMaskOptions))
 
 
-def _input(model: FillMaskModel, texts: Sequence[str]) -> str:
+def _make_input(model: FillMaskModel, texts: Sequence[str]) -> str:
     return f"{texts[0]} {model.mask}"
 
 
-def _judgement(result: Sequence[Sequence[MaskFill]]) -> Decision:
-    scores = {(mask, one.text): one.score for mask, found in enumerate(result) for one in found}
+def _decide(result: Sequence[Sequence[MaskFill]]) -> Decision:
+    scores = {(mask, entry.text): entry.score for mask, found in enumerate(result) for entry in found}
     return Decision(scores, frozenset((mask, found[0].text) for mask, found in enumerate(result)))
 
 
@@ -342,7 +333,8 @@ TASK = Task(
     name=NAME,
     aliases=("masked-lm",),
     summary="the tokens that fit where a text has a mask",
-    result="list[list[MaskFill]]",
+    options=FillMaskOptions,
+    result=list[list[MaskFill]],
     model=FillMaskModel,
     preprocessor=FillMaskPreprocessor,
     postprocessor=FillMaskPostprocessor,
@@ -352,5 +344,8 @@ TASK = Task(
     default_model="Xenova/distilbert-base-uncased",
     one_liners=("onnxhub.fill_mask",),
     commands=("onnxhub.cli.fill_mask:fill_mask",),
-    evaluation=Evaluation(input=_input, measure="same word", decision=_judgement),
+    evaluation=Evaluation(input=_make_input, measure="same word", decision=_decide),
 )
+
+
+publish(globals(), "FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack, overload
 
 from onnxhub._calls.batches import collate
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text_and_list, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax, top_indices
 from onnxhub._toolkit.text.prefixes import encode_prefix
 from onnxhub._toolkit.text.requirements import require_inputs
@@ -20,7 +22,6 @@ from onnxhub.errors import TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
     from typing import TypeAlias
 
     import numpy as np
@@ -99,7 +100,7 @@ class MultipleChoicePreprocessor(Preprocessor["PromptChoices", MultipleChoiceIte
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(backend.tokenizer, require_inputs(backend, NAME, axes=3))
 
     def __call__(self, inputs: Sequence[PromptChoices]) -> list[Prepared[MultipleChoiceItem]]:
@@ -143,8 +144,8 @@ class MultipleChoicePostprocessor(Postprocessor[MultipleChoiceItem, Choice]):
         [Choice(index=1, choice='with a fork', score=0.8808)]
     """
 
-    outputs = ("logits",)
-    item = MultipleChoiceItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = MultipleChoiceItem
 
     top_k: int | None = None
     """Length of ``ranking``; None keeps all choices."""
@@ -172,21 +173,27 @@ class MultipleChoicePostprocessor(Postprocessor[MultipleChoiceItem, Choice]):
         return Choice(ranking[0].index, ranking[0].choice, ranking[0].score, ranking)
 
 
+class MultipleChoiceOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    top_k: int | EllipsisType | None
+
+
 class MultipleChoiceModel(Model["PromptChoices", Choice, "list[Choice]"]):
     """Chooses a continuation: ``model("She eats the cake", ["with a fork", "with a roof"])``."""
 
     @overload
-    def __call__(self, inputs: PromptChoices, *, top_k: int | EllipsisType | None = ...) -> Choice: ...
+    def __call__(self, inputs: PromptChoices, **options: Unpack[MultipleChoiceOptions]) -> Choice: ...
     @overload
     def __call__(
-        self, inputs: ListOf[PromptChoices] | Column, *, top_k: int | EllipsisType | None = ...
+        self, inputs: ListOf[PromptChoices] | Column, **options: Unpack[MultipleChoiceOptions]
     ) -> list[Choice]: ...
     @overload
     def __call__(
-        self, inputs: str, choices: Sequence[str] | Column, *, top_k: int | EllipsisType | None = ...
+        self, inputs: str, choices: Sequence[str] | Column, **options: Unpack[MultipleChoiceOptions]
     ) -> Choice: ...
     def __call__(
-        self, inputs: object, choices: Sequence[str] | Column | None = None, *, top_k: int | EllipsisType | None = ...
+        self, inputs: object, choices: Sequence[str] | Column | None = None, **options: Unpack[MultipleChoiceOptions]
     ) -> object:
         """Choose for a prompt, or for each ``(prompt, choices)`` of a list.
 
@@ -200,25 +207,29 @@ class MultipleChoiceModel(Model["PromptChoices", Choice, "list[Choice]"]):
             InvalidInputError: there are fewer than two choices, or something is no text; with the prompt's index.
             NonFiniteOutputError: the model gave NaN; with the prompt's index.
         """
-        return self.call_with(inputs if choices is None else (inputs, choices), {"top_k": top_k})
+        return self.call_with(
+            inputs if choices is None else (inputs, choices), check_options(options, MultipleChoiceOptions)
+        )
 
-    def with_options(self, *, top_k: int | EllipsisType | None = ...) -> Self:
+    def with_options(self, **options: Unpack[MultipleChoiceOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with({"top_k": top_k})
+        return self.copy_with(check_options(options, MultipleChoiceOptions))
 
 
-def _input(_model: object, texts: Sequence[str]) -> PromptChoices:
+def _make_input(_model: object, texts: Sequence[str]) -> PromptChoices:
     return texts[0], ["It is true.", "It is not true."]
 
 
-def _judgement(result: Choice) -> Decision:
-    return Decision({one.index: one.score for one in result.ranking}, frozenset({result.index}))
+def _decide(result: Choice) -> Decision:
+    return Decision({entry.index: entry.score for entry in result.ranking}, frozenset({result.index}))
 
 
 TASK = Task(
     name=NAME,
     summary="which of several continuations fits a text best",
-    result="Choice",
+    inputs=("prompt", "choices"),
+    options=MultipleChoiceOptions,
+    result=Choice,
     model=MultipleChoiceModel,
     preprocessor=MultipleChoicePreprocessor,
     postprocessor=MultipleChoicePostprocessor,
@@ -227,5 +238,8 @@ TASK = Task(
     architectures=("ForMultipleChoice",),
     one_liners=("onnxhub.choose",),
     commands=("onnxhub.cli.choose:choose",),
-    evaluation=Evaluation(input=_input, measure="same choice", decision=_judgement),
+    evaluation=Evaluation(input=_make_input, measure="same choice", decision=_decide),
 )
+
+
+publish(globals(), "Choice", "ChoiceScore", "MultipleChoiceItem", "MultipleChoiceModel", "MultipleChoicePostprocessor")

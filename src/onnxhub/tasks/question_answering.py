@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Self, TypeAlias, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias, Unpack, overload
 
 import numpy as np
 
@@ -11,9 +12,10 @@ from onnxhub._calls.batches import stack
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import log_sum_exp, require_finite
 from onnxhub._toolkit.text.graphemes import Graphemes
 from onnxhub._toolkit.text.requirements import require_inputs, require_offsets
@@ -24,7 +26,6 @@ from onnxhub.errors import InvalidInputError, InvalidOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
 
     from numpy.typing import NDArray
 
@@ -117,7 +118,7 @@ class QuestionAnsweringPreprocessor(Preprocessor[QuestionContext, QuestionAnswer
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(require_offsets(backend, NAME), require_inputs(backend, NAME))
 
     def __call__(self, inputs: Sequence[QuestionContext]) -> list[Prepared[QuestionAnsweringItem]]:
@@ -128,11 +129,11 @@ class QuestionAnsweringPreprocessor(Preprocessor[QuestionContext, QuestionAnswer
         context_first = self.tokenizer.padding_side == "left"
         texts, pairs = (contexts, questions) if context_first else (questions, contexts)
         return [
-            self._encoded(tokens, contexts[index], 0 if context_first else 1, index)
+            self._prepare(tokens, contexts[index], 0 if context_first else 1, index)
             for index, tokens in enumerate(self.tokenizer.encode(texts, pairs))
         ]
 
-    def _encoded(self, tokens: Tokens, context: str, side: int, index: int) -> Prepared[QuestionAnsweringItem]:
+    def _prepare(self, tokens: Tokens, context: str, side: int, index: int) -> Prepared[QuestionAnsweringItem]:
         ids, sequences = tokens.ids, tokens.sequences
         answerable = sequences == side
         if not answerable.any():
@@ -167,8 +168,8 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
     To subclass, override ``calibrate``, for example to divide by a temperature.
     """
 
-    outputs = ("start_logits", "end_logits")
-    item = QuestionAnsweringItem
+    outputs: ClassVar[tuple[str, ...]] = ("start_logits", "end_logits")
+    item: ClassVar[type[Item] | None] = QuestionAnsweringItem
 
     top_k: int = 1
     """Answers in all: the best and its alternatives."""
@@ -186,19 +187,21 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         return logits
 
     def decode(self, rows: Outputs, item: QuestionAnsweringItem) -> Answer:
-        """The best spans of all windows, as characters of the context, each once."""
+        """Return the best spans of all windows, as characters of the context, each once."""
         positions = _positions(item)
-        starts, ends = (self._logs(rows[name][:, : positions.shape[1]], item, positions) for name in self.outputs)
+        starts, ends = (
+            self._log_probabilities(rows[name][:, : positions.shape[1]], item, positions) for name in self.outputs
+        )
         answers = self._answers(starts, ends, item, positions)
         if self.allow_no_answer:
-            answers.append(_no_answer(starts, ends, item, positions))
+            answers.append(_make_no_answer(starts, ends, item, positions))
         if not answers:
             msg = "the context has only white space, so there is nothing to answer from"
             raise InvalidInputError(msg)
         best, *others = sorted(answers, key=lambda answer: answer.score, reverse=True)[: self.top_k]
         return replace(best, alternatives=tuple(others)) if others else best
 
-    def _logs(
+    def _log_probabilities(
         self, logits: NDArray[np.float32], item: QuestionAnsweringItem, positions: NDArray[np.intp]
     ) -> NDArray[np.float32]:
         """Log-probabilities of the context and the classification token; none for the question and padding."""
@@ -235,46 +238,28 @@ class QuestionAnsweringPostprocessor(Postprocessor[QuestionAnsweringItem, Answer
         return list(answers.values())
 
 
+class QuestionAnsweringOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    top_k: int | EllipsisType
+    max_answer_tokens: int | EllipsisType
+    allow_no_answer: bool | EllipsisType
+    max_length: int | EllipsisType
+    overlap: int | EllipsisType
+
+
 class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
     """An extractive question answerer: ``model(question, context)``, ``model([(question, context), ...])``."""
 
     @overload
-    def __call__(
-        self,
-        inputs: QuestionContext,
-        *,
-        top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ...,
-    ) -> Answer: ...
+    def __call__(self, inputs: QuestionContext, **options: Unpack[QuestionAnsweringOptions]) -> Answer: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[QuestionContext] | Column,
-        *,
-        top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ...,
+        self, inputs: ListOf[QuestionContext] | Column, **options: Unpack[QuestionAnsweringOptions]
     ) -> list[Answer]: ...
     @overload
-    def __call__(
-        self,
-        inputs: str,
-        context: str,
-        *,
-        top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ...,
-    ) -> Answer: ...
-    def __call__(
-        self,
-        inputs: object,
-        context: object = ...,
-        *,
-        top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ...,
-    ) -> object:
+    def __call__(self, inputs: str, context: str, **options: Unpack[QuestionAnsweringOptions]) -> Answer: ...
+    def __call__(self, inputs: object, context: object = ..., **options: Unpack[QuestionAnsweringOptions]) -> object:
         """Answer a question about a context, or a list of (question, context) tuples.
 
         Args:
@@ -288,30 +273,20 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
             InvalidInputError: an input is no such pair, a text is empty, or a question fills the whole window.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        options = {"top_k": top_k, "max_answer_tokens": max_answer_tokens, "allow_no_answer": allow_no_answer}
-        return self.call_with(inputs if context is ... else (inputs, context), options)
+        return self.call_with(
+            inputs if context is ... else (inputs, context), check_options(options, QuestionAnsweringOptions)
+        )
 
-    def with_options(
-        self,
-        *,
-        top_k: int | EllipsisType = ...,
-        max_answer_tokens: int | EllipsisType = ...,
-        allow_no_answer: bool | EllipsisType = ...,
-        max_length: int | EllipsisType = ...,
-        overlap: int | EllipsisType = ...,
-    ) -> Self:
+    def with_options(self, **options: Unpack[QuestionAnsweringOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is.
 
         ``max_length`` and ``overlap`` are the tokens of a window, and those that neighbouring windows share.
         """
-        return self.copy_with({
-            "top_k": top_k, "max_answer_tokens": max_answer_tokens, "allow_no_answer": allow_no_answer,
-            "max_length": max_length, "overlap": overlap,
-        })  # fmt: skip
+        return self.copy_with(check_options(options, QuestionAnsweringOptions))
 
 
 def as_question_context(value: object, index: int | None) -> QuestionContext:
-    """The value if it is a tuple of two texts that are not blank.
+    """Return the value if it is a tuple of two texts that are not blank.
 
     Raises:
         InvalidInputError: it is not.
@@ -329,7 +304,7 @@ def as_question_context(value: object, index: int | None) -> QuestionContext:
 
 
 def _positions(item: QuestionAnsweringItem) -> NDArray[np.intp]:
-    """The position in the tokenisation of each token of each window, -1 for padding; shape ``(windows, tokens)``."""
+    """Return the position in the tokenisation of each token of each window, -1 for padding; shape ``(windows, tokens)``."""
     if len(item.windows) > 1:
         return stack(item.windows, fill=-1)
     return (item.windows[0] if item.windows else np.arange(len(item.offsets)))[np.newaxis]
@@ -355,10 +330,10 @@ def _over_document(
     return document
 
 
-def _no_answer(
+def _make_no_answer(
     starts: NDArray[np.float32], ends: NDArray[np.float32], item: QuestionAnsweringItem, positions: NDArray[np.intp]
 ) -> Answer:
-    """The answer "none", with its score in the window that is least sure of it: another may have found one."""
+    """Return the answer "none", with its score in the window that is least sure of it: another may have found an answer."""
     if item.null is None:
         msg = "False for this model: its tokenizer has no classification token that could stand for 'no answer'"
         raise InvalidOptionError("allow_no_answer", True, msg)
@@ -366,11 +341,11 @@ def _no_answer(
     return Answer("", float(np.exp((starts[at_null] + ends[at_null]).min())), 0, 0, found=False)
 
 
-def _input(_model: object, texts: Sequence[str]) -> tuple[str, str]:
+def _make_input(_model: object, texts: Sequence[str]) -> tuple[str, str]:
     return QUESTION, texts[0]
 
 
-def _judgement(result: Answer) -> Decision:
+def _decide(result: Answer) -> Decision:
     span = (result.start, result.end)
     return Decision({span: result.score}, frozenset({span}))
 
@@ -378,7 +353,9 @@ def _judgement(result: Answer) -> Decision:
 TASK = Task(
     name=NAME,
     summary="the span of a context that answers a question",
-    result="Answer",
+    inputs=("question", "context"),
+    options=QuestionAnsweringOptions,
+    result=Answer,
     model=QuestionAnsweringModel,
     preprocessor=QuestionAnsweringPreprocessor,
     postprocessor=QuestionAnsweringPostprocessor,
@@ -389,5 +366,8 @@ TASK = Task(
     bundled_model="builtin:qa",
     one_liners=("onnxhub.answer",),
     commands=("onnxhub.cli.answer:answer",),
-    evaluation=Evaluation(input=_input, measure="same answer", decision=_judgement),
+    evaluation=Evaluation(input=_make_input, measure="same answer", decision=_decide),
 )
+
+
+publish(globals(), "Answer", "QuestionAnsweringItem", "QuestionAnsweringModel", "QuestionAnsweringPostprocessor")

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from onnxhub._contracts.evaluation import Decision
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import top_indices
 
 if TYPE_CHECKING:
@@ -59,12 +60,15 @@ class Classification:
 
 
 def rank_labels(labels: Sequence[str], scores: NDArray[np.float32], top_k: int | None) -> Classification:
-    """The labels by their scores, the first of equals first; shape of ``scores``: ``(labels,)``."""
+    """Rank labels by their scores, the first of equals first; shape of ``scores``: ``(labels,)``."""
     values = scores.tolist()
     ranking = tuple([LabelScore(labels[index], values[index]) for index in top_indices(scores, top_k)])
     return Classification(ranking[0].label, ranking[0].score, ranking)
 
 
 def decide(result: Classification) -> Decision:
-    """The label, and the scores of all."""
-    return Decision({one.label: one.score for one in result.ranking}, frozenset({result.label}))
+    """Return the label, and the scores of all labels."""
+    return Decision({entry.label: entry.score for entry in result.ranking}, frozenset({result.label}))
+
+
+publish(globals(), "Classification", "LabelScore")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, Self, cast, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, Unpack, cast, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, of_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import require_finite, top_indices
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
@@ -25,7 +27,6 @@ from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchEr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
 
     from numpy.typing import NDArray
 
@@ -60,7 +61,7 @@ class SparseEmbedding:
     """The weight of each, above 0."""
 
     def dot(self, other: SparseEmbedding) -> float:
-        """The product with another: how alike the two texts are."""
+        """Return the product with another embedding: how alike the two texts are."""
         weights = dict(zip(other.indices, other.values, strict=True))
         return sum(
             value * weights[index] for index, value in zip(self.indices, self.values, strict=True) if index in weights
@@ -90,7 +91,7 @@ class SparseEmbeddingPreprocessor(PromptPreprocessor[str, SparseEmbeddingItem]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names, and case and prompts from its files.
+        """Take the model's tokenizer and its graph's input names, and case and prompts from its files.
 
         Raises:
             TaskMismatchError: the graph does not give logits for the vocabulary, or sentence-transformers' files say
@@ -104,9 +105,9 @@ class SparseEmbeddingPreprocessor(PromptPreprocessor[str, SparseEmbeddingItem]):
         prompt = self.prompt
         texts = [prompt + self.apply_case(as_text(value, index)) for index, value in enumerate(inputs)]
         tokens = encode_prefix(self.tokenizer, texts, self.tokenizer.max_length)
-        return [self._encoded(one, index) for index, one in enumerate(tokens)]
+        return [self._prepare(encoding, index) for index, encoding in enumerate(tokens)]
 
-    def _encoded(self, tokens: Tokens, index: int) -> Prepared[SparseEmbeddingItem]:
+    def _prepare(self, tokens: Tokens, index: int) -> Prepared[SparseEmbeddingItem]:
         limit = self.tokenizer.max_length
         if limit is not None and len(tokens) > limit:
             warn_cut(limit, "; embed its parts to keep all of it")
@@ -125,8 +126,8 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
     ``(vocabulary,)``.
     """
 
-    outputs = ("logits",)
-    item = SparseEmbeddingItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = SparseEmbeddingItem
 
     top_k: int | None = None
     """Only the heaviest; None keeps all that are not zero."""
@@ -144,7 +145,7 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes strategy and activation from ``1_SpladePooling``, and how many weights are kept.
+        """Take strategy and activation from ``1_SpladePooling``, and how many weights are kept.
 
         Raises:
             TaskMismatchError: sentence-transformers' files say something that is not known.
@@ -156,23 +157,23 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
         )
 
     def weights(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The weight of each word; the hook. Shape: ``(tokens, vocabulary) -> (vocabulary,)``.
+        """Compute the weight of each word; the hook. Shape: ``(tokens, vocabulary) -> (vocabulary,)``.
 
         SPLADE, Formal et al., 2021, https://arxiv.org/abs/2109.10086: the largest log(1 + relu(logit)). Before, it was
         their sum; and models of 2025 for the inverted index take the logarithm twice, https://arxiv.org/abs/2504.14839.
         """
         if self.strategy == "sum":
-            total: NDArray[np.float32] = self._activated(logits).sum(axis=0)
+            total: NDArray[np.float32] = self._activate(logits).sum(axis=0)
             return total
         # Each logarithm grows with its argument, so that the largest logit can be taken first.
-        return self._activated(logits.max(axis=0))
+        return self._activate(logits.max(axis=0))
 
-    def _activated(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _activate(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         once: NDArray[np.float32] = np.log1p(np.maximum(logits, 0.0))
         return np.log1p(once) if self.activation == "log1p_relu" else once
 
     def decode(self, rows: Outputs, item: SparseEmbeddingItem) -> SparseEmbedding:
-        """The weights that are not zero, by ascending index."""
+        """Return the weights that are not zero, by ascending index."""
         logits = rows["logits"][0]
         if logits.ndim != 2 or len(logits) < item.length:
             problem = f"{item.length} tokens for logits of shape {rows['logits'].shape}"
@@ -184,24 +185,23 @@ class SparseEmbeddingPostprocessor(Postprocessor[SparseEmbeddingItem, SparseEmbe
         return SparseEmbedding(tuple(kept.tolist()), tuple(weights[kept].tolist()))
 
 
+class SparseFeatureExtractionOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    prompt_name: str | EllipsisType | None
+    top_k: int | EllipsisType | None
+
+
 class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbedding]"]):
     """A sparse embedder: ``model("text")`` gives the words that a text is about, with weights."""
 
     @overload
-    def __call__(
-        self, inputs: str, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
-    ) -> SparseEmbedding: ...
+    def __call__(self, inputs: str, **options: Unpack[SparseFeatureExtractionOptions]) -> SparseEmbedding: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[str] | Column,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: ListOf[str] | Column, **options: Unpack[SparseFeatureExtractionOptions]
     ) -> list[SparseEmbedding]: ...
-    def __call__(
-        self, inputs: object, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
-    ) -> object:
+    def __call__(self, inputs: object, **options: Unpack[SparseFeatureExtractionOptions]) -> object:
         """Embed a text or a list of texts.
 
         Args:
@@ -216,22 +216,20 @@ class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbed
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.call_with(inputs, {"prompt_name": prompt_name, "top_k": top_k})
+        return self.call_with(inputs, check_options(options, SparseFeatureExtractionOptions))
 
-    def with_options(
-        self, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
-    ) -> Self:
+    def with_options(self, **options: Unpack[SparseFeatureExtractionOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with({"prompt_name": prompt_name, "top_k": top_k})
+        return self.copy_with(check_options(options, SparseFeatureExtractionOptions))
 
     def words(self, embedding: SparseEmbedding) -> dict[str, float]:
-        """The tokens of an embedding with their weights, the heaviest first: what the model takes the text to be about."""
-        order = sorted(zip(embedding.values, embedding.indices, strict=True), key=lambda one: -one[0])
+        """Return the tokens of an embedding with their weights, the heaviest first: what the model takes the text to be about."""
+        order = sorted(zip(embedding.values, embedding.indices, strict=True), key=lambda pair: -pair[0])
         names = self.backend.tokenizer.tokens([index for _, index in order])
         return dict(zip(names, (value for value, _ in order), strict=True))
 
 
-def _judgement(result: SparseEmbedding) -> Decision:
+def _decide(result: SparseEmbedding) -> Decision:
     return Decision(dict(zip(result.indices, result.values, strict=True)))
 
 
@@ -239,7 +237,8 @@ TASK = Task(
     name=NAME,
     aliases=("sparse-embeddings", "splade"),
     summary="weights of words, to search with an inverted index",
-    result="SparseEmbedding",
+    options=SparseFeatureExtractionOptions,
+    result=SparseEmbedding,
     model=SparseFeatureExtractionModel,
     preprocessor=SparseEmbeddingPreprocessor,
     postprocessor=SparseEmbeddingPostprocessor,
@@ -247,5 +246,10 @@ TASK = Task(
     ort_class="ORTModelForMaskedLM",
     one_liners=("onnxhub.embed_sparse",),
     commands=("onnxhub.cli.embed_sparse:embed_sparse",),
-    evaluation=Evaluation(measure=COSINE, decision=_judgement),
+    evaluation=Evaluation(measure=COSINE, decision=_decide),
+)
+
+
+publish(
+    globals(), "SparseEmbedding", "SparseEmbeddingItem", "SparseEmbeddingPostprocessor", "SparseFeatureExtractionModel"
 )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.numeric import require_finite, require_usable, sigmoid, softmax
@@ -27,7 +29,6 @@ from onnxhub.tasks.results import Classification, LabelScore, decide, rank_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -51,7 +52,7 @@ LongText = Literal["truncate", "window", "error"]
 NAME = "text-classification"
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 
-logger = logging.getLogger("onnxhub")
+logger: Final = logging.getLogger("onnxhub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class TextClassificationPreprocessor(Preprocessor["TextOrPair", ClassificationIt
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names; says so where a reranker's prompt is left out."""
+        """Take the model's tokenizer and its graph's input names; log where a reranker's prompt is left out."""
         declared = backend.json("config_sentence_transformers.json") or {}
         if name := declared.get("default_prompt_name"):
             advice = "load('text-ranking', ...) puts it before each query, text-classification does not"
@@ -96,7 +97,7 @@ class TextClassificationPreprocessor(Preprocessor["TextOrPair", ClassificationIt
     def __call__(self, inputs: Sequence[TextOrPair]) -> list[Prepared[ClassificationItem]]:
         """One item an input."""
         checked = [as_text_or_pair(value, index) for index, value in enumerate(inputs)]
-        return [self._encoded(tokens, index) for index, tokens in enumerate(self._tokenize(checked))]
+        return [self._prepare(tokens, index) for index, tokens in enumerate(self._tokenize(checked))]
 
     def _tokenize(self, inputs: Sequence[TextOrPair]) -> list[Tokens]:
         # One call of the tokenizer for the texts and one for the pairs, whatever their order.
@@ -107,7 +108,7 @@ class TextClassificationPreprocessor(Preprocessor["TextOrPair", ClassificationIt
         of_pairs = iter(self.tokenizer.encode(*zip(*pairs, strict=True), offsets=False) if pairs else ())
         return [next(of_texts if isinstance(value, str) else of_pairs) for value in inputs]
 
-    def _encoded(self, tokens: Tokens, index: int) -> Prepared[ClassificationItem]:
+    def _prepare(self, tokens: Tokens, index: int) -> Prepared[ClassificationItem]:
         rows = self._rows(tokens, index)
         if not len(rows[0]):
             msg = "the text has no tokens; this model's tokenizer adds none to an empty text"
@@ -146,8 +147,8 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
         [Classification(label='POS', score=0.8808), Classification(label='NEG', score=0.9526)]
     """
 
-    outputs = ("logits",)
-    item = ClassificationItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = ClassificationItem
 
     labels: Sequence[str]
     """Label of each logit."""
@@ -163,7 +164,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes labels and activation from ``config.json``."""
+        """Take labels and activation from ``config.json``."""
         labels = labels_of(backend)
         return cls(labels=labels, activation=activation_of(backend.config.get("problem_type"), len(labels)))
 
@@ -188,24 +189,23 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
         return rank_labels(self.labels, scores, self.top_k)
 
 
+class TextClassificationOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    top_k: int | EllipsisType | None
+    long_text: LongText | EllipsisType
+
+
 class TextClassificationModel(Model["TextOrPair", Classification, "list[Classification]"]):
     """A text classifier: ``model("text")``, ``model(("text", "its pair"))``, ``model(["a", "b"])``."""
 
     @overload
-    def __call__(
-        self, inputs: TextOrPair, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...
-    ) -> Classification: ...
+    def __call__(self, inputs: TextOrPair, **options: Unpack[TextClassificationOptions]) -> Classification: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[TextOrPair] | Column,
-        *,
-        top_k: int | EllipsisType | None = ...,
-        long_text: LongText | EllipsisType = ...,
+        self, inputs: ListOf[TextOrPair] | Column, **options: Unpack[TextClassificationOptions]
     ) -> list[Classification]: ...
-    def __call__(
-        self, inputs: object, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...
-    ) -> object:
+    def __call__(self, inputs: object, **options: Unpack[TextClassificationOptions]) -> object:
         """Classify a text, a pair of texts (a tuple), or a list of either.
 
         An empty text is classified too, as transformers does.
@@ -220,15 +220,15 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
             InvalidInputError: an input is no text or pair; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.call_with(inputs, {"top_k": top_k, "long_text": long_text})
+        return self.call_with(inputs, check_options(options, TextClassificationOptions))
 
-    def with_options(self, *, top_k: int | EllipsisType | None = ..., long_text: LongText | EllipsisType = ...) -> Self:
+    def with_options(self, **options: Unpack[TextClassificationOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with({"top_k": top_k, "long_text": long_text})
+        return self.copy_with(check_options(options, TextClassificationOptions))
 
 
 def activation_of(problem_type: object, labels: int) -> Activation:
-    """The rule of transformers (``TextClassificationPipeline.postprocess``): the problem type, else the number of labels.
+    """Apply the rule of transformers (``TextClassificationPipeline.postprocess``): the problem type, else the number of labels.
 
     Raises:
         TaskMismatchError: it is none of the three problem types.
@@ -242,7 +242,7 @@ def activation_of(problem_type: object, labels: int) -> Activation:
 
 
 def as_text_or_pair(value: object, index: int | None) -> TextOrPair:
-    """The value if it is a text or a tuple of two.
+    """Return the value if it is a text or a tuple of two.
 
     Raises:
         InvalidInputError: it is neither.
@@ -259,7 +259,8 @@ TASK = Task(
     name=NAME,
     aliases=("sentiment-analysis", "sequence-classification"),
     summary="one label with a score, for a text or a pair of texts",
-    result="Classification",
+    options=TextClassificationOptions,
+    result=Classification,
     model=TextClassificationModel,
     preprocessor=TextClassificationPreprocessor,
     postprocessor=ClassificationPostprocessor,
@@ -272,3 +273,6 @@ TASK = Task(
     commands=("onnxhub.cli.classify:classify",),
     evaluation=Evaluation(measure="same label", decision=decide),
 )
+
+
+publish(globals(), "ClassificationItem", "ClassificationPostprocessor", "TextClassificationModel")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text_and_list, positive
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.label_names import count_labels
 from onnxhub._toolkit.numeric import require_finite, sigmoid
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
@@ -26,7 +28,6 @@ from onnxhub.errors import InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import EllipsisType
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -90,7 +91,7 @@ class TextRankingPreprocessor(PromptPreprocessor["QueryDocuments", TextRankingIt
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names, and case and prompts from its files.
+        """Take the model's tokenizer and its graph's input names, and case and prompts from its files.
 
         Raises:
             TaskMismatchError: sentence-transformers' files say something that is not known.
@@ -133,8 +134,8 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
         [[Ranked(index=1, score=0.8808, text='a kitten'), Ranked(index=0, score=0.5, text='tax law')]]
     """
 
-    outputs = ("logits",)
-    item = TextRankingItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = TextRankingItem
 
     activation: Activation = "sigmoid"
     """How a logit becomes a score; as the model's configuration says (see ``activation_of``)."""
@@ -148,7 +149,7 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the activation from ``config_sentence_transformers.json``, or from ``config.json``.
+        """Take the activation from ``config_sentence_transformers.json``, or from ``config.json``.
 
         Raises:
             TaskMismatchError: the model gives more than one logit, so that there is no order; or it names an
@@ -178,41 +179,28 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
         return [Ranked(index, float(scores[index]), float(logits[index]), item.documents[index]) for index in order]
 
 
+class TextRankingOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    prompt_name: str | EllipsisType | None
+    top_k: int | EllipsisType | None
+
+
 class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked]]"]):
     """A cross-encoder: ``model("query", ["a document", "another"])``."""
 
     @overload
-    def __call__(
-        self,
-        inputs: QueryDocuments,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        top_k: int | EllipsisType | None = ...,
-    ) -> list[Ranked]: ...
+    def __call__(self, inputs: QueryDocuments, **options: Unpack[TextRankingOptions]) -> list[Ranked]: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[QueryDocuments] | Column,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: ListOf[QueryDocuments] | Column, **options: Unpack[TextRankingOptions]
     ) -> list[list[Ranked]]: ...
     @overload
     def __call__(
-        self,
-        inputs: str,
-        documents: Sequence[str] | Column,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: str, documents: Sequence[str] | Column, **options: Unpack[TextRankingOptions]
     ) -> list[Ranked]: ...
     def __call__(
-        self,
-        inputs: object,
-        documents: Sequence[str] | Column | None = None,
-        *,
-        prompt_name: str | EllipsisType | None = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: object, documents: Sequence[str] | Column | None = None, **options: Unpack[TextRankingOptions]
     ) -> object:
         """Rank documents for a query, or for each ``(query, documents)`` of a list.
 
@@ -228,18 +216,17 @@ class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked
             InvalidInputError: there is no document, or something is no text; with the index of the query.
             NonFiniteOutputError: the model gave NaN; with the index of the query.
         """
-        options = {"prompt_name": prompt_name, "top_k": top_k}
-        return self.call_with(inputs if documents is None else (inputs, documents), options)
+        return self.call_with(
+            inputs if documents is None else (inputs, documents), check_options(options, TextRankingOptions)
+        )
 
-    def with_options(
-        self, *, prompt_name: str | EllipsisType | None = ..., top_k: int | EllipsisType | None = ...
-    ) -> Self:
+    def with_options(self, **options: Unpack[TextRankingOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with({"prompt_name": prompt_name, "top_k": top_k})
+        return self.copy_with(check_options(options, TextRankingOptions))
 
 
 def activation_of(backend: Backend) -> Activation:
-    """The rule of sentence-transformers' CrossEncoder: what the files name, else the sigmoid.
+    """Apply the rule of sentence-transformers' CrossEncoder: what the files name, else the sigmoid.
 
     Raises:
         TaskMismatchError: they name another function than those that are known.
@@ -256,19 +243,21 @@ def activation_of(backend: Backend) -> Activation:
     return found[kind]
 
 
-def _input(_model: object, texts: Sequence[str]) -> QueryDocuments:
+def _make_input(_model: object, texts: Sequence[str]) -> QueryDocuments:
     return QUESTION, texts
 
 
-def _judgement(result: Sequence[Ranked]) -> Decision:
-    return Decision({one.index: one.score for one in result}, frozenset({result[0].index}))
+def _decide(result: Sequence[Ranked]) -> Decision:
+    return Decision({entry.index: entry.score for entry in result}, frozenset({result[0].index}))
 
 
 TASK = Task(
     name=NAME,
     aliases=("rerank", "reranking"),
     summary="documents by how well they answer a query, best first",
-    result="list[Ranked]",
+    inputs=("query", "documents"),
+    options=TextRankingOptions,
+    result=list[Ranked],
     model=TextRankingModel,
     preprocessor=TextRankingPreprocessor,
     postprocessor=TextRankingPostprocessor,
@@ -277,5 +266,8 @@ TASK = Task(
     default_model="Xenova/ms-marco-MiniLM-L-6-v2",
     one_liners=("onnxhub.rerank",),
     commands=("onnxhub.cli.rerank:rerank",),
-    evaluation=Evaluation(input=_input, competing=8, measure="same best text", decision=_judgement),
+    evaluation=Evaluation(input=_make_input, competing=8, measure="same best text", decision=_decide),
 )
+
+
+publish(globals(), "Ranked", "TextRankingItem", "TextRankingModel", "TextRankingPostprocessor")

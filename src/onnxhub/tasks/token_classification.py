@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, Unpack, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, same_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.labels import Ignored, find_mixed_schemes, find_stray_labels, group
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax
@@ -27,7 +29,6 @@ from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchEr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from types import EllipsisType
 
     from numpy.typing import NDArray
 
@@ -40,7 +41,7 @@ AGGREGATIONS = ("none", "simple", "first", "average", "max")
 
 NAME = "token-classification"
 
-logger = logging.getLogger("onnxhub")
+logger: Final = logging.getLogger("onnxhub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +124,15 @@ class TokenClassificationPreprocessor(Preprocessor[str, TokenClassificationItem]
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(require_offsets(backend, NAME), require_inputs(backend, NAME))
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[TokenClassificationItem]]:
         """One item an input."""
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
-        return [self._encoded(tokens, text) for tokens, text in zip(self.tokenizer.encode(texts), texts, strict=True)]
+        return [self._prepare(tokens, text) for tokens, text in zip(self.tokenizer.encode(texts), texts, strict=True)]
 
-    def _encoded(self, tokens: Tokens, text: str) -> Prepared[TokenClassificationItem]:
+    def _prepare(self, tokens: Tokens, text: str) -> Prepared[TokenClassificationItem]:
         limits = [limit for limit in (self.max_length, self.tokenizer.max_length) if limit is not None]
         limit = min(limits, default=None)
         overlap = self.overlap if limit is None else min(self.overlap, max((limit - 4) // 2, 0))
@@ -154,8 +155,8 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
     scores.
     """
 
-    outputs = ("logits",)
-    item = TokenClassificationItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = TokenClassificationItem
 
     labels: Sequence[str]
     """Label of each logit."""
@@ -177,7 +178,7 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the labels from ``config.json``.
+        """Take the labels from ``config.json``.
 
         Raises:
             TaskMismatchError: they are tags of two schemes, so that nobody can tell where an entity ends.
@@ -207,12 +208,12 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         tokens = item.tokens
         if not len(tokens):
             return []
-        merged = require_usable(_merged(logits, item, tokens))
+        merged = require_usable(_merge_windows(logits, item, tokens))
         scores = require_finite(same_shape(self.scores(merged), merged, f"{type(self).__name__}.scores"))
         spans = item.offsets[tokens]
         if self.aggregation in {"first", "average", "max"}:
             starts = find_word_starts(item.text, spans, None if item.words is None else item.words[tokens])
-            scores = _by_word(scores, starts, self.aggregation)
+            scores = _score_words(scores, starts, self.aggregation)
             ends = np.append(starts[1:], len(tokens)) - 1
             spans = np.stack([spans[starts, 0], spans[ends, 1]], axis=1)
         return self._entities(item.text, scores, spans)
@@ -223,7 +224,7 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         certain: list[float] = scores.max(axis=1).tolist()
         graphemes, ignored = Graphemes(text), Ignored(self.ignore_labels, self.labels)
         alone = self.aggregation == "none"
-        groups = _each(labels) if alone else group(labels, self.labels)
+        groups = _split(labels) if alone else group(labels, self.labels)
         found = ((label, first, stop) for label, first, stop in groups if not ignored.has(labels, first, stop))
         wanted = list(found) if alone or text.isascii() else _join_within_graphemes(found, spans, graphemes)
         # A mark that is a token of its own may begin the next entity; it is not in both.
@@ -238,32 +239,25 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
         return entities
 
 
+class TokenClassificationOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    aggregation: Aggregation | EllipsisType
+    ignore_labels: tuple[str, ...] | EllipsisType
+    max_length: int | EllipsisType | None
+    overlap: int | EllipsisType
+
+
 class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"]):
     """An entity recogniser: ``model("text")`` gives a list of entities, ``model(["a", "b"])`` a list of lists."""
 
     @overload
-    def __call__(
-        self,
-        inputs: str,
-        *,
-        aggregation: Aggregation | EllipsisType = ...,
-        ignore_labels: tuple[str, ...] | EllipsisType = ...,
-    ) -> list[Entity]: ...
+    def __call__(self, inputs: str, **options: Unpack[TokenClassificationOptions]) -> list[Entity]: ...
     @overload
     def __call__(
-        self,
-        inputs: ListOf[str] | Column,
-        *,
-        aggregation: Aggregation | EllipsisType = ...,
-        ignore_labels: tuple[str, ...] | EllipsisType = ...,
+        self, inputs: ListOf[str] | Column, **options: Unpack[TokenClassificationOptions]
     ) -> list[list[Entity]]: ...
-    def __call__(
-        self,
-        inputs: object,
-        *,
-        aggregation: Aggregation | EllipsisType = ...,
-        ignore_labels: tuple[str, ...] | EllipsisType = ...,
-    ) -> object:
+    def __call__(self, inputs: object, **options: Unpack[TokenClassificationOptions]) -> object:
         """Find the entities of a text of any length, or of each text of a list.
 
         Args:
@@ -275,29 +269,20 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.call_with(inputs, {"aggregation": aggregation, "ignore_labels": ignore_labels})
+        return self.call_with(inputs, check_options(options, TokenClassificationOptions))
 
-    def with_options(
-        self,
-        *,
-        aggregation: Aggregation | EllipsisType = ...,
-        ignore_labels: tuple[str, ...] | EllipsisType = ...,
-        max_length: int | EllipsisType | None = ...,
-        overlap: int | EllipsisType = ...,
-    ) -> Self:
+    def with_options(self, **options: Unpack[TokenClassificationOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is.
 
         ``max_length`` and ``overlap`` are the tokens of a window, and those that neighbouring windows share.
         """
-        return self.copy_with({
-            "aggregation": aggregation, "ignore_labels": ignore_labels, "max_length": max_length, "overlap": overlap,
-        })  # fmt: skip
+        return self.copy_with(check_options(options, TokenClassificationOptions))
 
 
 def _join_within_graphemes(
     groups: Iterable[tuple[str, int, int]], spans: NDArray[np.int32], graphemes: Graphemes
 ) -> list[tuple[str, int, int]]:
-    """The runs, but those of one type whose border is within a grapheme as one: its bytes and marks may be tokens."""
+    """Join runs of one type whose border is within a grapheme: its bytes and marks may be tokens."""
     joined: list[tuple[str, int, int]] = []
     for label, first, stop in groups:
         follows = bool(joined) and joined[-1][::2] == (label, first)
@@ -308,11 +293,11 @@ def _join_within_graphemes(
     return joined
 
 
-def _each(labels: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+def _split(labels: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     return ((label, index, index + 1) for index, label in enumerate(labels))
 
 
-def _merged(
+def _merge_windows(
     logits: NDArray[np.float32], item: TokenClassificationItem, tokens: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     """One row of logits for each token of the text, ``(tokens, labels)``, from the window that sees it best."""
@@ -333,7 +318,7 @@ def _merged(
     return merged[tokens]
 
 
-def _by_word(scores: NDArray[np.float32], starts: NDArray[np.intp], aggregation: str) -> NDArray[np.float32]:
+def _score_words(scores: NDArray[np.float32], starts: NDArray[np.intp], aggregation: str) -> NDArray[np.float32]:
     """Scores of words, ``(words, labels)``, from those of their tokens."""
     if aggregation == "first":
         return scores[starts]
@@ -348,8 +333,8 @@ def _by_word(scores: NDArray[np.float32], starts: NDArray[np.intp], aggregation:
     return scores[order[starts]]
 
 
-def _judgement(result: Sequence[Entity]) -> Decision:
-    found = {(one.label, one.start, one.end): one.score for one in result}
+def _decide(result: Sequence[Entity]) -> Decision:
+    found = {(entry.label, entry.start, entry.end): entry.score for entry in result}
     return Decision(found, frozenset(found))
 
 
@@ -357,7 +342,8 @@ TASK = Task(
     name=NAME,
     aliases=("ner",),
     summary="the entities of a text, as spans with a type and a score",
-    result="list[Entity]",
+    options=TokenClassificationOptions,
+    result=list[Entity],
     model=TokenClassificationModel,
     preprocessor=TokenClassificationPreprocessor,
     postprocessor=TokenClassificationPostprocessor,
@@ -368,5 +354,8 @@ TASK = Task(
     bundled_model="builtin:ner",
     one_liners=("onnxhub.tag",),
     commands=("onnxhub.cli.tag:tag",),
-    evaluation=Evaluation(measure="same entities", decision=_judgement),
+    evaluation=Evaluation(measure="same entities", decision=_decide),
 )
+
+
+publish(globals(), "Entity", "TokenClassificationItem", "TokenClassificationModel", "TokenClassificationPostprocessor")

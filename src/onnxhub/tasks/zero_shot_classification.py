@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, overload
+from types import EllipsisType
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack, overload
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, option_text, option_texts, positive
 from onnxhub._contracts.evaluation import Evaluation
-from onnxhub._contracts.postprocessor import Postprocessor, of_shape
+from onnxhub._contracts.postprocessor import Item, Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.registry import Task
+from onnxhub._contracts.protocols import Column
+from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax
@@ -21,13 +25,10 @@ from onnxhub.errors import InvalidOptionError, TaskMismatchError
 from onnxhub.tasks.results import Classification, decide, rank_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import EllipsisType
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from onnxhub._contracts.protocols import Backend, Column, Features, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._contracts.protocols import Backend, Features, ListOf, Outputs, Tokenizer, Tokens
 
 __all__ = ["ZeroShotClassificationModel", "ZeroShotItem", "ZeroShotPostprocessor"]
 
@@ -55,40 +56,40 @@ class ZeroShotPreprocessor(Preprocessor[str, ZeroShotItem]):
 
     tokenizer: Tokenizer
     inputs: tuple[str, ...]
-    candidates: Sequence[str] = ()
-    """The labels to choose from."""
+    labels: Sequence[str] = ()
+    """Those to choose from."""
     template: str = TEMPLATE
     """The sentence that may follow from the text; ``{}`` stands for the label."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "candidates", _checked_labels(self.candidates))
+        object.__setattr__(self, "labels", _check_labels(self.labels))
         expected = f"a text with {{}} for the label, such as {TEMPLATE!r}"
         if "{}" not in option_text("template", self.template, expected):
             raise InvalidOptionError("template", self.template, expected)
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the model's tokenizer and its graph's input names."""
+        """Take the model's tokenizer and its graph's input names."""
         return cls(backend.tokenizer, require_inputs(backend, NAME))
 
     def __call__(self, inputs: Sequence[str]) -> list[Prepared[ZeroShotItem]]:
         """One item an input."""
-        if not self.candidates:
-            raise InvalidOptionError("labels", self.candidates, "at least one label to choose from")
+        if not self.labels:
+            raise InvalidOptionError("labels", self.labels, "at least one label to choose from")
         texts = [as_text(value, index) for index, value in enumerate(inputs)]
-        hypotheses = [self.template.replace("{}", label) for label in self.candidates]
+        hypotheses = [self.template.replace("{}", label) for label in self.labels]
         tokens = encode_prefix(  # all pairs of the call at once
             self.tokenizer,
             [text for text in texts for _ in hypotheses],
             self.tokenizer.max_length,
             hypotheses * len(texts),
         )
-        size, item = len(hypotheses), ZeroShotItem(tuple(self.candidates))
+        size, item = len(hypotheses), ZeroShotItem(tuple(self.labels))
         return [
             Prepared(
                 [
-                    self._row(one, label, index)
-                    for one, label in zip(tokens[index * size : (index + 1) * size], self.candidates, strict=True)
+                    self._row(encoding, label, index)
+                    for encoding, label in zip(tokens[index * size : (index + 1) * size], self.labels, strict=True)
                 ],
                 item,
             )
@@ -113,8 +114,8 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
         [Classification(label='sport', score=0.8808)]
     """
 
-    outputs = ("logits",)
-    item = ZeroShotItem
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = ZeroShotItem
 
     labels: Sequence[str]
     """The model's own: entailment, contradiction and, in most, neutral; found by their names, in any order."""
@@ -130,13 +131,13 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Takes the labels from ``config.json``.
+        """Take the labels from ``config.json``.
 
         Raises:
             TaskMismatchError: none of them is called entailment.
         """
         labels = labels_of(backend)
-        if _named(labels, "entail") is None:
+        if _find_label(labels, "entail") is None:
             problem = (
                 f"none of its labels begins with 'entail': {', '.join(labels)}; if it was trained on entailment all "
                 "the same, name them: postprocessor=onnxhub.ZeroShotPostprocessor(labels=(..., 'entailment'))"
@@ -164,17 +165,31 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
         return rank_labels(item.candidates, require_finite(scores), self.top_k)
 
     def _entailment(self) -> int:
-        found = _named(self.labels, "entail")
+        found = _find_label(self.labels, "entail")
         if found is None:
             raise InvalidOptionError("labels", self.labels, "the model's labels, one of which begins with 'entail'")
         return found
 
     def _contradiction(self) -> int:
-        found = _named(self.labels, "contradict", "not_entail", "not entail", "non_entail", "no_entail")
+        found = _find_label(self.labels, "contradict", "not_entail", "not entail", "non_entail", "no_entail")
         if found is None:
             expected = f"False and several candidates, for none of the model's labels is a contradiction: {self.labels}"
             raise InvalidOptionError("multi_label", self.multi_label, expected)
         return found
+
+
+class TemplateOptions(CallOptions, total=False):
+    """The options of a call beside the labels, which are an argument of their own; ``...`` leaves one as it is."""
+
+    template: str | EllipsisType
+    multi_label: bool | EllipsisType
+    top_k: int | EllipsisType | None
+
+
+class ZeroShotClassificationOptions(TemplateOptions, total=False):
+    """The options of a model; ``...`` leaves one as it is."""
+
+    labels: Sequence[str] | Column | EllipsisType
 
 
 class ZeroShotClassificationModel(Model[str, Classification, "list[Classification]"]):
@@ -182,32 +197,17 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
 
     @overload
     def __call__(
-        self,
-        inputs: str,
-        labels: Sequence[str] | Column | EllipsisType = ...,
-        *,
-        template: str | EllipsisType = ...,
-        multi_label: bool | EllipsisType = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: str, labels: Sequence[str] | Column | EllipsisType = ..., **options: Unpack[TemplateOptions]
     ) -> Classification: ...
     @overload
     def __call__(
         self,
         inputs: ListOf[str] | Column,
         labels: Sequence[str] | Column | EllipsisType = ...,
-        *,
-        template: str | EllipsisType = ...,
-        multi_label: bool | EllipsisType = ...,
-        top_k: int | EllipsisType | None = ...,
+        **options: Unpack[TemplateOptions],
     ) -> list[Classification]: ...
     def __call__(
-        self,
-        inputs: object,
-        labels: Sequence[str] | Column | EllipsisType = ...,
-        *,
-        template: str | EllipsisType = ...,
-        multi_label: bool | EllipsisType = ...,
-        top_k: int | EllipsisType | None = ...,
+        self, inputs: object, labels: Sequence[str] | Column | EllipsisType = ..., **options: Unpack[TemplateOptions]
     ) -> object:
         """Classify a text, or a list of texts, by labels of one's own.
 
@@ -223,27 +223,19 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        options = {"candidates": labels, "template": template, "multi_label": multi_label, "top_k": top_k}
-        return self.call_with(inputs, options)
+        return self.call_with(inputs, {"labels": labels, **check_options(options, TemplateOptions)})
 
-    def with_options(
-        self,
-        *,
-        labels: Sequence[str] | Column | EllipsisType = ...,
-        template: str | EllipsisType = ...,
-        multi_label: bool | EllipsisType = ...,
-        top_k: int | EllipsisType | None = ...,
-    ) -> Self:
+    def with_options(self, **options: Unpack[ZeroShotClassificationOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with({"candidates": labels, "template": template, "multi_label": multi_label, "top_k": top_k})
+        return self.copy_with(check_options(options, ZeroShotClassificationOptions))
 
 
-def _named(labels: Sequence[str], *beginnings: str) -> int | None:
+def _find_label(labels: Sequence[str], *beginnings: str) -> int | None:
     """Position of the label whose name begins in one of these ways."""
     return next((index for index, label in enumerate(labels) if label.lower().startswith(beginnings)), None)
 
 
-def _checked_labels(given: object) -> tuple[str, ...]:
+def _check_labels(given: object) -> tuple[str, ...]:
     expected = "a list of different labels, none of them empty"
     labels = option_texts("labels", given, expected, "label")
     if blank := [place for place, label in enumerate(labels) if not label.strip()]:
@@ -257,7 +249,8 @@ TASK = Task(
     name=NAME,
     aliases=("zero-shot",),
     summary="one of the labels that are named at the call, with a score",
-    result="Classification",
+    options=ZeroShotClassificationOptions,
+    result=Classification,
     model=ZeroShotClassificationModel,
     preprocessor=ZeroShotPreprocessor,
     postprocessor=ZeroShotPostprocessor,
@@ -268,3 +261,6 @@ TASK = Task(
     commands=("onnxhub.cli.classify_zero_shot:classify_zero_shot",),
     evaluation=Evaluation(measure="same label", decision=decide, options={"labels": ("sport", "politics", "science")}),
 )
+
+
+publish(globals(), "ZeroShotClassificationModel", "ZeroShotItem", "ZeroShotPostprocessor")

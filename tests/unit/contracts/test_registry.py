@@ -6,18 +6,27 @@ import pickle
 import re
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from types import EllipsisType
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, get_args, get_type_hints
 
 import pytest
 
 import onnxhub
 from onnxhub._contracts import registry as _registry
 from onnxhub._contracts.registry import get_task
+from onnxhub._contracts.task import check_row, option_names
 from onnxhub.errors import InvalidOptionError, UnknownTaskError
 from onnxhub.tasks.text_classification import TASK
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class Unknown(TypedDict):
+    """Options that nobody has."""
+
+    volume: int
+
 
 MODULE = """
 from dataclasses import dataclass, replace
@@ -37,8 +46,7 @@ SHOUTING = replace(TASK, name="shouting", aliases=("loud",), postprocessor=Shout
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry of the test's own."""
     monkeypatch.setattr(_registry, "_TASKS", dict(_registry._TASKS))
-    monkeypatch.setattr(_registry, "_TOLD", set())
-    monkeypatch.setattr(_registry, "_TOLD", set())
+    monkeypatch.setattr(_registry, "_REPORTED", set())
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def test_aliases_lead_to_the_same_row(task: onnxhub.Task) -> None:
     """Every alias of a built-in task is that task, and is nobody else's."""
     assert all(get_task(name) is task for name in (task.name, *task.aliases))
     assert task.summary
-    assert task.result
+    assert task.result_name
     assert task.raw == (task.model is onnxhub.ArraysModel)
     assert task.ort_class.startswith("ORTModelFor")
 
@@ -169,3 +177,76 @@ def test_a_task_object_needs_no_registration(tiny_model) -> None:
 def test_a_row_can_be_pickled(task: onnxhub.Task[Any]) -> None:
     """As models can that were loaded by the row itself."""
     assert pickle.loads(pickle.dumps(task)) == task
+
+
+@pytest.mark.parametrize("task", onnxhub.list_tasks(), ids=lambda task: task.name)
+def test_a_row_says_what_goes_in_and_what_comes_out(task: onnxhub.Task[Any]) -> None:
+    """Its options have types that can be read at run time, and it keeps its own promises."""
+    check_row(task)
+    assert set(get_type_hints(task.options)) == option_names(task.options)
+    if not task.raw:
+        assert all(EllipsisType in get_args(hint) for hint in get_type_hints(task.options).values())
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ({"name": "auto"}, r"\)\.name='auto': expected a name such as .*a text without white space, other than 'auto'"),
+        ({"name": "two words"}, r"\)\.name='two words'"),
+        ({"aliases": "loud"}, r"\)\.aliases='loud': expected a tuple of texts"),
+        ({"inputs": ("text", "text")}, r"\)\.inputs=.*different names"),
+        ({"inputs": ("a text",)}, r"\)\.inputs=.*different names"),
+        ({"inputs": ()}, r"\)\.inputs=.*different names"),
+        ({"modality": "smell"}, r"\)\.modality='smell': expected one of text"),
+        ({"commands": ["my_package.cli:mine"]}, r"\)\.commands=.*a tuple of texts"),
+        ({"result": "Classification"}, r"\)\.result='Classification': expected the type of one result"),
+        ({"options": dict}, r"\)\.options=.*a TypedDict, or None"),
+        ({"options": Unknown}, r"\)\.options='volume': expected a field of TextClassificationPreprocessor or "),
+        ({"preprocessor": dict}, r"\)\.preprocessor=.*a subclass of onnxhub.Preprocessor"),
+        ({"postprocessor": str}, r"\)\.postprocessor=.*a subclass of onnxhub.Postprocessor"),
+        ({"model": dict}, r"\)\.model=.*a subclass of onnxhub.Model"),
+        ({"outputs": {"logits": 2}}, r"\)\.outputs=.*a tuple of mappings"),
+    ],
+)
+def test_a_row_that_breaks_a_promise_is_refused(broken: dict[str, Any], message: str) -> None:
+    """By the name of the field, when it is registered; and nothing is half registered."""
+    row = replace(TASK, **{"name": "mine", "aliases": (), **broken})
+    with pytest.raises(InvalidOptionError, match=message):
+        onnxhub.register(row)
+    with pytest.raises(UnknownTaskError):
+        get_task("mine")
+
+
+def test_what_is_no_row_is_refused() -> None:
+    """A class in the place of its row, for example."""
+    with pytest.raises(InvalidOptionError, match=r"expected an onnxhub\.Task"):
+        onnxhub.register(onnxhub.TextClassificationModel)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(
+    ("result", "name"),
+    [
+        (onnxhub.Classification, "Classification"),
+        (list[onnxhub.Entity], "list[Entity]"),
+        (dict[str, list[onnxhub.Entity]], "dict[str, list[Entity]]"),
+        (Annotated[dict[str, int], "counts by name"], "counts by name"),
+    ],
+)
+def test_the_name_of_a_result(result: object, name: str) -> None:
+    """As lists of tasks print it: without modules."""
+    assert replace(TASK, result=result).result_name == name
+
+
+@pytest.mark.parametrize("call", ["call", "with_options", "one_liner"])
+def test_an_unknown_option_is_refused_before_anything_runs(call: str) -> None:
+    """As Python does, with the option that was meant; fields that are no options are refused, too."""
+    model = onnxhub.load("text-classification", "builtin:sentiment")
+    calls = {
+        "call": lambda **options: model("a", **options),
+        "with_options": model.with_options,
+        "one_liner": lambda **options: onnxhub.classify("a", model="no/such-model", **options),
+    }
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'topk' \(did you mean 'top_k'\?\)"):
+        calls[call](topk=1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'labels'"):
+        calls[call](labels=("x", "y"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 
+from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import PlainWarning
 
 __all__ = ["TruncationWarning", "warn_cut"]
@@ -20,3 +21,6 @@ def warn_cut(limit: int, advice: str) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "onnxhub":
         level, frame = level + 1, frame.f_back
     warnings.warn(f"a text was cut to the {limit} tokens that the model takes{advice}", TruncationWarning, level)
+
+
+publish(globals(), "TruncationWarning")
