@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tools.builtin_models import card, encoder, export, features, sets, training, vocabulary
+from tools.builtin_models import card, embedder, encoder, export, features, sets, training, vocabulary
 from tools.builtin_models.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
@@ -86,7 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(mode=True)
-    for name in options.models or RECIPES:
+    for name in options.models or (*RECIPES, embedder.NAME):
+        if name == embedder.NAME:
+            embedder.make(options.output / name, report)
+            continue
         recipe = replace(RECIPES[name], **dict(options.set))
         if options.steps is not None:
             recipe = replace(recipe, steps=options.steps)
@@ -103,7 +106,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m tools.builtin_models", description="Make onnxhub's builtin models."
     )
     parser.add_argument(
-        "models", nargs="*", choices=[*RECIPES, []], metavar="MODEL", help=f"of {', '.join(RECIPES)}; all"
+        "models",
+        nargs="*",
+        choices=[*RECIPES, embedder.NAME, []],
+        metavar="MODEL",
+        help=f"of {', '.join((*RECIPES, embedder.NAME))}; all",
     )
     parser.add_argument("--steps", type=int, help="of training, in place of the recipe's")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder that gets a folder for each model")

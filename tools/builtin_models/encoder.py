@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tools.builtin_models.quantisation import fake, quantise
+from tools.builtin_models.quantisation import Blocks, fake, quantise
 from tools.builtin_models.vocabulary import Case
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(weight.clone())
         self.bias = nn.Parameter(bias.clone())
         self.quantised = False
+        self.blocks: Blocks | None = None
+        """What ``weight`` was rounded to, where that was not to the nearest code."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         """As ``torch.nn.Linear``."""
@@ -98,7 +100,7 @@ class Layer(nn.Module):
 
 
 class TaskModel(nn.Module):
-    """The encoder and a head; ``labels`` logits for the text (``pooled``) or for each token.
+    """The encoder and a head; ``labels`` logits for the text (``pooled``) or for each token; without labels, no head.
 
     The embeddings never learn, so that words which the data does not show keep the meaning that they had; only the
     vectors that are added to capitalised pieces, which MiniLM does not know, do.
@@ -127,14 +129,15 @@ class TaskModel(nn.Module):
         self.capitals = nn.Parameter(torch.zeros(len(Case) - 1, WIDTH))
         self.embedding_norm = _norm(weights, "embeddings.LayerNorm")
         self.layers = nn.ModuleList(Layer(weights, index, dropout) for index in range(layers))
-        self.head = nn.Linear(WIDTH, labels)
-        nn.init.normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
+        self.head = nn.Linear(WIDTH, labels) if labels else None
+        if self.head is not None:
+            nn.init.normal_(self.head.weight, std=0.02)
+            nn.init.zeros_(self.head.bias)
         self.pooled = pooled
         self.dropout = dropout
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
-        """Logits: ``(batch, labels)`` if pooled, else ``(batch, length, labels)``."""
+        """Logits: ``(batch, labels)`` if pooled, else ``(batch, length, labels)``; without a head, what it would take."""
         dropout = self.dropout if self.training else 0.0
         cases = torch.cat([torch.zeros_like(self.capitals[:1]), self.capitals])
         cased = functional.one_hot(self.cases[ids], len(cases)).float() @ cases
@@ -146,7 +149,7 @@ class TaskModel(nn.Module):
         if self.pooled:
             weights = mask[:, :, None].float()
             hidden = (hidden * weights).sum(1) / weights.sum(1)
-        return self.head(functional.dropout(hidden, dropout))
+        return hidden if self.head is None else self.head(functional.dropout(hidden, dropout))
 
     def freeze(self, layers: int) -> None:
         """Leave the lowest layers as they are."""

@@ -36,11 +36,11 @@ def write(model: TaskModel, folder: Path, architecture: str, labels: Sequence[st
         model: The trained model.
         folder: Made if it is missing.
         architecture: transformers' class, such as ``BertForTokenClassification``.
-        labels: Label of each logit; for question answering, none.
+        labels: Label of each logit; for question answering and embeddings, none.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model_q4.onnx").write_bytes(
-        _Graph(model, spans=not labels).model().SerializeToString(deterministic=True)
+        _Graph(model, spans=architecture == "BertForQuestionAnswering").model().SerializeToString(deterministic=True)
     )
     vocabulary = model.vocabulary
     made = tokenizer(vocabulary.ids, lowercase=not vocabulary.cased)
@@ -178,6 +178,10 @@ class _Graph:
 
     def _head(self, hidden: str) -> list[onnx.ValueInfoProto]:
         model = self.trained
+        if model.head is None:
+            self._op("Identity", hidden, output="last_hidden_state")
+            shape = ["batch", "sequence", WIDTH]
+            return [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, shape)]
         axes = ["batch"] if model.pooled else ["batch", "sequence"]
         if model.pooled:
             hidden = self._mean(hidden)
@@ -203,7 +207,7 @@ class _Graph:
         return self._op("Div", total, self._op("ReduceSum", weights, axis, keepdims=0))
 
     def _linear(self, linear: Linear, inputs: str, name: str) -> str:
-        blocks = quantise(linear.weight, BLOCK)
+        blocks = linear.blocks or quantise(linear.weight, BLOCK)
         outputs, columns = linear.weight.shape
         codes = self._array(f"{name}.codes", blocks.packed_codes)
         zeros = self._array(f"{name}.zeros", blocks.packed_zeros.reshape(-1))

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["Blocks", "fake", "quantise"]
+__all__ = ["Blocks", "compensate", "fake", "quantise"]
 
 _LARGEST: Final = 15
+_DAMPING: Final = 0.01
+"""Added to the diagonal of a Gram matrix, as a share of its mean, so that it can be inverted."""
 _SHRINK: Final = (1.0, 0.95, 0.9, 0.85, 0.8)
 """Shares of the range of a block that are tried: cutting the extremes off can make the rest finer."""
 
@@ -61,6 +63,34 @@ def quantise(matrix: Tensor, block: int, *, search: bool = False) -> Blocks:
         return torch.stack(values).gather(0, index)[0]
 
     return Blocks(*(chosen([getattr(candidate, name) for candidate in tried]) for name in ("codes", "scales", "zeros")))
+
+
+def compensate(matrix: Tensor, gram: Tensor, block: int) -> Blocks:
+    """Round columns one after another, and let those that follow make up for each error, as GPTQ does (2210.17323).
+
+    Args:
+        matrix: Weights ``(rows, columns)``.
+        gram: Sum of ``x x^T`` over the inputs of the layer, ``(columns, columns)``.
+        block: Columns that share a scale.
+    """
+    weights = matrix.detach().clone()
+    damped = gram + torch.eye(len(gram)) * (_DAMPING * gram.diagonal().mean())
+    inverse = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(damped)), upper=True)
+    found: list[Blocks] = []
+    for start in range(0, weights.shape[1], block):
+        end = start + block
+        grid = quantise(weights[:, start:end], block, search=True)
+        scales, zeros = grid.scales[:, 0], grid.zeros[:, 0]
+        codes, errors = torch.zeros(len(weights), block), torch.zeros(len(weights), block)
+        for place, column in enumerate(range(start, end)):
+            wanted = weights[:, column]
+            codes[:, place] = (wanted / scales).round().add(zeros).clamp(0, _LARGEST)
+            error = (wanted - (codes[:, place] - zeros) * scales) / inverse[column, column]
+            errors[:, place] = error
+            weights[:, column:end] -= error[:, None] * inverse[column, column:end]
+        weights[:, end:] -= errors @ inverse[start:end, end:]
+        found.append(Blocks(codes[:, None], grid.scales, grid.zeros))
+    return Blocks(*(torch.cat([getattr(part, name) for part in found], 1) for name in ("codes", "scales", "zeros")))
 
 
 def fake(matrix: Tensor, block: int) -> Tensor:

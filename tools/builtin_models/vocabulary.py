@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
-__all__ = ["SPECIAL", "Case", "Vocabulary", "build", "coarser", "counted", "tokenizer"]
+__all__ = ["SPECIAL", "Case", "Vocabulary", "build", "coarser", "counted", "tokenizer", "whole"]
 
 SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _CONTINUES: Final = "##"
@@ -77,6 +77,11 @@ def build(source: Sequence[str], size: int, *, capitals: int | None = None, seen
         rows=(*range(len(base)), *(rows[lower] for lower, _ in twins.values())),
         cases=(*[Case.LOWER] * len(base), *(case for _, case in twins.values())),
     )
+
+
+def whole(source: Sequence[str]) -> Vocabulary:
+    """All of BERT's vocabulary but what it reserves, uncased."""
+    return build(source, len(source))
 
 
 def counted(texts: Iterable[str], source: Sequence[str], least: int) -> list[str]:

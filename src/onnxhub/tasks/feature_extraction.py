@@ -329,6 +329,7 @@ TASK = Task(
     ort_class="ORTModelForFeatureExtraction",
     architectures=("Model",),
     default_model="Xenova/all-MiniLM-L6-v2",
+    bundled_model="builtin:embed",
     one_liners=("onnxhub.embed", "onnxhub.similarity"),
     commands=("onnxhub.cli.embed:embed", "onnxhub.cli.similarity:similarity"),
     evaluation=Evaluation(measure=COSINE, decision=Decision),
