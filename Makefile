@@ -58,13 +58,14 @@ test-lint: .venv/.dev
 	$(FULL) -m ruff check .
 	$(FULL) -m ruff format --check .
 	$(FULL) -m tools.faces
+	$(FULL) -m tools.words
 	.venv/bin/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(FULL) -m mypy
 	$(FULL) -m pyright --pythonpath $(FULL)
 	.venv/bin/codespell .github src docs tests benchmarks tools README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md mkdocs.yml Makefile pyproject.toml
 	.venv/bin/validate-pyproject pyproject.toml
 	.venv/bin/zizmor --offline --no-progress --quiet --persona pedantic .github
-	@said=$$($(FULL) -m pyright --pythonpath $(FULL) --verifytypes onnxhub --ignoreexternal) || { echo "$$said"; exit 1; }
+	@said=$$(PYTHONPATH=src $(FULL) -m pyright --pythonpath $(FULL) --verifytypes onnxhub --ignoreexternal) || { echo "$$said"; exit 1; }
 
 # The site built strictly, its links, and every example of the pages.
 test-docs: .venv/.dev

@@ -130,7 +130,7 @@ class OnnxBackend(RepositoryFiles):
 
     def _limit_length(self, tokenizer: TextTokenizer | SlowTokenizer) -> Tokenizer:
         """Return the tokenizer with a limit at the tokens that the graph takes."""
-        most = None if self._fixed is None else self._fixed.tokens
+        most = None if self._static_shapes is None else self._static_shapes.tokens
         if most is None or (tokenizer.max_length is not None and tokenizer.max_length <= most):
             return tokenizer
         special = getattr(tokenizer, "special", 0)
@@ -140,7 +140,7 @@ class OnnxBackend(RepositoryFiles):
         return replace(tokenizer, max_length=most)
 
     @lazy
-    def _fixed(self) -> StaticShapes | None:
+    def _static_shapes(self) -> StaticShapes | None:
         return StaticShapes.read(self.session.inputs)
 
     def kind(self, row: Features) -> tuple[int, int]:
@@ -166,16 +166,16 @@ class OnnxBackend(RepositoryFiles):
 
     def neighbours(self, outputs: tuple[str, ...]) -> Neighbours:
         """Return what measures the effect of padding; it measures nothing where no row is padded, or all are to one length."""
-        if self.batch_tokens == 1 or (self._fixed is not None and self._fixed.tokens is not None):
+        if self.batch_tokens == 1 or (self._static_shapes is not None and self._static_shapes.tokens is not None):
             return Neighbours()
         return self.padding.get_neighbours(outputs, self.session.provider)
 
     def run(self, features: Features, outputs: Sequence[str], *, beside: bool = False) -> Outputs:
         """Run one batch, alone or beside others."""
-        if self._fixed is None:
+        if self._static_shapes is None:
             return self._run(features, outputs, beside=beside)
         run = partial(self._run, outputs=outputs, beside=beside)
-        return self._fixed.run(run, features, self.tokenizer.padding)
+        return self._static_shapes.run(run, features, self.tokenizer.padding)
 
     def _run(self, features: Features, outputs: Sequence[str], *, beside: bool) -> Outputs:
         if self.renamed:

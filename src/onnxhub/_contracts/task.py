@@ -152,11 +152,11 @@ def check_row(task: Task[Any]) -> None:
     """
     if not isinstance(task, Task):
         raise InvalidOptionError("task", task, "an onnxhub.Task")
-    for name, value, expected in _broken_fields(task):
+    for name, value, expected in _find_broken_fields(task):
         raise InvalidOptionError(f"Task({task.name!r}).{name}", value, expected)
 
 
-def _broken_fields(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
+def _find_broken_fields(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
     """Yield field, value and what was expected, for each field that breaks a promise."""
     names = (task.name, *task.aliases) if isinstance(task.aliases, tuple) else (task.name,)
     for name in names:
@@ -178,10 +178,10 @@ def _broken_fields(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
         yield "inputs", task.inputs, "different names, such as ('question', 'context')"
     if not isinstance(task.result, type) and get_origin(task.result) is None:
         yield "result", task.result, "the type of one result, such as a dataclass"
-    yield from _broken_classes(task)
+    yield from _find_broken_classes(task)
 
 
-def _broken_classes(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
+def _find_broken_classes(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
     for name, kind in (("preprocessor", Preprocessor), ("postprocessor", Postprocessor)):
         value = getattr(task, name)
         if not isinstance(value, type) or not issubclass(value, kind):

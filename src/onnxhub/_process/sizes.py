@@ -10,7 +10,7 @@ from onnxhub.errors import InvalidOptionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["age", "size", "sized"]
+__all__ = ["age", "format_size", "size"]
 
 _POWERS: Final = {"K": 1, "M": 2, "G": 3, "T": 4}
 _SIZES: Final = {
@@ -49,11 +49,11 @@ def age(option: str, text: str) -> float:
     return _product(option, text, _AGES, "an age such as 30d, 12h or 2w")
 
 
-def sized(number: int) -> str:
+def format_size(number: int) -> str:
     """Return a size for people to read.
 
     Examples:
-        >>> sized(7_600_000), sized(812), sized(12_345_000_000)
+        >>> format_size(7_600_000), format_size(812), format_size(12_345_000_000)
         ('7.6 MB', '812 B', '12.3 GB')
     """
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):

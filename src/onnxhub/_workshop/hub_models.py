@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from onnxhub._backend.repository.listing import Listing
 
-__all__ = ["CachedModel", "Change", "Refreshed", "hub_models", "refreshed", "size_on_disk"]
+__all__ = ["CachedModel", "Change", "Refreshed", "hub_models", "refresh", "size_on_disk"]
 
 _PREFIX: Final = "models--"
 
@@ -78,9 +78,9 @@ class CachedModel:
                 named = "that is its name" if real.name == digest else digest
                 yield IntegrityError(str(real), f"it does not have the digest {named}; it is {link.name}")
             checked.add(real)
-        yield from self._damaged_blobs(cached, checked)
+        yield from self._find_damaged_blobs(cached, checked)
 
-    def _damaged_blobs(self, cached: CachedRepository, checked: set[Path]) -> Iterator[IntegrityError]:
+    def _find_damaged_blobs(self, cached: CachedRepository, checked: set[Path]) -> Iterator[IntegrityError]:
         for blob in self._blobs():
             if not DIGEST.fullmatch(blob.name) or real_path(blob) in checked:
                 continue
@@ -148,7 +148,7 @@ def hub_models(cache: Path | None = None) -> list[CachedModel]:
     )
 
 
-def refreshed(model_id: str, revision: str | None, token: str | bool | None = None) -> Refreshed:
+def refresh(model_id: str, revision: str | None, token: str | bool | None = None) -> Refreshed:
     """Ask the Hub for the newest commit, and return what has changed since the one that was known.
 
     Raises:

@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from onnxhub._loading.request import LoadRequest
-from onnxhub._process.sizes import sized
+from onnxhub._process.sizes import format_size
 from onnxhub._workshop.bench import bench_model
 from onnxhub.cli._options import (
     File,
@@ -223,7 +223,7 @@ def _make_row(record: Mapping[str, object]) -> dict[str, object]:
     shown, size = _round_numbers(record), record["bytes"]
     return {
         "dtype": shown["dtype"],
-        "size": sized(size) if isinstance(size, int) else "",
+        "size": format_size(size) if isinstance(size, int) else "",
         "threads": _describe_threads(record["threads"]),
         "batch": shown["batch"],
         "texts/s": shown["texts_per_second"],

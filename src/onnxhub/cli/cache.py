@@ -87,12 +87,12 @@ def refresh(
     In a pipe, a row is: commit, the one that was known, the one of now; then, for each file: added, removed or changed,
     path, bytes.
     """
-    found = hub_models.refreshed(model, revision)
+    found = hub_models.refresh(model, revision)
     same = found.before == found.now
     known = "no commit was known" if found.before is None else f"it was {found.before}"
     lines = [f"{found.model_id}: {found.now}, {'as before' if same else known}"]
     lines += [
-        f"  {change.kind:<8} {change.file}{'' if change.size is None else f' ({sizes.sized(change.size)})'}"
+        f"  {change.kind:<8} {change.file}{'' if change.size is None else f' ({sizes.format_size(change.size)})'}"
         for change in found.changes
     ]
     Printer(json).show(
@@ -155,7 +155,7 @@ def clear(
         if not sys.stdin or not sys.stdin.isatty():
             raise typer.BadParameter("nobody can be asked here: --yes clears without asking.")
         entries = housekeeping.list_entries(None if kind is None else [kind])
-        number, size = len(entries) + digests[0], sizes.sized(sum(entry.size for entry in entries) + digests[1])
+        number, size = len(entries) + digests[0], sizes.format_size(sum(entry.size for entry in entries) + digests[1])
         typer.confirm(
             f"Clear away {'everything' if kind is None else one_line(kind)} ({number} in all, {size})?",
             abort=True,
@@ -176,7 +176,7 @@ def _describe(
         "kind": kind,
         "model": model,
         "made with": made_with,
-        "size": sizes.sized(size) if printer.for_a_person else size,
+        "size": sizes.format_size(size) if printer.for_a_person else size,
         "last use": when,
         "key": key[:12] if printer.for_a_person else key,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxhub._loading.request import LoadRequest
-from onnxhub._process.sizes import sized
+from onnxhub._process.sizes import format_size
 from onnxhub._workshop.compile import compile_model
 from onnxhub.cli._options import (
     AllowPickle,
@@ -56,7 +56,7 @@ def compile(  # noqa: A001  # the command's name
         [
             {
                 "file": graph.file,
-                **({"size": sized(graph.size)} if printer.for_a_person else {"bytes": graph.size}),
+                **({"size": format_size(graph.size)} if printer.for_a_person else {"bytes": graph.size}),
                 "folder": str(graph.folder),
             }
             for graph in graphs

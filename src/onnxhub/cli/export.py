@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.text import Text
 
 from onnxhub._loading.request import LoadRequest
-from onnxhub._process.sizes import sized
+from onnxhub._process.sizes import format_size
 from onnxhub._workshop.export import export_model
 from onnxhub.cli._options import (
     AllowPickle,
@@ -91,7 +91,7 @@ def export(
 def _draw(facts: Mapping[str, str], files: Mapping[str, int], outputs: Mapping[str, str] | None) -> Group:
     width = max(map(len, facts))
     lines = [Text.assemble((name.ljust(width + 2), "bold"), value) for name, value in facts.items() if value]
-    lines += [Text(f"  {name}, {sized(size)}" if size >= 1e5 else f"  {name}") for name, size in files.items()]
+    lines += [Text(f"  {name}, {format_size(size)}" if size >= 1e5 else f"  {name}") for name, size in files.items()]
     named = f", outputs={outputs!r}" if outputs else ""
     how = Text(f"onnxhub.load({facts['task']!r}, {facts['folder']!r}{named})", "green")
     return Group(*lines, how)

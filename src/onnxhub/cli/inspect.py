@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from onnxhub._loading.request import LoadRequest
-from onnxhub._process.sizes import sized
+from onnxhub._process.sizes import format_size
 from onnxhub._workshop.inspect import inspect_model
 from onnxhub.cli._options import (
     Dtype,
@@ -109,7 +109,7 @@ def _list_facts(graph: Graph) -> list[tuple[str, str]]:
         ("opset", ", ".join(f"{domain} {version}" for domain, version in graph.opsets.items())),
         ("made by", graph.producer),
         ("quantisation", graph.quantization),
-        ("weights", ", ".join(f"{kind} {sized(size)}" for kind, size in graph.weights.items())),
+        ("weights", ", ".join(f"{kind} {format_size(size)}" for kind, size in graph.weights.items())),
     ]
 
 
@@ -119,7 +119,7 @@ def _draw(facts: Mapping[str, object], found: Inspection) -> Group:
         Text.assemble((name.ljust(width + 2), "bold"), join_values(value)) for name, value in facts.items() if value
     ]
     for file in found.files:
-        size = "" if file.size is None else f", {sized(file.size)}"
+        size = "" if file.size is None else f", {format_size(file.size)}"
         mark = "→ " if file.chosen else "  "
         lines.append(Text(f"{mark}{file.file} ({file.dtype}{size})", "green" if file.chosen else ""))
         lines += [Text(f"    {name:<14}{value}") for name, value in _find_graph(file, found) if value]

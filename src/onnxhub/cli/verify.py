@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.text import Text
 
 from onnxhub._loading.request import LoadRequest
-from onnxhub._process.sizes import sized
+from onnxhub._process.sizes import format_size
 from onnxhub._workshop.verify import verify_variant
 from onnxhub.cli._options import File, Json, ModelArgument, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
@@ -115,7 +115,7 @@ def _draw(
             {
                 "dtype": side["dtype"],
                 "file": side["file"],
-                "size": sized(side["bytes"]),
+                "size": format_size(side["bytes"]),
                 "inputs/s": f"{side['rate']:,.4g}",
             }
             for side in sides

@@ -1,8 +1,8 @@
-"""A repository with PyTorch's weights alone: it is converted to ONNX in a child process, once, by what is installed for it.
+"""Convert a repository that has PyTorch's weights alone to ONNX: in a child process, once, with the installed exporter.
 
-What was made is kept under what it was made of: the commit (of a folder: the digests of its files), the class of
-``optimum.onnxruntime`` that it is for, and the versions of the packages that made it. Whoever finds it there needs none
-of these packages.
+A conversion is kept under its sources: the commit (for a folder: the digests of its files), the class of
+``optimum.onnxruntime`` that it is for, and the versions of the packages that made it. To find it again takes none of
+these packages.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KIND: Final = "exported"
 STATIC: Final = frozenset({"model2vec", "static"})
 """Model types whose weights are a table of vectors."""
 RECIPE: Final = 3
-"""Of how they are asked for it: whoever asks otherwise takes another number, and what was made before is left alone."""
+"""The version of this code's request to the exporters: another number leaves earlier conversions unused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +57,13 @@ class Export:
 
     repository: Repository
     files: tuple[str, ...]
-    """What it is made of."""
+    """The files that it is made of."""
     ort_class: str
     origin: Origin
     exporter: Exporter | None
-    """What makes it; None where it is made already."""
+    """The exporter that makes it; None where it is made already."""
     entry: Entry | None
-    """What was made; None: nothing yet."""
+    """The cache entry of the conversion; None: there is none yet."""
     anew: bool
 
     @property
@@ -77,7 +77,7 @@ class Export:
     @property
     def maker(self) -> str:
         """Who made it; empty if it is not made yet."""
-        return "" if self.entry is None else _told(self.entry.made_of)
+        return "" if self.entry is None else _describe_makers(self.entry.made_of)
 
     def run(self) -> Export:
         """Make it, if it is not made yet.
@@ -88,9 +88,7 @@ class Export:
         """
         if self.entry is not None or self.exporter is None:
             return self
-        entry = _converted(
-            self.repository, self.files, self.ort_class, self.origin, self.exporter, anew=self.anew
-        )  # fmt: skip
+        entry = _convert(self.repository, self.files, self.ort_class, self.origin, self.exporter, anew=self.anew)
         return replace(self, entry=entry)
 
     def convert(self, repository: Repository) -> Repository | None:
@@ -123,13 +121,18 @@ def plan_export(repository: Repository, ort_class: str, asked: Conversion) -> Ex
     exporter = None
     if entry is None:
         check_model_type(repository)
-        exporter = _exporter(repository)
+        exporter = _require_exporter(repository)
         if exporter is OPTIMUM:
             _restate(repository, repository.json("config.json") or {})
     return Export(
-        repository=repository, files=files, ort_class=ort_class, origin=origin, exporter=exporter, entry=entry,
+        repository=repository,
+        files=files,
+        ort_class=ort_class,
+        origin=origin,
+        exporter=exporter,
+        entry=entry,
         anew=asked.anew,
-    )  # fmt: skip
+    )
 
 
 def check_model_type(repository: Repository) -> None:
@@ -158,14 +161,16 @@ def check_model_type(repository: Repository) -> None:
 
 
 def _is_known(kind: str) -> bool:
-    """Whether the installed transformers lists the model type; whether any does, is not known where it is not installed."""
+    """Return whether the installed transformers lists the model type; True where it is not installed."""
     from importlib.util import find_spec
 
     spec = find_spec("transformers")
     if spec is None or spec.origin is None:
         return True
-    lists = [*Path(spec.origin).parent.glob("models/auto/configuration_auto.py"),
-             *Path(spec.origin).parent.glob("models/auto/auto_mappings.py")]  # fmt: skip
+    lists = [
+        *Path(spec.origin).parent.glob("models/auto/configuration_auto.py"),
+        *Path(spec.origin).parent.glob("models/auto/auto_mappings.py"),
+    ]
     quoted = (f'"{kind}"', f"'{kind}'")
     texts = [path.read_text(encoding="utf-8", errors="replace") for path in lists]
     return not texts or any(name in text for text in texts for name in quoted)
@@ -177,11 +182,11 @@ def _origin(repository: Repository, files: tuple[str, ...], ort_class: str) -> O
     return Origin(KIND, source, found and found[1])
 
 
-def _exporter(repository: Repository) -> Exporter:
-    """What converts here.
+def _require_exporter(repository: Repository) -> Exporter:
+    """Return the exporter that is installed.
 
     Raises:
-        MissingDependencyError: nothing does; of the two ways, the error tells the one that transformers is there for.
+        MissingDependencyError: none is; the error names the one that fits the installed transformers.
     """
     found = find_exporter()
     if found is not None:
@@ -190,10 +195,10 @@ def _exporter(repository: Repository) -> Exporter:
     newer = (find_version("transformers") or "").startswith("5.")
     wanted = NATIVE if newer else OPTIMUM
     missing = next((package for package in wanted.packages if find_version(package) is None), "transformers")
-    raise MissingDependencyError(missing, purpose, _install(repository, wanted))
+    raise MissingDependencyError(missing, purpose, _describe_installation(repository, wanted))
 
 
-def _converted(
+def _convert(
     repository: Repository, files: tuple[str, ...], ort_class: str, origin: Origin, exporter: Exporter, *, anew: bool
 ) -> Entry:
     from tempfile import TemporaryDirectory
@@ -203,8 +208,11 @@ def _converted(
     from onnxhub._backend.making.staging import stage
 
     made_of: dict[str, object] = {
-        "model": repository.model_id, "revision": repository.commit, "for": ort_class, "with": origin.versions
-    }  # fmt: skip
+        "model": repository.model_id,
+        "revision": repository.commit,
+        "for": ort_class,
+        "with": origin.versions,
+    }
 
     def build(folder: Path) -> None:
         started = time.monotonic()
@@ -218,9 +226,12 @@ def _converted(
             if exporter is OPTIMUM and config.exists():
                 config.write_text(json.dumps(_restate(repository, json.loads(config.read_bytes()))), encoding="utf-8")
             asked = {
-                "source": str(source), "output": str(output), "ort_class": ort_class,
-                "pickle": any(name.endswith(".bin") for name in files), "code": declares_remote_code(repository.json("config.json")),
-            }  # fmt: skip
+                "source": str(source),
+                "output": str(output),
+                "ort_class": ort_class,
+                "pickle": any(name.endswith(".bin") for name in files),
+                "code": declares_remote_code(repository.json("config.json")),
+            }
             what = f"converting {repository.model_id} to ONNX"
             run_child(exporter.program, asked, model_id=repository.model_id, what=what, work=Path(work))
             made_of.update(json.loads((output / "facts.json").read_bytes()))
@@ -233,7 +244,7 @@ def _converted(
 
 
 def _restate(repository: Repository, config: Mapping[str, object]) -> dict[str, object]:
-    """The configuration as the version of transformers that optimum works with says it."""
+    """Return the configuration as the version of transformers that optimum works with writes it."""
     from onnxhub._backend.making.newer_settings import NewerSettingsError, restate_config
 
     try:
@@ -243,13 +254,13 @@ def _restate(repository: Repository, config: Mapping[str, object]) -> dict[str, 
 
 
 def _identity(repository: Repository, files: tuple[str, ...]) -> list[str]:
-    """What the model's files are, without reading those of a commit."""
+    """Return what identifies the model's files; those of a commit are not read."""
     if repository.commit is not None:
         return [repository.model_id, repository.commit]
     return [f"{name}:{sha256(repository.path(name))}" for name in files]
 
 
-def _told(made_of: Mapping[str, object]) -> str:
+def _describe_makers(made_of: Mapping[str, object]) -> str:
     versions = made_of.get("with")
     names = (
         ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -259,6 +270,6 @@ def _told(made_of: Mapping[str, object]) -> str:
     return f"converted from PyTorch's weights by {names}"
 
 
-def _install(repository: Repository, exporter: Exporter) -> str:
+def _describe_installation(repository: Repository, exporter: Exporter) -> str:
     without = f"uvx --from 'onnxhub[{exporter.extra},cli]' onnxhub export {repository.model_id} -o FOLDER"
     return f"pip install 'onnxhub[{exporter.extra}]' converts it on the first load, and `{without}` without installing anything"

@@ -76,7 +76,7 @@ class Quantize:
     dtype: str
     origin: Origin
     entry: Entry | None
-    """What was made; None: nothing yet."""
+    """The cache entry of the variant; None: there is none yet."""
 
     @property
     def description(self) -> str:
@@ -107,7 +107,7 @@ class Quantize:
         """
         if self.entry is not None:
             return self
-        return replace(self, entry=_made(self.repository, self.source, self.dtype, self.target, self.origin))
+        return replace(self, entry=_quantize(self.repository, self.source, self.dtype, self.target, self.origin))
 
 
 def plan_variants(
@@ -183,11 +183,15 @@ def _check_precision(repository: Repository, source: str) -> None:
         raise NotMakeableError(reason, describe_variants(repository.files, {source: found.dtype}))
 
 
-def _made(repository: Repository, file: str, dtype: str, target: str, origin: Origin) -> Entry:
+def _quantize(repository: Repository, file: str, dtype: str, target: str, origin: Origin) -> Entry:
     name = PurePosixPath(target).name
     made_of = {
-        "model": repository.model_id, "revision": repository.commit, "file": file, "dtype": dtype, "with": origin.versions
-    }  # fmt: skip
+        "model": repository.model_id,
+        "revision": repository.commit,
+        "file": file,
+        "dtype": dtype,
+        "with": origin.versions,
+    }
 
     def build(folder: Path) -> None:
         started = time.monotonic()
@@ -201,9 +205,13 @@ def _made(repository: Repository, file: str, dtype: str, target: str, origin: Or
                 asked = {"source": str(source), "output": str(Path(work, name)), "dtype": dtype, "large": size > LARGE}
                 try:
                     run_child(
-                        "onnxhub._backend.making.programs.quantize", asked, model_id=f"{repository.model_id}, {file}", what=what,
-                        work=Path(work), reads=[source.parent],
-                    )  # fmt: skip
+                        "onnxhub._backend.making.programs.quantize",
+                        asked,
+                        model_id=f"{repository.model_id}, {file}",
+                        what=what,
+                        work=Path(work),
+                        reads=[source.parent],
+                    )
                 except ExportError as error:
                     raise replace(error, target=dtype) from error
             for path in Path(work).glob(f"{glob.escape(name)}*"):
@@ -222,20 +230,20 @@ def _require_room(folder: Path, size: int) -> None:
 
 
 def _files(repository: Repository, file: str) -> list[str]:
-    """The file, and those that its weights are in."""
+    """Return the file, and those that its weights are in."""
     folder = PurePosixPath(file).parent
     return [file, *((folder / name).as_posix() for name in fetch_model(repository, file).external_data)]
 
 
 def _identity(repository: Repository, file: str) -> list[str]:
-    """What the source is, without reading a file of a commit."""
+    """Return what identifies the source; files of a commit are not read."""
     if repository.commit is not None and file not in repository.generated:
         return [repository.model_id, repository.commit, file]
     return [f"{name}:{sha256(repository.path(name))}" for name in _files(repository, file)]
 
 
 def _versions() -> dict[str, str] | None:
-    """Of the packages that make variants; None if one of them is missing."""
+    """Return the versions of the packages that make variants; None if one of them is missing."""
     try:
         return {"onnxruntime": import_onnxruntime().__version__, TOOLS: metadata.version(TOOLS)}
     except metadata.PackageNotFoundError:
