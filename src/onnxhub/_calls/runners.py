@@ -40,10 +40,10 @@ class Runner(ABC):
             postprocessor: What makes results of outputs.
             outputs: The outputs of the graph that the task wants.
         """
-        self.backend = backend
-        self.preprocessor = preprocessor
-        self.postprocessor = postprocessor
-        self.outputs = outputs
+        self.backend: Backend = backend
+        self.preprocessor: Preprocessor[Any, Any] = preprocessor
+        self.postprocessor: Postprocessor[Any, Any] = postprocessor
+        self.outputs: Sequence[str] = outputs
 
     @abstractmethod
     def __call__(

@@ -143,7 +143,7 @@ class ArraysOptions(CallOptions, total=False):
 class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
     """A graph, called with its own inputs: ``model({"pixel_values": pixels})["logits"]``."""
 
-    runner = AsGiven
+    runner: ClassVar[type[Runner]] = AsGiven
 
     @overload
     def __call__(self, inputs: Given, **options: Unpack[ArraysOptions]) -> Arrays: ...
