@@ -364,7 +364,7 @@ def _check_arguments(settings: Settings, key: str, harmless: frozenset[str]) -> 
 
 
 def read_length_settings(files: Files) -> Mapping[str, object]:
-    """Return the transformer's ``max_seq_length``, wherever its settings have it, for ``usable_length``."""
+    """Return the transformer's ``max_seq_length``, wherever its settings have it, for ``find_usable_length``."""
     file = find_transformer_file(files)
     return {"max_seq_length": _find_length((files.json(file) if file else None) or {})}
 
