@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overloa
 
 from onnxhub._calls.failures import locate, raise_failures
 from onnxhub._calls.monitor import CallMonitor
-from onnxhub._calls.prepare import prepare
+from onnxhub._calls.prepare import check_prepared, prepare
 from onnxhub._calls.run import OnePass, stack_rows
 from onnxhub._calls.streams import LOOK_AHEAD, stream
 from onnxhub._contracts.info import Config, ModelInfo
 from onnxhub._contracts.inputs import check_iterable
+from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._process.once import lazy
 from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import plain
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from onnxhub._calls.runners import Runner
     from onnxhub._contracts.foreign import InferenceSession, ORTModel
     from onnxhub._contracts.postprocessor import Postprocessor
-    from onnxhub._contracts.preprocessor import Prepared, Preprocessor
+    from onnxhub._contracts.preprocessor import Prepared
     from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs
     from onnxhub._contracts.registry import Task
 
@@ -316,7 +317,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         if many is not None:
             return self._gather(self._run(many, monitor))
         try:
-            [ready] = self.preprocessor([inputs])
+            [ready] = check_prepared(self.preprocessor, [inputs], self.preprocessor([inputs]))
             return self._runner().run_alone(ready, monitor)
         except IndexedError as error:
             raise error.at(None) from error.__cause__
@@ -345,7 +346,9 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def _check_stream(self, inputs: object, *methods: str) -> None:
         """Raise ``InvalidInputError`` if it is one input, or no iterable at all."""
         check_iterable(inputs, *methods)
-        if getattr(inputs, "shape", None) and self.preprocessor.as_many(inputs) is None:
+        # Only of a task with an as_many of its own can an array be one input; the default's would copy all that is streamed.
+        may_be_one = type(self.preprocessor).as_many is not Preprocessor.as_many and getattr(inputs, "shape", None)
+        if may_be_one and self.preprocessor.as_many(inputs) is None:
             msg = (
                 f"expected an iterable of inputs, got one ({type(inputs).__name__}); one input goes to the call itself"
             )

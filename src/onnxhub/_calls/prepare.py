@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 
-__all__ = ["prepare"]
+__all__ = ["check_prepared", "prepare"]
 
 SLICE: Final = 32
 """Inputs that are prepared at once: so few that the first batch need not wait long."""
@@ -40,6 +40,17 @@ def _prepare_apart(
         middle = len(inputs) // 2
         halves = inputs[:middle], inputs[middle:]
         return [entry for half in halves for entry in _prepare_apart(preprocessor, half)]
+    return check_prepared(preprocessor, inputs, ready)
+
+
+def check_prepared(
+    preprocessor: Preprocessor[Any, Any], inputs: Sequence[Any], ready: Sequence[Prepared[Any]]
+) -> Sequence[Prepared[Any]]:
+    """Return what a preprocessor made of inputs.
+
+    Raises:
+        InvalidOptionError: it has lost an input, or gave one no rows.
+    """
     if len(ready) != len(inputs) or not all(entry.rows for entry in ready):
         expected = "one that gives each input a Prepared of at least one row"
         raise InvalidOptionError("preprocessor", type(preprocessor).__name__, expected)

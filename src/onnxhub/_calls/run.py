@@ -203,8 +203,10 @@ class Run:
     def _decode(self, rows: Sequence[Row], outputs: Outputs) -> None:
         """Give inputs of one row each their results, all by one call of the postprocessor."""
         try:
-            results: Sequence[Any] = self._runner.postprocessor(outputs, [prepared.item for _, prepared, _ in rows])
-        except IndexedError as error:
+            # Not by the call, which ends at the first error: a decode may work in place, so no item is decoded twice.
+            items = [prepared.item for _, prepared, _ in rows]
+            results: Sequence[Any] = list(self._runner.postprocessor.decode_each(outputs, items))
+        except IndexedError as error:  # the outputs do not fit the items, of which none was decoded
             single = len(rows) == 1
             results = [error] if single else [self._decode_one(row, outputs, place) for place, row in enumerate(rows)]
         self._results.extend(zip([number for number, _, _ in rows], results, strict=True))

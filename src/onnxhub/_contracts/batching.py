@@ -50,7 +50,7 @@ def batch_tokens(backend: Backend) -> Batching:
     try:
         padding = backend.tokenizer.padding
     except TaskMismatchError:
-        return Batching(backend.batch_tokens, count_tokens, _shape)
+        return Batching(backend.batch_tokens, count_tokens, lambda row: (backend.kind(row), _shape(row)))
     return Batching(backend.batch_tokens, count_tokens, backend.kind, padding)
 
 

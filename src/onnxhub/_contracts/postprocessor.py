@@ -13,7 +13,7 @@ from onnxhub._strings.plain_text import shorten
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -107,18 +107,35 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
             NonFiniteOutputError: a score is NaN or infinite; with the item's index.
             InvalidInputError: an output is missing, or the items do not fit the outputs.
         """
+        results: list[ResultT] = []
+        for result in self.decode_each(outputs, items):
+            if isinstance(result, IndexedError):
+                raise result from result.__cause__
+            results.append(result)
+        return results
+
+    @final
+    def decode_each(
+        self,
+        outputs: Mapping[str, NDArray[np.generic]] | Sequence[object] | NDArray[np.generic],
+        items: Sequence[ItemT] | None = None,
+    ) -> Iterator[ResultT | IndexedError]:
+        """Yield the result of each item, or the error about it with its index; each is decoded once.
+
+        Raises:
+            InvalidInputError: an output is missing, or the items do not fit the outputs; before any is decoded.
+        """
         arrays = self._arrays(outputs)
         rows = {len(values) for values in arrays.values()}
         items, wanted = self._items(self.default_items(max(rows, default=0)) if items is None else items)
         if rows != {wanted} and (rows or items):
             msg = f"{wanted} rows of items for outputs of {sorted(rows)} rows"
             raise InvalidInputError(msg)
-        results, start = [], 0
+        start = 0
         for index, item in enumerate(items):
             stop = start + item.rows
-            results.append(self._decode({name: values[start:stop] for name, values in arrays.items()}, item, index))
+            yield self._decode({name: values[start:stop] for name, values in arrays.items()}, item, index)
             start = stop
-        return results
 
     def _arrays(self, outputs: object) -> dict[str, NDArray[np.float32]]:
         """Return the outputs by name, as float32 with an axis of rows."""
@@ -144,11 +161,13 @@ class Postprocessor(ABC, Generic[ItemT, ResultT]):
             msg = f"{type(self).__name__} needs a list of {kind}, got {type(items).__name__}: {error}"
             raise InvalidInputError(msg) from error
 
-    def _decode(self, rows: Outputs, item: ItemT, index: int) -> ResultT:
+    def _decode(self, rows: Outputs, item: ItemT, index: int) -> ResultT | IndexedError:
         try:
             return self.decode(rows, item)
         except IndexedError as error:
-            raise error.at(index) from error.__cause__
+            found = error.at(index)
+            found.__cause__ = error.__cause__
+            return found
 
 
 def same_shape(scores: ArrayLike, logits: NDArray[np.float32], hook: str) -> NDArray[np.float32]:

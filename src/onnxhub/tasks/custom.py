@@ -117,8 +117,13 @@ class AsGiven(Runner):
     ) -> Iterator[tuple[int, Any]]:
         """Yield each input's position and result, or error, in order."""
         for number, entry in enumerate(prepared):
+            if isinstance(entry, IndexedError):
+                if monitor is not None:
+                    monitor.count(1, 0)
+                yield number, entry
+                continue
             try:
-                yield number, entry if isinstance(entry, IndexedError) else self.run_alone(entry, monitor)
+                yield number, self.run_alone(entry, monitor)
             except IndexedError as error:
                 yield number, error
 

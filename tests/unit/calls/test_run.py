@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from onnxhub._contracts.protocols import Backend, Features, Outputs
 
 lanes = pytest.mark.parametrize("number", [1, 2, 5])
@@ -357,3 +359,56 @@ def test_a_thread_that_outlives_the_main_one_gets_its_results() -> None:
     """Python closes pools of threads when the last line of a program has run; other threads of it may go on."""
     done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "64\n", "")
+
+
+@dataclass(frozen=True)
+class Cooled(onnxhub.ClassificationPostprocessor):
+    """A hook that works in place, as hooks may."""
+
+    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Half of the logits, written over them."""
+        logits /= 2.0
+        return onnxhub.softmax(logits)
+
+
+def test_a_row_that_fails_leaves_its_neighbours_as_they_are() -> None:
+    """Each row of a batch is decoded once, so that a hook which works in place gives the same beside one that fails."""
+
+    def spoil(features: Features) -> dict[str, NDArray[np.float32]]:
+        logits = np.tile(np.array([0.0, 4.0], np.float32), (len(features["input_ids"]), 1))
+        logits[(features["input_ids"] == bad).any(axis=1)] = np.nan
+        return {"logits": logits}
+
+    backend = CannedBackend(spoil, labels=("N", "P"))
+    [tokens] = backend.tokenizer.encode(["bad"])
+    bad = int(tokens.ids[1])
+    model = backend.load("text-classification", postprocessor=Cooled)
+    first, failure, last = model.attempt(["ok", "bad", "ok"])
+    assert isinstance(failure, onnxhub.Failure)
+    assert first == last == model("ok")
+
+
+class Lazy:
+    """A column that tells how much of it is read, as those of data sets could."""
+
+    shape = (3,)
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for text in ("a", "b", "c"):
+            self.read += 1
+            yield text
+
+    def tolist(self) -> list[str]:
+        """All of it at once."""
+        raise AssertionError("the whole column was copied")
+
+
+def test_a_stream_copies_no_column() -> None:
+    """What has a shape is read value by value, also where nothing else says what it is."""
+    model = CannedBackend({"logits": [0.0, 1.0]}, labels=("N", "P")).load("text-classification")
+    column = Lazy()
+    assert [result.label for result in model.stream(column)] == ["P"] * 3
+    assert column.read == 3
