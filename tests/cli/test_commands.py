@@ -60,6 +60,17 @@ def test_each_one_liner_has_a_command_of_its_name() -> None:
             ]
 
 
+def test_help_and_the_page_list_commands_in_the_order_of_use() -> None:
+    """Commands that run a model come first, in the order in which the README lists the one-liners of the tasks."""
+    root = Path(__file__).resolve().parents[2]
+    rows = re.findall(r"^\| \S+ \| .* \| (`\w+`.*) \| `ORT", (root / "README.md").read_text("utf-8"), re.MULTILINE)
+    expected = [typed(name) for row in rows for name in re.findall(r"`(\w+)`", row)]
+    shown = [command.name for command in APP.registered_commands if command.rich_help_panel == "Run a model"]
+    assert shown[: len(expected)] == expected
+    page = re.findall(r"^\| `onnxhub ([\w-]+)", (root / "docs/command-line.md").read_text("utf-8"), re.MULTILINE)
+    assert page[: len(expected)] == expected
+
+
 @pytest.mark.parametrize("name", RUN_A_MODEL)
 def test_a_command_and_its_one_liner_load_a_model_alike(name: str) -> None:
     """Each option of loading is an option of the command, with the same default."""

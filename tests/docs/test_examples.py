@@ -24,13 +24,23 @@ if TYPE_CHECKING:
 PAGES = pages()
 EXAMPLES = {block.name: block.text for page in PAGES for block in blocks(page) if block.language == "python"}
 WITH_OUTPUT = [page for page in PAGES if any(block.language in {"pycon", "console"} for block in blocks(page))]
+ADDING_A_TASK = ROOT / "docs" / "adding-a-task.md"
+PACKAGE = "my_package"
+"""The package that the page on adding a task describes: its later examples import it."""
 MODULES = ["onnxhub", *(info.name for info in pkgutil.walk_packages(onnxhub.__path__, "onnxhub."))]
 
 
 def needs(example: str) -> list[str]:
     """Packages that an example imports and this environment lacks."""
     imported = re.findall(r"^\s*(?:from|import) (\w+)", example, re.MULTILINE)
-    return [name for name in imported if find_spec(name) is None]
+    return [name for name in imported if name != PACKAGE and find_spec(name) is None]
+
+
+def write_package(folder: Path) -> None:
+    """Write the task of the page on adding a task as the module that the page names."""
+    task = next(block.text for block in blocks(ADDING_A_TASK) if block.language == "python")
+    (folder / PACKAGE).mkdir(exist_ok=True)
+    (folder / PACKAGE / "moderation.py").write_text(task, encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -42,6 +52,8 @@ def test_a_python_block_of_the_documentation_runs(name: str, workplace: Workplac
         pytest.skip("it asks for a GPU")
     if missing := needs(example):
         pytest.skip(f"it needs {', '.join(missing)}")
+    if PACKAGE in example:
+        write_package(workplace.folder)
     env = {"HF_ENDPOINT": workplace.endpoint, "PYTHONIOENCODING": "utf-8", "PYTHONWARNINGS": "ignore"}
     done = run_python(example, workplace.folder, env)
     assert done.returncode == 0, done.stderr

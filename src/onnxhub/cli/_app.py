@@ -51,6 +51,18 @@ OF_THE_ROW = "the row"
 """In the place of a command's: the task brings none."""
 MOST_OF_A_TRACEBACK = 200_000
 """Characters: all of it, unless something is quoted whole."""
+ORDER_OF_TASKS = (
+    "text-classification",
+    "question-answering",
+    "token-classification",
+    "feature-extraction",
+    "zero-shot-classification",
+    "text-ranking",
+    "fill-mask",
+    "multiple-choice",
+    "sparse-feature-extraction",
+)
+"""The tasks whose commands the help lists first, in the order of the README; the commands of other tasks follow by name."""
 CACHE = "See, check and clear away what is kept on this machine."
 
 
@@ -111,7 +123,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         callback=_start,
     )
-    for task in list_tasks():
+    for task in sorted(list_tasks(), key=_rank_in_help):
         for place in task.commands or ((OF_THE_ROW,) if takes_texts(task) else ()):
             _add_by_place(app, place, task)
     _add(app, inspect, "Look around")
@@ -123,6 +135,11 @@ def build() -> typer.Typer:
     _add(app, providers, "Look around")
     app.add_typer(_group(cache.COMMANDS), name="cache", help=CACHE, rich_help_panel="Keep a model")
     return app
+
+
+def _rank_in_help(task: Task[Any]) -> int:
+    """Return the place of a task's commands in the help; the same for all tasks that have none of their own."""
+    return ORDER_OF_TASKS.index(task.name) if task.name in ORDER_OF_TASKS else len(ORDER_OF_TASKS)
 
 
 def _group(commands: Iterable[Callable[..., None]]) -> typer.Typer:
