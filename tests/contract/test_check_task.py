@@ -19,6 +19,7 @@ from tests.images import (
     LabelModel,
     LabelPostprocessor,
     NumbersPreprocessor,
+    PlainItem,
     make_images,
     make_images_model,
     make_numbers_model,
@@ -122,7 +123,8 @@ class Unchecked(NumbersPreprocessor):
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """Fails by a TypeError."""
         return [
-            onnxhub.Prepared([{"x": np.array([float(part) for part in value], np.float32)}], Item()) for value in inputs
+            onnxhub.Prepared([{"x": np.array([float(part) for part in value], np.float32)}], PlainItem())
+            for value in inputs
         ]
 
 
@@ -152,7 +154,7 @@ class Free(NumbersPreprocessor):
 
 @dataclass(frozen=True)
 class Item:
-    """One row."""
+    """One row, of another task."""
 
     rows: int = 1
 
@@ -198,7 +200,7 @@ class Unshared(LabelModel):
 @pytest.mark.parametrize(
     ("changes", "contract"),
     [
-        ({"preprocessor": TwiceRows}, "item.rows counts the rows|rows of items for outputs"),
+        ({"preprocessor": TwiceRows}, "item.rows counts the rows. Input 0 has 2 rows, and its item.rows is 1"),
         ({"preprocessor": Misnamed}, "rows for the graph"),
         ({"preprocessor": Unchecked}, "an error of onnxhub.errors about that input.*raised TypeError"),
         ({"preprocessor": Forgiving}, r"An input that cannot be used is an error.*attempt\(\[good"),
