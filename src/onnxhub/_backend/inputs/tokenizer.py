@@ -164,8 +164,7 @@ class TextTokenizer:
                 return [FastTokens(encoding, self.has_type_ids) for encoding in encode(inputs)]
         except InvalidInputError:
             # The library says the same of a number and of a lone surrogate; tasks of other packages may check neither.
-            for text in (*texts, *(pairs or ())):
-                as_text(text, None)
+            _check_texts((*texts, *(pairs or ())))
             raise
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
@@ -188,6 +187,16 @@ class TextTokenizer:
         """Return the text of ids."""
         with _calling:
             return str(self.backend.decode(list(ids), skip_special_tokens=skip_special))
+
+
+def _check_texts(texts: Sequence[object]) -> None:
+    """Raise ``InvalidInputError`` with what is wrong with the first that is no text."""
+    try:
+        for text in texts:
+            as_text(text, None)
+    except InvalidInputError as error:
+        msg = f"the tokenizer failed on this input: {error.reason}"
+        raise InvalidInputError(msg) from error.__cause__
 
 
 def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:

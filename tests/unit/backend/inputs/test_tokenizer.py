@@ -13,11 +13,11 @@ from onnxhub.errors import InvalidInputError
 @pytest.mark.parametrize(
     ("texts", "pairs", "message"),
     [
-        (["a \ud83d b"], None, r"the text has a lone surrogate '\\ud83d' at character 2"),
-        (["good", "a \ud83d b"], None, r"the text has a lone surrogate '\\ud83d' at character 2"),
-        (["good"], ["\udc00"], r"the text has a lone surrogate '\\udc00' at character 0"),
-        (["good", 3], None, "expected a str as text, got int: 3"),
-        ([b"good"], None, "expected a str as text, got bytes: .*decode it first"),
+        (["a \ud83d b"], None, r"input: the text has a lone surrogate '\\ud83d' at character 2"),
+        (["good", "a \ud83d b"], None, r"input: the text has a lone surrogate '\\ud83d' at character 2"),
+        (["good"], ["\udc00"], r"input: the text has a lone surrogate '\\udc00' at character 0"),
+        (["good", 3], None, "the tokenizer failed on this input: expected a str as text, got int: 3"),
+        ([b"good"], None, "the tokenizer failed on this input: expected a str as text, got bytes: .*decode it first"),
     ],
 )
 def test_what_is_no_text_is_told_as_such(texts: list[Any], pairs: list[str] | None, message: str) -> None:
