@@ -413,6 +413,13 @@ def test_an_error_of_a_check_comes_with_its_contract(kind: type[Any], message: s
     _refuse(replace(NUMBERS, preprocessor=kind), message, tmp_path)
 
 
+@pytest.mark.parametrize("command", ["nope", "my package:moderate", "my_package:", "my_package.:moderate"])
+def test_a_command_that_cannot_be_found_is_told(command: str, tmp_path: Path) -> None:
+    """By its form: the command line would leave it out."""
+    task = replace(NUMBERS, commands=("my_package.commands:moderate", command))
+    _refuse(task, f"Its commands are named by a module and its function. It has '{command}'", tmp_path)
+
+
 def test_a_closed_model_breaks_no_contract(tmp_path: Path) -> None:
     """The error about it is as everywhere."""
     model = onnxhub.load(NUMBERS, make_numbers_model(tmp_path))

@@ -38,8 +38,6 @@ AUTO: Final = "auto"
 """What ``load`` takes in place of a name, for the model to say what it is for: no task can be called so."""
 Modality = Literal["text", "image", "audio", "arrays"]
 MODULE: Final = re.compile(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])")
-COMMAND: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-"""Where a command is found: a module and a function of it."""
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
 OptionsT = TypeVar("OptionsT", bound=Mapping[str, object])
@@ -186,9 +184,6 @@ def _find_broken_texts(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
         yield "summary", task.summary, "a text of one line"
     if not isinstance(task.ort_class, str):
         yield "ort_class", task.ort_class, "the name of a class of optimum.onnxruntime"
-    for command in task.commands:
-        if not COMMAND.fullmatch(command):
-            yield "commands", command, "a module and its function, such as 'my_package.commands:moderate'"
     for name in ("default_model", "bundled_model"):
         value = getattr(task, name)
         if value is not None and (not isinstance(value, str) or not value.strip()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["check_contract"]
 
 THREADS: Final = 8
+COMMAND: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 UNRELATED: Final = (TaskContractError, ClosedModelError, OutOfMemoryError)
 """Errors that go through: they name a contract already, or say nothing about the task."""
 
@@ -105,6 +107,13 @@ def _check_model(trial: Trial) -> None:
     trial.require(isinstance(model, task.model) and model.task.name == task.name, contract, told)
 
 
+def _check_commands(trial: Trial) -> None:
+    # The command line leaves out a command that it does not find, and the task stays: so register takes any.
+    for command in trial.task.commands:
+        told = f"It has {command!r}, and a command is written as 'my_package.commands:moderate'"
+        trial.require(COMMAND.fullmatch(command), "Its commands are named by a module and its function", told)
+
+
 def _check_many(trial: Trial) -> None:
     as_many = trial.model.preprocessor.as_many
     many, single = as_many(trial.inputs), as_many(trial.inputs[0])
@@ -123,7 +132,7 @@ def _check_inputs(trial: Trial) -> None:
 
 
 def _check_rows(trial: Trial) -> None:
-    ready = trial.attempt(lambda: trial.model.preprocessor(trial.inputs), ROWS)
+    ready: Sequence[Any] = trial.attempt(lambda: trial.model.preprocessor(trial.inputs), ROWS)
     is_list = isinstance(ready, Sequence) and not isinstance(ready, str | bytes)
     trial.require(is_list, ROWS, f"It gave {shorten(ready, 300)}, and not a list")
     trial.require(len(ready) == len(trial.inputs), ROWS, f"It gave {len(ready)} for {len(trial.inputs)} inputs")
@@ -295,6 +304,7 @@ def _check_threads(trial: Trial) -> None:
 
 CHECKS: Final[Sequence[tuple[str, Callable[[Trial], None]]]] = (
     ("The model is one of the task", _check_model),
+    ("Its commands are named by a module and its function", _check_commands),
     ("as_many of its preprocessor tells one input from many", _check_many),
     (ROWS, _check_rows),
     (BATCHING, _check_batching),

@@ -253,8 +253,6 @@ def test_a_row_says_what_goes_in_and_what_comes_out(task: onnxhub.Task[Any]) -> 
         ({"evaluation": 3}, r"\)\.evaluation=3: expected an onnxhub.Evaluation"),
         ({"default_model": 3}, r"\)\.default_model=3: expected the name of a model, or None"),
         ({"bundled_model": " "}, r"\)\.bundled_model=' ': expected the name of a model, or None"),
-        ({"commands": ("nope",)}, r"\)\.commands='nope': expected a module and its function, such as 'my_package"),
-        ({"commands": ("a.b:c", "a b:c")}, r"\)\.commands='a b:c': expected a module and its function"),
         (
             {"preprocessor": Unbuilt},
             r"\)\.preprocessor='Unbuilt': expected a class that defines for_model, as onnxhub.Pre",
