@@ -120,13 +120,17 @@ class UnknownTaskError(OnnxHubError, LookupError):
 
     task: str
     known: tuple[str, ...]
+    hint: str = ""
     _written: ClassVar = ("task",)
 
     def _message(self) -> str:
         asked = shorten(self.task, 200)
         like_a_model = isinstance(self.task, str) and (":" in self.task or "/" in self.task)
         hint = f"; if it is a model, load('auto', {asked}) asks it for its task" if like_a_model else ""
-        return f"unknown task {asked}{nearest(self.task, self.known)}{hint}; the tasks are: {', '.join(self.known)}"
+        hint = f"; {self.hint}" if self.hint else hint
+        known = ", ".join(self.known)
+        others = "" if self.hint else "; one of another package is there once it is installed or registered"
+        return f"unknown task {asked}{nearest(self.task, self.known)}{hint}; the tasks are: {known}{others}"
 
 
 @dataclass(eq=False, repr=False)

@@ -351,19 +351,20 @@ def check_task(
     """Check that a task holds what onnxhub promises of every task, as the built-in ones do; needs no test runner.
 
     Lists, columns, streams, asyncio and threads give what each input gives alone, whatever it shares a batch with; an
-    input that cannot be used is an error with its index, and takes no other along; results are ready for JSON; options
-    and pickles are the same model; the parts of the task fit together.
+    input that cannot be used is an error with its index, and takes no other along; results are ready for JSON, by
+    ``to_dict`` or as plain dataclasses; options and pickles are the same model; the parts of the task fit together.
 
     Args:
         task: The name of a task, or a Task.
         model: A loaded model of it; one from files says most.
         inputs: Two or more inputs that give different results, of different lengths or sizes if the task takes such.
         bad_input: Something that is no input of the task.
-        options: Options of a call, other than the defaults.
+        options: Options of a call, other than the defaults: they have to change the result of an input.
         tolerance: How far scores of one input may be apart.
 
     Raises:
-        TaskContractError: a contract is broken, with which one in words, and what was found; an ``AssertionError``.
+        TaskContractError: a contract is broken, with which one in words, and what was found, or the error that was raised
+            (its cause); an ``AssertionError``.
 
     Examples:
         >>> model = onnxhub.load("text-classification", "builtin:sentiment")

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
 
 import onnxhub
-from onnxhub.errors import InvalidInputError, InvalidOptionError, OnnxHubError, TaskContractError, TaskMismatchError
+from onnxhub.errors import (
+    ClosedModelError,
+    InvalidInputError,
+    InvalidOptionError,
+    OnnxHubError,
+    TaskContractError,
+    TaskMismatchError,
+)
 from onnxhub.testing import CannedBackend, CannedTokenizer, check_task
 from tests import tiny
 from tests.images import (
     IMAGES,
     NUMBERS,
     ImagePreprocessor,
+    Label,
     LabelModel,
     LabelPostprocessor,
     NumbersPreprocessor,
+    PlainItem,
     make_images,
     make_images_model,
     make_numbers_model,
@@ -122,7 +131,8 @@ class Unchecked(NumbersPreprocessor):
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """Fails by a TypeError."""
         return [
-            onnxhub.Prepared([{"x": np.array([float(part) for part in value], np.float32)}], Item()) for value in inputs
+            onnxhub.Prepared([{"x": np.array([float(part) for part in value], np.float32)}], PlainItem())
+            for value in inputs
         ]
 
 
@@ -152,7 +162,7 @@ class Free(NumbersPreprocessor):
 
 @dataclass(frozen=True)
 class Item:
-    """One row."""
+    """One row, of another task."""
 
     rows: int = 1
 
@@ -198,7 +208,7 @@ class Unshared(LabelModel):
 @pytest.mark.parametrize(
     ("changes", "contract"),
     [
-        ({"preprocessor": TwiceRows}, "item.rows counts the rows|rows of items for outputs"),
+        ({"preprocessor": TwiceRows}, "item.rows counts the rows. Input 0 has 2 rows, and its item.rows is 1"),
         ({"preprocessor": Misnamed}, "rows for the graph"),
         ({"preprocessor": Unchecked}, "an error of onnxhub.errors about that input.*raised TypeError"),
         ({"preprocessor": Forgiving}, r"An input that cannot be used is an error.*attempt\(\[good"),
@@ -225,6 +235,197 @@ def test_a_broken_contract_is_told_in_words(changes: dict[str, Any], contract: s
     assert isinstance(caught.value, TaskContractError)
     assert isinstance(caught.value, AssertionError)
     assert str(caught.value).startswith("the task test-broken breaks a contract: ")
+
+
+class Altered(NumbersPreprocessor):
+    """Its rows and items are not those of the contract: each case says how."""
+
+    alter: ClassVar[Any] = staticmethod(lambda entry: entry)
+    change: ClassVar[dict[str, Any]] = {}
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """The entries, altered."""
+        return [type(self).alter(entry) for entry in super().__call__(inputs)]
+
+    def batching(self, backend: onnxhub.Backend) -> Any:
+        """The batching, changed; None of None."""
+        return replace(super().batching(backend), **self.change) if self.change is not None else None
+
+    def weight(self, value: Any) -> Any:
+        """A text."""
+        return "heavy" if self.change == {"padding": {"x": 1}} else super().weight(value)
+
+
+@dataclass(frozen=True)
+class Rowless:
+    """Counts nothing."""
+
+
+@pytest.mark.parametrize(
+    ("alter", "message"),
+    [
+        (
+            lambda entry: replace(entry, item=None),
+            "item.rows counts the rows. The item of input 0 is None, which has no",
+        ),
+        (lambda entry: replace(entry, item=Rowless()), r"The item of input 0 is Rowless\(\), which has no rows"),
+        (lambda entry: replace(entry, item=PlainItem(2)), "Input 0 has 1 row, and its item.rows is 2"),
+        (lambda entry: replace(entry, item=Item()), r"That of input 0 is Item\(rows=1\), and .* takes a PlainItem"),
+        (lambda entry: replace(entry, rows=[{"y": entry.rows[0]["x"]}]), "Input 0 has y, and the graph takes x"),
+        (lambda entry: replace(entry, rows=[{"x": [1.0] * 4}]), "x of input 0 is a list, and not a numpy array"),
+        (lambda entry: replace(entry, rows=[]), "Input 0 has none"),
+        (lambda entry: replace(entry, rows=entry.rows[0]), "The rows of input 0 are a dict, and not a list"),
+        (lambda entry: replace(entry, rows=[entry.rows[0]["x"]]), "A row of input 0 is array.*, and not a mapping"),
+        (lambda entry: entry.rows[0], "Input 0 has .*, and not a Prepared"),
+    ],
+)
+def test_rows_that_are_not_as_they_must_be_are_told_before_the_graph_runs(
+    alter: Callable[[Any], Any], message: str, tmp_path: Path
+) -> None:
+    """By the input and the part that is wrong; a run would fail with words of another room."""
+    kind = type("AlteredRows", (Altered,), {"alter": staticmethod(alter)})
+    _refuse(replace(NUMBERS, preprocessor=kind), message, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (None, "It gave None, and not an onnxhub.Batching"),
+        ({"budget": "16"}, "The budget is '16'"),
+        ({"cost": lambda row: 0 * len(row)}, "A row costs 0, and not at least 1"),
+        ({"cost": lambda row: row["z"]}, "gives a budget, and a cost and a group of each row. KeyError: 'z'"),
+        ({"group": lambda row: [*row]}, r"The group \['x'\] cannot be hashed"),
+        ({"group": lambda row: ([*row],)}, r"The group \(\['x'\],\) cannot be hashed"),
+        ({"padding": {"x": 1}}, "weight counts the bytes of an input. .* weighs 'heavy'"),
+    ],
+)
+def test_a_batching_that_is_not_as_it_must_be_is_told(change: Any, message: str, tmp_path: Path) -> None:
+    """Before the graph runs; so is a weight that is no number."""
+    _refuse(replace(NUMBERS, preprocessor=type("AlteredBatching", (Altered,), {"change": change})), message, tmp_path)
+
+
+def _refuse(task: onnxhub.Task[Any], message: str, folder: Path, **options: Any) -> None:
+    model = onnxhub.load(task, make_numbers_model(folder))
+    with pytest.raises(TaskContractError, match=f"the task test-numbers breaks a contract: .*{message}"):
+        check_task(task, model=model, inputs=ROWS, options=options)
+
+
+def test_options_that_change_nothing_are_told(tmp_path: Path) -> None:
+    """They would not show whether the task takes them."""
+    message = r"Options change what a call gives. With \{'temperature': 1.0\} all results are as without"
+    _refuse(NUMBERS, message, tmp_path, temperature=1.0)
+
+
+def test_options_that_are_unknown_are_told(tmp_path: Path) -> None:
+    """With the contract, and what Python says of them."""
+    _refuse(NUMBERS, "with_options takes the options of a call. TypeError: .*'warmth'", tmp_path, warmth=1.0)
+
+
+class Optionless(onnxhub.Model[Any, Label, "list[Label]"]):
+    """Has no options of its own."""
+
+
+def test_a_model_that_takes_no_options_is_told(tmp_path: Path) -> None:
+    """Where some were to be tried; without them it is a sound model."""
+    task = replace(NUMBERS, model=Optionless)
+    _refuse(task, "with_options takes the options of a call. TypeError: ", tmp_path, temperature=3.0)
+    check_task(task, model=onnxhub.load(task, tmp_path), inputs=ROWS)
+
+
+def test_a_model_of_another_task_is_told(tmp_path: Path) -> None:
+    """Of another class, or of the same class by the row of another task."""
+    other = onnxhub.load("text-classification", "builtin:sentiment")
+    for task, model in ((NUMBERS, other), (replace(other.task, name="mine"), other)):
+        with pytest.raises(
+            TaskContractError, match=r"The model is one of the task. It is <TextCl.* text-classification;"
+        ):
+            check_task(task, model=model, inputs=ROWS)
+    with pytest.raises(TaskContractError, match=r"Its model is a subclass of onnxhub\.Model\. It is 3"):
+        check_task(NUMBERS, model=3, inputs=ROWS)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A result that is a dataclass, and no more."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class BarePostprocessor(LabelPostprocessor):
+    """Gives it."""
+
+    def decode(self, rows: Any, item: Any) -> Any:
+        """The best label."""
+        best = super().decode(rows, item)
+        return Bare(best.label, best.score)
+
+
+def test_a_plain_dataclass_is_a_result(tmp_path: Path) -> None:
+    """Commands write it to JSON by its fields, and so does the check."""
+    task = replace(NUMBERS, postprocessor=BarePostprocessor)
+    check_task(task, model=onnxhub.load(task, make_numbers_model(tmp_path)), inputs=ROWS)
+
+
+@dataclass(frozen=True)
+class ArrayPostprocessor(LabelPostprocessor):
+    """Gives a dataclass with an array."""
+
+    def decode(self, rows: Any, item: Any) -> Any:
+        """No JSON."""
+        return Bare(rows["logits"][0], super().decode(rows, item).score)
+
+
+def test_a_plain_dataclass_of_arrays_is_told(tmp_path: Path) -> None:
+    """Its fields have to be ready for JSON."""
+    _refuse(replace(NUMBERS, postprocessor=ArrayPostprocessor), "ready for JSON.*ndarray is not JSON", tmp_path)
+
+
+class Columnless(NumbersPreprocessor):
+    """Takes no column."""
+
+    def as_many(self, inputs: object) -> Sequence[object] | None:
+        """Lists only."""
+        return inputs if isinstance(inputs, list) else None
+
+
+class Failing(NumbersPreprocessor):
+    """Fails where it is asked what is many."""
+
+    def as_many(self, inputs: object) -> Sequence[object] | None:
+        """Never."""
+        raise KeyError(type(inputs).__name__)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (
+            Columnless,
+            "A column gives what a list gives. InvalidInputError: expected a tuple of four numbers, got ndarray",
+        ),
+        (Failing, "as_many of its preprocessor tells one input from many. KeyError: 'list'"),
+    ],
+)
+def test_an_error_of_a_check_comes_with_its_contract(kind: type[Any], message: str, tmp_path: Path) -> None:
+    """Whatever is raised: it is a TaskContractError that has the error for its cause."""
+    _refuse(replace(NUMBERS, preprocessor=kind), message, tmp_path)
+
+
+@pytest.mark.parametrize("command", ["nope", "my package:moderate", "my_package:", "my_package.:moderate"])
+def test_a_command_that_cannot_be_found_is_told(command: str, tmp_path: Path) -> None:
+    """By its form: the command line would leave it out."""
+    task = replace(NUMBERS, commands=("my_package.commands:moderate", command))
+    _refuse(task, f"Its commands are named by a module and its function. It has '{command}'", tmp_path)
+
+
+def test_a_closed_model_breaks_no_contract(tmp_path: Path) -> None:
+    """The error about it is as everywhere."""
+    model = onnxhub.load(NUMBERS, make_numbers_model(tmp_path))
+    model.close()
+    with pytest.raises(ClosedModelError):
+        check_task(NUMBERS, model=model, inputs=ROWS)
 
 
 def test_one_input_says_nothing(tmp_path: Path) -> None:

@@ -189,6 +189,7 @@ def test_a_private_model_and_one_that_does_not_exist(home: Home) -> None:
         kind, message = home.fails(f"open_repository({name!r})")
         assert kind == "ModelNotFoundError"
         assert message.startswith(f"{name}: {home.hub.endpoint} has no such model; if it is private, pass token=")
+        assert message.endswith(f", and there is no folder {name} here") is ("/" in name)
     assert "the token gives no access" in home.fails("open_repository('org/name', token='hf_other')")[1]
     assert home.fails("open_repository('org/name', token=True)")[0] == "InvalidOptionError"
     opened = home.run(f"report(files=len(open_repository('org/name', token={TOKEN!r}).files))")

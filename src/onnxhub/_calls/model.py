@@ -14,10 +14,11 @@ from onnxhub._calls.streams import LOOK_AHEAD, stream
 from onnxhub._contracts.info import Config, ModelInfo
 from onnxhub._contracts.inputs import check_iterable
 from onnxhub._contracts.preprocessor import Preprocessor
+from onnxhub._contracts.task import option_names
 from onnxhub._process.once import lazy
 from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import plain
-from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
+from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing, nearest
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -262,8 +263,8 @@ class Model(Generic[InputT, ResultT, ManyT]):
 
     def __repr__(self) -> str:
         info = self.info
-        about = f"{plain(info.model_id)} {plain(info.file)} ({plain(info.dtype)}) on {plain(info.provider)}"
-        return f"<{type(self).__name__} {about}>"
+        source = " ".join(plain(part) for part in (info.model_id, info.file) if part)
+        return f"<{type(self).__name__} {source} ({plain(info.dtype)}) on {plain(info.provider)}>"
 
     def __copy__(self) -> Self:
         # By its default, copy would go through __reduce__, and load the model again.
@@ -295,8 +296,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
             _replace_fields(self.postprocessor, left),
         )
         if left:
-            name, value = next(iter(left.items()))
-            raise InvalidOptionError(name, value, f"an option of {type(self.postprocessor).__name__}, which has none")
+            raise self._explain_option(*next(iter(left.items())))
         if preprocessor is self.preprocessor and postprocessor is self.postprocessor:
             return self
         model = copy(self)
@@ -311,6 +311,16 @@ class Model(Generic[InputT, ResultT, ManyT]):
             options: As ``copy_with`` takes them.
         """
         return self.copy_with(options)._answer(inputs, None)  # noqa: SLF001
+
+    def _explain_option(self, name: str, value: object) -> InvalidOptionError:
+        """Return the error about an option that neither part has."""
+        known = option_names(self.task.options)
+        if name in known:  # the model was loaded with a postprocessor of its own
+            return InvalidOptionError(name, value, f"an option of {type(self.postprocessor).__name__}, which has none")
+        if self.task.options is None:
+            known = _field_names(self.preprocessor) | _field_names(self.postprocessor)
+        listed = listing(sorted(known)) + nearest(name, known) if known else "it has none"
+        return InvalidOptionError(name, value, f"an option of {type(self).__name__}: {listed}")
 
     def _answer(self, inputs: object, monitor: CallMonitor | None) -> object:
         many = self.preprocessor.as_many(inputs)
@@ -367,6 +377,10 @@ def _replace_fields(part: PartT, options: dict[str, object]) -> PartT:
     if all(getattr(part, name) is value for name, value in mine.items()):
         return part
     return replace(part, **mine)  # type: ignore[type-var]
+
+
+def _field_names(part: object) -> frozenset[str]:
+    return frozenset(entry.name for entry in fields(part)) if is_dataclass(part) else frozenset()
 
 
 def _unpickle(reload: Callable[[], ModelT], options: Mapping[str, object]) -> ModelT:

@@ -10,7 +10,7 @@ from onnxhub._contracts.built_in import BUILT_IN
 from onnxhub._contracts.task import ANY_NAME, Task, check_row
 from onnxhub._process import logs as _logs  # noqa: F401  # so that whatever is logged is printable
 from onnxhub._process.public import publish
-from onnxhub.errors import InvalidOptionError, UnknownTaskError, one_line
+from onnxhub.errors import InvalidOptionError, MissingDependencyError, OnnxHubError, UnknownTaskError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,16 +51,23 @@ def get_task(name: str) -> Task[Any]:
 
     Raises:
         UnknownTaskError: there is none; the message has the nearest name.
+        MissingDependencyError: the package that brings it cannot be imported.
+        InvalidOptionError: the package fails in another way, or its row is a broken one.
     """
     _register_built_in(name)
+    hint = ""
     if name not in _TASKS:
         for point in _entry_points().select(name=name):
-            register(point.load())
+            task = register(_load_row(point))
+            hint = (
+                f"the entry point {name!r} of {_name_package(point)} brings the task {task.name!r}: "
+                f"ask for that one; an entry point is named as its task"
+            )
     if name not in _TASKS:
         _register_installed()  # it may be an alias
     if name not in _TASKS:
-        known = {*_TASKS, *BUILT_IN, *(point.name for point in _entry_points())}
-        raise UnknownTaskError(name, tuple(sorted(known)))
+        known = {*_TASKS, *BUILT_IN, *(point.name for point in _entry_points())} - {name}
+        raise UnknownTaskError(name, tuple(sorted(known)), hint)
     return _TASKS[name]
 
 
@@ -86,6 +93,33 @@ def _register_built_in(name: str) -> None:
     rows: Iterable[Task[Any]] = getattr(module, "TASKS", None) or (module.TASK,)
     for task in rows:
         _TASKS.update(dict.fromkeys((task.name, *task.aliases), task))
+
+
+def _load_row(point: EntryPoint) -> Task[Any]:
+    """Return what an entry point leads to.
+
+    Raises:
+        MissingDependencyError: an import fails.
+        InvalidOptionError: anything else fails in the package.
+    """
+    package = _name_package(point)
+    try:
+        row: Task[Any] = point.load()
+    except OnnxHubError:
+        raise
+    except ImportError as error:
+        advice = f"mend or reinstall {package}, which brings the task by {point.value}"
+        missing = (error.name or package).partition(".")[0]
+        raise MissingDependencyError.of(error, missing, f"the task {point.name}", advice) from error
+    except Exception as error:
+        reason = f"{package} fails at {point.value}: {type(error).__name__}: {one_line(error)}"
+        raise InvalidOptionError("task", point.name, f"a task whose package can be loaded; {reason}") from error
+    return row
+
+
+def _name_package(point: EntryPoint) -> str:
+    """Return the name of the installed package that an entry point belongs to."""
+    return "another package" if point.dist is None else point.dist.name
 
 
 def _register_installed() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from inspect import isabstract
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -166,19 +167,27 @@ def _find_broken_fields(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
         value = getattr(task, name)
         if not isinstance(value, tuple) or not all(isinstance(text, str) and text for text in value):
             yield name, value, "a tuple of texts; one alone is written ('text',)"
-    for name, expected in (
-        ("summary", "a text of one line"),
-        ("ort_class", "the name of a class of optimum.onnxruntime"),
-    ):
-        if not isinstance(getattr(task, name), str):
-            yield name, getattr(task, name), expected
+    yield from _find_broken_texts(task)
     if task.modality not in get_args(Modality):
         yield "modality", task.modality, f"one of {', '.join(get_args(Modality))}"
     if not task.inputs or len({*task.inputs}) < len(task.inputs) or not all(map(str.isidentifier, task.inputs)):
         yield "inputs", task.inputs, "different names, such as ('question', 'context')"
     if not isinstance(task.result, type) and get_origin(task.result) is None:
         yield "result", task.result, "the type of one result, such as a dataclass"
+    if not isinstance(task.evaluation, Evaluation):
+        yield "evaluation", task.evaluation, "an onnxhub.Evaluation"
     yield from _find_broken_classes(task)
+
+
+def _find_broken_texts(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
+    if not isinstance(task.summary, str) or len(task.summary.strip().splitlines()) != 1:
+        yield "summary", task.summary, "a text of one line"
+    if not isinstance(task.ort_class, str):
+        yield "ort_class", task.ort_class, "the name of a class of optimum.onnxruntime"
+    for name in ("default_model", "bundled_model"):
+        value = getattr(task, name)
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            yield name, value, "the name of a model, or None"
 
 
 def _find_broken_classes(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
@@ -186,6 +195,9 @@ def _find_broken_classes(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
         value = getattr(task, name)
         if not isinstance(value, type) or not issubclass(value, kind):
             yield name, value, f"a subclass of onnxhub.{kind.__name__}, the class itself"
+        elif isabstract(value):
+            missing = " and ".join(sorted(value.__abstractmethods__))
+            yield name, value.__name__, f"a class that defines {missing}, as onnxhub.{kind.__name__} describes"
     if not isinstance(task.model, type) or not callable(getattr(task.model, "with_options", None)):
         yield "model", task.model, "a subclass of onnxhub.Model"
     outputs = task.outputs

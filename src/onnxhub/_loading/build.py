@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from onnxhub._backend.model_files import GraphSummary, read_shapes
 from onnxhub._contracts.outputs import match_outputs, rename
 from onnxhub._contracts.postprocessor import Postprocessor
+from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._contracts.protocols import GraphInput, width
 from onnxhub._contracts.registry import ANY_NAME, Task, get_task
 from onnxhub._loading.infer_task import infer_from_files
+from onnxhub._strings.plain_text import shorten
 from onnxhub.errors import InvalidOptionError, TaskMismatchError, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias, TypeVar
 
     from onnxhub._backend.graphs.signature import Graph
@@ -63,13 +65,17 @@ def build_model(
 
     Raises:
         TaskMismatchError: The model does not fit the task.
-        InvalidOptionError: The postprocessor cannot be built.
+        InvalidOptionError: The postprocessor cannot be built, or ``for_model`` of a class gives no instance of it.
     """
     check_graph(task, backend)
     chosen = task.postprocessor.for_model(backend) if postprocessor is None else _build(postprocessor, backend)
+    if not isinstance(chosen, Postprocessor):
+        raise _explain_build("postprocessor", task.postprocessor if postprocessor is None else postprocessor, chosen)
     labels = tuple(getattr(chosen, "labels", ()))
     check_labels(task, backend, labels)
     preprocessor = task.preprocessor.for_model(backend)
+    if not isinstance(preprocessor, Preprocessor):
+        raise _explain_build("preprocessor", task.preprocessor, preprocessor)
     max_length = getattr(getattr(preprocessor, "tokenizer", None), "max_length", None)
     full = replace(info, task=task.name, model_id=backend.model_id, labels=labels, max_length=max_length)
     model: Model[Any, Any, Any] = task.model(
@@ -99,6 +105,12 @@ def _build(given: AnyPostprocessor, backend: Backend) -> Postprocessor[Any, Any]
     except TypeError as error:
         expected = f"a frozen dataclass whose extra fields have defaults ({error})"
         raise InvalidOptionError("postprocessor", given.__name__, expected) from error
+
+
+def _explain_build(option: str, kind: object, built: object) -> InvalidOptionError:
+    """Return the error about a class whose ``for_model`` gives something else than an instance."""
+    name = getattr(kind, "__name__", type(kind).__name__)
+    return InvalidOptionError(option, name, f"a class whose for_model gives an instance; it gave {shorten(built)}")
 
 
 def check_files(
@@ -150,10 +162,18 @@ def check_graph(task: Task[Any], backend: Backend) -> None:
     found = ", ".join(f"{name} of {len(shape)} axes" for name, shape in shapes.items())
     first = next(iter(task.outputs[-1]))
     # An output whose name no task knows may be the right one; a known name is of another task.
-    hint = "" if shapes.keys() & KNOWN else f"; load(..., outputs={{{first!r}: ...}}) tells which is which"
+    is_open = not shapes.keys() & KNOWN and not _has_wrong_rank(task, shapes)
+    hint = f"; load(..., outputs={{{first!r}: ...}}) tells which is which" if is_open else ""
     raise TaskMismatchError(
         backend.model_id, task.name, (f"its graph gives {found}, not {wanted}{hint}", *_quote_config(backend))
     )
+
+
+def _has_wrong_rank(task: Task[Any], shapes: Mapping[str, Sequence[object]]) -> bool:
+    """Return whether the task's own output is there with other axes, and no output has those that it needs."""
+    ranks = {0, *(rank for outputs in task.outputs for rank in outputs.values())}
+    is_named = any(name in shapes for outputs in task.outputs for name in outputs)
+    return is_named and not any(len(shape) in ranks for shape in shapes.values())
 
 
 def _check_modality(task: Task[Any], backend: Backend) -> None:

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 import onnxhub
+from onnxhub.errors import InvalidOptionError
+from onnxhub.testing import CannedBackend
 from tests import tiny
+from tests.images import NUMBERS
 
 
 def test_options_share_the_session(tmp_path: Path) -> None:
@@ -103,3 +106,22 @@ def test_a_graph_that_pools_needs_none_of_the_modules(tmp_path: Path) -> None:
         '[{"path": "1_LSTM", "type": "a.LSTM"}, {"path": "2_Dense", "type": "a.Dense"}]'
     )
     np.testing.assert_array_equal(onnxhub.load("feature-extraction", folder)("a cat"), expected)
+
+
+def test_an_option_that_no_part_has_is_told_with_those_there_are() -> None:
+    """By the model's class, with the one that was meant: of a row that says its options, and of one that does not."""
+    row = {"x": np.zeros(4, np.float32)}
+    numbers = CannedBackend({"logits": [1.0, 0.0]}, input_names=("x",), row=row).load(NUMBERS)
+    message = r"temperatur=2: expected an option of LabelModel: temperature \(did you mean 'temperature'\?\)"
+    with pytest.raises(InvalidOptionError, match=message):
+        numbers.copy_with({"temperatur": 2})
+    texts = onnxhub.load("text-classification", "builtin:sentiment")
+    with pytest.raises(InvalidOptionError, match=r"topk=1: .* TextClassificationModel: .*top_k.* mean 'top_k'\?"):
+        texts.copy_with({"topk": 1})
+
+
+def test_a_model_without_a_file_is_shown_without_one() -> None:
+    """No place is left for it between its name and its precision."""
+    row = {"x": np.zeros(4, np.float32)}
+    canned = CannedBackend({"logits": [1.0, 0.0]}, input_names=("x",), row=row).load(NUMBERS)
+    assert repr(canned) == "<LabelModel canned (fp32) on canned>"

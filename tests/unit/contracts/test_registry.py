@@ -15,11 +15,24 @@ import onnxhub
 from onnxhub._contracts import registry as _registry
 from onnxhub._contracts.registry import get_task
 from onnxhub._contracts.task import check_row, option_names
-from onnxhub.errors import InvalidOptionError, UnknownTaskError
+from onnxhub.errors import InvalidOptionError, MissingDependencyError, UnknownTaskError
 from onnxhub.tasks.text_classification import TASK
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class Unbuilt(onnxhub.Preprocessor[Any, Any]):
+    """Leaves out for_model."""
+
+    def __call__(self, inputs: Any) -> list[onnxhub.Prepared[Any]]:
+        """Nothing."""
+        del inputs
+        return []
+
+
+class Undecoded(onnxhub.Postprocessor[Any, Any]):
+    """Leaves out decode."""
 
 
 class Unknown(TypedDict):
@@ -101,6 +114,7 @@ def test_an_unknown_task_names_the_nearest() -> None:
     """The message has the name that was meant, and all there are."""
     with pytest.raises(UnknownTaskError, match=r"did you mean 'question-answering'\?.*token-classification") as raised:
         get_task("question-anwsering")
+    assert str(raised.value).endswith("; one of another package is there once it is installed or registered")
     assert raised.value.task == "question-anwsering"
     assert "feature-extraction" in raised.value.known
 
@@ -142,10 +156,38 @@ def test_a_package_that_is_broken_is_its_own_affair(distribution: Path, caplog: 
 
 
 def test_a_package_that_is_broken_says_so(distribution: Path) -> None:
-    """An error of the other package's module is not swallowed."""
+    """An error of the other package's module is not swallowed: it is one of the library's, with the module's as cause."""
     (distribution / "shouting_task.py").write_text("import no_such_module_anywhere\n", encoding="utf-8")
-    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
+    message = "the task shouting needs no_such_module_anywhere, which is not installed: mend or reinstall shouting"
+    with pytest.raises(MissingDependencyError, match=message) as caught:
         get_task("shouting")
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        ("", "shouting fails at shouting_task:SHOUTING: AttributeError: .*SHOUTING"),
+        ("raise RuntimeError('a\\nb')", "shouting fails at shouting_task:SHOUTING: RuntimeError: a b$"),
+        ("SHOUTING = None", "expected an onnxhub.Task"),
+    ],
+)
+def test_a_package_that_fails_in_another_way_says_so(module: str, reason: str, distribution: Path) -> None:
+    """With the package's name, the place and the error, in one line."""
+    (distribution / "shouting_task.py").write_text(module + "\n", encoding="utf-8")
+    with pytest.raises(InvalidOptionError, match=reason):
+        get_task("shouting")
+
+
+def test_an_entry_point_of_another_name_is_told(distribution: Path) -> None:
+    """Its name is none of the task's: the message says which package brings which task by it, and suggests no name twice."""
+    points = "[onnxhub.tasks]\nwrong-name = shouting_task:SHOUTING\n"
+    (distribution / "shouting-1.0.dist-info" / "entry_points.txt").write_text(points, encoding="utf-8")
+    message = "unknown task 'wrong-name'; the entry point 'wrong-name' of shouting brings the task 'shouting'"
+    with pytest.raises(UnknownTaskError, match=message) as caught:
+        get_task("wrong-name")
+    assert "wrong-name" not in caught.value.known
+    assert "shouting" in caught.value.known
 
 
 @pytest.mark.parametrize("module", ["import no_such_module_anywhere", "SHOUTING = None", "raise ImportError('a\\nb')"])
@@ -206,6 +248,19 @@ def test_a_row_says_what_goes_in_and_what_comes_out(task: onnxhub.Task[Any]) -> 
         ({"postprocessor": str}, r"\)\.postprocessor=.*a subclass of onnxhub.Postprocessor"),
         ({"model": dict}, r"\)\.model=.*a subclass of onnxhub.Model"),
         ({"outputs": {"logits": 2}}, r"\)\.outputs=.*a tuple of mappings"),
+        ({"summary": ""}, r"\)\.summary='': expected a text of one line"),
+        ({"summary": "two\nlines"}, r"\)\.summary=.*expected a text of one line"),
+        ({"evaluation": 3}, r"\)\.evaluation=3: expected an onnxhub.Evaluation"),
+        ({"default_model": 3}, r"\)\.default_model=3: expected the name of a model, or None"),
+        ({"bundled_model": " "}, r"\)\.bundled_model=' ': expected the name of a model, or None"),
+        (
+            {"preprocessor": Unbuilt},
+            r"\)\.preprocessor='Unbuilt': expected a class that defines for_model, as onnxhub.Pre",
+        ),
+        (
+            {"postprocessor": Undecoded},
+            r"\)\.postprocessor='Undecoded': expected a class that defines decode, as onnxhub",
+        ),
     ],
 )
 def test_a_row_that_breaks_a_promise_is_refused(broken: dict[str, Any], message: str) -> None:

@@ -17,6 +17,7 @@ from onnxhub._backend.inputs.tokenizer_config import (
 )
 from onnxhub._backend.inputs.tokenizer_limits import check_limit, find_limit, find_usable_length
 from onnxhub._backend.inputs.tokenizer_support import explain_refusal
+from onnxhub._contracts.checks import as_text
 from onnxhub._toolkit.json_files import read_token_id, read_token_ids
 from onnxhub._toolkit.sentence_transformers.files import read_length_settings
 from onnxhub.errors import InvalidInputError, OnnxHubError, OutOfMemoryError, one_line
@@ -150,16 +151,21 @@ class TextTokenizer:
         """Tokenise texts, or pairs of texts, whole; without offsets and words, it takes a sixth less time.
 
         Raises:
-            InvalidInputError: the library fails on one of them; a call with fewer texts finds which.
+            InvalidInputError: one of them is no text, or the library fails on it; a call with fewer texts finds which.
         """
-        if len(texts) == 1:
+        try:
+            if len(texts) == 1:
+                with _calling:
+                    encoding = self.backend.encode(texts[0], None if pairs is None else pairs[0])
+                return [FastTokens(encoding, self.has_type_ids)]
+            inputs = texts if pairs is None else list(zip(texts, pairs, strict=True))
+            encode = self.backend.encode_batch if offsets else self.backend.encode_batch_fast
             with _calling:
-                encoding = self.backend.encode(texts[0], None if pairs is None else pairs[0])
-            return [FastTokens(encoding, self.has_type_ids)]
-        inputs = texts if pairs is None else list(zip(texts, pairs, strict=True))
-        encode = self.backend.encode_batch if offsets else self.backend.encode_batch_fast
-        with _calling:
-            return [FastTokens(encoding, self.has_type_ids) for encoding in encode(inputs)]
+                return [FastTokens(encoding, self.has_type_ids) for encoding in encode(inputs)]
+        except InvalidInputError:
+            # The library says the same of a number and of a lone surrogate; tasks of other packages may check neither.
+            _check_texts((*texts, *(pairs or ())))
+            raise
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """Return the tokens of ids."""
@@ -181,6 +187,16 @@ class TextTokenizer:
         """Return the text of ids."""
         with _calling:
             return str(self.backend.decode(list(ids), skip_special_tokens=skip_special))
+
+
+def _check_texts(texts: Sequence[object]) -> None:
+    """Raise ``InvalidInputError`` with what is wrong with the first that is no text."""
+    try:
+        for text in texts:
+            as_text(text, None)
+    except InvalidInputError as error:
+        msg = f"the tokenizer failed on this input: {error.reason}"
+        raise InvalidInputError(msg) from error.__cause__
 
 
 def load_tokenizer(files: Files, config: Mapping[str, object]) -> TextTokenizer:

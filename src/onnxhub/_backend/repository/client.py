@@ -187,9 +187,11 @@ class HubModel:
 
     @property
     def _no_such_repository(self) -> str:
+        folder = f", and there is no folder {self.model_id} here" if "/" in self.model_id else ""
         if self.token:
-            return f"{_read_endpoint()} has no such model, or the token gives no access to it"
-        return f"{_read_endpoint()} has no such model; if it is private, pass token= or log in with `hf auth login`"
+            return f"{_read_endpoint()} has no such model, or the token gives no access to it{folder}"
+        advice = "if it is private, pass token= or log in with `hf auth login`"
+        return f"{_read_endpoint()} has no such model; {advice}{folder}"
 
     @property
     def _page(self) -> str:
