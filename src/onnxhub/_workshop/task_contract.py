@@ -142,7 +142,7 @@ def _check_rows(trial: Trial) -> None:
         _check_entry(trial, number, entry)
 
 
-def _check_entry(trial: Trial, number: int, entry: Prepared[Any]) -> None:
+def _check_entry(trial: Trial, number: int, entry: Any) -> None:
     names, rows, kind = set(trial.model.backend.input_names), entry.rows, trial.task.postprocessor.item
     are_listed = isinstance(rows, Sequence) and not isinstance(rows, str | bytes)
     trial.require(are_listed, ROWS, f"The rows of input {number} are a {type(rows).__name__}, and not a list")
