@@ -133,8 +133,7 @@ def _check_inputs(trial: Trial) -> None:
 
 def _check_rows(trial: Trial) -> None:
     ready: Sequence[Any] = trial.attempt(lambda: trial.model.preprocessor(trial.inputs), ROWS)
-    is_list = isinstance(ready, Sequence) and not isinstance(ready, str | bytes)
-    trial.require(is_list, ROWS, f"It gave {shorten(ready, 300)}, and not a list")
+    trial.require(_is_list(ready), ROWS, f"It gave {shorten(ready, 300)}, and not a list")
     trial.require(len(ready) == len(trial.inputs), ROWS, f"It gave {len(ready)} for {len(trial.inputs)} inputs")
     for number, entry in enumerate(ready):
         told = f"Input {number} has {shorten(entry, 300)}, and not a Prepared"
@@ -142,10 +141,9 @@ def _check_rows(trial: Trial) -> None:
         _check_entry(trial, number, entry)
 
 
-def _check_entry(trial: Trial, number: int, entry: Prepared[Any]) -> None:
+def _check_entry(trial: Trial, number: int, entry: Any) -> None:
     names, rows, kind = set(trial.model.backend.input_names), entry.rows, trial.task.postprocessor.item
-    are_listed = isinstance(rows, Sequence) and not isinstance(rows, str | bytes)
-    trial.require(are_listed, ROWS, f"The rows of input {number} are a {type(rows).__name__}, and not a list")
+    trial.require(_is_list(rows), ROWS, f"The rows of input {number} are a {type(rows).__name__}, and not a list")
     trial.require(rows, ROWS, f"Input {number} has none")
     for row in rows:
         told = f"A row of input {number} is {shorten(row, 300)}, and not a mapping of graph inputs to arrays"
@@ -330,6 +328,10 @@ def _describe(result: Any) -> Any:
     if hasattr(result, "to_dict"):
         return result.to_dict()
     return asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _is_count(value: object, least: int) -> bool:
