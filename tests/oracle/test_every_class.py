@@ -66,7 +66,7 @@ def test_arrays(exported: Exported, name: str) -> None:
     wanted = {entry.name: entry for entry in session.get_inputs()}
     arrays = _with_an_empty_past(families.given(name, wanted), wanted)
     outputs = model(arrays, part=part)
-    own = theirs.preprocessor.session if hasattr(theirs, "encoder") else theirs.session
+    own = theirs.encoder.session if hasattr(theirs, "encoder") else theirs.session
     expected = dict(zip([entry.name for entry in own.get_outputs()], own.run(None, arrays), strict=True))
     assert list(outputs) == list(expected)
     for key, values in expected.items():

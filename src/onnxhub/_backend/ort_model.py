@@ -82,7 +82,8 @@ def _name_argument(role: str) -> str:
 
 def _require_arguments(repository: Repository, kind: Any, roles: Sequence[str]) -> None:
     """Raise ``TaskMismatchError`` if a class of optimum has no place for the session of a role."""
-    taken = inspect.signature(kind.__init__).parameters
+    # A class may hand on what it takes to those that it derives from.
+    taken = {name for base in kind.__mro__ for name in inspect.signature(base.__init__).parameters}
     if not all(_name_argument(role) in taken for role in roles):
         problem = f"its files are {listing(roles)}, and optimum's class takes no sessions of all these roles"
         raise TaskMismatchError(repository.model_id, kind.__name__, (problem,))

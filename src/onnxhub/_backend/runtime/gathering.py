@@ -28,7 +28,7 @@ __all__ = ["gather_files"]
 
 _log = logging.getLogger("onnxhub")
 
-_KEY: Final = "gather_files"
+_KEY: Final = "gathered"
 _FOLLOWING: Final = (1, 32)
 """The first ONNX Runtime that reads weights through links to any place of the Hub's cache."""
 

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 pytestmark = compiles
 TEXTS = ["Quite easy!", "Rather hard, and long as well.", "", "Ada met Charles in London. " * 4]
-BUILTIN = {"sentiment": "text-classification", "ner": "token-classification", "qa": "question-answering"}
+BUILTIN = {
+    "embed": "feature-extraction",
+    "sentiment": "text-classification",
+    "ner": "token-classification",
+    "qa": "question-answering",
+}
 
 
 @pytest.fixture(autouse=True)
