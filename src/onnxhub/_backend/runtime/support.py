@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from onnxhub._backend.graphs.protobuf import Reader
@@ -125,14 +125,16 @@ def _make_too_new_error(path: Path, wanted: str) -> TooNewError:
 
 
 def _find_package() -> str:
-    """Return the name by which pip knows the build of ONNX Runtime that is installed."""
-    for name in _BUILDS:
-        try:
-            metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-        return name
-    return _BUILDS[0]
+    """Return the name by which pip knows the build of ONNX Runtime that is installed; its usual name where none can be read."""
+    try:
+        from importlib import metadata  # takes as long to import as all of this package; needed on this path alone
+
+        installed = {
+            name for name in _BUILDS if next(iter(metadata.Distribution.discover(name=name)), None) is not None
+        }
+    except (ImportError, OSError):  # no more files can be opened
+        installed = set()
+    return next((name for name in _BUILDS if name in installed), _BUILDS[0])
 
 
 def _explain_operators(path: Path, reason: str, used: _Operators | None) -> OnnxHubError:
