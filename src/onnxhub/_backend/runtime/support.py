@@ -10,7 +10,7 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from onnxhub._backend.graphs.protobuf import Reader
+from onnxhub._backend.graphs.protobuf import Reader, write_header, write_varint
 from onnxhub._backend.graphs.schema import MESSAGES
 from onnxhub._backend.runtime.providers import import_onnxruntime
 from onnxhub.errors import IntegrityError, MissingDependencyError, TooNewError, UnsafeModelError, listing, one_line
@@ -246,16 +246,8 @@ class _Operators(Reader):
 
 
 def _encode_number(number: int, value: int) -> bytes:
-    return _encode_varint(number << 3) + _encode_varint(value % 2**64)
+    return write_varint(number << 3) + write_varint(value % 2**64)
 
 
 def _encode_field(number: int, value: bytes) -> bytes:
-    return _encode_varint(number << 3 | 2) + _encode_varint(len(value)) + value
-
-
-def _encode_varint(value: int) -> bytes:
-    written = bytearray()
-    while value >= 0x80:
-        written.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*written, value])
+    return write_header(number, len(value)) + value
