@@ -8,6 +8,7 @@ all rows, and from the ``publish`` lines of all modules, this writes, between li
 
 - the names of ``onnxhub`` in its ``__init__.py``: for type checkers, for ``__getattr__``, and ``__all__``;
 - which module has the row of a name (``_contracts/built_in.py``);
+- which task an architecture is for (``_contracts/architectures.py``);
 - the overloads of ``load`` (``_api/load.py``), and of ``CannedBackend.load`` (``testing.py``);
 - the table of tasks in docs/tasks.md, by ``tools/task_table.py``.
 """
@@ -123,6 +124,7 @@ def render_all(source: Path = SOURCE) -> dict[Path, str]:
     typed = [row for row in rows if not row.task.raw]
     regions = {
         "__init__.py": {"names": _package(names)},
+        "_contracts/architectures.py": {"endings": _architectures(rows)},
         "_contracts/built_in.py": {"names": _built_in(rows)},
         "_api/load.py": {
             "types": _types(typed, homes),
@@ -202,6 +204,14 @@ def _built_in(rows: Iterable[Row]) -> str:
         names.setdefault(row.module, []).extend(f'"{name}"' for name in row.names)
     table = "".join(_wrap(f'    "{module}": ', names[module], ",") for module in names)
     return f"_NAMES: Final[Mapping[str, tuple[str, ...]]] = {{\n{table}}}\n"
+
+
+def _architectures(rows: Iterable[Row]) -> str:
+    endings = {row.task.name: row.task.architectures for row in rows if row.task.architectures}
+    table = "".join(
+        _wrap(f'    "{task}": ', [f'"{ending}"' for ending in endings[task]], ",") for task in sorted(endings)
+    )
+    return f"_ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {{\n{table}}}\n"
 
 
 def _types(rows: Iterable[Row], homes: Mapping[str, str]) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.sources import CHECKOUT, REPOSITORY, find_source
+from tools.markers import replace_between
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -152,11 +152,7 @@ def insert(page: str, table: str) -> str:
     Raises:
         ValueError: the markers are not there, once each.
     """
-    parts = re.split(f"({re.escape(BEGIN)}\n|{re.escape(END)}\n)", page)
-    if [part.strip() for part in parts[1::2]] != [BEGIN, END]:
-        raise ValueError(f"the page has the lines {BEGIN} and {END}, once each and in this order")
-    before, begin, _, end, after = parts
-    return f"{before}{begin}\n{table}\n{end}{after}"
+    return replace_between(page, BEGIN, END, table)
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import onnxhub
 from onnxhub._contracts.built_in import BUILT_IN
+from tools.markers import replace_between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,11 +97,7 @@ def render(page: str, parity: Mapping[str, Parity]) -> str:
     Raises:
         ValueError: the markers are not there, once each.
     """
-    parts = re.split(f"({re.escape(BEGIN)}\n|{re.escape(END)}\n)", page)
-    if [part.strip() for part in parts[1::2]] != [BEGIN, END]:
-        raise ValueError(f"a page has the lines {BEGIN} and {END}, once each and in this order")
-    before, begin, _, end, after = parts
-    return f"{before}{begin}\n{table(parity)}\n{end}{after}"
+    return replace_between(page, BEGIN, END, table(parity))
 
 
 def main() -> None:

@@ -104,7 +104,7 @@ def project(tmp_path: Path) -> Path:
     shutil.copytree(Path(onnxhub.__file__).parent, tmp_path / "src" / "onnxhub", ignore=ignored)
     shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=ignored)
     (tmp_path / "tools").mkdir()
-    for name in ("faces.py", "task_table.py"):
+    for name in ("faces.py", "markers.py", "task_table.py"):
         shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
     return tmp_path
 

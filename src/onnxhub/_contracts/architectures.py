@@ -9,29 +9,35 @@ if TYPE_CHECKING:
 
 __all__ = ["ARCHITECTURES"]
 
-_ENDINGS: Final[Mapping[str, str]] = {
-    "audio-classification": "ForAudioClassification",
-    "audio-frame-classification": "ForAudioFrameClassification",
-    "audio-xvector": "ForXVector",
-    "automatic-speech-recognition": "ForSpeechSeq2Seq ForCTC WhisperForConditionalGeneration "
-    "MoonshineForConditionalGeneration Speech2TextForConditionalGeneration SpeechEncoderDecoderModel",
-    "feature-extraction": "Model",
-    "fill-mask": "ForMaskedLM",
-    "image-classification": "ForImageClassification",
-    "image-segmentation": "ForSemanticSegmentation",
-    "image-to-image": "ForImageSuperResolution",
-    "image-to-text": "VisionEncoderDecoderModel Pix2StructForConditionalGeneration",
-    "multiple-choice": "ForMultipleChoice",
-    "question-answering": "ForQuestionAnswering",
-    "text-classification": "ForSequenceClassification",
-    "text-generation": "ForCausalLM LMHeadModel",
-    "text2text-generation": "T5WithLMHeadModel ForConditionalGeneration EncoderDecoderModel MTModel",
-    "token-classification": "ForTokenClassification",
-    "zero-shot-image-classification": "CLIPModel SiglipModel",
+# faces: begin endings (make faces)
+_ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "audio-classification": ("ForAudioClassification",),
+    "audio-frame-classification": ("ForAudioFrameClassification",),
+    "audio-xvector": ("ForXVector",),
+    "automatic-speech-recognition": (
+        "ForSpeechSeq2Seq",
+        "ForCTC",
+        "WhisperForConditionalGeneration",
+        "MoonshineForConditionalGeneration",
+        "Speech2TextForConditionalGeneration",
+        "SpeechEncoderDecoderModel",
+    ),
+    "feature-extraction": ("Model",),
+    "fill-mask": ("ForMaskedLM",),
+    "image-classification": ("ForImageClassification",),
+    "image-segmentation": ("ForSemanticSegmentation",),
+    "image-to-image": ("ForImageSuperResolution",),
+    "image-to-text": ("VisionEncoderDecoderModel", "Pix2StructForConditionalGeneration"),
+    "multiple-choice": ("ForMultipleChoice",),
+    "question-answering": ("ForQuestionAnswering",),
+    "text-classification": ("ForSequenceClassification",),
+    "text-generation": ("ForCausalLM", "LMHeadModel"),
+    "text2text-generation": ("T5WithLMHeadModel", "ForConditionalGeneration", "EncoderDecoderModel", "MTModel"),
+    "token-classification": ("ForTokenClassification",),
+    "zero-shot-image-classification": ("CLIPModel", "SiglipModel"),
 }
+# faces: end endings
 """Task -> the endings of its architectures' names."""
 
-ARCHITECTURES: Final[Mapping[str, str]] = {
-    ending: task for task, endings in _ENDINGS.items() for ending in endings.split()
-}
+ARCHITECTURES: Final[Mapping[str, str]] = {ending: task for task, endings in _ENDINGS.items() for ending in endings}
 """End of an architecture's name -> the built-in task; of several that fit, the longest counts."""
