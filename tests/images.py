@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -133,15 +133,12 @@ IMAGES = onnxhub.Task(
     outputs=({"logits": 2},),
     ort_class="ORTModelForImageClassification",
 )
-NUMBERS = onnxhub.Task(
+NUMBERS = replace(
+    IMAGES,
     name="test-numbers",
     summary="a label for four numbers",
     modality="arrays",
-    result=Label,
-    model=LabelModel,
     preprocessor=NumbersPreprocessor,
-    postprocessor=LabelPostprocessor,
-    outputs=({"logits": 2},),
     ort_class="ORTModelForCustomTasks",
 )
 

@@ -116,3 +116,13 @@ def test_pool_gives_one_vector(pool, dense: tuple[Dense, ...], message: str) -> 
 
     with pytest.raises(InvalidOptionError, match=rf"postprocessor='Spoilt': expected Spoilt\.pool to {message}"):
         Spoilt(layers=dense)(VECTORS, [EmbeddingItem(5)])
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean", None])
+def test_a_vector_that_is_kept_holds_no_batch(pooling: str | None) -> None:
+    """Whatever the pooling, a vector is no view of the outputs of its batch."""
+    outputs = np.ones((64, 8), np.float32) if pooling is None else np.ones((64, 3, 8), np.float32)
+    name = "sentence_embedding" if pooling is None else "last_hidden_state"
+    decode = EmbeddingPostprocessor(pooling=pooling, normalize=False)  # type: ignore[arg-type]
+    for vector in decode({name: outputs}):
+        assert not np.shares_memory(vector, outputs)

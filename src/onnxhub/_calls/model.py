@@ -291,10 +291,8 @@ class Model(Generic[InputT, ResultT, ManyT]):
         if not given:
             return self
         left = dict(given)
-        preprocessor, postprocessor = (
-            _replace_fields(self.preprocessor, left),
-            _replace_fields(self.postprocessor, left),
-        )
+        preprocessor = _replace_fields(self.preprocessor, left)
+        postprocessor = _replace_fields(self.postprocessor, left)
         if left:
             raise self._explain_option(*next(iter(left.items())))
         if preprocessor is self.preprocessor and postprocessor is self.postprocessor:

@@ -224,12 +224,11 @@ class EmbeddingPostprocessor(Postprocessor[EmbeddingItem, "Vectors"]):
             vector = self._pool(vector[item.skip : item.length], item.skip)
             for layer in self.layers:
                 vector = layer(vector)
-        else:
-            vector = vector[: self.truncate_dim].copy()  # a view would hold the whole batch for as long as it is kept
-            if self.graph_normalizes and self.truncate_dim is None:
-                return require_finite(vector, "embeddings")
+        elif self.graph_normalizes and self.truncate_dim is None:
+            return require_finite(vector, "embeddings").copy()
         vector = require_finite(vector[: self.truncate_dim], "embeddings")
-        return l2_normalize(vector) if self.normalize else vector
+        # A copy, since a view would hold the outputs of the whole batch for as long as it is kept.
+        return l2_normalize(vector) if self.normalize else vector.copy()
 
     def none(self) -> Vectors:
         """No vectors, shape ``(0, dim)``."""
