@@ -124,5 +124,6 @@ def test_a_vector_that_is_kept_holds_no_batch(pooling: str | None) -> None:
     outputs = np.ones((64, 8), np.float32) if pooling is None else np.ones((64, 3, 8), np.float32)
     name = "sentence_embedding" if pooling is None else "last_hidden_state"
     decode = EmbeddingPostprocessor(pooling=pooling, normalize=False)  # type: ignore[arg-type]
-    for vector in decode({name: outputs}):
-        assert not np.shares_memory(vector, outputs)
+    vectors = decode({name: outputs}, [EmbeddingItem(3)] * 64)
+    assert not any(np.shares_memory(vector, outputs) for vector in vectors)
+    assert len(vectors) == 64
