@@ -13,8 +13,8 @@ import numpy as np
 from onnxhub._backend.inputs.tokenizer import load_tokenizer
 from onnxhub._backend.kept.entries import retry_if_cleared
 from onnxhub._backend.model_files import RepositoryFiles
-from onnxhub._backend.plan import ChosenFiles
-from onnxhub._backend.runtime.compiled import ModelFile, build_compiled
+from onnxhub._backend.plan import ChosenFiles, name_files
+from onnxhub._backend.runtime.compiled import plan_compile
 from onnxhub._backend.runtime.padding import Padding
 from onnxhub._backend.runtime.pair import SessionPair
 from onnxhub._backend.runtime.scheduling import choose_schedule
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from onnxhub._backend.files.variants import Choice
     from onnxhub._backend.inputs.tokenizer import TextTokenizer
     from onnxhub._backend.making.tokenizer_conversion import SlowTokenizer
-    from onnxhub._backend.repository.repository import FetchedModel
     from onnxhub._backend.runtime.providers import Provider
     from onnxhub._backend.runtime.session import Session, SessionOptions
     from onnxhub._contracts.protocols import Features, GraphInput, Outputs, Tokenizer
@@ -254,17 +253,17 @@ def open_model(
         config: Its ``config.json``.
         providers: What may run it, the most wanted first.
         outputs: The task's name of an output -> the graph's, as it was asked for.
-        compiled: Whether compiled graphs are used, as ``build_compiled`` takes it.
+        compiled: Whether compiled graphs are used, as ``plan_compile`` takes it.
         options: Options of all sessions.
         batch_tokens: The most tokens of a batch; None: chosen by the model.
 
     Raises:
-        InvalidOptionError: See ``match_outputs`` and ``build_compiled``.
+        InvalidOptionError: See ``match_outputs`` and ``plan_compile``.
         ProviderUnavailableError: None of the providers runs it.
         IntegrityError, TooNewError, UnsafeModelError: ONNX Runtime does not take the graph.
     """
     model_id = ready.repository.model_id
-    files = {role: _model_file(model_id, ready.fetched[choice.file]) for role, choice in ready.choices.items()}
+    files = {role: name_files(model_id, ready.fetched[choice.file]) for role, choice in ready.choices.items()}
     first_file = next(iter(files.values()))
     size = sum(file.size for file in files.values())
     padding = Padding(first_file)  # before its session is built
@@ -273,7 +272,7 @@ def open_model(
         for role, file in files.items():
             # All on one provider: the first session decides where a sequence leaves a choice.
             wanted = [asked for asked in providers if not roles or asked.name == next(iter(roles.values())).provider]
-            roles[role] = build_compiled(file, wanted, options, compiled=compiled)
+            roles[role] = plan_compile(file, wanted, options, compiled=compiled).run().open()
             failing.callback(roles[role].close)
         renamed = match_outputs(task, next(iter(roles.values())).output_shapes, outputs)
         failing.pop_all()
@@ -300,9 +299,3 @@ def open_model(
         padding=padding,
         renamed=renamed,
     )
-
-
-def _model_file(model_id: str, found: FetchedModel) -> ModelFile:
-    """Return the file and all that it refers to."""
-    weights = tuple(found.weights[location] for location in found.facts.external_data)
-    return ModelFile(model_id, found.path, weights, found.facts.operators, found.facts.weights)

@@ -14,6 +14,7 @@ from onnxhub._backend.files.naming import choose_by_graphs, settle, take_as_they
 from onnxhub._backend.files.roles import choose_roles
 from onnxhub._backend.making.export import Conversion, Export, plan_export
 from onnxhub._backend.repository.repository import fetch_files
+from onnxhub._backend.runtime.compiled import ModelFile
 from onnxhub.errors import AmbiguousFileError, OnnxHubError, VariantNotFoundError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     Step: TypeAlias = Export | Quantize
 
-__all__ = ["ChosenFiles", "FilePlan", "FileRequest", "carry_out", "plan_files", "settle_if_here"]
+__all__ = ["ChosenFiles", "FilePlan", "FileRequest", "carry_out", "name_files", "plan_files", "settle_if_here"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,16 @@ class FilePlan:
     """The file of each role; empty where steps are to be done."""
     fetched: Mapping[str, FetchedModel] = field(default_factory=dict)
     """The chosen files that are on disk and could be read, with what they say of themselves."""
+
+    @property
+    def here(self) -> Mapping[str, ModelFile]:
+        """The files that are on disk with all of their weights, by role."""
+        found = {role: self.fetched.get(choice.file) for role, choice in self.choices.items()}
+        return {
+            role: name_files(self.repository.model_id, fetched)
+            for role, fetched in found.items()
+            if fetched is not None and fetched.weights.keys() >= fetched.facts.external_data.keys()
+        }
 
     @property
     def reason(self) -> str:
@@ -150,6 +161,12 @@ def settle_if_here(repository: Repository, role: str, choice: Choice, dtype: str
     except OnnxHubError:  # raised where the graph is opened
         return choice, None
     return settle(repository, choice, found.facts, dtype=dtype, role=role), found
+
+
+def name_files(model_id: str, found: FetchedModel) -> ModelFile:
+    """Return a file and all that it refers to, as sessions are built of them."""
+    weights = tuple(found.weights[location] for location in found.facts.external_data)
+    return ModelFile(model_id, found.path, weights, found.facts.operators, found.facts.weights)
 
 
 def _choose(plan: FilePlan, done: tuple[Step, ...], *, fetch: bool) -> FilePlan:

@@ -16,6 +16,7 @@ from onnxhub._backend.making.staging import files_to_export
 from onnxhub._backend.model_files import GraphSummary, read_shapes
 from onnxhub._backend.plan import FilePlan, FileRequest, plan_files
 from onnxhub._backend.repository.repository import fetch_files
+from onnxhub._backend.runtime.compiled import plan_compile
 from onnxhub._contracts.outputs import rename
 from onnxhub._contracts.registry import get_task, list_tasks
 from onnxhub._loading.infer_task import FRONT_MATTER, Inferred, infer_from_files, infer_from_graph, read_pipeline_tag
@@ -30,12 +31,15 @@ from onnxhub.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from onnxhub._backend.files.variants import Choice
     from onnxhub._backend.plan import Step
     from onnxhub._backend.repository.repository import Repository
+    from onnxhub._backend.runtime.compiled import Compile
+    from onnxhub._backend.runtime.providers import Provider
+    from onnxhub._backend.runtime.session import SessionOptions
     from onnxhub._contracts.registry import Task
 
 __all__ = ["AUTO", "CUSTOM", "Resolution", "make_unclear", "resolve"]
@@ -89,6 +93,13 @@ class Resolution:
     def steps(self) -> tuple[Step, ...]:
         """The steps that are to be done before the files can be chosen."""
         return () if self.plan is None else self.plan.steps
+
+    def plan_compiled(
+        self, providers: Sequence[Provider], options: SessionOptions, *, compiled: bool | str
+    ) -> Mapping[str, Compile]:
+        """Return the step from each file that is on disk to its session, by role: see ``plan_compile``."""
+        files = {} if self.plan is None else self.plan.here
+        return {role: plan_compile(file, providers, options, compiled=compiled) for role, file in files.items()}
 
     @property
     def known_task(self) -> Task[Any]:

@@ -15,6 +15,9 @@ from onnxhub._backend.inputs.tokenizer import find_usable_length, load_tokenizer
 from onnxhub._backend.kept.entries import retry_if_cleared
 from onnxhub._backend.plan import FileRequest, settle_if_here
 from onnxhub._backend.repository.repository import fetch_files
+from onnxhub._backend.runtime.compiled import check_compiled
+from onnxhub._backend.runtime.providers import choose_candidates
+from onnxhub._backend.runtime.session import SessionOptions
 from onnxhub._backend.runtime.support import check_support
 from onnxhub._contracts.registry import Task, get_task
 from onnxhub._loading.build import check_files
@@ -67,6 +70,8 @@ class Inspection:
     files: tuple[OnnxFile, ...]
     choice: str
     """Why ``load`` would take the chosen files, or what it would raise."""
+    compiled: str
+    """What ``load`` on the CPU would do about a compiled graph; empty where the weights are not on disk yet."""
     graphs: Mapping[str, Graph]
     """The graphs of the chosen files that are on disk, by file."""
     error: OnnxHubError | None
@@ -120,6 +125,7 @@ def inspect_repository(
         ),
         files=files,
         choice=str(found.problems[-1]) if found.plan is None else found.plan.reason,
+        compiled=_describe_compiled(found),
         graphs=graphs,
         error=next(iter(problems), None) or _find_misfit(repository, found, graphs, outputs),
     )
@@ -138,6 +144,14 @@ def _read_graphs(repository: Repository, found: Resolution) -> tuple[dict[str, G
             except OnnxHubError as refused:
                 problems.append(refused)
     return graphs, problems
+
+
+def _describe_compiled(found: Resolution) -> str:
+    try:
+        steps = found.plan_compiled(choose_candidates("cpu", None), SessionOptions(), compiled=check_compiled("auto"))
+    except OnnxHubError:  # without an ONNX Runtime, or with a switch that is none, load raises it
+        return ""
+    return "; ".join(dict.fromkeys(step.description for step in steps.values()))
 
 
 def _find_misfit(

@@ -72,6 +72,7 @@ def inspect(
         "labels": found.labels,
         "longest input": "" if found.max_length is None else f"{found.max_length} tokens",
         "choice": found.choice,
+        "compiled": found.compiled,
     }
     Printer(json).show(
         {

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from onnxhub._backend.runtime.providers import Provider
     from onnxhub._backend.runtime.session import Session, SessionOptions
 
-__all__ = ["COMPILED", "ModelFile", "build_compiled", "check_compiled"]
+__all__ = ["COMPILED", "Compile", "ModelFile", "check_compiled", "plan_compile"]
 
 _log = logging.getLogger("onnxhub")
 
@@ -87,6 +87,7 @@ NOT_PREPACKED: Final = frozenset({"MatMulNBits"})
 """Operators whose weights are left as they are: with theirs, every ONNX Runtime before 1.32 crashed."""
 ENGINES: Final = "tensorrt"
 """The kind of entries that are empty when they are made, and that TensorRT fills."""
+OWN_ENGINES: Final = "TensorRT keeps engines of its own"
 TENSORRT: Final = {"trt_engine_cache_enable": True, "trt_timing_cache_enable": True}
 TENSORRT_FOLDERS: Final = ("trt_engine_cache_path", "trt_timing_cache_path")
 PROCESSOR: Final = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU implementer", "CPU part")
@@ -138,35 +139,143 @@ def check_compiled(compiled: object) -> bool | str:
     return named == "1"
 
 
-def build_compiled(
-    file: ModelFile, providers: Sequence[Provider], options: SessionOptions, *, compiled: bool | str
-) -> Session:
-    """Build a session of the compiled graph, which is compiled if needed, or of the graph as it is.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compile:
+    """The step from a graph to its session, by a compiled graph where there is or will be one."""
 
-    With "auto", a graph is not compiled if it is small, the disk is short, its weights would be written far
-    larger than they are, the cache cannot be written, or another process is compiling it. True compiles it in any case.
+    file: ModelFile
+    providers: Sequence[Provider]
+    options: SessionOptions
+    required: bool
+    """Whether it was asked for: then no reason to leave it out counts."""
+    key: str | None
+    """The key of the compiled graph; None: none is used."""
+    entry: Entry | None = None
+    """The compiled graph; None: it is not made yet, or none is used."""
+    obstacle: str = ""
+    """Why no compiled graph is used or made."""
+
+    @property
+    def description(self) -> str:
+        """When it is made, or why not."""
+        if self.entry is not None:
+            return "kept from an earlier load"
+        if self.obstacle:
+            return f"no: {self.obstacle}"
+        return "by the first load"
+
+    def run(self) -> Compile:
+        """Compile the graph, if that is to be done; where it was not asked for, a failure is its obstacle.
+
+        Raises:
+            OSError: It was asked for, and the disk is full.
+        """
+        if self.key is None or self.entry is not None:
+            return self
+        if self.obstacle:
+            _log.info("%s is not compiled: %s", self.file.path, self.obstacle)
+            return self
+        if self.required:
+            return replace(self, entry=make(COMPILED, self.key, self._made_of, self._build))
+        try:
+            entry = make_unless_busy(COMPILED, self.key, self._made_of, self._build)
+        except (OSError, IntegrityError, TooNewError) as error:
+            _log.warning("%s is not compiled: %s", self.file.path, error)
+            return replace(self, obstacle=str(error))
+        return replace(self, entry=entry, obstacle="" if entry else "another process is compiling it")
+
+    def open(self) -> Session:
+        """Return a session of the compiled graph, or of the graph as it is."""
+        compiled = None if self.entry is None else self._open_entry(self.entry)
+        return compiled or self._open_plain()
+
+    @property
+    def _made_of(self) -> Mapping[str, object]:
+        return {
+            "model": self.file.model_id,
+            "file": self.file.path.name,
+            "onnxruntime": import_onnxruntime().__version__,
+            "processor": platform.machine(),
+        }
+
+    def _open_plain(self) -> Session:
+        first, *others = self.providers
+        if first.name == "tensorrt" and self.obstacle == OWN_ENGINES:
+            first = _add_engine_cache(self.file, first)
+        return build_session(self.file.path, [first, *others], self.options, weights=self.file.weights)
+
+    def _open_entry(self, entry: Entry) -> Session | None:
+        """Return a session of the compiled graph; None, and the entry is dropped, if ONNX Runtime does not take it."""
+        file, entries = self.file, {**(self.options.entries or {}), "graph_optimization_level": "ORT_DISABLE_ALL"}
+        try:
+            # An entry may be cleared while the session is open: a forked child then builds its session of the model.
+            return build_session(
+                entry.folder / GRAPH,
+                self.providers,
+                replace(self.options, entries=entries),
+                instead=((file.path, *file.weights), self.options),
+            )
+        except OnnxHubError as error:
+            _log.warning("%s: the compiled graph is dropped", error)
+            discard(COMPILED, entry.folder.name)
+            return None
+
+    def _build(self, folder: Path) -> None:
+        file, options = self.file, self.options
+        prepacked = {PREPACKED: NOT_PREPACKED.isdisjoint(file.operators)}
+        entries = {**(options.entries or {}), **WRITING, **prepacked, "optimized_model_filepath": str(folder / GRAPH)}
+        start = monotonic()
+        try:
+            build_session(file.path, self.providers, replace(options, entries=entries)).close()
+        except IntegrityError as error:
+            self._require_damage(folder)
+            raise _explain_write_failure(file, folder, error) from error
+        _log.info("%s: %s was compiled in %.1f s", file.model_id, file.path.name, monotonic() - start)
+
+    def _require_damage(self, folder: Path) -> None:
+        """Delete the unfinished files, and raise the error of the model itself, if it has one."""
+        for path in folder.iterdir():
+            path.unlink()
+        self._open_plain().close()
+
+
+def plan_compile(
+    file: ModelFile, providers: Sequence[Provider], options: SessionOptions, *, compiled: bool | str
+) -> Compile:
+    """Find the compiled graph of a file, or tell whether it will be made, and why not; nothing is made.
+
+    With "auto", a graph is not compiled if it is small, the disk is short, or its weights would be written far larger
+    than they are. True compiles it in any case.
 
     Raises:
         InvalidOptionError: True, but the provider has no compiled graphs, or the session options leave no room for one.
-        OSError: True, and the disk is full.
     """
+    required = compiled is True
+    plain = Compile(file=file, providers=providers, options=options, required=required, key=None)
     if compiled is False:
-        return _build_plain(file, providers, options)
+        return replace(plain, obstacle="compiled=False")
     if providers[0].name == "tensorrt":
-        return _build_plain(file, [_add_engine_cache(file, providers[0]), *providers[1:]], options)
+        return replace(plain, obstacle=OWN_ENGINES)
     obstacle = _find_obstacle(providers[0], options)
     if obstacle is not None:
-        if compiled is True:
+        if required:
             raise InvalidOptionError("compiled", True, f"'auto' or False: {obstacle}")
-        return _build_plain(file, providers, options)
-    key = _compute_key(file, options) if compiled is True or file.size >= SMALLEST else None
-    entry = None if key is None else find(COMPILED, key) or _compile(file, key, providers, options, compiled is True)
-    session = None if entry is None else _open_entry(entry, file, providers, options)
-    return session or _build_plain(file, providers, options)
+        return replace(plain, obstacle=obstacle)
+    if not required and file.size < SMALLEST:
+        return replace(plain, obstacle="it is small")
+    key = _compute_key(file, options)
+    step = replace(plain, key=key, entry=find(COMPILED, key))
+    return step if step.entry is not None or required else replace(step, obstacle=_find_cost(file))
 
 
-def _build_plain(file: ModelFile, providers: Sequence[Provider], options: SessionOptions) -> Session:
-    return build_session(file.path, providers, options, weights=file.weights)
+def _find_cost(file: ModelFile) -> str:
+    """Return what speaks against compiling a graph that nobody asked to compile; nothing if it is worth it."""
+    if GROWTH * file.float32_size > GROWTH * file.size + file.size // 4:
+        written, weights = GROWTH * file.float32_size / 1e6, file.size / 1e6
+        return f"it would take up to {written:.0f} MB, since its weights of {weights:.0f} MB become float32"
+    if _lacks_disk_space(GROWTH * file.float32_size + SPARE):
+        return f"the disk of {assets_dir(COMPILED)} is short"
+    return ""
 
 
 def _find_obstacle(provider: Provider, options: SessionOptions) -> str | None:
@@ -177,74 +286,6 @@ def _find_obstacle(provider: Provider, options: SessionOptions) -> str | None:
         return f"compiled graphs need onnxruntime {'.'.join(map(str, OLDEST))} or later, and this is {version}"
     own = [name for name in OWN_BUILD if name in (options.entries or {})]
     return f"session_options sets {own[0]}" if own else None
-
-
-def _open_entry(
-    entry: Entry, file: ModelFile, providers: Sequence[Provider], options: SessionOptions
-) -> Session | None:
-    """Return a session of the compiled graph; None, and the entry is dropped, if ONNX Runtime does not take it."""
-    entries = {**(options.entries or {}), "graph_optimization_level": "ORT_DISABLE_ALL"}
-    try:
-        # An entry may be cleared while the session is open: a forked child then builds its session of the model.
-        return build_session(
-            entry.folder / GRAPH,
-            providers,
-            replace(options, entries=entries),
-            instead=((file.path, *file.weights), options),
-        )
-    except OnnxHubError as error:
-        _log.warning("%s: the compiled graph is dropped", error)
-        discard(COMPILED, entry.folder.name)
-        return None
-
-
-def _compile(
-    file: ModelFile, key: str, providers: Sequence[Provider], options: SessionOptions, wanted: bool
-) -> Entry | None:
-    """Return the finished entry; None if ``wanted`` is False and the graph is not compiled."""
-    made_of = {
-        "model": file.model_id,
-        "file": file.path.name,
-        "onnxruntime": import_onnxruntime().__version__,
-        "processor": platform.machine(),
-    }
-
-    def build(folder: Path) -> None:
-        prepacked = {PREPACKED: NOT_PREPACKED.isdisjoint(file.operators)}
-        entries = {**(options.entries or {}), **WRITING, **prepacked, "optimized_model_filepath": str(folder / GRAPH)}
-        start = monotonic()
-        try:
-            build_session(file.path, providers, replace(options, entries=entries)).close()
-        except IntegrityError as error:
-            _require_damage(file, providers, options, folder)
-            raise _explain_write_failure(file, folder, error) from error
-        _log.info("%s: %s was compiled in %.1f s", file.model_id, file.path.name, monotonic() - start)
-
-    if wanted:
-        return make(COMPILED, key, made_of, build)
-    if GROWTH * file.float32_size > GROWTH * file.size + file.size // 4:
-        _log.info(
-            "%s is not compiled unasked: it would take up to %.0f MB, since its weights of %.0f MB become float32",
-            file.path,
-            GROWTH * file.float32_size / 1e6,
-            file.size / 1e6,
-        )
-        return None
-    if _lacks_disk_space(GROWTH * file.float32_size + SPARE):
-        _log.info("%s is not compiled: the disk of %s is short", file.path, assets_dir(COMPILED))
-        return None
-    try:
-        return make_unless_busy(COMPILED, key, made_of, build)
-    except (OSError, IntegrityError, TooNewError) as error:
-        _log.warning("%s is not compiled: %s", file.path, error)
-        return None
-
-
-def _require_damage(file: ModelFile, providers: Sequence[Provider], options: SessionOptions, folder: Path) -> None:
-    """Delete the unfinished files, and raise the error of the model itself, if it has one."""
-    for path in folder.iterdir():
-        path.unlink()
-    _build_plain(file, providers, options).close()
 
 
 def _explain_write_failure(file: ModelFile, folder: Path, error: IntegrityError) -> OSError:

@@ -19,6 +19,8 @@ from onnxhub._backend.kept.assets import assets_dir
 from onnxhub._backend.kept.building import make
 from onnxhub._backend.runtime import compiled
 from onnxhub._backend.runtime.providers import Provider
+from onnxhub._loading.request import LoadRequest
+from onnxhub._workshop.inspect import inspect_model
 from onnxhub.errors import InvalidOptionError
 from tests import tiny
 from tests.runtime import compiles
@@ -109,6 +111,21 @@ def test_the_environment_stands_for_auto(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("ONNXHUB_COMPILED", "maybe")
     with pytest.raises(InvalidOptionError, match="ONNXHUB_COMPILED"):
         onnxhub.load("ner", "builtin:ner")
+
+
+def test_an_inspection_says_what_a_load_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first load, after it, of a model that is not worth it, and where the environment says no."""
+
+    def foresee(model_id: str | Path) -> str:
+        return inspect_model(LoadRequest(model_id=model_id)).compiled
+
+    assert foresee("builtin:ner") == "by the first load"
+    assert not entries()
+    assert outputs("ner", "builtin:ner")[0]
+    assert foresee("builtin:ner") == "kept from an earlier load"
+    assert foresee(tiny.make_model(tmp_path / "model")) == "no: it is small"
+    monkeypatch.setenv("ONNXHUB_COMPILED", "0")
+    assert foresee("builtin:ner") == "no: compiled=False"
 
 
 @pytest.mark.parametrize(
