@@ -23,7 +23,8 @@ MIDDLE_TESTS = $(addprefix tests/faults/test_,hub.py hostile_hub.py shared_store
 
 # Workers share the tests. Those marked `system` follow, one after the other, with the machine to themselves: what they find
 # hangs on when a signal comes. What is marked `alike` can come out no other way in another install: the full one runs it,
-# and so does CI on each operating system.
+# and so does CI on each operating system. What is marked `light` needs nothing of the full install, and is left to the
+# light ones, which have more versions of what it depends on.
 WORKERS ?= 2
 SHARED = -n $(WORKERS) --dist worksteal
 EVERYWHERE = tests/unit tests/tasks tests/contract tests/faults tests/system tests/cli tests/project
@@ -72,8 +73,8 @@ test-docs: .venv/.dev
 	$(FULL) -m pytest tests/docs $(SHARED)
 
 test-full: .venv/.dev
-	$(FULL) -m pytest --ignore tests/docs -m 'not system' $(SHARED)
-	$(FULL) -m pytest --ignore tests/docs -m system
+	$(FULL) -m pytest --ignore tests/docs -m 'not system and (alike or not light)' $(SHARED)
+	$(FULL) -m pytest --ignore tests/docs -m 'system and (alike or not light)'
 
 # The light installs test the built wheel: no checkout on sys.path, no torch, no transformers, no optimum.
 test-light: .venv-light/.dev
@@ -90,7 +91,7 @@ test-middle: .venv-middle/.dev
 	$(MIDDLE) tools/require_light.py
 	$(MIDDLE) -m pytest $(MIDDLE_TESTS) $(SHARED)
 
-## coverage: which lines and branches of the library `make test-full` runs, in the processes that it starts as well
+## coverage: which lines and branches of the library the tests run in the full install, in the processes that they start as well
 coverage: .venv/.dev
 	rm -rf .cache/coverage && mkdir -p .cache/coverage
 	$(FULL) -m coverage run -m pytest --ignore tests/docs -m 'not system' $(SHARED)

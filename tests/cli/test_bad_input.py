@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
     from tests.workplace import Workplace
 
+pytestmark = pytest.mark.light
+
 CLASSIFY = ("classify", "-m", "models/sentiment")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals, pipes and devices")
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.light
+
 ROWS = ["kind", "model", "made_with", "size", "last_use", "key"]
 
 

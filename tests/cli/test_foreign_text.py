@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
     from tests.workplace import Workplace
 
+pytestmark = pytest.mark.light
+
 OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[[0-9]*[AK]|\r")
 """Colours, and how a line of progress is drawn anew."""
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f]")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.workplace import Workplace
 
+pytestmark = pytest.mark.light
+
 COMMANDS = {
     "classify": ["classify", "-m", "models/sentiment", "Quite easy!", "Rather hard."],
     "answer": ["answer", "-m", "models/qa", "Who wrote it?", "Ada wrote it in London."],

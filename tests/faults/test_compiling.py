@@ -18,7 +18,7 @@ from tests.runtime import compiles
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = compiles
+pytestmark = [compiles, pytest.mark.light]
 ANSWER = """
 import logging, os, resource, sys
 {before}

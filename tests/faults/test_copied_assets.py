@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes")
+pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="links and pipes"), pytest.mark.light]
 
 COMMIT = "c" * 40
 DIGEST = "a" * 64

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.light
+
 WEIGHTS = np.arange(4, dtype=np.float32).tobytes()
 SECRET = np.full(4, 7, np.float32).tobytes()
 

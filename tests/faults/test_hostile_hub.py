@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.light
+
 CHILD = """
 import json, os, sys, time
 from pathlib import Path

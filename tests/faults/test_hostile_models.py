@@ -19,6 +19,8 @@ from tests.hub_server import run_python
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.light
+
 MUTANTS = 400
 MUTATE = """
 import collections, random, sys

@@ -23,6 +23,8 @@ from tests.hub_server import LISTING, HubServer, run_python
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+pytestmark = pytest.mark.light
+
 TOKEN = "hf_CANARYcanaryCANARY"
 FILES = {"config.json": b'{"labels": 2}', "onnx/model.onnx": b"m" * 100_000, "modules.json": b"[1]"}
 PRELUDE = """

@@ -26,6 +26,8 @@ from tests.faults.test_hub import Home
 if TYPE_CHECKING:
     from tests.hub_server import HubServer
 
+pytestmark = pytest.mark.light
+
 LOAD = """
 import onnxhub
 report(label=onnxhub.load("text-classification", "org/name")("a good day").label)

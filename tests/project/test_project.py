@@ -217,11 +217,13 @@ def test_the_site_that_is_published_is_the_one_that_is_tested() -> None:
     assert "mkdocs build --strict" in read("Makefile")
 
 
-def test_coverage_runs_what_the_full_install_runs() -> None:
-    """The two passes of `make test-full`, traced; less than the floor of pyproject.toml is a failure."""
+def test_coverage_runs_all_tests() -> None:
+    """All tests that the full install can run, in two passes, traced; less than the floor is a failure."""
     assert steps(workflow("ci.yml")["jobs"]["coverage"], "run") == ["make coverage"]
-    runs = re.findall(r"^\t\$\(FULL\) (?:-m coverage run )?(-m pytest --ignore .*)$", read("Makefile"), re.MULTILINE)
-    assert runs[:2] == runs[2:]
+    assert re.findall(r"^\t\$\(FULL\) -m coverage run -m pytest (.*)$", read("Makefile"), re.MULTILINE) == [
+        "--ignore tests/docs -m 'not system' $(SHARED)",
+        "--ignore tests/docs -m system",
+    ]
     settings = tomllib.loads(read("pyproject.toml"))["tool"]["coverage"]
     assert settings["run"]["branch"]
     assert settings["run"]["patch"] == ["subprocess", "_exit"]
@@ -229,11 +231,11 @@ def test_coverage_runs_what_the_full_install_runs() -> None:
 
 
 def test_each_test_is_in_one_of_the_two_passes() -> None:
-    """What one pass of an install leaves to the other, the other takes; the full install leaves out nothing."""
+    """What one pass of an install leaves to the other, the other takes; the full one leaves out what the light ones run."""
     passes = re.findall(r"^\t\$\((\w+)\) -m pytest (.*)", read("Makefile"), re.MULTILINE)
     assert [words for python, words in passes if python == "FULL" and words.startswith("--ignore")] == [
-        "--ignore tests/docs -m 'not system' $(SHARED)",
-        "--ignore tests/docs -m system",
+        "--ignore tests/docs -m 'not system and (alike or not light)' $(SHARED)",
+        "--ignore tests/docs -m 'system and (alike or not light)'",
     ]
     for python, tests in {"LIGHT": "$(LIGHT_TESTS)", "OLDEST": "$(OLDEST_TESTS)"}.items():
         assert [words for name, words in passes if name == python] == [
@@ -244,6 +246,21 @@ def test_each_test_is_in_one_of_the_two_passes() -> None:
     for prefix, files in re.findall(r"\$\(addprefix (tests/[\w/]+),([^)]+)\)", read("Makefile")):
         for file in files.replace("\\", "").split():
             assert (ROOT / f"{prefix}{file}").is_file(), file
+
+
+def test_what_the_full_install_leaves_to_the_light_ones_runs_there() -> None:
+    """A file that is marked `light` lies in a folder that both light installs run, and asks for nothing that they lack."""
+    marked = [
+        path
+        for path in TESTS
+        if re.search(r"^pytestmark = .*mark\.light", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert marked
+    everywhere = re.search(r"^EVERYWHERE = (.*)$", read("Makefile"), re.MULTILINE)
+    assert everywhere is not None
+    assert {ids(path.parent) for path in marked} <= set(everywhere[1].split())
+    lacking = re.compile(r"""(?:importorskip|find_spec)\("(?:torch|transformers|optimum|sentence_transformers)""")
+    assert [ids(path) for path in marked if lacking.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_dependabot_looks_after_actions_and_packages() -> None:

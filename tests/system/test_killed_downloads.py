@@ -9,11 +9,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from onnxhub import builtin
 from tests.hub_server import HubServer, clean_environment, run_python
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.light
 
 ANSWER = """
 import onnxhub

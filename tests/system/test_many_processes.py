@@ -13,6 +13,8 @@ from tests.hub_server import HubServer, clean_environment, run_python
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.light
+
 DATA = bytes(range(256)) * 80_000  # 20 MB: long enough to be read, and fetched, by several at once
 READ = """
 import hashlib, time

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onnxhub._backend.kept.entries import Entry
+    from onnxhub._backend.runtime.session import Session
 
 
 @pytest.fixture(autouse=True)
@@ -94,12 +95,13 @@ def test_a_model_is_loaded_though_its_compiled_graph_goes(monkeypatch: pytest.Mo
     with onnxhub.load("ner", "builtin:ner") as model:
         expected = model("Ada lived in London.")
         assert model.info.compiled
-    opened = compiled._open_entry
+    opened = compiled.Compile.open
 
-    def cleared(entry: Entry, *arguments: object) -> object:
+    def clear_and_open(step: compiled.Compile) -> Session:
+        assert step.entry is not None
         kept.clear("compiled")
-        return opened(entry, *arguments)  # type: ignore[arg-type]
+        return opened(step)
 
-    monkeypatch.setattr(compiled, "_open_entry", cleared)
+    monkeypatch.setattr(compiled.Compile, "open", clear_and_open)
     with onnxhub.load("ner", "builtin:ner") as model:
         assert model("Ada lived in London.") == expected
