@@ -129,12 +129,12 @@ clean:
 	rm -rf .venv .venv-demo .venv-light .venv-oldest .venv-middle .venv-bench-fastembed .cache dist build site
 
 .venv-demo/.demo: pyproject.toml constraints.txt
-	test -d $(@D) || $(PYTHON) -m venv $(@D)
+	@$(PYTHON) tools/environment.py $(@D)
 	$(@D)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[cpu,cli]'
 	touch $@
 
 .venv/.pip:
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) tools/environment.py $(@D)
 	$(FULL) $(PIP_INSTALL) 'pip>=25.1'
 	touch $@
 
@@ -149,7 +149,7 @@ dist/.wheel: .venv/.pip pyproject.toml README.md $(shell find src -type f -not -
 	touch $@
 
 .venv-light/.dev .venv-oldest/.dev .venv-middle/.dev: dist/.wheel
-	test -d $(@D) || $(PYTHON) -m venv $(@D)
+	@$(PYTHON) tools/environment.py $(@D)
 	$(@D)/bin/python $(PIP_INSTALL) 'pip>=25.1'
 	$(@D)/bin/python $(PIP_INSTALL) --group test --upgrade "$$(ls dist/*.whl)[cpu,cli]" $(PINS)
 	$(@D)/bin/python $(PIP_INSTALL) --no-deps --force-reinstall dist/*.whl
@@ -159,6 +159,6 @@ dist/.wheel: .venv/.pip pyproject.toml README.md $(shell find src -type f -not -
 .venv-middle/.dev: PINS = $(MIDDLE_PINS)
 
 .venv-bench-fastembed/.dev: Makefile
-	test -d $(@D) || $(PYTHON) -m venv $(@D)
+	@$(PYTHON) tools/environment.py $(@D)
 	$(@D)/bin/python $(PIP_INSTALL) fastembed==0.9.1 onnxruntime==$(ONNXRUNTIME) numpy==$(NUMPY)
 	touch $@

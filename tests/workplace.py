@@ -36,6 +36,7 @@ ON_THE_HUB = {
     "Xenova/distilbert-base-cased-distilled-squad": "qa",
     "Xenova/bert-base-multilingual-cased-ner-hrl": "ner",
     "Xenova/all-MiniLM-L6-v2": "embedder",
+    "Xenova/multilingual-e5-small": "embedder",
     "Xenova/nli-deberta-v3-xsmall": "nli",
     "Xenova/ms-marco-MiniLM-L-6-v2": "reranker",
     "Xenova/distilbert-base-uncased": "masked",

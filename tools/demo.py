@@ -1,9 +1,12 @@
-"""One question of each core task, answered by the bundled models: no model hub, no torch, no transformers."""
+"""A question of each core task, answered by the bundled models: no model hub, no torch, no transformers."""
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 started = time.perf_counter()
@@ -24,6 +27,9 @@ STORY = (
     "The first lighthouse of the island was built by Marta Olsen in 1871. It burned down nine years later, and her "
     "nephew Henrik put up the one that stands there today."
 )
+
+SEARCH = "How do I get my money back?"
+NOTES = ["Refunds take three days.", "The shop opens at nine.", "Parking is behind the house."]
 
 console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
@@ -53,7 +59,7 @@ def marked(text: str, spans: Iterable[tuple[int, int, str]]) -> Text:
 
 
 def main() -> None:
-    """Ask the three questions."""
+    """Ask the four questions, and say how to ask more, as it can be typed where the demo was started."""
     console.print(f"onnxhub {onnxhub.__version__}, on the CPU, with no model hub in reach\n")
     show(
         f'onnxhub.classify("{REVIEW}", model="builtin:sentiment")',
@@ -70,8 +76,23 @@ def main() -> None:
         lambda: onnxhub.tag(LETTER, model="builtin:ner"),
         lambda result: marked(LETTER, [(entity.start, entity.end, entity.label) for entity in result]),
     )
-    console.print(Text(f"Three models, three answers, {time.perf_counter() - started:.1f} s in all.", "bold"))
-    console.print("Next: onnxhub classify --help, or in Python: import onnxhub")
+    show(
+        f'onnxhub.similarity("{SEARCH}", {json.dumps(NOTES)}, model="builtin:embed").round(2)',
+        lambda: onnxhub.similarity(SEARCH, NOTES, model="builtin:embed").round(2),
+        lambda result: marked(NOTES[result.argmax()], [(0, len(NOTES[result.argmax()]), "")]),
+    )
+    console.print(Text(f"Four models, four answers, {time.perf_counter() - started:.1f} s in all.", "bold"))
+    console.print(f'Next: {find_program("onnxhub")} classify --model builtin:sentiment "Worth every penny."')
+    console.print(f'  or: {find_program("python")} -c "import onnxhub; help(onnxhub.classify)"')
+
+
+def find_program(name: str) -> str:
+    """Return what starts a program of this environment, typed in the folder of the shell that runs the demo."""
+    path = Path(sys.executable).with_name(name)
+    folder = Path.cwd()
+    if str(path.parent) in os.environ.get("PATH", "").split(os.pathsep):
+        return name
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
 
 if __name__ == "__main__":

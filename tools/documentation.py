@@ -18,7 +18,7 @@ import tempfile
 import traceback
 import warnings
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import chain, takewhile
 from pathlib import Path
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
     from tests.workplace import Workplace
 
-__all__ = ["ROOT", "Block", "blocks", "pages", "ran", "same"]
+__all__ = ["ROOT", "Block", "blocks", "is_pasted", "pages", "ran", "same"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPTS: Final = {"pycon": (">>> ", "..."), "console": ("$ ", "> ")}
 COMMANDS: Final = ("onnxhub", "cat", "echo", "head", "ls", "make demo", "printf", "NO_COLOR=1")
 """What a line of a console block starts with, if it is run."""
+PASTED: Final = ("README.md", "README.ja.md", "docs/index.md", "docs/quickstart.md", "docs/ja/quickstart.md")
+"""The pages that one reads first: their examples run in an empty folder."""
 TIMES: Final = re.compile(r"\d+(?:\.\d+)? m?s\b")
 """Another on every machine and in every run."""
 NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -77,6 +79,11 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", ROOT / "README.ja.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+def is_pasted(page: Path) -> bool:
+    """Tell whether the examples of a page run in an empty folder, as those of a reader do who has just come."""
+    return page.relative_to(ROOT).as_posix() in PASTED
+
+
 def blocks(page: Path) -> list[Block]:
     """Return the fenced blocks of a page, in order."""
     source = page.read_text(encoding="utf-8")
@@ -92,8 +99,9 @@ def ran(page: Path, workplace: Workplace) -> list[tuple[Block, str]]:
     typed = {block: [step.source(block.language) for step in steps[block]] for block in steps}
     session = [source for block, sources in typed.items() if block.language == "pycon" for source in sources]
     made = []
-    with tempfile.TemporaryDirectory() as cache:  # of its own: what other pages have fetched is not there
-        place = _Place(workplace, cache)
+    # A cache of its own: what other pages have fetched is not there.
+    with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as empty:
+        place = _Place(replace(workplace, folder=Path(empty)) if is_pasted(page) else workplace, cache)
         said = iter(place.session(session) if session else [])
         for block, sources in typed.items():
             if block.language == "console":
@@ -197,7 +205,7 @@ class _Place:
 
         if command.strip() == "make demo":
             # In this environment, not in one that pip has to make first; and as text, with brackets for colours.
-            command = f"python {ROOT / 'tools' / 'demo.py'} | cat"
+            command = f"PATH=/usr/bin:/bin {sys.executable} {ROOT / 'tools' / 'demo.py'} | cat"
         env = clean_environment(self.workplace.folder, self.env)
         return self.clean(plain(in_a_terminal(["bash", "-c", command], self.workplace.folder, env)[1]))
 
@@ -210,7 +218,11 @@ class _Place:
 
     def clean(self, output: str) -> str:
         """Without what is another on every machine, and white space that no reader sees."""
-        usual = {self.cache: "~/.cache/huggingface", self.workplace.endpoint: "https://huggingface.co"}
+        usual = {
+            self.cache: "~/.cache/huggingface",
+            self.workplace.endpoint: "https://huggingface.co",
+            str(Path(sys.executable).parent): ".venv-demo/bin",
+        }
         for here, there in {**usual, str(self.workplace.folder): "~"}.items():
             output = output.replace(here, there)
         return "\n".join(line.rstrip() for line in output.splitlines())

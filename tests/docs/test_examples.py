@@ -6,6 +6,8 @@ import doctest
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,8 @@ import numpy as np
 import pytest
 
 import onnxhub
-from tests.hub_server import run_python
-from tools.documentation import ROOT, blocks, pages, ran, same
+from tests.hub_server import clean_environment, run_python
+from tools.documentation import ROOT, blocks, is_pasted, pages, ran, same
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 PAGES = pages()
 EXAMPLES = {block.name: block.text for page in PAGES for block in blocks(page) if block.language == "python"}
+PASTED = {block.name for page in PAGES if is_pasted(page) for block in blocks(page)}
 WITH_OUTPUT = [page for page in PAGES if any(block.language in {"pycon", "console"} for block in blocks(page))]
 ADDING_A_TASK = ROOT / "docs" / "adding-a-task.md"
 PACKAGE = "my_package"
@@ -44,8 +47,8 @@ def write_package(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_python_block_of_the_documentation_runs(name: str, workplace: Workplace) -> None:
-    """A reader can paste it; what it prints is not compared, for the models are stand-ins."""
+def test_a_python_block_of_the_documentation_runs(name: str, workplace: Workplace, tmp_path: Path) -> None:
+    """A reader can paste it, those of the first pages into an empty folder; what models of the Hub give is not compared."""
     example = EXAMPLES[name]
     compile(example, name, "exec")
     if '"cuda"' in example:
@@ -55,7 +58,7 @@ def test_a_python_block_of_the_documentation_runs(name: str, workplace: Workplac
     if PACKAGE in example:
         write_package(workplace.folder)
     env = {"HF_ENDPOINT": workplace.endpoint, "PYTHONIOENCODING": "utf-8", "PYTHONWARNINGS": "ignore"}
-    done = run_python(example, workplace.folder, env)
+    done = run_python(example, tmp_path if name in PASTED else workplace.folder, env)
     assert done.returncode == 0, done.stderr
 
 
@@ -65,6 +68,20 @@ def test_sessions_and_commands_of_the_documentation_give_what_they_say(page: Pat
     now = ran(page, workplace)
     wrong = [f"{one.name}\nexpected:\n{one.text}\nactual:\n{text}" for one, text in now if not same(one.text, text)]
     assert not wrong, "\n".join(wrong)
+
+
+def test_what_the_demo_advises_can_be_typed_as_it_stands(workplace: Workplace) -> None:
+    """In the shell that started the demo, with nothing activated."""
+    env = clean_environment(workplace.folder, {"PATH": "/usr/bin:/bin", "HF_ENDPOINT": "http://127.0.0.1:9"})
+    demo = [sys.executable, str(ROOT / "tools" / "demo.py")]
+    said = subprocess.run(demo, cwd=workplace.folder, env=env, capture_output=True, text=True, check=True).stdout
+    advised = re.findall(r"^ *(?:Next|or): (.*)$", said, re.MULTILINE)
+    assert len(advised) == 2
+    for command in advised:
+        shell = ["bash", "-c", command]
+        done = subprocess.run(shell, cwd=workplace.folder, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "onnxhub" in done.stdout or "POSITIVE" in done.stdout
 
 
 @pytest.mark.parametrize(
