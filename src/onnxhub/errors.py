@@ -17,6 +17,7 @@
     ├── ProviderUnavailableError    (RuntimeError)       the execution provider cannot run here
     ├── TaskMismatchError           (ValueError)         the model does not fit the task
     ├── InvalidOptionError          (ValueError)         an option or argument, with what it may be
+    ├── UnknownOptionError          (TypeError)          an InvalidOptionError: no option or argument has this name
     ├── ClosedModelError            (ValueError)         the model was closed
     ├── TaskContractError           (AssertionError)     a task breaks what is promised of every task
     └── IndexedError                                     an input of a call, with its index:
@@ -61,6 +62,7 @@ __all__ = [
     "TaskMismatchError",
     "TooNewError",
     "UnclearTaskError",
+    "UnknownOptionError",
     "UnknownTaskError",
     "UnsafeModelError",
     "VariantNotFoundError",
@@ -351,6 +353,11 @@ class InvalidOptionError(OnnxHubError, ValueError):
 
     def _message(self) -> str:
         return f"{self.option}={shorten(self.value, 500)}: expected {self.expected}{nearest(self.value, self.known)}"
+
+
+@dataclass(eq=False, repr=False)
+class UnknownOptionError(InvalidOptionError, TypeError):
+    """There is no option or argument of this name; a ``TypeError`` too, as Python raises one for any function."""
 
 
 @dataclass(eq=False, repr=False)

@@ -10,10 +10,11 @@ import numpy as np
 
 from onnxhub._calls.lanes import Lanes
 from onnxhub._calls.neighbours import Neighbours
+from onnxhub._calls.own_postprocessor import check_postprocessor
 from onnxhub._contracts.info import ModelInfo
 from onnxhub._contracts.protocols import GraphInput
 from onnxhub._contracts.registry import Task, get_task
-from onnxhub._loading.build import build_model, check_postprocessor
+from onnxhub._loading.build import build_model
 from onnxhub._workshop.task_contract import check_contract
 from onnxhub.errors import InvalidInputError, TaskMismatchError
 
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from onnxhub._calls.model import Model
+    from onnxhub._calls.own_postprocessor import AnyPostprocessor, PostprocessorOf
     from onnxhub._contracts.foreign import InferenceSession
     from onnxhub._contracts.protocols import Features, Outputs
-    from onnxhub._loading.build import AnyPostprocessor, PostprocessorOf
 
     Canned: TypeAlias = Mapping[str, ArrayLike] | Callable[[Features], Mapping[str, ArrayLike]]
 

@@ -24,7 +24,8 @@ from typing import Self, Unpack
 
 from onnxhub._calls.model import Model
 from onnxhub._contracts.postprocessor import Postprocessor
-from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._contracts.options import CallOptions
+from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub.tasks.results import LabelScore
 from onnxhub.tasks.text_classification import ClassificationItem, TextClassificationPreprocessor
@@ -65,11 +66,11 @@ class LoudnessModel(Model[str, Loudness, "list[Loudness]"]):
 
     def __call__(self, inputs, **options: Unpack[LoudnessOptions]):
         """Say how loud it is."""
-        return self.call_with(inputs, check_options(options, LoudnessOptions))
+        return self.call_with(inputs, options)
 
     def with_options(self, **options: Unpack[LoudnessOptions]) -> Self:
         """Return a model with other defaults."""
-        return self.copy_with(check_options(options, LoudnessOptions))
+        return self.copy_with(options)
 
 
 TASK = Task(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
+from onnxhub._api.arguments import explain_arguments
 from onnxhub._loading.request import LoadRequest
 from onnxhub._process.public import publish
 
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from onnxhub._calls.model import Model
-    from onnxhub._contracts.postprocessor import Postprocessor
+    from onnxhub._calls.own_postprocessor import PostprocessorOf
     from onnxhub._contracts.registry import Task
-    from onnxhub._loading.build import PostprocessorOf
 
     ModelId: TypeAlias = str | os.PathLike[str] | None
     Provider: TypeAlias = str | Sequence[str]
@@ -139,12 +139,13 @@ def load(
 ) -> Model[Any, Any, Any]: ...
 @overload
 def load(task: str, model_id: ModelId = ..., provider: Provider = ..., **options: Unpack[LoadOptions[Any]]) -> Any: ...
+@explain_arguments
 def load(
     task: str | Task[Any],
     model_id: str | os.PathLike[str] | None = None,
     provider: str | Sequence[str] = "cpu",
     *,
-    postprocessor: type[Postprocessor[Any, Any]] | Postprocessor[Any, Any] | None = None,
+    postprocessor: PostprocessorOf[Any] | None = None,
     dtype: str = "auto",
     file: str | Mapping[str, str] | None = None,
     outputs: Mapping[str, str] | None = None,
@@ -172,7 +173,8 @@ def load(
         provider: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"tensorrt"``, ``"openvino"``, ... or ONNX Runtime's full
             name. One name is strict: if it cannot run, that is an error. A sequence in order of preference, or
             ``"auto"``, is how to allow a fall-back.
-        postprocessor: A subclass of the task's postprocessor (built from the model), or an instance (used as it is).
+        postprocessor: A subclass of the task's postprocessor (built from the model), one with values for some of its
+            fields (``functools.partial(Calibrated, temperature=2.0)``), or an instance (used as it is).
         dtype: The precision of the file: ``"fp32"``, ``"fp16"``, ``"q8"``, ``"int8"``, ``"q4"``, ... ``"auto"`` is
             fp32 where the repository has it (fp16 on a GPU), else its only variant. int8, uint8, q8 and fp16 are made of the
             fp32 file, once, where the repository lacks them and the tools (the package onnx) are installed.

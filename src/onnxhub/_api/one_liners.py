@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, Unpack, overload
 
+from onnxhub._api.arguments import explain_arguments
 from onnxhub._api.loaded_models import load_once
+from onnxhub._calls.own_postprocessor import check_postprocessor, extra_names
+from onnxhub._contracts.options import check_options, option_names
 from onnxhub._contracts.registry import get_task
-from onnxhub._contracts.task import check_options
 from onnxhub._process.public import publish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from onnxhub._api.loaded_models import ModelId, Provider
+    from onnxhub._calls.own_postprocessor import PostprocessorOf
     from onnxhub._contracts.protocols import Column, ListOf
     from onnxhub.tasks.feature_extraction import FeatureExtractionOptions, Vectors
     from onnxhub.tasks.fill_mask import FillMaskOptions, MaskFill
@@ -39,41 +45,45 @@ __all__ = [
 ]
 
 
-class LoadedAs(TypedDict, total=False):
+ResultT = TypeVar("ResultT")
+
+
+class LoadedAs(TypedDict, Generic[ResultT], total=False):
     """How a model is loaded, beside its name: as for ``load``."""
 
     provider: Provider
     dtype: str
     revision: str | None
+    postprocessor: PostprocessorOf[ResultT] | None
 
 
 if TYPE_CHECKING:
 
-    class ClassifyOptions(LoadedAs, TextClassificationOptions, total=False):
+    class ClassifyOptions(LoadedAs[Classification], TextClassificationOptions, total=False):
         """What ``classify`` takes."""
 
-    class AnswerOptions(LoadedAs, QuestionAnsweringOptions, total=False):
+    class AnswerOptions(LoadedAs[Answer], QuestionAnsweringOptions, total=False):
         """What ``answer`` takes."""
 
-    class TagOptions(LoadedAs, TokenClassificationOptions, total=False):
+    class TagOptions(LoadedAs[list[Entity]], TokenClassificationOptions, total=False):
         """What ``tag`` takes."""
 
-    class EmbedOptions(LoadedAs, FeatureExtractionOptions, total=False):
+    class EmbedOptions(LoadedAs[NDArray[np.float32]], FeatureExtractionOptions, total=False):
         """What ``embed`` takes."""
 
-    class ClassifyZeroShotOptions(LoadedAs, TemplateOptions, total=False):
+    class ClassifyZeroShotOptions(LoadedAs[Classification], TemplateOptions, total=False):
         """What ``classify_zero_shot`` takes."""
 
-    class FillMaskingOptions(LoadedAs, FillMaskOptions, total=False):
+    class FillMaskingOptions(LoadedAs[list[list[MaskFill]]], FillMaskOptions, total=False):
         """What ``fill_mask`` takes."""
 
-    class RerankOptions(LoadedAs, TextRankingOptions, total=False):
+    class RerankOptions(LoadedAs[list[Ranked]], TextRankingOptions, total=False):
         """What ``rerank`` takes."""
 
-    class ChooseOptions(LoadedAs, MultipleChoiceOptions, total=False):
+    class ChooseOptions(LoadedAs[Choice], MultipleChoiceOptions, total=False):
         """What ``choose`` takes."""
 
-    class EmbedSparseOptions(LoadedAs, SparseFeatureExtractionOptions, total=False):
+    class EmbedSparseOptions(LoadedAs[SparseEmbedding], SparseFeatureExtractionOptions, total=False):
         """What ``embed_sparse`` takes."""
 
 
@@ -83,6 +93,7 @@ def classify(text: TextOrPair, *, model: ModelId = ..., **options: Unpack[Classi
 def classify(
     text: ListOf[TextOrPair] | Column, *, model: ModelId = ..., **options: Unpack[ClassifyOptions]
 ) -> list[Classification]: ...
+@explain_arguments
 def classify(text: object, *, model: ModelId = None, **options: Unpack[ClassifyOptions]) -> object:
     """Classify a text, a pair of texts (a tuple), or a list of either.
 
@@ -115,6 +126,7 @@ def answer(
     model: ModelId = ...,
     **options: Unpack[AnswerOptions],
 ) -> list[Answer]: ...
+@explain_arguments
 def answer(
     question: object, context: str | None = None, *, model: ModelId = None, **options: Unpack[AnswerOptions]
 ) -> object:
@@ -148,6 +160,7 @@ def answer(
 def tag(text: str, *, model: ModelId = ..., **options: Unpack[TagOptions]) -> list[Entity]: ...
 @overload
 def tag(text: ListOf[str] | Column, *, model: ModelId = ..., **options: Unpack[TagOptions]) -> list[list[Entity]]: ...
+@explain_arguments
 def tag(text: object, *, model: ModelId = None, **options: Unpack[TagOptions]) -> object:
     """Find the entities of a text of any length, or of each text of a list.
 
@@ -172,6 +185,7 @@ def tag(text: object, *, model: ModelId = None, **options: Unpack[TagOptions]) -
     return _load("token-classification", model, options)(text)
 
 
+@explain_arguments
 def embed(text: str | ListOf[str] | Column, *, model: ModelId = None, **options: Unpack[EmbedOptions]) -> Vectors:
     """Embed a text or a list of texts, pooled and normalised as the model says.
 
@@ -197,12 +211,13 @@ def embed(text: str | ListOf[str] | Column, *, model: ModelId = None, **options:
     return vectors
 
 
+@explain_arguments
 def similarity(
     first: str | ListOf[str] | Column,
     second: str | ListOf[str] | Column,
     *,
     model: ModelId = None,
-    **options: Unpack[LoadedAs],
+    **options: Unpack[LoadedAs[NDArray[np.float32]]],
 ) -> Vectors:
     """How alike texts are: the cosine of their vectors, or the measure that the model names.
 
@@ -223,7 +238,7 @@ def similarity(
         >>> bool(near > far)
         True
     """
-    embedder = _load("feature-extraction", model, check_options(options, LoadedAs))
+    embedder = _load("feature-extraction", model, check_options(options, option_names(LoadedAs), "similarity"))
     found: Vectors = embedder.similarity(first, second)
     return found
 
@@ -240,6 +255,7 @@ def classify_zero_shot(
     model: ModelId = ...,
     **options: Unpack[ClassifyZeroShotOptions],
 ) -> list[Classification]: ...
+@explain_arguments
 def classify_zero_shot(
     text: object, labels: Sequence[str] | Column, *, model: ModelId = None, **options: Unpack[ClassifyZeroShotOptions]
 ) -> object:
@@ -272,6 +288,7 @@ def fill_mask(text: str, *, model: ModelId = ..., **options: Unpack[FillMaskingO
 def fill_mask(
     text: ListOf[str] | Column, *, model: ModelId = ..., **options: Unpack[FillMaskingOptions]
 ) -> list[list[list[MaskFill]]]: ...
+@explain_arguments
 def fill_mask(text: object, *, model: ModelId = None, **options: Unpack[FillMaskingOptions]) -> object:
     """Find the tokens that fit the masks of a text, or of each text of a list.
 
@@ -307,6 +324,7 @@ def rerank(
     model: ModelId = ...,
     **options: Unpack[RerankOptions],
 ) -> list[list[Ranked]]: ...
+@explain_arguments
 def rerank(
     query: object,
     documents: Sequence[str] | Column | None = None,
@@ -349,6 +367,7 @@ def choose(
     model: ModelId = ...,
     **options: Unpack[ChooseOptions],
 ) -> list[Choice]: ...
+@explain_arguments
 def choose(
     prompt: object,
     choices: Sequence[str] | Column | None = None,
@@ -384,6 +403,7 @@ def embed_sparse(text: str, *, model: ModelId, **options: Unpack[EmbedSparseOpti
 def embed_sparse(
     text: ListOf[str] | Column, *, model: ModelId, **options: Unpack[EmbedSparseOptions]
 ) -> list[SparseEmbedding]: ...
+@explain_arguments
 def embed_sparse(text: object, *, model: ModelId = None, **options: Unpack[EmbedSparseOptions]) -> object:
     """Turn a text, or each text of a list, into weights of words (SPLADE).
 
@@ -406,13 +426,14 @@ def embed_sparse(text: object, *, model: ModelId = None, **options: Unpack[Embed
     return _load("sparse-feature-extraction", model, options, "prompt_name", "top_k")(text)
 
 
-def _load(task: str, model: ModelId, given: Mapping[str, Any], *left_to_the_model: str) -> Any:
+def _load(task: str, model_id: ModelId, given: Mapping[str, Any], *left_to_the_model: str) -> Any:
     """Return the cached model with these options, of which those named last are the model's own where they are None.
 
     Raises:
-        TypeError: the task has no such option; said before anything is loaded.
+        UnknownOptionError: The task has no such option; said before anything is loaded.
     """
     options = dict(given)
+    row, postprocessor = get_task(task), options.pop("postprocessor", None)
     provider, dtype, revision = (
         options.pop("provider", "cpu"),
         options.pop("dtype", "auto"),
@@ -421,8 +442,10 @@ def _load(task: str, model: ModelId, given: Mapping[str, Any], *left_to_the_mode
     for name in left_to_the_model:
         if options.get(name, ...) is None:
             del options[name]
-    check_options(options, get_task(task).options)
-    return load_once(task, model, provider, dtype, revision).with_options(**options)
+    check_postprocessor(row, postprocessor)
+    check_options(options, option_names(row.options) | extra_names(row, postprocessor), task)
+    model = load_once(task, model_id, provider, dtype, revision)
+    return (model if postprocessor is None else model.with_postprocessor(postprocessor)).with_options(**options)
 
 
 publish(globals(), *__all__)

@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from onnxhub._calls.failures import Failure
+from onnxhub._calls.failures import raise_failure
 from onnxhub._calls.monitor import CallMonitor, open_monitor
 from onnxhub._calls.streams import LOOK_AHEAD, LOOK_AHEAD_BYTES, pieces
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable
 
+    from onnxhub._calls.failures import Failure
     from onnxhub._calls.streams import Weight, Work
 
 __all__ = ["async_results"]
@@ -35,9 +36,7 @@ async def async_results(
     async with aclosing(parts):
         async for part in parts:
             for result in part:
-                if isinstance(result, Failure):
-                    raise result.error
-                yield result
+                yield raise_failure(result)
 
 
 async def _read_plain(

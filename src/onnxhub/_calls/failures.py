@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxhub._process.public import publish
 from onnxhub.errors import IndexedError
@@ -12,7 +12,7 @@ from onnxhub.errors import IndexedError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["Failure", "locate", "raise_failures"]
+__all__ = ["Failure", "locate", "raise_failure", "raise_failures"]
 
 R = TypeVar("R")
 
@@ -54,9 +54,15 @@ def raise_failures(results: Generator[R | Failure, None, None]) -> Generator[R, 
     """Yield the results up to the first failure, whose error is raised."""
     with closing(results):
         for result in results:
-            if isinstance(result, Failure):
-                raise result.error
-            yield result
+            yield raise_failure(result)
+
+
+def raise_failure(result: Any) -> Any:
+    """Return a result, or a row with its result; raise the error of a failure."""
+    failed = result[1] if isinstance(result, tuple) and len(result) == 2 else result
+    if isinstance(failed, Failure):
+        raise failed.error
+    return result
 
 
 publish(globals(), "Failure")

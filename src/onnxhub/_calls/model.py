@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar, copy_context
 from copy import copy
 from dataclasses import fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
 from onnxhub._calls.failures import locate, raise_failures
 from onnxhub._calls.monitor import CallMonitor
+from onnxhub._calls.own_postprocessor import build_postprocessor, check_postprocessor, extra_names, field_names
 from onnxhub._calls.prepare import check_prepared, prepare
 from onnxhub._calls.run import OnePass, stack_rows
 from onnxhub._calls.streams import LOOK_AHEAD, stream
 from onnxhub._contracts.info import Config, ModelInfo
-from onnxhub._contracts.inputs import check_iterable
+from onnxhub._contracts.inputs import check_iterable, weigh
+from onnxhub._contracts.options import check_options, option_names
 from onnxhub._contracts.preprocessor import Preprocessor
-from onnxhub._contracts.task import option_names
 from onnxhub._process.once import lazy
 from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import plain
-from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing, nearest
+from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
     )
 
     from onnxhub._calls.failures import Failure
+    from onnxhub._calls.own_postprocessor import AnyPostprocessor
     from onnxhub._calls.runners import Runner
+    from onnxhub._calls.streams import Work
     from onnxhub._contracts.foreign import InferenceSession, ORTModel
     from onnxhub._contracts.postprocessor import Postprocessor
     from onnxhub._contracts.preprocessor import Prepared
@@ -45,6 +50,24 @@ InputT = TypeVar("InputT")
 ResultT = TypeVar("ResultT")
 ManyT = TypeVar("ManyT")
 PartT = TypeVar("PartT")
+RowT = TypeVar("RowT")
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+OptionsP = ParamSpec("OptionsP")
+
+_monitor: Final[ContextVar[CallMonitor | None]] = ContextVar("onnxhub.monitor", default=None)
+"""What follows the call that this thread runs, where it was made from asyncio."""
+
+
+class TakesOptions(Protocol[OptionsP]):
+    """What a task's ``with_options`` takes: so the same options are typed wherever a model is called."""
+
+    def with_options(self, *args: OptionsP.args, **options: OptionsP.kwargs) -> Any: ...
+
+
+class Called(Protocol[OptionsP, ResultT_co]):
+    """What a task's first way to call a model takes, such as a question and a context by their names."""
+
+    def __call__(self, *args: OptionsP.args, **options: OptionsP.kwargs) -> ResultT_co: ...
 
 
 class Model(Generic[InputT, ResultT, ManyT]):
@@ -87,6 +110,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         self.info = info
         self._reload = reload
         self._options: Mapping[str, object] = {}
+        self._progress = False
         available = backend.output_shapes
         self._wanted = next((tuple(names) for names in task.outputs if set(names) <= set(available)), tuple(available))
 
@@ -124,23 +148,31 @@ class Model(Generic[InputT, ResultT, ManyT]):
         return self.backend.ort_model(self.task.ort_class_of(self.backend.config))
 
     @overload
-    def __call__(self, inputs: InputT) -> ResultT: ...
+    def __call__(self, inputs: InputT, /) -> ResultT: ...
     @overload
-    def __call__(self, inputs: ListOf[InputT] | Column) -> ManyT: ...
-    def __call__(self, inputs: object) -> object:
+    def __call__(self, inputs: ListOf[InputT] | Column, /) -> ManyT: ...
+    def __call__(self, inputs: object, /) -> object:
         """Run the model: one input gives one result, a list gives a list in the same order."""
         return self.call_with(inputs, {})
 
-    def attempt(self, inputs: ListOf[InputT] | Column) -> list[ResultT | Failure]:
+    def attempt(
+        self: TakesOptions[OptionsP],
+        inputs: ListOf[InputT] | Column,
+        *args: OptionsP.args,
+        **options: OptionsP.kwargs,
+    ) -> list[ResultT | Failure]:
         """Return the results of a list, in order, with a ``Failure`` in the place of each input that has none.
 
-        An input fails alone, whatever it shares a batch with. Options are those of the model: ``with_options(...)``.
+        An input fails alone, whatever it shares a batch with.
 
         Args:
             inputs: A list, numpy array or pandas Series.
+            args: Nothing more.
+            options: Those of a call.
 
         Raises:
             InvalidInputError: ``inputs`` is one input, and no list.
+            UnknownOptionError: There is no such option.
             ClosedModelError: the model was closed. As what is wrong with the model, this is no input's failure.
 
         Examples:
@@ -148,14 +180,26 @@ class Model(Generic[InputT, ResultT, ManyT]):
             >>> model.attempt(["Quite easy!", None])[0]
             Classification(label='POSITIVE', score=0.9644)
         """
-        many = self.preprocessor.as_many(inputs)
-        if many is None:
-            msg = f"attempt takes a list of inputs, got {type(inputs).__name__}; one input goes to the call itself"
-            raise InvalidInputError(msg)
-        return list(stream(self._attempt, many, self.preprocessor.weight, first=LOOK_AHEAD))
+        return _apply(self, args, options)._attempt_list(inputs)  # noqa: SLF001
 
-    def stream(self, inputs: Iterable[InputT], *, progress: bool = False) -> Generator[ResultT, None, None]:
-        """Yield the results of any number of inputs, in order, with bounded memory.
+    @overload
+    def stream(
+        self: TakesOptions[OptionsP],
+        inputs: Iterable[InputT],
+        key: None = None,
+        *args: OptionsP.args,
+        **options: OptionsP.kwargs,
+    ) -> Generator[ResultT, None, None]: ...
+    @overload
+    def stream(
+        self: TakesOptions[OptionsP],
+        inputs: Iterable[RowT],
+        key: Callable[[RowT], InputT],
+        *args: OptionsP.args,
+        **options: OptionsP.kwargs,
+    ) -> Generator[tuple[RowT, ResultT], None, None]: ...
+    def stream(self, inputs: Iterable[Any], key: Callable[[Any], Any] | None = None, *args: Any, **options: Any) -> Any:
+        """Yield the results of any number of inputs, in order, with bounded memory; with a key, rows and their results.
 
         What comes before an input that cannot be used, or was read before the iterable itself fails, has its result
         before the error is raised. Closing the stream, or letting it go, ends the work, and closes a generator.
@@ -163,71 +207,141 @@ class Model(Generic[InputT, ResultT, ManyT]):
         Args:
             inputs: Any iterable; read ahead by 32 inputs at first, later by at most 2,048, or 32 MB: a million characters,
                 or so many bytes and arrays.
-            progress: Show a bar on stderr, if that is a terminal: inputs, tokens a second, and the time that is left
-                where ``inputs`` has a length.
+            key: A row of the iterable to its input; then each row comes back beside its result, as ``(row, result)``.
+            args: Nothing more.
+            options: Those of a call, and ``progress``: show a bar on stderr.
 
         Raises:
-            InvalidInputError: ``inputs`` is one text, or cannot be iterated; an input cannot be used, with its index.
-        """
-        return raise_failures(self.attempt_stream(inputs, progress=progress))
+            InvalidInputError: ``inputs`` is one text, or cannot be iterated; an input cannot be used, with its index;
+                the key raised an error, which is the cause.
+            UnknownOptionError: There is no such option.
 
+        Examples:
+            >>> model = onnxhub.load("text-classification", "builtin:sentiment")
+            >>> rows = [{"id": 7, "text": "Quite easy!"}, {"id": 8, "text": "Rather hard."}]
+            >>> [(row["id"], result.label) for row, result in model.stream(rows, key=lambda row: row["text"])]
+            [(7, 'POSITIVE'), (8, 'NEGATIVE')]
+        """
+        return raise_failures(self.attempt_stream(inputs, key, *args, **options))
+
+    @overload
     def attempt_stream(
-        self, inputs: Iterable[InputT], *, progress: bool = False
-    ) -> Generator[ResultT | Failure, None, None]:
+        self: TakesOptions[OptionsP],
+        inputs: Iterable[InputT],
+        key: None = None,
+        *args: OptionsP.args,
+        **options: OptionsP.kwargs,
+    ) -> Generator[ResultT | Failure, None, None]: ...
+    @overload
+    def attempt_stream(
+        self: TakesOptions[OptionsP],
+        inputs: Iterable[RowT],
+        key: Callable[[RowT], InputT],
+        *args: OptionsP.args,
+        **options: OptionsP.kwargs,
+    ) -> Generator[tuple[RowT, ResultT | Failure], None, None]: ...
+    def attempt_stream(
+        self, inputs: Iterable[Any], key: Callable[[Any], Any] | None = None, *args: Any, **options: Any
+    ) -> Any:
         """Do as ``stream``, with a ``Failure`` in the place of each input that has no result.
 
         Args:
             inputs: Any iterable, as for ``stream``. If it raises an error itself, so does the stream.
-            progress: Show a bar on stderr, as for ``stream``.
+            key: As for ``stream``.
+            args: Nothing more.
+            options: As for ``stream``.
 
         Raises:
             InvalidInputError: ``inputs`` is one text, or cannot be iterated.
+            UnknownOptionError: There is no such option.
         """
-        self._check_stream(inputs, "__iter__")
-        return stream(self._attempt, inputs, self.preprocessor.weight, progress=progress)
+        return _apply(self, args, options)._attempt_stream(inputs, key)  # noqa: SLF001
 
     @overload
-    async def acall(self, inputs: InputT) -> ResultT: ...
+    async def acall(
+        self: TakesOptions[OptionsP], inputs: InputT, *args: OptionsP.args, **options: OptionsP.kwargs
+    ) -> ResultT: ...
     @overload
-    async def acall(self, inputs: ListOf[InputT] | Column) -> ManyT: ...
-    async def acall(self, inputs: object) -> object:
+    async def acall(
+        self: TakesOptions[OptionsP],
+        inputs: ListOf[InputT] | Column,
+        *args: OptionsP.args,
+        **options: OptionsP.kwargs,
+    ) -> ManyT: ...
+    @overload
+    async def acall(
+        self: Called[OptionsP, ResultT_co], *args: OptionsP.args, **options: OptionsP.kwargs
+    ) -> ResultT_co: ...
+    async def acall(self, *args: Any, **options: Any) -> Any:
         """Call it from asyncio, in a thread of the event loop's own executor: the loop is not blocked.
 
-        If it is cancelled, the thread is free again after the batch that runs.
+        It takes what the call takes. If it is cancelled, the thread is free again after the batch that runs.
         """
         import asyncio
 
         monitor = CallMonitor()
+        context = copy_context()
+        context.run(_monitor.set, monitor)
+        call = partial(self, *args, **options)
         try:
-            return await asyncio.to_thread(self._answer, inputs, monitor)
+            return await asyncio.get_running_loop().run_in_executor(None, context.run, call)
         finally:
             monitor.cancel()
 
+    @overload
     def astream(
-        self, inputs: AsyncIterable[InputT] | Iterable[InputT], *, progress: bool = False
-    ) -> AsyncGenerator[ResultT, None]:
+        self: TakesOptions[OptionsP],
+        inputs: AsyncIterable[InputT] | Iterable[InputT],
+        key: None = None,
+        *args: OptionsP.args,
+        **options: OptionsP.kwargs,
+    ) -> AsyncGenerator[ResultT, None]: ...
+    @overload
+    def astream(
+        self: TakesOptions[OptionsP],
+        inputs: AsyncIterable[RowT] | Iterable[RowT],
+        key: Callable[[RowT], InputT],
+        *args: OptionsP.args,
+        **options: OptionsP.kwargs,
+    ) -> AsyncGenerator[tuple[RowT, ResultT], None]: ...
+    def astream(
+        self,
+        inputs: AsyncIterable[Any] | Iterable[Any],
+        key: Callable[[Any], Any] | None = None,
+        *args: Any,
+        **options: Any,
+    ) -> Any:
         """Stream from asyncio: yield the results of any number of inputs, in order, while the event loop is free.
 
         What is sent while a batch runs makes up the next one, so an input never waits for others to come.
 
         Args:
             inputs: An async iterable; or a plain one, which is read in threads, one at a time.
-            progress: Show a bar on stderr, as for ``stream``.
+            key: As for ``stream``.
+            args: Nothing more.
+            options: As for ``stream``.
 
         Raises:
             InvalidInputError: ``inputs`` is one text, or cannot be iterated; an input cannot be used, with its index.
+            UnknownOptionError: There is no such option.
         """
-        from onnxhub._calls.async_streams import async_results
+        return _apply(self, args, options)._astream(inputs, key)  # noqa: SLF001
 
-        self._check_stream(inputs, "__iter__", "__aiter__")
-        return async_results(self._attempt, inputs, self.preprocessor.weight, progress=progress)
-
-    def outputs(self, inputs: InputT | ListOf[InputT] | Column) -> Outputs:
+    def outputs(
+        self: TakesOptions[OptionsP],
+        inputs: InputT | ListOf[InputT] | Column,
+        *args: OptionsP.args,
+        **options: OptionsP.kwargs,
+    ) -> Outputs:
         """Return the raw logits: output name -> float32 array ``(rows, ...)``, padded with zeros to the longest row.
 
-        The rows are those of ``encode``, in order; ``postprocessor(outputs, items)`` turns them into results.
+        The rows are those of ``encode``, in order; ``postprocessor(outputs, items)`` turns them into results. The options
+        are those of a call; only some of them change the rows.
         """
-        ready = [replace(entry, finish=_keep_outputs) for entry in self.encode(inputs)]
+        return _apply(self, args, options)._run_rows(inputs)  # noqa: SLF001
+
+    def _run_rows(self, inputs: object) -> Outputs:
+        ready = [replace(entry, finish=_keep_outputs) for entry in self._encode(inputs)]
         is_list = self.preprocessor.as_many(inputs) is not None
         found: dict[int, Outputs] = {}
         for number, outputs in self._runner()(ready, None):
@@ -237,8 +351,16 @@ class Model(Generic[InputT, ResultT, ManyT]):
         rows = [(found[number], place) for number, entry in enumerate(ready) for place in range(len(entry.rows))]
         return stack_rows([{name: values[place] for name, values in outputs.items()} for outputs, place in rows])
 
-    def encode(self, inputs: InputT | ListOf[InputT] | Column) -> list[Prepared[Any]]:
+    def encode(
+        self: TakesOptions[OptionsP],
+        inputs: InputT | ListOf[InputT] | Column,
+        *args: OptionsP.args,
+        **options: OptionsP.kwargs,
+    ) -> list[Prepared[Any]]:
         """Return what the graph and the postprocessor get for inputs: always a list, also for one input."""
+        return _apply(self, args, options)._encode(inputs)  # noqa: SLF001
+
+    def _encode(self, inputs: object) -> list[Prepared[Any]]:
         many = self.preprocessor.as_many(inputs)
         ready: list[Prepared[Any]] = []
         for number, entry in enumerate(prepare(self.preprocessor, [inputs] if many is None else many)):
@@ -282,24 +404,70 @@ class Model(Generic[InputT, ResultT, ManyT]):
         """Return this model with other values of some options; what ``with_options`` of a task is made of.
 
         Args:
-            options: Fields of the preprocessor or the postprocessor, by name; ``...`` leaves one as it is.
+            options: Fields of the preprocessor or the postprocessor, by name, and ``progress``; ``...`` leaves one as it
+                is. Those that the task names as options, and those that a postprocessor of one's own has besides.
 
         Raises:
-            InvalidOptionError: neither has such a field.
+            UnknownOptionError: There is no such option.
         """
         given = {name: value for name, value in options.items() if value is not ...}
         if not given:
             return self
-        left = dict(given)
+        return self.replace_fields(check_options(given, self._option_names, type(self).__name__))
+
+    def with_postprocessor(self, postprocessor: AnyPostprocessor) -> Self:
+        """Return another model over the same session, whose results a postprocessor of one's own makes.
+
+        Args:
+            postprocessor: As ``load`` takes it: a class, a ``functools.partial`` of one, or an instance.
+
+        Raises:
+            InvalidOptionError: It is none for the items of the task, or cannot be built.
+
+        Examples:
+            >>> model = onnxhub.load("text-classification", "builtin:sentiment")
+            >>> sums = model.with_postprocessor(functools.partial(onnxhub.ClassificationPostprocessor, activation="none"))
+            >>> round(sums("Quite easy!").score, 2)
+            1.67
+        """
+        check_postprocessor(self.task, postprocessor)
+        chosen = build_postprocessor(self.task, postprocessor, self.backend)
+        info = replace(self.info, labels=tuple(getattr(chosen, "labels", ())))
+        reload = None if self._reload is None else partial(_reload_with, self._reload, postprocessor)
+        model = copy(self)
+        vars(model).update(postprocessor=chosen, info=info, _reload=reload)
+        return model
+
+    def replace_fields(self, values: Mapping[str, object]) -> Self:
+        """Return this model with other values of fields of its preprocessor or postprocessor, options or not.
+
+        Raises:
+            InvalidOptionError: Neither has such a field.
+        """
+        left = dict(values)
+        progress = left.pop("progress", self._progress)
+        if not isinstance(progress, bool):
+            raise InvalidOptionError("progress", progress, "True or False")
         preprocessor = _replace_fields(self.preprocessor, left)
         postprocessor = _replace_fields(self.postprocessor, left)
         if left:
-            raise self._explain_option(*next(iter(left.items())))
-        if preprocessor is self.preprocessor and postprocessor is self.postprocessor:
+            name, value = next(iter(left.items()))
+            expected = f"an option of {type(self.postprocessor).__name__}, which has none of this name"
+            raise InvalidOptionError(name, value, expected)
+        unchanged = preprocessor is self.preprocessor and postprocessor is self.postprocessor
+        if unchanged and progress is self._progress:
             return self
         model = copy(self)
-        vars(model).update(preprocessor=preprocessor, postprocessor=postprocessor, _options={**self._options, **given})
+        options = {**self._options, **values}
+        vars(model).update(preprocessor=preprocessor, postprocessor=postprocessor, _progress=progress, _options=options)
         return model
+
+    @property
+    def _option_names(self) -> frozenset[str]:
+        """The names of all options: those of the task, and the fields that only a postprocessor of one's own has."""
+        if self.task.options is None:
+            return field_names(self.preprocessor) | field_names(self.postprocessor) | {"progress"}
+        return option_names(self.task.options) | extra_names(self.task, self.postprocessor) | {"progress"}
 
     def call_with(self, inputs: object, options: Mapping[str, object]) -> object:
         """Run with these options on one input, or on many; what ``__call__`` of a task is made of.
@@ -308,22 +476,12 @@ class Model(Generic[InputT, ResultT, ManyT]):
             inputs: What the preprocessor takes for one input, or for many.
             options: As ``copy_with`` takes them.
         """
-        return self.copy_with(options)._answer(inputs, None)  # noqa: SLF001
-
-    def _explain_option(self, name: str, value: object) -> InvalidOptionError:
-        """Return the error about an option that neither part has."""
-        known = option_names(self.task.options)
-        if name in known:  # the model was loaded with a postprocessor of its own
-            return InvalidOptionError(name, value, f"an option of {type(self.postprocessor).__name__}, which has none")
-        if self.task.options is None:
-            known = _field_names(self.preprocessor) | _field_names(self.postprocessor)
-        listed = listing(sorted(known)) + nearest(name, known) if known else "it has none"
-        return InvalidOptionError(name, value, f"an option of {type(self).__name__}: {listed}")
+        return self.copy_with(options)._answer(inputs, _monitor.get())  # noqa: SLF001
 
     def _answer(self, inputs: object, monitor: CallMonitor | None) -> object:
         many = self.preprocessor.as_many(inputs)
         if many is not None:
-            return self._gather(self._run(many, monitor))
+            return self._gather(self._run_shown(many, monitor) if self._progress else self._run(many, monitor))
         try:
             [ready] = check_prepared(self.preprocessor, [inputs], self.preprocessor([inputs]))
             return self._runner().run_alone(ready, monitor)
@@ -343,6 +501,63 @@ class Model(Generic[InputT, ResultT, ManyT]):
             results[number] = result
         return [results[number] for number in range(len(inputs))]
 
+    def _run_shown(self, inputs: Sequence[object], monitor: CallMonitor | None) -> list[ResultT]:
+        """Do as ``_run``, with a bar."""
+        shown = monitor or CallMonitor()
+        shown.draw(len(inputs))
+        try:
+            return self._run(inputs, shown)
+        finally:
+            shown.close()
+
+    def _attempt_list(self, inputs: object) -> list[Any]:
+        many = self.preprocessor.as_many(inputs)
+        if many is None:
+            msg = f"attempt takes a list of inputs, got {type(inputs).__name__}; one input goes to the call itself"
+            raise InvalidInputError(msg)
+        weight = self.preprocessor.weight
+        return list(stream(self._attempt, many, weight, progress=self._progress, first=LOOK_AHEAD))
+
+    def _attempt_stream(self, inputs: Any, key: Callable[[Any], Any] | None) -> Generator[Any, None, None]:
+        self._check_stream(inputs, key, "__iter__")
+        return stream(*self._work(key, inputs), progress=self._progress)
+
+    def _astream(self, inputs: Any, key: Callable[[Any], Any] | None) -> AsyncGenerator[Any, None]:
+        from onnxhub._calls.async_streams import async_results
+
+        self._check_stream(inputs, key, "__iter__", "__aiter__")
+        return async_results(*self._work(key, inputs), progress=self._progress)
+
+    def _work(self, key: Callable[[Any], Any] | None, inputs: Any) -> tuple[Work[Any, Any], Any, Callable[[Any], int]]:
+        """Return what a stream does with a chunk, the stream's inputs, and how much each of them weighs."""
+        if key is None:
+            return self._attempt, inputs, self.preprocessor.weight
+        if not callable(key):
+            raise InvalidOptionError("key", key, "a function that takes a row and returns its input")
+
+        def attempt_rows(rows: Sequence[object], offset: int, monitor: CallMonitor) -> list[tuple[object, object]]:
+            return self._attempt_rows(rows, key, offset, monitor)
+
+        return attempt_rows, inputs, weigh
+
+    def _attempt_rows(
+        self, rows: Sequence[object], key: Callable[[Any], Any], offset: int, monitor: CallMonitor
+    ) -> list[tuple[object, object]]:
+        """Return each row with the result of its input, or with the failure of either."""
+        found: dict[int, object] = {}
+        inputs: dict[int, object] = {}
+        for number, row in enumerate(rows):
+            try:
+                inputs[number] = key(row)
+            except Exception as error:  # noqa: BLE001  # whatever it is, it takes no other row along
+                failed = InvalidInputError(f"the key raised {type(error).__name__}: {error}")
+                failed.__cause__ = error
+                found[number] = locate(failed, offset + number)
+        numbers = list(inputs)
+        for place, result in self._runner()(prepare(self.preprocessor, list(inputs.values())), monitor):
+            found[numbers[place]] = locate(result, offset + numbers[place])
+        return [(row, found[number]) for number, row in enumerate(rows)]
+
     def _attempt(self, inputs: Sequence[object], offset: int, monitor: CallMonitor) -> list[ResultT | Failure]:
         """Return the results of inputs of which the first is at the offset, with failures in the place of errors."""
         found = dict(self._runner()(prepare(self.preprocessor, inputs), monitor))
@@ -351,9 +566,11 @@ class Model(Generic[InputT, ResultT, ManyT]):
     def _runner(self) -> Runner:
         return self.runner(self.backend, self.preprocessor, self.postprocessor, self._wanted)
 
-    def _check_stream(self, inputs: object, *methods: str) -> None:
+    def _check_stream(self, inputs: object, key: object, *methods: str) -> None:
         """Raise ``InvalidInputError`` if it is one input, or no iterable at all."""
         check_iterable(inputs, *methods)
+        if key is not None:
+            return
         # Only of a task with an as_many of its own can an array be one input; the default's would copy all that is streamed.
         may_be_one = type(self.preprocessor).as_many is not Preprocessor.as_many and getattr(inputs, "shape", None)
         if may_be_one and self.preprocessor.as_many(inputs) is None:
@@ -361,6 +578,20 @@ class Model(Generic[InputT, ResultT, ManyT]):
                 f"expected an iterable of inputs, got one ({type(inputs).__name__}); one input goes to the call itself"
             )
             raise InvalidInputError(msg)
+
+
+def _apply(model: Any, args: tuple[object, ...], options: Mapping[str, object]) -> Model[Any, Any, Any]:
+    """Return the model with the options of a call.
+
+    Raises:
+        TypeError: There are more arguments than inputs and a key.
+        UnknownOptionError: There is no such option.
+    """
+    if args:
+        msg = f"expected inputs, a key, and options by their names; got {len(args)} more: {listing(map(repr, args))}"
+        raise TypeError(msg)
+    applied: Model[Any, Any, Any] = model.copy_with(options) if options else model
+    return applied
 
 
 def _keep_outputs(outputs: Outputs) -> Outputs:
@@ -377,8 +608,8 @@ def _replace_fields(part: PartT, options: dict[str, object]) -> PartT:
     return replace(part, **mine)  # type: ignore[type-var]
 
 
-def _field_names(part: object) -> frozenset[str]:
-    return frozenset(entry.name for entry in fields(part)) if is_dataclass(part) else frozenset()
+def _reload_with(reload: Callable[[], Any], postprocessor: AnyPostprocessor) -> Any:
+    return reload().with_postprocessor(postprocessor)
 
 
 def _unpickle(reload: Callable[[], ModelT], options: Mapping[str, object]) -> ModelT:

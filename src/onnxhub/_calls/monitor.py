@@ -27,9 +27,9 @@ class Cancelled(Exception):  # noqa: N818  # no error: nobody is there to see it
 class CallMonitor:
     """Counts what is done of a call on a bar, and ends the call when nobody waits for it any more."""
 
-    def __init__(self, bar: Bar | None = None) -> None:
-        """Count on a bar, or nowhere."""
-        self._bar = bar
+    def __init__(self) -> None:
+        """Count nowhere, until a bar is drawn."""
+        self._bar: Bar | None = None
         self._is_cancelled = False
 
     def count(self, items: int, tokens: int) -> None:
@@ -43,17 +43,26 @@ class CallMonitor:
         if self._bar is not None:
             self._bar.add(items, tokens)
 
+    def draw(self, total: int | None) -> None:
+        """Count on a bar from now on."""
+        from onnxhub._process.progress import ProgressBar
+
+        self._bar = ProgressBar(total)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
+
     def cancel(self) -> None:
         """Let the work end at the next count; from any thread."""
         self._is_cancelled = True
-        if self._bar is not None:
-            self._bar.close()
+        self.close()
 
 
 def open_monitor(inputs: object, *, progress: bool) -> CallMonitor:
     """Return what follows the work on these inputs, with a bar if that is asked for."""
-    if not progress:
-        return CallMonitor()
-    from onnxhub._process.progress import ProgressBar
-
-    return CallMonitor(ProgressBar(len(inputs) if isinstance(inputs, Sized) else None))
+    monitor = CallMonitor()
+    if progress:
+        monitor.draw(len(inputs) if isinstance(inputs, Sized) else None)
+    return monitor

@@ -13,7 +13,6 @@ from typing import (
     Final,
     Generic,
     Literal,
-    TypedDict,
     TypeVar,
     get_args,
     get_origin,
@@ -21,15 +20,16 @@ from typing import (
 )
 
 from onnxhub._contracts.evaluation import Evaluation
+from onnxhub._contracts.options import own_option_names
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._process.public import publish
-from onnxhub.errors import InvalidOptionError, nearest
+from onnxhub.errors import InvalidOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ANY_NAME", "AUTO", "CallOptions", "Modality", "Task", "check_options", "check_row", "option_names"]
+__all__ = ["ANY_NAME", "AUTO", "Modality", "Task", "check_row"]
 
 ANY_NAME: Final = "*"
 """In ``Task.outputs``: the only output of a graph, whatever its name, unless the name or the architecture is one of
@@ -40,14 +40,6 @@ Modality = Literal["text", "image", "audio", "arrays"]
 MODULE: Final = re.compile(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])")
 
 ModelT_co = TypeVar("ModelT_co", covariant=True)
-OptionsT = TypeVar("OptionsT", bound=Mapping[str, object])
-
-
-class CallOptions(TypedDict, total=False):
-    """What the options of a task derive from: each may be left out, and ``...`` leaves it as it is.
-
-    They are read at run time, too: by commands, and by ``check_options``.
-    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,26 +117,6 @@ class Task(Generic[ModelT_co]):
         return next(matches, self.ort_class)
 
 
-def option_names(options: type[Any] | None) -> frozenset[str]:
-    """Return the keys of a ``TypedDict`` of options."""
-    return frozenset() if options is None else frozenset(options.__required_keys__ | options.__optional_keys__)
-
-
-def check_options(given: OptionsT, options: type[Any] | None) -> OptionsT:
-    """Return the options of a call, if the task has all of them: what ``**options`` would take is more.
-
-    Raises:
-        TypeError: one is unknown, as Python says of any function's argument.
-    """
-    if given:
-        known = option_names(options)
-        for name in given:
-            if name not in known:
-                msg = f"got an unexpected keyword argument {name!r}{nearest(name, known)}"
-                raise TypeError(msg)
-    return given
-
-
 def check_row(task: Task[Any]) -> None:
     """Check what the fields of a row promise to each other.
 
@@ -209,7 +181,7 @@ def _find_broken_classes(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
         yield "options", task.options, "a TypedDict, or None"
         return
     known = {name for kind in (task.preprocessor, task.postprocessor) for name in _field_names(kind)}
-    for name in sorted(option_names(task.options) - known):
+    for name in sorted(own_option_names(task.options) - known):
         yield "options", name, f"a field of {task.preprocessor.__name__} or {task.postprocessor.__name__}"
 
 

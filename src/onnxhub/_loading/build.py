@@ -7,30 +7,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from onnxhub._backend.model_files import GraphSummary, read_shapes
+from onnxhub._calls.own_postprocessor import build_postprocessor, explain_build
 from onnxhub._contracts.outputs import match_outputs, rename
-from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._contracts.protocols import GraphInput, width
 from onnxhub._contracts.registry import ANY_NAME, Task, get_task
 from onnxhub._loading.infer_task import infer_from_files
-from onnxhub._strings.plain_text import shorten
-from onnxhub.errors import InvalidOptionError, TaskMismatchError, listing
+from onnxhub.errors import TaskMismatchError, listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import TypeAlias, TypeVar
 
     from onnxhub._backend.graphs.signature import Graph
     from onnxhub._backend.repository.repository import Repository
     from onnxhub._calls.model import Model
+    from onnxhub._calls.own_postprocessor import AnyPostprocessor
     from onnxhub._contracts.info import ModelInfo
     from onnxhub._contracts.protocols import Backend
 
-    ResultT = TypeVar("ResultT")
-    PostprocessorOf: TypeAlias = type[Postprocessor[Any, ResultT]] | Postprocessor[Any, ResultT]
-    AnyPostprocessor: TypeAlias = PostprocessorOf[Any]
-
-__all__ = ["build_model", "check_files", "check_graph", "check_labels", "check_postprocessor"]
+__all__ = ["build_model", "check_files", "check_graph", "check_labels"]
 
 INPUTS: Final[Mapping[str, frozenset[str]]] = {
     "text": frozenset({"input_ids", "inputs_embeds", "decoder_input_ids"}),
@@ -68,49 +63,18 @@ def build_model(
         InvalidOptionError: The postprocessor cannot be built, or ``for_model`` of a class gives no instance of it.
     """
     check_graph(task, backend)
-    chosen = task.postprocessor.for_model(backend) if postprocessor is None else _build(postprocessor, backend)
-    if not isinstance(chosen, Postprocessor):
-        raise _explain_build("postprocessor", task.postprocessor if postprocessor is None else postprocessor, chosen)
+    chosen = build_postprocessor(task, postprocessor, backend)
     labels = tuple(getattr(chosen, "labels", ()))
     check_labels(task, backend, labels)
     preprocessor = task.preprocessor.for_model(backend)
     if not isinstance(preprocessor, Preprocessor):
-        raise _explain_build("preprocessor", task.preprocessor, preprocessor)
+        raise explain_build("preprocessor", task.preprocessor, preprocessor)
     max_length = getattr(getattr(preprocessor, "tokenizer", None), "max_length", None)
     full = replace(info, task=task.name, model_id=backend.model_id, labels=labels, max_length=max_length)
     model: Model[Any, Any, Any] = task.model(
         task, backend, preprocessor=preprocessor, postprocessor=chosen, info=full, reload=reload
     )
     return model
-
-
-def check_postprocessor(task: Task[Any], given: object) -> None:
-    """Raise ``InvalidOptionError`` unless it is None, or a postprocessor or class of them for the items of the task."""
-    if given is None:
-        return
-    kind = given if isinstance(given, type) else type(given)
-    if not issubclass(kind, Postprocessor):
-        raise InvalidOptionError("postprocessor", given, "a subclass of onnxhub.Postprocessor, or an instance")
-    own = task.postprocessor
-    if own.item is not None and kind.item is not None and not issubclass(own.item, kind.item):
-        expected = f"one for the items of {task.name}, such as {own.__name__} and its subclasses"
-        raise InvalidOptionError("postprocessor", kind.__name__, expected)
-
-
-def _build(given: AnyPostprocessor, backend: Backend) -> Postprocessor[Any, Any]:
-    if not isinstance(given, type):
-        return given
-    try:
-        return given.for_model(backend)
-    except TypeError as error:
-        expected = f"a frozen dataclass whose extra fields have defaults ({error})"
-        raise InvalidOptionError("postprocessor", given.__name__, expected) from error
-
-
-def _explain_build(option: str, kind: object, built: object) -> InvalidOptionError:
-    """Return the error about a class whose ``for_model`` gives something else than an instance."""
-    name = getattr(kind, "__name__", type(kind).__name__)
-    return InvalidOptionError(option, name, f"a class whose for_model gives an instance; it gave {shorten(built)}")
 
 
 def check_files(

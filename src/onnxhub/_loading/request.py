@@ -18,12 +18,13 @@ from onnxhub._backend.repository.repository import open_repository
 from onnxhub._backend.runtime.compiled import check_compiled
 from onnxhub._backend.runtime.providers import choose_candidates
 from onnxhub._backend.runtime.session import SessionOptions
+from onnxhub._calls.own_postprocessor import check_postprocessor
 from onnxhub._contracts.checks import positive
 from onnxhub._contracts.info import ModelInfo
 from onnxhub._contracts.outputs import rename
 from onnxhub._contracts.registry import Task, get_task
 from onnxhub._contracts.task import check_row
-from onnxhub._loading.build import build_model, check_postprocessor
+from onnxhub._loading.build import build_model
 from onnxhub._loading.infer_task import infer_from_graph
 from onnxhub._loading.resolve import AUTO, Resolution, make_unclear, resolve
 from onnxhub.errors import InvalidOptionError, OfflineError
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from onnxhub._backend.repository.repository import Repository
     from onnxhub._backend.runtime.providers import Provider
     from onnxhub._calls.model import Model
-    from onnxhub._loading.build import AnyPostprocessor
+    from onnxhub._calls.own_postprocessor import AnyPostprocessor
 
 __all__ = ["LoadRequest", "make_absolute"]
 

@@ -209,7 +209,7 @@ class Pipeline:
         if workers is not None and (not isinstance(workers, int) or workers < 0):
             raise InvalidOptionError("num_workers", workers, "a whole number, which does nothing here, or None")
         own = {name: value for name, value in options.items() if name not in CallOptions.__annotations__}
-        return model.copy_with(self._fields(own))
+        return model.replace_fields(self._fields(own))
 
     def _run(self, inputs: Json, options: Mapping[str, Any]) -> Json:
         """Return a result for an input, a list for a list, an iterator for a generator or a data set."""

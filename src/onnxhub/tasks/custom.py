@@ -15,9 +15,10 @@ import numpy as np
 
 from onnxhub._calls.model import Model
 from onnxhub._calls.runners import Runner
+from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing, nearest
 
@@ -168,18 +169,14 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         Raises:
             InvalidInputError: an input is missing, unknown, or of a wrong dtype or shape; with the index.
         """
-        return self.call_with(inputs, check_options(options, ArraysOptions))
+        return self.call_with(inputs, options)
 
     def with_options(self, **options: Unpack[ArraysOptions]) -> Self:
         """Another model over the same sessions with this default; ``...`` leaves it as it is."""
-        return self.copy_with(check_options(options, ArraysOptions))
+        return self.copy_with(options)
 
-    def outputs(self, inputs: object) -> Outputs:
-        """Refuse: the call itself gives the graph's outputs.
-
-        Raises:
-            InvalidInputError: always.
-        """
+    def _run_rows(self, inputs: object) -> Outputs:
+        """Refuse ``outputs``: the call itself gives the graph's outputs."""
         del inputs
         msg = "call the model itself: what it returns are the graph's outputs"
         raise InvalidInputError(msg)

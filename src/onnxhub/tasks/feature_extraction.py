@@ -12,10 +12,11 @@ import numpy as np
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
+from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, misfit, numbers, of_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
-from onnxhub._contracts.task import ANY_NAME, CallOptions, Task, check_options
+from onnxhub._contracts.task import ANY_NAME, Task
 from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import l2_normalize, require_finite
 from onnxhub._toolkit.sentence_transformers.layers import POOLINGS, SIMILARITIES, Dense, Layer, Pooling, width_after
@@ -270,11 +271,11 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.call_with(inputs, check_options(options, FeatureExtractionOptions))
+        return self.call_with(inputs, options)
 
     def with_options(self, **options: Unpack[FeatureExtractionOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with(check_options(options, FeatureExtractionOptions))
+        return self.copy_with(options)
 
     def similarity(self, first: str | ListOf[str] | Column, second: str | ListOf[str] | Column) -> Vectors:
         """How alike texts are, by the measure that the model names: most name none, which is the cosine.

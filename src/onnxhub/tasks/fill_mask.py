@@ -13,10 +13,11 @@ import numpy as np
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, option_texts, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
+from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.protocols import Column, width
-from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax, top_indices
 from onnxhub._toolkit.text.graphemes import trim
@@ -308,7 +309,7 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
             InvalidOptionError: a target is not one token of the vocabulary.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.call_with(inputs, check_options(options, FillMaskOptions))
+        return self.call_with(inputs, options)
 
     @property
     def mask(self) -> str:
@@ -317,7 +318,7 @@ class FillMaskModel(Model[str, "list[list[MaskFill]]", "list[list[list[MaskFill]
 
     def with_options(self, **options: Unpack[FillMaskOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with(check_options(options, FillMaskOptions))
+        return self.copy_with(options)
 
 
 def _make_input(model: FillMaskModel, texts: Sequence[str]) -> str:

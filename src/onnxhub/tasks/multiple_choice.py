@@ -10,9 +10,10 @@ from onnxhub._calls.batches import collate
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text_and_list, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
+from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax, top_indices
 from onnxhub._toolkit.text.prefixes import encode_prefix
@@ -183,23 +184,24 @@ class MultipleChoiceModel(Model["PromptChoices", Choice, "list[Choice]"]):
     """Chooses a continuation: ``model("She eats the cake", ["with a fork", "with a roof"])``."""
 
     @overload
-    def __call__(self, inputs: PromptChoices, **options: Unpack[MultipleChoiceOptions]) -> Choice: ...
-    @overload
     def __call__(
-        self, inputs: ListOf[PromptChoices] | Column, **options: Unpack[MultipleChoiceOptions]
-    ) -> list[Choice]: ...
-    @overload
-    def __call__(
-        self, inputs: str, choices: Sequence[str] | Column, **options: Unpack[MultipleChoiceOptions]
+        self, prompt: str, choices: Sequence[str] | Column, **options: Unpack[MultipleChoiceOptions]
     ) -> Choice: ...
+    @overload
+    def __call__(self, prompt: PromptChoices, **options: Unpack[MultipleChoiceOptions]) -> Choice: ...
+    @overload
     def __call__(
-        self, inputs: object, choices: Sequence[str] | Column | None = None, **options: Unpack[MultipleChoiceOptions]
+        self, prompt: ListOf[PromptChoices] | Column, **options: Unpack[MultipleChoiceOptions]
+    ) -> list[Choice]: ...
+    # The first overload types acall by names; pyright would have the order of Model.
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, prompt: object, choices: Sequence[str] | Column | None = None, **options: Unpack[MultipleChoiceOptions]
     ) -> object:
         """Choose for a prompt, or for each ``(prompt, choices)`` of a list.
 
         Args:
-            inputs: The prompt; or a tuple ``(prompt, choices)``, or a list of such tuples.
-            choices: At least two, where ``inputs`` is the prompt. A prompt that is longer than the model takes beside
+            prompt: The prompt; or a tuple ``(prompt, choices)``, or a list of such tuples.
+            choices: At least two, where ``prompt`` is the prompt. A prompt that is longer than the model takes beside
                 its choice is cut, with a ``TruncationWarning``.
             top_k: Length of ``ranking``; default None, all choices.
 
@@ -207,13 +209,11 @@ class MultipleChoiceModel(Model["PromptChoices", Choice, "list[Choice]"]):
             InvalidInputError: there are fewer than two choices, or something is no text; with the prompt's index.
             NonFiniteOutputError: the model gave NaN; with the prompt's index.
         """
-        return self.call_with(
-            inputs if choices is None else (inputs, choices), check_options(options, MultipleChoiceOptions)
-        )
+        return self.call_with(prompt if choices is None else (prompt, choices), options)
 
     def with_options(self, **options: Unpack[MultipleChoiceOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with(check_options(options, MultipleChoiceOptions))
+        return self.copy_with(options)
 
 
 def _make_input(_model: object, texts: Sequence[str]) -> PromptChoices:

@@ -12,9 +12,10 @@ from onnxhub._calls.batches import stack
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
+from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import log_sum_exp, require_finite
 from onnxhub._toolkit.text.graphemes import Graphemes
@@ -252,19 +253,20 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
     """An extractive question answerer: ``model(question, context)``, ``model([(question, context), ...])``."""
 
     @overload
-    def __call__(self, inputs: QuestionContext, **options: Unpack[QuestionAnsweringOptions]) -> Answer: ...
+    def __call__(self, question: str, context: str, **options: Unpack[QuestionAnsweringOptions]) -> Answer: ...
+    @overload
+    def __call__(self, question: QuestionContext, **options: Unpack[QuestionAnsweringOptions]) -> Answer: ...
     @overload
     def __call__(
-        self, inputs: ListOf[QuestionContext] | Column, **options: Unpack[QuestionAnsweringOptions]
+        self, question: ListOf[QuestionContext] | Column, **options: Unpack[QuestionAnsweringOptions]
     ) -> list[Answer]: ...
-    @overload
-    def __call__(self, inputs: str, context: str, **options: Unpack[QuestionAnsweringOptions]) -> Answer: ...
-    def __call__(self, inputs: object, context: object = ..., **options: Unpack[QuestionAnsweringOptions]) -> object:
+    # The first overload types acall by names; pyright would have the order of Model.
+    def __call__(self, question: object, context: object = ..., **options: Unpack[QuestionAnsweringOptions]) -> object:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Answer a question about a context, or a list of (question, context) tuples.
 
         Args:
-            inputs: The question, or a tuple of question and context, or a list of tuples.
-            context: The context, if ``inputs`` is the question.
+            question: The question, or a tuple of question and context, or a list of tuples.
+            context: The context, if ``question`` is the question.
             top_k: Answers in all; those after the best are its ``alternatives``. Default 1.
             max_answer_tokens: Longest answer. Default 15.
             allow_no_answer: Let "no answer" compete. Default False.
@@ -273,16 +275,14 @@ class QuestionAnsweringModel(Model[QuestionContext, Answer, "list[Answer]"]):
             InvalidInputError: an input is no such pair, a text is empty, or a question fills the whole window.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.call_with(
-            inputs if context is ... else (inputs, context), check_options(options, QuestionAnsweringOptions)
-        )
+        return self.call_with(question if context is ... else (question, context), options)
 
     def with_options(self, **options: Unpack[QuestionAnsweringOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is.
 
         ``max_length`` and ``overlap`` are the tokens of a window, and those that neighbouring windows share.
         """
-        return self.copy_with(check_options(options, QuestionAnsweringOptions))
+        return self.copy_with(options)
 
 
 def as_question_context(value: object, index: int | None) -> QuestionContext:

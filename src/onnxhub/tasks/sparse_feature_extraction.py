@@ -11,9 +11,10 @@ import numpy as np
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
+from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared
-from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import require_finite, top_indices
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
@@ -216,11 +217,11 @@ class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbed
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.call_with(inputs, check_options(options, SparseFeatureExtractionOptions))
+        return self.call_with(inputs, options)
 
     def with_options(self, **options: Unpack[SparseFeatureExtractionOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with(check_options(options, SparseFeatureExtractionOptions))
+        return self.copy_with(options)
 
     def words(self, embedding: SparseEmbedding) -> dict[str, float]:
         """Return the tokens of an embedding with their weights, the heaviest first: what the model takes the text to be about."""

@@ -12,9 +12,10 @@ import numpy as np
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import Evaluation
+from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
@@ -220,11 +221,11 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
             InvalidInputError: an input is no text or pair; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.call_with(inputs, check_options(options, TextClassificationOptions))
+        return self.call_with(inputs, options)
 
     def with_options(self, **options: Unpack[TextClassificationOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with(check_options(options, TextClassificationOptions))
+        return self.copy_with(options)
 
 
 def activation_of(problem_type: object, labels: int) -> Activation:

@@ -11,10 +11,11 @@ import numpy as np
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text_and_list, positive
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
+from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
-from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._toolkit.label_names import count_labels
 from onnxhub._toolkit.numeric import require_finite, sigmoid
@@ -190,23 +191,24 @@ class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked
     """A cross-encoder: ``model("query", ["a document", "another"])``."""
 
     @overload
-    def __call__(self, inputs: QueryDocuments, **options: Unpack[TextRankingOptions]) -> list[Ranked]: ...
-    @overload
     def __call__(
-        self, inputs: ListOf[QueryDocuments] | Column, **options: Unpack[TextRankingOptions]
-    ) -> list[list[Ranked]]: ...
-    @overload
-    def __call__(
-        self, inputs: str, documents: Sequence[str] | Column, **options: Unpack[TextRankingOptions]
+        self, query: str, documents: Sequence[str] | Column, **options: Unpack[TextRankingOptions]
     ) -> list[Ranked]: ...
+    @overload
+    def __call__(self, query: QueryDocuments, **options: Unpack[TextRankingOptions]) -> list[Ranked]: ...
+    @overload
     def __call__(
-        self, inputs: object, documents: Sequence[str] | Column | None = None, **options: Unpack[TextRankingOptions]
+        self, query: ListOf[QueryDocuments] | Column, **options: Unpack[TextRankingOptions]
+    ) -> list[list[Ranked]]: ...
+    # The first overload types acall by names; pyright would have the order of Model.
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, query: object, documents: Sequence[str] | Column | None = None, **options: Unpack[TextRankingOptions]
     ) -> object:
         """Rank documents for a query, or for each ``(query, documents)`` of a list.
 
         Args:
-            inputs: The query; or a tuple ``(query, documents)``, or a list of such tuples.
-            documents: The documents, where ``inputs`` is the query. A pair that is longer than the model takes is
+            query: The query; or a tuple ``(query, documents)``, or a list of such tuples.
+            documents: The documents, where ``query`` is the query. A pair that is longer than the model takes is
                 cut, with a ``TruncationWarning``.
             prompt_name: One of the model's named prompts, which is put before the query; None: no prompt. The default
                 is the model's own.
@@ -216,13 +218,11 @@ class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked
             InvalidInputError: there is no document, or something is no text; with the index of the query.
             NonFiniteOutputError: the model gave NaN; with the index of the query.
         """
-        return self.call_with(
-            inputs if documents is None else (inputs, documents), check_options(options, TextRankingOptions)
-        )
+        return self.call_with(query if documents is None else (query, documents), options)
 
     def with_options(self, **options: Unpack[TextRankingOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with(check_options(options, TextRankingOptions))
+        return self.copy_with(options)
 
 
 def activation_of(backend: Backend) -> Activation:

@@ -13,9 +13,10 @@ import numpy as np
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
+from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
-from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.labels import Ignored, find_mixed_schemes, find_stray_labels, group
@@ -269,14 +270,14 @@ class TokenClassificationModel(Model[str, "list[Entity]", "list[list[Entity]]"])
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.call_with(inputs, check_options(options, TokenClassificationOptions))
+        return self.call_with(inputs, options)
 
     def with_options(self, **options: Unpack[TokenClassificationOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is.
 
         ``max_length`` and ``overlap`` are the tokens of a window, and those that neighbouring windows share.
         """
-        return self.copy_with(check_options(options, TokenClassificationOptions))
+        return self.copy_with(options)
 
 
 def _join_within_graphemes(

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, ClassVar, Self, Unpack, overload
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import as_text, option_text, option_texts, positive
 from onnxhub._contracts.evaluation import Evaluation
+from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.protocols import Column
-from onnxhub._contracts.task import CallOptions, Task, check_options
+from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import shorten
 from onnxhub._toolkit.label_names import labels_of
@@ -223,11 +224,11 @@ class ZeroShotClassificationModel(Model[str, Classification, "list[Classificatio
             InvalidInputError: an input is no text; with its index.
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
-        return self.call_with(inputs, {"labels": labels, **check_options(options, TemplateOptions)})
+        return self.call_with(inputs, {"labels": labels, **options})
 
     def with_options(self, **options: Unpack[ZeroShotClassificationOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
-        return self.copy_with(check_options(options, ZeroShotClassificationOptions))
+        return self.copy_with(options)
 
 
 def _find_label(labels: Sequence[str], *beginnings: str) -> int | None:

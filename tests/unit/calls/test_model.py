@@ -112,7 +112,7 @@ def test_an_option_that_no_part_has_is_told_with_those_there_are() -> None:
     """By the model's class, with the one that was meant: of a row that says its options, and of one that does not."""
     row = {"x": np.zeros(4, np.float32)}
     numbers = CannedBackend({"logits": [1.0, 0.0]}, input_names=("x",), row=row).load(NUMBERS)
-    message = r"temperture=2: expected an option of LabelModel: temperature \(did you mean 'temperature'\?\)"
+    message = r"temperture=2: expected an option of LabelModel: progress, temperature \(did you mean 'temperature'\?\)"
     with pytest.raises(InvalidOptionError, match=message):
         numbers.copy_with({"temperture": 2})
     texts = onnxhub.load("text-classification", "builtin:sentiment")
