@@ -94,6 +94,22 @@ def question_answering(model: QuestionAnsweringModel) -> None:
     assert_type(model("who?", "context"), Answer)
     assert_type(model(("who?", "context")), Answer)
     assert_type(model(pairs, top_k=2), list[Answer])
+    assert_type(model(question="who?", context="context"), Answer)
+    assert_type(asyncio.run(model.acall("who?", "context")), Answer)
+    assert_type(asyncio.run(model.acall(question="who?", context="context", top_k=2)), Answer)
+    assert_type(asyncio.run(model.acall(pairs, top_k=2)), list[Answer])
+
+
+def options_and_rows(model: TextClassificationModel, rows: list[dict[str, str]]) -> None:
+    assert_type(model.stream(texts, top_k=1), Generator[Classification, None, None])
+    assert_type(model.attempt(texts, top_k=1, long_text="window", progress=True), list[Classification | Failure])
+    assert_type(asyncio.run(model.acall("a", top_k=1)), Classification)
+    pairs_of_rows = model.stream(rows, key=lambda row: row["text"], top_k=1)
+    assert_type(pairs_of_rows, Generator[tuple[dict[str, str], Classification], None, None])
+    tried = model.attempt_stream(rows, key=lambda row: row["text"])
+    assert_type(tried, Generator[tuple[dict[str, str], Classification | Failure], None, None])
+    model.stream(texts, topk=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    model.attempt(texts, long_text="cut")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def token_classification(model: TokenClassificationModel) -> None:
