@@ -6,12 +6,13 @@ from contextvars import ContextVar, copy_context
 from copy import copy
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, overload
 
 from onnxhub._calls.failures import locate, raise_failures
 from onnxhub._calls.monitor import CallMonitor
 from onnxhub._calls.own_postprocessor import build_postprocessor, check_postprocessor, extra_names, field_names
 from onnxhub._calls.prepare import check_prepared, prepare
+from onnxhub._calls.rows import attempt_rows
 from onnxhub._calls.run import OnePass, stack_rows
 from onnxhub._calls.streams import LOOK_AHEAD, stream
 from onnxhub._contracts.info import Config, ModelInfo
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from onnxhub._calls.runners import Runner
     from onnxhub._calls.streams import Work
     from onnxhub._contracts.foreign import InferenceSession, ORTModel
+    from onnxhub._contracts.options import Called, OptionsP, ResultT_co, TakesOptions
     from onnxhub._contracts.postprocessor import Postprocessor
     from onnxhub._contracts.preprocessor import Prepared
     from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs
@@ -51,23 +53,9 @@ ResultT = TypeVar("ResultT")
 ManyT = TypeVar("ManyT")
 PartT = TypeVar("PartT")
 RowT = TypeVar("RowT")
-ResultT_co = TypeVar("ResultT_co", covariant=True)
-OptionsP = ParamSpec("OptionsP")
 
 _monitor: Final[ContextVar[CallMonitor | None]] = ContextVar("onnxhub.monitor", default=None)
 """What follows the call that this thread runs, where it was made from asyncio."""
-
-
-class TakesOptions(Protocol[OptionsP]):
-    """What a task's ``with_options`` takes: so the same options are typed wherever a model is called."""
-
-    def with_options(self, *args: OptionsP.args, **options: OptionsP.kwargs) -> Any: ...
-
-
-class Called(Protocol[OptionsP, ResultT_co]):
-    """What a task's first way to call a model takes, such as a question and a context by their names."""
-
-    def __call__(self, *args: OptionsP.args, **options: OptionsP.kwargs) -> ResultT_co: ...
 
 
 class Model(Generic[InputT, ResultT, ManyT]):
@@ -535,28 +523,12 @@ class Model(Generic[InputT, ResultT, ManyT]):
         if not callable(key):
             raise InvalidOptionError("key", key, "a function that takes a row and returns its input")
 
-        def attempt_rows(rows: Sequence[object], offset: int, monitor: CallMonitor) -> list[tuple[object, object]]:
-            return self._attempt_rows(rows, key, offset, monitor)
+        def work(rows: Sequence[object], offset: int, monitor: CallMonitor) -> list[tuple[object, object]]:
+            return attempt_rows(
+                lambda inputs: self._runner()(prepare(self.preprocessor, inputs), monitor), rows, key, offset
+            )
 
-        return attempt_rows, inputs, weigh
-
-    def _attempt_rows(
-        self, rows: Sequence[object], key: Callable[[Any], Any], offset: int, monitor: CallMonitor
-    ) -> list[tuple[object, object]]:
-        """Return each row with the result of its input, or with the failure of either."""
-        found: dict[int, object] = {}
-        inputs: dict[int, object] = {}
-        for number, row in enumerate(rows):
-            try:
-                inputs[number] = key(row)
-            except Exception as error:  # noqa: BLE001  # whatever it is, it takes no other row along
-                failed = InvalidInputError(f"the key raised {type(error).__name__}: {error}")
-                failed.__cause__ = error
-                found[number] = locate(failed, offset + number)
-        numbers = list(inputs)
-        for place, result in self._runner()(prepare(self.preprocessor, list(inputs.values())), monitor):
-            found[numbers[place]] = locate(result, offset + numbers[place])
-        return [(row, found[number]) for number, row in enumerate(rows)]
+        return work, inputs, weigh
 
     def _attempt(self, inputs: Sequence[object], offset: int, monitor: CallMonitor) -> list[ResultT | Failure]:
         """Return the results of inputs of which the first is at the offset, with failures in the place of errors."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import EllipsisType  # noqa: TC003  # read at run time
-from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypedDict, TypeVar
 
 from onnxhub.errors import UnknownOptionError, listing, nearest
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["ELSEWHERE", "CallOptions", "check_options", "explain_name", "option_names", "own_option_names"]
 
 OptionsT = TypeVar("OptionsT", bound=Mapping[str, object])
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+OptionsP = ParamSpec("OptionsP")
 
 ELSEWHERE: Final[Mapping[str, str]] = {
     "aggregation_strategy": "it is called aggregation here",
@@ -39,6 +41,18 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "use_fast": "tokenizers are always the fast ones",
 }
 """Names that transformers and sentence-transformers have -> what there is in their place."""
+
+
+class TakesOptions(Protocol[OptionsP]):
+    """What a task's ``with_options`` takes: so the same options are typed wherever a model is called."""
+
+    def with_options(self, *args: OptionsP.args, **options: OptionsP.kwargs) -> Any: ...
+
+
+class Called(Protocol[OptionsP, ResultT_co]):
+    """What a task's first way to call a model takes, such as a question and a context by their names."""
+
+    def __call__(self, *args: OptionsP.args, **options: OptionsP.kwargs) -> ResultT_co: ...
 
 
 class CallOptions(TypedDict, total=False):
