@@ -6,11 +6,11 @@ from functools import wraps
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from onnxhub._contracts.options import explain_name
+from onnxhub._contracts.options import check_names
 from onnxhub.errors import UnknownOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["explain_arguments"]
 
@@ -29,23 +29,19 @@ def explain_arguments(function: Callable[P, T]) -> Callable[P, T]:
             # Python raises it before the first line of the function runs; others come from further down.
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:
                 raise
-            explained = _explain(function, args, options)
-            if explained is None:
-                raise
-        raise explained
+            unknown = error
+        _check_arguments(function, args, options)
+        raise unknown  # one is missing, and Python's own error says which
 
     return call
 
 
-def _explain(function: Callable[..., object], args: object, options: object) -> UnknownOptionError | None:
-    """Return the error about the arguments, or None where one is missing: Python's own error says which."""
+def _check_arguments(function: Callable[..., object], args: tuple[object, ...], options: Mapping[str, object]) -> None:
+    """Raise ``UnknownOptionError`` for an argument that the function does not take."""
     name, places = function.__name__, signature(function).parameters.values()
-    known = [place.name for place in places if place.kind is not Parameter.VAR_KEYWORD]
-    for option, value in options.items() if isinstance(options, dict) else ():
-        if option not in known:
-            return UnknownOptionError(option, value, f"an argument of {name}{explain_name(option, known)}")
+    if all(place.kind is not Parameter.VAR_KEYWORD for place in places):  # else the function checks them itself
+        check_names(options, [place.name for place in places], f"an argument of {name}")
     positional = [place.name for place in places if place.kind is Parameter.POSITIONAL_OR_KEYWORD]
-    if isinstance(args, tuple) and len(args) > len(positional):
+    if len(args) > len(positional):
         expected = f"{', '.join(positional)} alone by position, and all others by name: {name}(..., model=...)"
-        return UnknownOptionError("argument", args[len(positional)], expected)
-    return None
+        raise UnknownOptionError("argument", args[len(positional)], expected)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, Unpack, over
 from onnxhub._api.arguments import explain_arguments
 from onnxhub._api.loaded_models import load_once
 from onnxhub._calls.own_postprocessor import check_postprocessor, extra_names
-from onnxhub._contracts.options import check_options, option_names
+from onnxhub._contracts.options import check_names, option_names
 from onnxhub._contracts.registry import get_task
 from onnxhub._process.public import publish
 
@@ -238,7 +238,8 @@ def similarity(
         >>> bool(near > far)
         True
     """
-    embedder = _load("feature-extraction", model, check_options(options, option_names(LoadedAs), "similarity"))
+    check_names(options, option_names(LoadedAs), "an option of similarity")
+    embedder = _load("feature-extraction", model, options)
     found: Vectors = embedder.similarity(first, second)
     return found
 
@@ -443,7 +444,7 @@ def _load(task: str, model_id: ModelId, given: Mapping[str, Any], *left_to_the_m
         if options.get(name, ...) is None:
             del options[name]
     check_postprocessor(row, postprocessor)
-    check_options(options, option_names(row.options) | extra_names(row, postprocessor), task)
+    check_names(options, option_names(row.options) | extra_names(row, postprocessor), f"an option of {task}")
     model = load_once(task, model_id, provider, dtype, revision)
     return (model if postprocessor is None else model.with_postprocessor(postprocessor)).with_options(**options)
 

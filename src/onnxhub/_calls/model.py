@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from contextvars import ContextVar, copy_context
 from copy import copy
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, overload
 
 from onnxhub._calls.failures import locate, raise_failures
 from onnxhub._calls.monitor import CallMonitor
-from onnxhub._calls.own_postprocessor import build_postprocessor, check_postprocessor, extra_names, field_names
+from onnxhub._calls.own_postprocessor import build_postprocessor, check_postprocessor, extra_names
 from onnxhub._calls.prepare import check_prepared, prepare
 from onnxhub._calls.rows import attempt_rows
 from onnxhub._calls.run import OnePass, stack_rows
 from onnxhub._calls.streams import LOOK_AHEAD, stream
 from onnxhub._contracts.info import Config, ModelInfo
 from onnxhub._contracts.inputs import check_iterable, weigh
-from onnxhub._contracts.options import check_options, option_names
+from onnxhub._contracts.options import check_names, field_names, option_names, replace_fields
 from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._process.once import lazy
 from onnxhub._process.public import publish
@@ -51,7 +51,6 @@ __all__ = ["Model", "ModelInfo"]
 InputT = TypeVar("InputT")
 ResultT = TypeVar("ResultT")
 ManyT = TypeVar("ManyT")
-PartT = TypeVar("PartT")
 RowT = TypeVar("RowT")
 
 _monitor: Final[ContextVar[CallMonitor | None]] = ContextVar("onnxhub.monitor", default=None)
@@ -401,10 +400,15 @@ class Model(Generic[InputT, ResultT, ManyT]):
         given = {name: value for name, value in options.items() if value is not ...}
         if not given:
             return self
-        return self.replace_fields(check_options(given, self._option_names, type(self).__name__))
+        # Those of a postprocessor of one's own are looked up where the task's are not enough.
+        if not given.keys() <= option_names(self.task.options):
+            check_names(given, self._option_names, f"an option of {type(self).__name__}")
+        return self.replace_fields(given)
 
     def with_postprocessor(self, postprocessor: AnyPostprocessor) -> Self:
         """Return another model over the same session, whose results a postprocessor of one's own makes.
+
+        Options that ``with_options`` has set in the postprocessor of before, such as ``top_k``, go with it.
 
         Args:
             postprocessor: As ``load`` takes it: a class, a ``functools.partial`` of one, or an instance.
@@ -422,8 +426,10 @@ class Model(Generic[InputT, ResultT, ManyT]):
         chosen = build_postprocessor(self.task, postprocessor, self.backend)
         info = replace(self.info, labels=tuple(getattr(chosen, "labels", ())))
         reload = None if self._reload is None else partial(_reload_with, self._reload, postprocessor)
+        kept = field_names(self.preprocessor) | {"progress"}
+        options = {name: value for name, value in self._options.items() if name in kept}
         model = copy(self)
-        vars(model).update(postprocessor=chosen, info=info, _reload=reload)
+        vars(model).update(postprocessor=chosen, info=info, _reload=reload, _options=options)
         return model
 
     def replace_fields(self, values: Mapping[str, object]) -> Self:
@@ -436,8 +442,8 @@ class Model(Generic[InputT, ResultT, ManyT]):
         progress = left.pop("progress", self._progress)
         if not isinstance(progress, bool):
             raise InvalidOptionError("progress", progress, "True or False")
-        preprocessor = _replace_fields(self.preprocessor, left)
-        postprocessor = _replace_fields(self.postprocessor, left)
+        preprocessor = replace_fields(self.preprocessor, left)
+        postprocessor = replace_fields(self.postprocessor, left)
         if left:
             name, value = next(iter(left.items()))
             expected = f"an option of {type(self.postprocessor).__name__}, which has none of this name"
@@ -570,22 +576,12 @@ def _keep_outputs(outputs: Outputs) -> Outputs:
     return outputs
 
 
-def _replace_fields(part: PartT, options: dict[str, object]) -> PartT:
-    """Return the dataclass with the options that are fields of it, which are taken out; itself if none has another value."""
-    if not is_dataclass(part):
-        return part
-    mine: dict[str, object] = {field.name: options.pop(field.name) for field in fields(part) if field.name in options}
-    if all(getattr(part, name) is value for name, value in mine.items()):
-        return part
-    return replace(part, **mine)  # type: ignore[type-var]
-
-
 def _reload_with(reload: Callable[[], Any], postprocessor: AnyPostprocessor) -> Any:
     return reload().with_postprocessor(postprocessor)
 
 
 def _unpickle(reload: Callable[[], ModelT], options: Mapping[str, object]) -> ModelT:
-    return reload().copy_with(options)
+    return reload().replace_fields(options)
 
 
 ModelT = TypeVar("ModelT", bound="Model[object, object, object]")

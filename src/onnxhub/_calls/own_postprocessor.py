@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from onnxhub._contracts.options import explain_name
+from onnxhub._contracts.options import check_names, field_names
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._strings.plain_text import shorten
-from onnxhub.errors import InvalidOptionError, UnknownOptionError
+from onnxhub.errors import InvalidOptionError
 
 if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     AnyPostprocessor: TypeAlias = PostprocessorOf[Any]
 
-__all__ = ["build_postprocessor", "check_postprocessor", "explain_build", "extra_names", "field_names"]
+__all__ = ["build_postprocessor", "check_postprocessor", "explain_build", "extra_names"]
 
 
 def check_postprocessor(task: Task[Any], given: object) -> None:
@@ -45,10 +45,7 @@ def check_postprocessor(task: Task[Any], given: object) -> None:
     if isinstance(given, partial):
         if given.args:
             raise InvalidOptionError("postprocessor", given, f"a partial of {kind.__name__} with fields by their names")
-        for name, value in given.keywords.items():
-            if name not in field_names(kind):
-                expected = f"a field of {kind.__name__}{explain_name(name, field_names(kind))}"
-                raise UnknownOptionError(name, value, expected)
+        check_names(given.keywords, field_names(kind), f"a field of {kind.__name__}")
 
 
 def build_postprocessor(task: Task[Any], given: AnyPostprocessor | None, backend: Backend) -> Postprocessor[Any, Any]:
@@ -81,11 +78,6 @@ def extra_names(task: Task[Any], given: object) -> frozenset[str]:
     """Return the fields that a postprocessor of one's own has beside those of the task's: they are options, too."""
     kind = _class_of(given)
     return frozenset() if kind is None else field_names(kind) - field_names(task.postprocessor)
-
-
-def field_names(part: object) -> frozenset[str]:
-    """Return the names of the fields of a dataclass or its instance; none of anything else."""
-    return frozenset(entry.name for entry in fields(part)) if is_dataclass(part) else frozenset()
 
 
 def _class_of(given: object) -> type[Postprocessor[Any, Any]] | None:

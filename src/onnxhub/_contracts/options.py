@@ -2,45 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from types import EllipsisType  # noqa: TC003  # read at run time
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypedDict, TypeVar
 
 from onnxhub.errors import UnknownOptionError, listing, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Mapping
 
-__all__ = ["ELSEWHERE", "CallOptions", "check_options", "explain_name", "option_names", "own_option_names"]
+__all__ = ["CallOptions", "check_names", "field_names", "option_names", "own_option_names", "replace_fields"]
 
-OptionsT = TypeVar("OptionsT", bound=Mapping[str, object])
+PartT = TypeVar("PartT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 OptionsP = ParamSpec("OptionsP")
 
-ELSEWHERE: Final[Mapping[str, str]] = {
-    "aggregation_strategy": "it is called aggregation here",
+RENAMED: Final[Mapping[str, str]] = {
+    "aggregation_strategy": "aggregation",
+    "candidate_labels": "labels",
+    "hypothesis_template": "template",
+    "model": "model_id",
+    "normalize_embeddings": "normalize",
+    "show_progress_bar": "progress",
+    "torch_dtype": "dtype",
+}
+"""Names that transformers and sentence-transformers have -> those of the same here."""
+REPLACED: Final[Mapping[str, str]] = {
     "batch_size": "batches are made by length; load(..., batch_tokens=...) bounds them",
-    "candidate_labels": "they are called labels here",
     "convert_to_numpy": "arrays are numpy's",
     "convert_to_tensor": "arrays are numpy's",
     "device": "load(..., provider='cuda') names what runs the model",
     "device_map": "load(..., provider='cuda') names what runs the model",
     "framework": "ONNX Runtime runs the model",
     "function_to_apply": "a postprocessor of one's own says so: load(..., postprocessor=...)",
-    "hypothesis_template": "it is called template here",
     "max_length": "a text is cut at model.info.max_length tokens, or as long_text says where the task has it",
-    "model": "it is called model_id here",
-    "normalize_embeddings": "it is called normalize here",
     "num_workers": "texts are tokenised while batches run; there is nothing to set",
     "padding": "rows are padded as their batch needs it; there is nothing to set",
     "return_all_scores": "top_k=None gives all of them, and it is the default",
     "return_tensors": "arrays are numpy's",
-    "show_progress_bar": "it is called progress here",
     "torch_dtype": "load(..., dtype='fp16') chooses among the files",
     "truncation": "a text that is too long is cut, with a warning, or as long_text says where the task has it",
     "use_fast": "tokenizers are always the fast ones",
 }
-"""Names that transformers and sentence-transformers have -> what there is in their place."""
+"""Names that they have -> what there is in their place, where that is no option of the same kind."""
 
 
 class TakesOptions(Protocol[OptionsP]):
@@ -62,7 +66,7 @@ class CallOptions(TypedDict, total=False):
     """
 
     progress: bool | EllipsisType
-    """Show a bar on stderr while a list or a stream is worked on, if that is a terminal or a notebook: inputs, tokens a
+    """Show a bar on stderr while a list or a stream is worked on, if that is a terminal: inputs, tokens a
     second, and the time that is left where the number of inputs is known. Default False."""
 
 
@@ -76,26 +80,36 @@ def own_option_names(options: type[Any] | None) -> frozenset[str]:
     return option_names(options) - option_names(CallOptions)
 
 
-def check_options(given: OptionsT, known: Collection[str], owner: str) -> OptionsT:
-    """Return the options that were given, if all are known.
+def field_names(part: object) -> frozenset[str]:
+    """Return the names of the fields of a dataclass or its instance; none of anything else."""
+    return frozenset(entry.name for entry in fields(part)) if is_dataclass(part) else frozenset()
+
+
+def replace_fields(part: PartT, values: dict[str, object]) -> PartT:
+    """Return the dataclass with the values that are fields of it, which are taken out; itself if none is another."""
+    mine = {name: values.pop(name) for name in field_names(part) & values.keys()}
+    if all(getattr(part, name) is value for name, value in mine.items()):
+        return part
+    return replace(part, **mine)  # type: ignore[type-var]
+
+
+def check_names(given: Mapping[str, object], known: Collection[str], kind: str) -> None:
+    """Raise ``UnknownOptionError`` for the first name that is unknown, with those that there are and what was meant.
 
     Args:
         given: Name -> value.
         known: The names that there are.
-        owner: What has them, for the message.
-
-    Raises:
-        UnknownOptionError: One is unknown.
+        kind: What they name, for the message: ``"an option of TextClassificationModel"``.
     """
     for name, value in given.items():
         if name not in known:
-            raise UnknownOptionError(name, value, f"an option of {owner}{explain_name(name, known)}")
-    return given
+            listed = f": {listing(sorted(known))}" if known else ", which has none"
+            raise UnknownOptionError(name, value, f"{kind}{listed}{_explain(name, known)}")
 
 
-def explain_name(name: str, known: Iterable[str]) -> str:
-    """Return what a message says after "an option of ...": the names there are, and what was meant by another."""
-    names = sorted(known)
-    listed = f": {listing(names)}" if names else ", which has none"
-    instead = ELSEWHERE.get(name)
-    return listed + (f" ({instead})" if instead else nearest(name, names))
+def _explain(name: str, known: Collection[str]) -> str:
+    if (renamed := RENAMED.get(name)) in known:
+        return f" (it is called {renamed} here)"
+    if (instead := REPLACED.get(name)) is not None:
+        return f" ({instead})"
+    return nearest(name, sorted(known))

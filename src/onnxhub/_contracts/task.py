@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from inspect import isabstract
 from typing import (
     TYPE_CHECKING,
@@ -20,7 +20,7 @@ from typing import (
 )
 
 from onnxhub._contracts.evaluation import Evaluation
-from onnxhub._contracts.options import own_option_names
+from onnxhub._contracts.options import field_names, own_option_names
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._process.public import publish
@@ -180,7 +180,7 @@ def _find_broken_classes(task: Task[Any]) -> Iterator[tuple[str, object, str]]:
     if not is_typeddict(task.options):
         yield "options", task.options, "a TypedDict, or None"
         return
-    known = {name for kind in (task.preprocessor, task.postprocessor) for name in _field_names(kind)}
+    known = {name for kind in (task.preprocessor, task.postprocessor) for name in field_names(kind)}
     for name in sorted(own_option_names(task.options) - known):
         yield "options", name, f"a field of {task.preprocessor.__name__} or {task.postprocessor.__name__}"
 
@@ -189,10 +189,6 @@ def _has_ranks(wanted: object) -> bool:
     if not isinstance(wanted, Mapping) or not wanted:
         return False
     return all(isinstance(name, str) and isinstance(rank, int) and rank > 0 for name, rank in wanted.items())
-
-
-def _field_names(kind: type[Any]) -> set[str]:
-    return {entry.name for entry in fields(kind)} if is_dataclass(kind) else set()
 
 
 publish(globals(), "Task")

@@ -73,6 +73,14 @@ def test_an_unknown_option_is_one_of_ours_at_every_call(model: onnxhub.TextClass
     assert issubclass(UnknownOptionError, InvalidOptionError)
 
 
+def test_another_name_is_told_only_where_it_is_taken(model: onnxhub.TextClassificationModel) -> None:
+    """What transformers calls hypothesis_template is no option of a classifier under any name."""
+    with pytest.raises(UnknownOptionError, match=r": long_text, progress, top_k$"):
+        model("Quite easy!", hypothesis_template="x")  # type: ignore[call-overload]
+    with pytest.raises(UnknownOptionError, match=r"\(it is called template here\)$"):
+        onnxhub.classify_zero_shot("a", ["b"], hypothesis_template="x")  # type: ignore[call-overload]
+
+
 def test_rows_keep_their_results(model: onnxhub.TextClassificationModel) -> None:
     """In order, whatever a row is; from streams that raise, that go on, and from asyncio."""
     expected = list(zip(ROWS, model(TEXTS), strict=True))
@@ -141,6 +149,16 @@ def test_a_field_of_a_postprocessor_is_an_option(model: onnxhub.TextClassificati
     )
 
 
+def test_a_pickle_has_the_fields_and_the_postprocessor_of_its_model(model: onnxhub.TextClassificationModel) -> None:
+    """Fields that are no options, and no option that went with another postprocessor."""
+    raw = model.replace_fields({"activation": "none"})
+    assert pickle.loads(pickle.dumps(raw))("Quite easy!") == raw("Quite easy!")
+    windowed = model.with_options(top_k=1, long_text="window").with_postprocessor(Tempered)
+    again = pickle.loads(pickle.dumps(windowed))
+    assert len(again("Quite easy!").ranking) == len(windowed("Quite easy!").ranking) == 2
+    assert again.preprocessor.long_text == windowed.preprocessor.long_text == "window"
+
+
 def test_what_a_postprocessor_cannot_be_is_said(model: onnxhub.TextClassificationModel) -> None:
     """A field that it has not, by the name that was meant; a class of another task; and no postprocessor at all."""
     with pytest.raises(UnknownOptionError, match=r"temperture=2: expected a field of Tempered: .*mean 'temperature'"):
@@ -165,6 +183,8 @@ def test_arguments_that_a_function_does_not_take_are_explained() -> None:
         onnxhub.load("text-classification", revisoin="x")  # type: ignore[call-overload]
     with pytest.raises(UnknownOptionError, match=r"classify\(\.\.\., model=\.\.\.\)"):
         onnxhub.classify("Quite easy!", "builtin:sentiment")  # type: ignore[call-overload]
+    with pytest.raises(UnknownOptionError, match=r"classify\(\.\.\., model=\.\.\.\)"):  # not of top_k, which it takes
+        onnxhub.classify("Quite easy!", "builtin:sentiment", top_k=1)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="missing 1 required positional argument"):
         onnxhub.classify()  # type: ignore[call-overload]
 
