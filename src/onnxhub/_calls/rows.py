@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from onnxhub._calls.failures import locate
+from onnxhub._process.signals import is_from_handler
 from onnxhub.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def attempt_rows(
     for number, row in enumerate(rows):
         try:
             inputs[number] = key(row)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it takes no other row along
+        except Exception as error:  # whatever it is, it takes no other row along
+            if is_from_handler(error):
+                raise
             failed = InvalidInputError(f"the key raised {type(error).__name__}: {error}")
             failed.__cause__ = error
             found[number] = locate(failed, offset + number)

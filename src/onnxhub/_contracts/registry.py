@@ -10,6 +10,7 @@ from onnxhub._contracts.built_in import BUILT_IN
 from onnxhub._contracts.task import ANY_NAME, Task, check_row
 from onnxhub._process import logs as _logs  # noqa: F401  # so that whatever is logged is printable
 from onnxhub._process.public import publish
+from onnxhub._process.signals import is_from_handler
 from onnxhub.errors import InvalidOptionError, MissingDependencyError, OnnxHubError, UnknownTaskError, one_line
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def _load_row(point: EntryPoint) -> Task[Any]:
         missing = (error.name or package).partition(".")[0]
         raise MissingDependencyError.of(error, missing, f"the task {point.name}", advice) from error
     except Exception as error:
+        if is_from_handler(error):
+            raise
         reason = f"{package} fails at {point.value}: {type(error).__name__}: {one_line(error)}"
         raise InvalidOptionError("task", point.name, f"a task whose package can be loaded; {reason}") from error
     return row
@@ -126,7 +129,9 @@ def _register_installed() -> None:
     for point in _entry_points():
         try:
             register(point.load())
-        except Exception as error:  # noqa: BLE001  # another package's code, which must not take the others along
+        except Exception as error:  # another package's code, which must not take the others along
+            if is_from_handler(error):
+                raise
             if point not in _REPORTED:
                 _REPORTED.add(point)
                 logger.warning(

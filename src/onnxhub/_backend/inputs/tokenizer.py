@@ -18,6 +18,7 @@ from onnxhub._backend.inputs.tokenizer_config import (
 from onnxhub._backend.inputs.tokenizer_limits import check_limit, find_limit, find_usable_length
 from onnxhub._backend.inputs.tokenizer_support import explain_refusal
 from onnxhub._contracts.checks import as_text
+from onnxhub._process.signals import is_from_handler
 from onnxhub._toolkit.json_files import read_token_id, read_token_ids
 from onnxhub._toolkit.sentence_transformers.files import read_length_settings
 from onnxhub.errors import InvalidInputError, OnnxHubError, OutOfMemoryError, one_line
@@ -85,7 +86,7 @@ _calling = Calling()
 def _is_failure(error: BaseException) -> bool:
     """Tell whether an error comes from the library: neither from this package nor from an interrupt."""
     if isinstance(error, Exception):
-        return not isinstance(error, OnnxHubError)
+        return not isinstance(error, OnnxHubError) and not is_from_handler(error)
     return (type(error).__module__, type(error).__name__) == ("pyo3_runtime", "PanicException")
 
 

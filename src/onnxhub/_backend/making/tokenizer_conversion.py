@@ -22,6 +22,7 @@ from onnxhub._backend.making.child_process import run_child
 from onnxhub._backend.making.programs.convert_tokenizer import convert
 from onnxhub._backend.making.settings import RECIPE
 from onnxhub._backend.making.staging import read_settings, stage
+from onnxhub._process.signals import is_from_handler
 from onnxhub.errors import ExportError, MissingDependencyError, TaskMismatchError, one_line
 
 if TYPE_CHECKING:
@@ -184,6 +185,8 @@ def _load_slow(repository: Repository, folder: Path) -> Any:
     except ImportError as error:
         raise MissingDependencyError.of(error, "transformers", _describe_purpose(repository), INSTALL) from error
     except Exception as error:  # transformers raises errors of any type
+        if is_from_handler(error):
+            raise
         raise _make_error(repository, one_line(error)) from error
 
 

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from onnxhub._backend.repository.answers import MOST_JSON, Limits, call_within
 from onnxhub._backend.repository.listing import read_listing
+from onnxhub._process.signals import is_from_handler
 from onnxhub._strings.plain_text import hide_secrets, printable
 from onnxhub.errors import (
     GatedModelError,
@@ -147,7 +148,7 @@ class HubModel:
         except Exception as exc:
             # huggingface_hub wraps most failures in "no local file found".
             cause = exc.__cause__ if isinstance(exc, errors.LocalEntryNotFoundError) and exc.__cause__ else exc
-            if _is_of_this_machine(cause, _find_http_error()):
+            if is_from_handler(exc) or _is_of_this_machine(cause, _find_http_error()):
                 raise
             error = self._explain_refusal(cause, what, revision) or self._explain_failure(cause, what)
             shown = hide_secrets(exc, self.token if isinstance(self.token, str) else get_token())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from onnxhub._backend.graphs.protobuf import Reader, write_header, write_varint
 from onnxhub._backend.graphs.schema import MESSAGES
 from onnxhub._backend.runtime.providers import import_onnxruntime
+from onnxhub._process.signals import is_from_handler
 from onnxhub.errors import IntegrityError, MissingDependencyError, TooNewError, UnsafeModelError, listing, one_line
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def check_support(path: Path) -> None:
     try:
         runtime.InferenceSession(used.write_tiny_model(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no base class, and only two of them count here
+        if is_from_handler(error):
+            raise
         if too_new := _explain_version(path, str(error)):
             raise too_new from error
     if used.list_unknown():
