@@ -15,6 +15,7 @@ from onnxhub._contracts.postprocessor import Item, Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.task import CallOptions, Task, check_options
 from onnxhub._process.public import publish
+from onnxhub._strings.results import write_result
 from onnxhub._toolkit.numeric import require_finite, top_indices
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
@@ -59,6 +60,9 @@ class SparseEmbedding:
     """Token ids, ascending."""
     values: tuple[float, ...]
     """The weight of each, above 0."""
+
+    def __repr__(self) -> str:
+        return write_result(self)
 
     def dot(self, other: SparseEmbedding) -> float:
         """Return the product with another embedding: how alike the two texts are."""

@@ -17,6 +17,7 @@ from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import CallOptions, Task, check_options
 from onnxhub._process.public import publish
+from onnxhub._strings.results import write_result
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.labels import Ignored, find_mixed_schemes, find_stray_labels, group
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax
@@ -65,8 +66,7 @@ class Entity:
     """Character after the last."""
 
     def __repr__(self) -> str:
-        place = f"start={self.start}, end={self.end}"
-        return f"Entity(label={self.label!r}, score={self.score:.4g}, text={self.text!r}, {place})"
+        return write_result(self)
 
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""
