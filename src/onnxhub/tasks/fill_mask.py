@@ -55,6 +55,11 @@ class MaskFill:
     def __repr__(self) -> str:
         return write_result(self)
 
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores([(self.token, self.score, self.text)])
+
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""
         return asdict(self)

@@ -51,6 +51,11 @@ class ChoiceScore:
     def __repr__(self) -> str:
         return write_result(self)
 
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores([(self.choice, self.score, f"choice {self.index}")])
+
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""
         return asdict(self)
@@ -76,6 +81,11 @@ class Choice:
 
     def __repr__(self) -> str:
         return write_result(self)
+
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores([(entry.choice, entry.score, f"choice {entry.index}") for entry in self.ranking])
 
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""

@@ -64,6 +64,20 @@ class Answer:
     def __repr__(self) -> str:
         return write_result(self)
 
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores(
+            [
+                (
+                    entry.answer if entry.found else "(no answer)",
+                    entry.score,
+                    entry.found * f"{entry.start}:{entry.end}",
+                )
+                for entry in (self, *self.alternatives)
+            ]
+        )
+
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""
         return asdict(self)

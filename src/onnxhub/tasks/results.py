@@ -31,6 +31,11 @@ class LabelScore:
     def __repr__(self) -> str:
         return write_result(self)
 
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores([(self.label, self.score, "")], labels=(self.label,))
+
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""
         return asdict(self)
@@ -54,6 +59,12 @@ class Classification:
 
     def __repr__(self) -> str:
         return write_result(self)
+
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        labels = [entry.label for entry in self.ranking]
+        return draw_scores([(entry.label, entry.score, "") for entry in self.ranking], labels)
 
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""

@@ -64,6 +64,13 @@ class SparseEmbedding:
     def __repr__(self) -> str:
         return write_result(self)
 
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        weights = sorted(zip(self.values, self.indices, strict=True), reverse=True)
+        heading = f"{len(weights):,} weights, the largest first, by token id"
+        return draw_scores([(str(index), value, "") for value, index in weights], heading=heading)
+
     def dot(self, other: SparseEmbedding) -> float:
         """Return the product with another embedding: how alike the two texts are."""
         weights = dict(zip(other.indices, other.values, strict=True))
