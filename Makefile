@@ -123,6 +123,7 @@ docs: .venv/.dev
 ## docs-refresh: run the examples of the pages, and write what they give into them
 docs-refresh: .venv/.dev
 	$(FULL) -m tools.documentation --write
+	$(FULL) -m tools.notebooks --write
 
 clean:
 	rm -rf .venv .venv-demo .venv-light .venv-oldest .venv-middle .venv-bench-fastembed .cache dist build site

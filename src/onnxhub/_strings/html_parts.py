@@ -31,6 +31,9 @@ _KNOWN: Final = {"POSITIVE": 0, "NEGATIVE": 5, "PER": 1, "ORG": 2, "LOC": 0}
 _CELL: Final = "text-align:left;vertical-align:baseline;padding:.15em 1em .15em 0;border:0;background:none"
 _NUMBER: Final = f"{_CELL};font-variant-numeric:tabular-nums"
 _FAINT: Final = "opacity:.75"
+# Pages style tables that have no class, and every other row: notebooks do, and sites of documentation.
+_TABLE: Final = '<table class="onnxhub" style="border-collapse:collapse;border:0;margin:0;table-layout:auto">'
+_ROW: Final = '<tr style="background:none">'
 
 
 def draw_scores(entries: Sequence[tuple[str, float, str]], labels: Sequence[str] = (), heading: str = "") -> str:
@@ -46,7 +49,7 @@ def draw_scores(entries: Sequence[tuple[str, float, str]], labels: Sequence[str]
     # Probabilities are shares of 1. Other scores are shares of the largest, if there are several.
     whole = 1.0 if largest <= 1 else largest if len(entries) > 1 else 0.0
     rows = "".join(
-        f'<tr><td style="{_CELL};white-space:pre-wrap" dir="auto">{_cut(text)}</td>'
+        f'{_ROW}<td style="{_CELL};white-space:pre-wrap" dir="auto">{_cut(text)}</td>'
         f'<td style="{_CELL}">{_draw_bar(score, whole, label)}</td><td style="{_NUMBER}">{score:.4f}</td>'
         + (f'<td style="{_CELL};{_FAINT}">{_cut(note)}</td>' if note else "")
         + "</tr>"
@@ -54,18 +57,18 @@ def draw_scores(entries: Sequence[tuple[str, float, str]], labels: Sequence[str]
     )
     above = f'<div style="{_FAINT}">{_clean(heading)}</div>' if heading else ""
     rest = f'<div style="{_FAINT}">… {len(entries) - len(shown):,} more</div>' if len(shown) < len(entries) else ""
-    return _wrap(f'{above}<table style="border-collapse:collapse;border:0;margin:0">{rows}</table>{rest}')
+    return _wrap(f"{above}{_TABLE}{rows}</table>{rest}")
 
 
 def draw_fields(title: str, values: Mapping[str, object]) -> str:
     """Draw names and values as a small table below a title."""
     rows = "".join(
-        f'<tr><th scope="row" style="{_CELL};font-weight:normal;{_FAINT}">{_clean(name)}</th>'
+        f'{_ROW}<th scope="row" style="{_CELL};font-weight:normal;{_FAINT}">{_clean(name)}</th>'
         f'<td style="{_CELL};word-break:break-word">{_cut(str(value))}</td></tr>'
         for name, value in values.items()
     )
     heading = f"<strong>{_clean(title)}</strong>"
-    return _wrap(f'{heading}<table style="border-collapse:collapse;border:0;margin:0">{rows}</table>')
+    return _wrap(f"{heading}{_TABLE}{rows}</table>")
 
 
 def draw_text(texts: Iterable[tuple[str, Sequence[Span]]]) -> str:
@@ -99,8 +102,10 @@ def _mark(text: str, spans: Sequence[Span]) -> str:
 
 def _mark_span(part: str, label: str) -> str:
     colour = _choose_colour(label)
-    style = f"color:inherit;background:rgba({colour},.28);border-radius:.25em;padding:.1em .3em"
-    name = f' <small style="font-size:.75em;font-weight:bold;{_FAINT}">{_clean(label)}</small>' if label else ""
+    style = (
+        f"color:inherit;background:rgba({colour},.28);border-radius:.25em;padding:.1em .3em;box-decoration-break:clone"
+    )
+    name = f'&nbsp;<small style="font-size:.75em;font-weight:bold;{_FAINT}">{_clean(label)}</small>' if label else ""
     return f'<mark style="{style}">{_clean(part)}{name}</mark>'
 
 
