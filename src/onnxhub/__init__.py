@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 # faces: begin names (make faces)
 if TYPE_CHECKING:
     from onnxhub import builtin, errors, testing
+    from onnxhub._api.highlights import Highlight, highlight
     from onnxhub._api.load import load
     from onnxhub._api.loaded_models import unload
     from onnxhub._api.one_liners import (
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
     from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel, ZeroShotItem, ZeroShotPostprocessor
 
 _HOMES = {
+    "onnxhub._api.highlights": ("Highlight", "highlight"),
     "onnxhub._api.load": ("load",),
     "onnxhub._api.loaded_models": ("unload",),
     "onnxhub._api.one_liners": (
@@ -174,6 +176,7 @@ __all__ = [
     "FillMaskItem",
     "FillMaskModel",
     "FillMaskPostprocessor",
+    "Highlight",
     "LabelScore",
     "MaskFill",
     "Model",
@@ -215,6 +218,7 @@ __all__ = [
     "embed_sparse",
     "errors",
     "fill_mask",
+    "highlight",
     "list_tasks",
     "load",
     "pipeline",

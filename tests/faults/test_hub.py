@@ -27,6 +27,10 @@ pytestmark = pytest.mark.light
 
 TOKEN = "hf_CANARYcanaryCANARY"
 FILES = {"config.json": b'{"labels": 2}', "onnx/model.onnx": b"m" * 100_000, "modules.json": b"[1]"}
+ADVICE = (
+    "fetch it beforehand with `hf download org/name`, or from a mirror that HF_ENDPOINT names, or load a folder or a model of "
+    "onnxhub.builtin.names(), which need no network"
+)
 PRELUDE = """
 import json, logging, pickle, sys, time, traceback
 from pathlib import Path
@@ -169,7 +173,7 @@ def test_the_listing_decides_and_not_the_disk(home: Home) -> None:
     assert "it has: config.json, onnx/model.onnx, modules.json" in message
     assert home.fails(f"{OPEN}.path('onnx/model.onnx')", {"HF_HUB_OFFLINE": "1"}) == (
         "OfflineError",
-        "org/name: onnx/model.onnx is not in the cache, and HF_HUB_OFFLINE=1; fetch it beforehand",
+        f"org/name: onnx/model.onnx is not in the cache, and HF_HUB_OFFLINE=1; {ADVICE}",
     )
 
 
@@ -309,6 +313,7 @@ def test_offline_and_nothing_cached(home: Home, env: dict[str, str], because: st
     assert (kind, reported["sockets"], reported["imported"]) == ("OfflineError", 0, False)
     assert because in message
     assert "load it once without that" in message
+    assert message.endswith(ADVICE)
 
 
 def test_no_network_and_nothing_cached(home: Home) -> None:
@@ -316,8 +321,31 @@ def test_no_network_and_nothing_cached(home: Home) -> None:
     kind, message = home.fails(OPEN, {"HF_ENDPOINT": "http://user:CANARY@127.0.0.1:9"})
     assert kind == "OfflineError"
     assert "could not be fetched from http://127.0.0.1:9 (Connect" in message
-    assert "Error: Connection refused); try again later" in message
+    assert f"Error: Connection refused); try again later, or {ADVICE}" in message
     assert "CANARY" not in message
+
+
+def test_the_traceback_of_a_network_that_fails_is_short(home: Home) -> None:
+    """The cause is one line, of the HTTP library's own class; the log has all of it where DEBUG is asked for."""
+    code = f"""
+log = []
+handler = logging.Handler()
+handler.emit = lambda record: log.append(logging.Formatter().format(record))
+logging.getLogger("onnxhub").addHandler(handler)
+try:
+    {OPEN}
+except Exception as error:
+    report(whole="".join(traceback.format_exception(error)), cause="".join(traceback.format_exception(error.__cause__)),
+           log=[text for text in log if "could not be fetched" in text])
+"""
+    told = home.run(code, {"HF_ENDPOINT": "http://user:CANARY@127.0.0.1:9"})
+    assert len(told["cause"].splitlines()) == 1
+    assert "Connect" in told["cause"]
+    assert told["whole"].startswith(told["cause"])
+    assert told["whole"].count("Traceback (most recent call last)") == 1
+    (logged,) = told["log"]
+    assert "During handling of the above exception" in logged or "The above exception was the direct cause" in logged
+    assert "CANARY" not in json.dumps(told)
 
 
 @pytest.mark.parametrize("status", [200, 500, 503])

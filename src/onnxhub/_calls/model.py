@@ -15,7 +15,7 @@ from onnxhub._calls.prepare import check_prepared, prepare
 from onnxhub._calls.rows import attempt_rows
 from onnxhub._calls.run import OnePass, stack_rows
 from onnxhub._calls.streams import LOOK_AHEAD, stream
-from onnxhub._contracts.info import Config, ModelInfo
+from onnxhub._contracts.info import Config, ModelInfo, draw_info
 from onnxhub._contracts.inputs import check_iterable, weigh
 from onnxhub._contracts.options import check_names, field_names, option_names, replace_fields
 from onnxhub._contracts.preprocessor import Preprocessor
@@ -374,6 +374,9 @@ class Model(Generic[InputT, ResultT, ManyT]):
         info = self.info
         source = " ".join(plain(part) for part in (info.model_id, info.file) if part)
         return f"<{type(self).__name__} {source} ({plain(info.dtype)}) on {plain(info.provider)}>"
+
+    def _repr_html_(self) -> str:
+        return draw_info(type(self).__name__, self.info)
 
     def __copy__(self) -> Self:
         # By its default, copy would go through __reduce__, and load the model again.

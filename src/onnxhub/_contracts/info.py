@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from onnxhub._process.public import publish
-from onnxhub.errors import nearest
+from onnxhub._strings.plain_text import plain
+from onnxhub.errors import listing, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Config", "ModelInfo"]
+__all__ = ["Config", "ModelInfo", "draw_info"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,25 @@ class ModelInfo:
     """Tokens that the model takes, special tokens included; None: no limit is known."""
     outputs: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The task's name of an output -> the graph's, where they differ."""
+
+    def _repr_html_(self) -> str:
+        return draw_info(type(self).__name__, self)
+
+
+def draw_info(title: str, info: ModelInfo) -> str:
+    """Draw what is known of a model as a small table of HTML, for notebooks."""
+    from onnxhub._strings.html_parts import draw_fields
+
+    values = {
+        "task": f"{info.task} ({info.task_reason})",
+        "model": f"{info.model_id} at {info.revision[:12]}" if info.revision else info.model_id,
+        "file": f"{info.file} ({info.reason})",
+        "precision": f"{info.dtype}{', compiled' * info.compiled}",
+        "provider": info.provider,
+        "labels": info.labels and listing(info.labels),
+        "longest input": info.max_length and f"{info.max_length:,} tokens",
+    }
+    return draw_fields(title, {name: plain(value) for name, value in values.items() if value})
 
 
 class Config(Mapping[str, Any]):

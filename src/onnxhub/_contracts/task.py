@@ -95,6 +95,9 @@ class Task(Generic[ModelT_co]):
     """How ``onnxhub bench`` and ``onnxhub verify`` try it on plain texts; a copy of a row whose results are of another
     kind needs its own."""
 
+    def __repr__(self) -> str:
+        return f"Task({self.name!r}, result={self.result_name}, inputs={self.inputs!r})"
+
     @property
     def raw(self) -> bool:
         """Whether it takes and gives arrays, of any graph."""

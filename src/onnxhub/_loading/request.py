@@ -134,7 +134,7 @@ class LoadRequest:
                 raise
             # Another model is never taken silently; a caller who named none is told what would answer at once.
             hint = f"{error.hint or 'try again later'}, or name {task.bundled_model!r}, which is bundled and answers at once"
-            raise replace(error, hint=hint) from error
+            raise replace(error, hint=hint) from error.__cause__
         with ExitStack() as failing:  # a traceback that is kept, as in a notebook, must not keep the weights
             failing.callback(backend.close)
             model = self._build(resolution, backend)

@@ -1,13 +1,15 @@
-"""Progress on stderr, for people at a terminal; nothing is drawn where stderr is none."""
+"""Progress on stderr, for people at a terminal or a notebook; elsewhere, as in a pipe, nothing is drawn."""
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
+from importlib.util import find_spec
 from threading import Event, Thread
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+import tqdm
 
 from onnxhub.errors import one_line
 
@@ -26,7 +28,7 @@ class ProgressBar:
         Args:
             total: Inputs in all; None: nobody knows.
         """
-        self._bar = tqdm(total=total, unit=" inputs", disable=None)
+        self._bar = _draw(total=total, unit=" inputs")
         self._start = perf_counter()
         self._tokens = 0
 
@@ -47,7 +49,7 @@ class ProgressBar:
 def waiting(what: str) -> Iterator[None]:
     """Show a line that says what is waited for, and for how long by now."""
     done = Event()
-    with tqdm(desc=one_line(what), bar_format="{desc} ... {elapsed}", leave=False, disable=None) as line:
+    with _draw(desc=one_line(what), bar_format="{desc} ... {elapsed}", leave=False) as line:
 
         def tick() -> None:
             while not done.wait(1):
@@ -62,3 +64,22 @@ def waiting(what: str) -> Iterator[None]:
             done.set()
             if clock.is_alive():
                 clock.join()
+
+
+def _draw(**options: Any) -> Any:
+    """Draw a bar of tqdm's: the widget of a notebook that has ipywidgets, else text; none where nobody looks."""
+    if not _is_in_notebook():
+        return tqdm.tqdm(disable=None, **options)
+    if find_spec("ipywidgets") is None:
+        # tqdm.auto would warn of that at each import. The kernel's stderr is no terminal, but is shown below the cell.
+        return tqdm.tqdm(disable=False, **options)
+    from tqdm.auto import tqdm as widget
+
+    return widget(disable=False, **options)
+
+
+def _is_in_notebook() -> bool:
+    """Tell whether this process is the kernel of a notebook; IPython at a terminal is none."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None

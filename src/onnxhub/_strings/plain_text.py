@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ForeignError",
     "PlainWarning",
+    "drop_chain",
     "hide_secrets",
     "mask_credentials",
     "plain",
@@ -142,6 +143,12 @@ def hide_secrets(error: BaseException, *secrets: str | None) -> BaseException:
         stand_in.__cause__ = cause
         cause = stand_in
     return error if cause is None else cause
+
+
+def drop_chain(error: BaseException) -> BaseException:
+    """Take from an error its traceback, and the errors behind it: as a cause, it then is a line of a traceback."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -19,6 +19,7 @@ from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.protocols import Column, width
 from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
+from onnxhub._strings.results import write_result
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax, top_indices
 from onnxhub._toolkit.text.graphemes import trim
 from onnxhub._toolkit.text.requirements import require_inputs, require_offsets, require_vocabulary
@@ -53,7 +54,12 @@ class MaskFill:
     """The input with the token in place of this mask; other masks stay."""
 
     def __repr__(self) -> str:
-        return f"MaskFill(token={self.token!r}, score={self.score:.4g}, text={self.text!r})"
+        return write_result(self)
+
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores([(self.token, self.score, self.text)])
 
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""

@@ -15,6 +15,7 @@ from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
+from onnxhub._strings.results import Asked, write_result
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax, top_indices
 from onnxhub._toolkit.text.prefixes import encode_prefix
 from onnxhub._toolkit.text.requirements import require_inputs
@@ -48,6 +49,14 @@ class ChoiceScore:
     score: float
     """Its probability; those of all choices sum to 1."""
 
+    def __repr__(self) -> str:
+        return write_result(self)
+
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores([(self.choice, self.score, f"choice {self.index}")])
+
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""
         return asdict(self)
@@ -72,7 +81,12 @@ class Choice:
     """Choices with their scores, best first, cut to ``top_k``."""
 
     def __repr__(self) -> str:
-        return f"Choice(index={self.index}, choice={self.choice!r}, score={self.score:.4g})"
+        return write_result(self)
+
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores([(entry.choice, entry.score, f"choice {entry.index}") for entry in self.ranking])
 
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""
@@ -171,6 +185,8 @@ class MultipleChoicePostprocessor(Postprocessor[MultipleChoiceItem, Choice]):
         ranking = tuple(
             ChoiceScore(index, item.choices[index], float(scores[index])) for index in top_indices(scores, self.top_k)
         )
+        if self.top_k is not None:
+            ranking = Asked(ranking)
         return Choice(ranking[0].index, ranking[0].choice, ranking[0].score, ranking)
 
 

@@ -17,6 +17,7 @@ from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
+from onnxhub._strings.results import write_result
 from onnxhub._toolkit.numeric import log_sum_exp, require_finite
 from onnxhub._toolkit.text.graphemes import Graphemes
 from onnxhub._toolkit.text.requirements import require_inputs, require_offsets
@@ -62,8 +63,21 @@ class Answer:
     """The others of the ``top_k``, best first."""
 
     def __repr__(self) -> str:
-        missing = "" if self.found else ", found=False"
-        return f"Answer(answer={self.answer!r}, score={self.score:.4g}, start={self.start}, end={self.end}{missing})"
+        return write_result(self)
+
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores(
+            [
+                (
+                    entry.answer if entry.found else "(no answer)",
+                    entry.score,
+                    entry.found * f"{entry.start}:{entry.end}",
+                )
+                for entry in (self, *self.alternatives)
+            ]
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnxhub._contracts.evaluation import Decision
 from onnxhub._process.public import publish
+from onnxhub._strings.results import Asked, write_result
 from onnxhub._toolkit.numeric import top_indices
 
 if TYPE_CHECKING:
@@ -28,7 +29,12 @@ class LabelScore:
     """Its probability, or the raw logit of a regression model."""
 
     def __repr__(self) -> str:
-        return f"LabelScore(label={self.label!r}, score={self.score:.4g})"
+        return write_result(self)
+
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores([(self.label, self.score, "")], labels=(self.label,))
 
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""
@@ -52,7 +58,13 @@ class Classification:
     """Labels with their scores, best first, cut to ``top_k``."""
 
     def __repr__(self) -> str:
-        return f"Classification(label={self.label!r}, score={self.score:.4g})"
+        return write_result(self)
+
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        labels = [entry.label for entry in self.ranking]
+        return draw_scores([(entry.label, entry.score, "") for entry in self.ranking], labels)
 
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""
@@ -63,6 +75,8 @@ def rank_labels(labels: Sequence[str], scores: NDArray[np.float32], top_k: int |
     """Rank labels by their scores, the first of equals first; shape of ``scores``: ``(labels,)``."""
     values = scores.tolist()
     ranking = tuple([LabelScore(labels[index], values[index]) for index in top_indices(scores, top_k)])
+    if top_k is not None:
+        ranking = Asked(ranking)
     return Classification(ranking[0].label, ranking[0].score, ranking)
 
 

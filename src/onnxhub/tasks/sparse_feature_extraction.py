@@ -16,6 +16,7 @@ from onnxhub._contracts.postprocessor import Item, Postprocessor, of_shape
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
+from onnxhub._strings.results import write_result
 from onnxhub._toolkit.numeric import require_finite, top_indices
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
@@ -60,6 +61,16 @@ class SparseEmbedding:
     """Token ids, ascending."""
     values: tuple[float, ...]
     """The weight of each, above 0."""
+
+    def __repr__(self) -> str:
+        return write_result(self)
+
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        weights = sorted(zip(self.values, self.indices, strict=True), reverse=True)
+        heading = f"{len(weights):,} weights, the largest first, by token id"
+        return draw_scores([(str(index), value, "") for value, index in weights], heading=heading)
 
     def dot(self, other: SparseEmbedding) -> float:
         """Return the product with another embedding: how alike the two texts are."""

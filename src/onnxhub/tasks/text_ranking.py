@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from types import EllipsisType
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, Unpack, overload
 
@@ -17,6 +17,7 @@ from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._contracts.protocols import width
 from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
+from onnxhub._strings.results import write_result
 from onnxhub._toolkit.label_names import count_labels
 from onnxhub._toolkit.numeric import require_finite, sigmoid
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
@@ -60,13 +61,18 @@ class Ranked:
     """Its position among the documents of the call."""
     score: float
     """How well it answers the query: the logit behind the model's activation, in ``[0, 1]`` for most models."""
-    logit: float
+    logit: float = field(repr=False)
     """What the model gave, before any activation; other libraries call this the score."""
     text: str
     """The document."""
 
     def __repr__(self) -> str:
-        return f"Ranked(index={self.index}, score={self.score:.4g}, text={self.text!r})"
+        return write_result(self)
+
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores([(self.text, self.score, f"document {self.index}")])
 
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""

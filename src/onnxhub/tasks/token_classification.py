@@ -18,6 +18,7 @@ from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
+from onnxhub._strings.results import write_result
 from onnxhub._toolkit.label_names import labels_of
 from onnxhub._toolkit.labels import Ignored, find_mixed_schemes, find_stray_labels, group
 from onnxhub._toolkit.numeric import require_finite, require_usable, softmax
@@ -66,8 +67,12 @@ class Entity:
     """Character after the last."""
 
     def __repr__(self) -> str:
-        place = f"start={self.start}, end={self.end}"
-        return f"Entity(label={self.label!r}, score={self.score:.4g}, text={self.text!r}, {place})"
+        return write_result(self)
+
+    def _repr_html_(self) -> str:
+        from onnxhub._strings.html_parts import draw_scores
+
+        return draw_scores([(self.text, self.score, f"{self.label} {self.start}:{self.end}")], labels=(self.label,))
 
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""

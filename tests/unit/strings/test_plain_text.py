@@ -8,7 +8,15 @@ import traceback
 import numpy as np
 import pytest
 
-from onnxhub._strings.plain_text import ForeignError, hide_secrets, mask_credentials, plain, printable, shorten
+from onnxhub._strings.plain_text import (
+    ForeignError,
+    drop_chain,
+    hide_secrets,
+    mask_credentials,
+    plain,
+    printable,
+    shorten,
+)
 from onnxhub.errors import listing, nearest, one_line
 from tests.hostile import HOSTILE, SECRETS, orders_in
 
@@ -183,6 +191,14 @@ def test_an_error_that_tells_a_secret_is_replaced(place: int) -> None:
     assert "my-secret" not in told
     assert all(f"ValueError: {text}" in told for text in ("first", "second", "third"))
     assert told.count("raise ValueError(text) from cause") == 3
+
+
+def test_an_error_without_its_chain_is_one_line_of_a_traceback() -> None:
+    """It is the same object, so that its class and its attributes are there to be asked for."""
+    error = _raised("first", "second")
+    assert len(traceback.format_exception(error)) > 2
+    assert drop_chain(error) is error
+    assert traceback.format_exception(error) == ["ValueError: second\n"]
 
 
 def test_a_chain_that_is_a_circle_ends() -> None:

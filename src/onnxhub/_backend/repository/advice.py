@@ -1,4 +1,4 @@
-"""Advice for a path that is a file, where a folder is expected."""
+"""Advice for a path that is a file, where a folder is expected, and for a model that the Hub would have to give."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["advise_of_file"]
+__all__ = ["advise_of_file", "advise_offline"]
 
 _WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".gguf")
 _ARCHIVES: Final = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z")
@@ -23,3 +23,11 @@ def advise_of_file(path: Path) -> str:
     if suffix in _WEIGHTS:
         return f"a file of weights, not a folder; pass its folder, {str(path.parent)!r}, with its config.json"
     return f"a file, not a folder; pass the folder of a model, such as {str(path.parent)!r}"
+
+
+def advise_offline(model_id: str) -> str:
+    """Say how a model gets onto a machine that cannot ask the Hub, and what runs without it."""
+    return (
+        f"fetch it beforehand with `hf download {model_id}`, or from a mirror that HF_ENDPOINT names, or load a folder or "
+        "a model of onnxhub.builtin.names(), which need no network"
+    )

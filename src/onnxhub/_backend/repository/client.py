@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from onnxhub._backend.repository.advice import advise_offline
 from onnxhub._backend.repository.answers import MOST_JSON, Limits, call_within
 from onnxhub._backend.repository.listing import read_listing
 from onnxhub._process.signals import is_from_handler
-from onnxhub._strings.plain_text import hide_secrets, printable
+from onnxhub._strings.plain_text import drop_chain, hide_secrets, printable
 from onnxhub.errors import (
     GatedModelError,
     IntegrityError,
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from onnxhub._backend.repository.listing import Blob, Listing
 
 T = TypeVar("T")
+
+_log = logging.getLogger("onnxhub")
 
 __all__ = ["HubModel", "check_token"]
 
@@ -136,7 +140,10 @@ class HubModel:
         return Limits(self.model_id, what, most)
 
     def _translate(self, call: Callable[[], T], what: str, revision: str) -> T:
-        """Call the function; raise an error of ours if it fails, whose cause shows no token."""
+        """Call the function; raise an error of ours if it fails, whose cause is one line without a token.
+
+        The log has the whole traceback of the cause, at the level DEBUG.
+        """
         from huggingface_hub import errors, get_token
 
         try:
@@ -151,8 +158,11 @@ class HubModel:
             if is_from_handler(exc) or _is_of_this_machine(cause, _find_http_error()):
                 raise
             error = self._explain_refusal(cause, what, revision) or self._explain_failure(cause, what)
-            shown = hide_secrets(exc, self.token if isinstance(self.token, str) else get_token())
-        raise error from shown  # outside of the except clause, or its exception would be shown as well
+            shown = hide_secrets(cause, self.token if isinstance(self.token, str) else get_token())
+        _log.debug("%s: %s could not be fetched", self.model_id, what, exc_info=shown)
+        # A hundred lines of HTTP libraries would hide the message. This is outside of the except clause, or its exception
+        # would be shown as well.
+        raise error from drop_chain(shown)
 
     def _explain_refusal(self, exc: BaseException, what: str, revision: str) -> OnnxHubError | None:
         """Return the error for a refusal that huggingface_hub has a class for; None for anything else."""
@@ -184,7 +194,7 @@ class HubModel:
             return IntegrityError(what, f"{self.model_id}: the answer of {_read_endpoint()} is nested too deeply")
         how = _describe_cause(exc) if status is None else f"HTTP {status}"
         reason = f"{what} could not be fetched from {_read_endpoint()} ({how})"
-        return OfflineError(self.model_id, reason, "try again later, or fetch the model beforehand")
+        return OfflineError(self.model_id, reason, f"try again later, or {advise_offline(self.model_id)}")
 
     @property
     def _no_such_repository(self) -> str:

@@ -22,7 +22,7 @@ from onnxhub._backend.kept.assets import assets_dir
 from onnxhub._backend.kept.digests import compute_sha256, digest_of, has_digest, matches
 from onnxhub._backend.kept.filesystems import real_path
 from onnxhub._backend.kept.locking import lock_file, take
-from onnxhub._backend.repository.advice import advise_of_file
+from onnxhub._backend.repository.advice import advise_of_file, advise_offline
 from onnxhub._backend.repository.cache import (
     CachedRepository,
     default_cache_dir,
@@ -162,7 +162,7 @@ class Repository:
             return path
         because = explain_offline(local_files_only=self.local_files_only)
         if because and problem == _MISSING:
-            raise OfflineError(self.model_id, f"{name} {problem}, and {because}", "fetch it beforehand")
+            raise OfflineError(self.model_id, f"{name} {problem}, and {because}", advise_offline(self.model_id))
         if because:
             reason = f"{self.model_id}: {problem}; {because} forbids to fetch it anew"
             raise IntegrityError(name, reason)
@@ -371,7 +371,11 @@ def _warn_of_missing_digests(model_id: str, listed: Listing) -> None:
 def _ask_hub(model: HubModel, cached: CachedRepository, revision: str, offline: str | None) -> Listing:
     if offline:
         reason = f"the Hub would have to be asked for revision {revision!r}, which {offline} forbids"
-        raise OfflineError(model.model_id, reason, f"load it once without that (into {cached.folder.parent})")
+        raise OfflineError(
+            model.model_id,
+            reason,
+            f"load it once without that (into {cached.folder.parent}); {advise_offline(model.model_id)}",
+        )
     listed = model.fetch_listing(revision)
     cached.save_listing(revision, listed)
     return listed
