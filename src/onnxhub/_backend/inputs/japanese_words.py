@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from onnxhub.errors import InvalidInputError, MissingDependencyError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from onnxhub._backend.inputs.aligned_text import AlignedText
 
@@ -20,6 +20,9 @@ __all__ = ["DICTIONARIES", "BasicWords", "MecabWords", "WholeText", "Words"]
 
 DICTIONARIES: Final = ("ipadic", "unidic_lite", "unidic")
 """Packages of dictionaries, as ``mecab_dic`` names them."""
+MOST_CHARACTERS: Final = 30_000
+"""Characters that MeCab gets at once. It adds up costs, of up to 2**16 for each word, in 32 bits, and the process crashes
+where they overflow: 300,000 digits do. White space of more than 2**16 bytes hides what is behind it."""
 INSTALL: Final = "pip install 'onnxhub[ja]'"
 _PUNCTUATION: Final = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _KEPT_CONTROLS: Final = frozenset("\t\n\r")
@@ -116,16 +119,17 @@ class MecabWords:
             raise InvalidInputError(msg)
         if self.normalizes:
             text = text.normalize("NFKC")
+        return [word for part in _cut_long(text) for word in self._parse(part)]
+
+    def _parse(self, text: AlignedText) -> Iterator[AlignedText]:
         tagger = getattr(self._local, "tagger", None) or self._make_tagger()
-        words: list[AlignedText] = []
         place = 0
         for surface in [node.surface for node in tagger(text.text)]:
             # Only white space is left out between words, so that the next occurrence is the word itself.
             start = text.text.index(surface, place)
             place = start + len(surface)
             word = text.cut(start, place)
-            words.append(word.lower() if self.lower_case and surface not in self.kept else word)
-        return words
+            yield word.lower() if self.lower_case and surface not in self.kept else word
 
     def _make_tagger(self) -> Any:
         try:
@@ -147,6 +151,17 @@ class MecabWords:
         if not folder.is_dir():  # unidic downloads its dictionary after it is installed
             raise MissingDependencyError(self.dictionary, self.purpose, hint, f"its dictionary is not in {folder}")
         return folder
+
+
+def _cut_long(text: AlignedText) -> Iterator[AlignedText]:
+    """Cut a text that is longer than MeCab may take: behind the last sentence that fits, else where it must be."""
+    place, size = 0, len(text.text)
+    while size - place > MOST_CHARACTERS:
+        end = place + MOST_CHARACTERS
+        stop = max(text.text.rfind(sign, place, end) for sign in "。\n") + 1 or end
+        yield text.cut(place, stop)
+        place = stop
+    yield text.cut(place, size)
 
 
 def _import_dictionary(name: str) -> Any:
