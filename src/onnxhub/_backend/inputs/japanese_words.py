@@ -133,7 +133,7 @@ class MecabWords:
 
     def _make_tagger(self) -> Any:
         try:
-            import fugashi
+            import fugashi  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise MissingDependencyError.of(error, "fugashi", self.purpose, INSTALL) from error
         folder = self._find_dictionary()
@@ -166,13 +166,13 @@ def _cut_long(text: AlignedText) -> Iterator[AlignedText]:
 
 def _import_dictionary(name: str) -> Any:
     if name == "ipadic":
-        import ipadic
+        import ipadic  # pyright: ignore[reportMissingImports]
 
         return ipadic
     if name == "unidic_lite":
-        import unidic_lite
+        import unidic_lite  # pyright: ignore[reportMissingImports]
 
         return unidic_lite
-    import unidic
+    import unidic  # pyright: ignore[reportMissingImports]
 
     return unidic
