@@ -20,14 +20,19 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 FOREIGN = {
     "onnx_ir",
     "filelock",
+    "fugashi",
     "huggingface_hub",
+    "ipadic",
     "onnx",
     "onnxruntime",
     "optimum",
+    "sentencepiece",
     "tokenizers",
     "torch",
     "tqdm",
     "transformers",
+    "unidic",
+    "unidic_lite",
 }
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from optimum.onnxruntime import ORTModel
 
     from onnxhub._backend.files.variants import Choice
+    from onnxhub._backend.inputs.japanese import JapaneseTokenizer
     from onnxhub._backend.inputs.tokenizer import TextTokenizer
     from onnxhub._backend.making.tokenizer_conversion import SlowTokenizer
     from onnxhub._backend.runtime.providers import Provider
@@ -123,11 +124,15 @@ class OnnxBackend(RepositoryFiles):
     def _tokenizer(self) -> Tokenizer:
         if self.repository.has("tokenizer.json"):
             return self._limit_length(load_tokenizer(self.repository, self.config))
+        from onnxhub._backend.inputs.japanese import find_japanese_tokenizer, load_japanese_tokenizer
+
+        if (settings := find_japanese_tokenizer(self.repository, self.config)) is not None:
+            return self._limit_length(load_japanese_tokenizer(self.repository, settings, self.config))
         from onnxhub._backend.making.tokenizer_conversion import convert_tokenizer
 
         return self._limit_length(convert_tokenizer(self.repository, self.config))
 
-    def _limit_length(self, tokenizer: TextTokenizer | SlowTokenizer) -> Tokenizer:
+    def _limit_length(self, tokenizer: TextTokenizer | JapaneseTokenizer | SlowTokenizer) -> Tokenizer:
         """Return the tokenizer with a limit at the tokens that the graph takes."""
         most = None if self._static_shapes is None else self._static_shapes.tokens
         if most is None or (tokenizer.max_length is not None and tokenizer.max_length <= most):

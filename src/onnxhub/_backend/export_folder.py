@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from onnxhub._backend.files.layout import VOCABULARIES, is_of_model
+from onnxhub._backend.inputs.japanese import find_japanese_tokenizer
 from onnxhub._backend.kept.filesystems import remove_tree
 from onnxhub._backend.making.tokenizer_conversion import FAST, find_fast_form
 from onnxhub.errors import InvalidOptionError, MissingDependencyError, TaskMismatchError
@@ -84,6 +85,8 @@ def _make_fast_tokenizer(repository: Repository) -> Path | None:
     if not any(repository.has(name) for name in VOCABULARIES):
         return None
     try:
+        if find_japanese_tokenizer(repository, repository.json("config.json") or {}) is not None:
+            return None  # there is no such form of it, and it is made of the vocabulary without transformers
         return find_fast_form(repository)
     except (TaskMismatchError, MissingDependencyError) as error:  # a graph that takes arrays needs none
         _log.warning("%s is written without a tokenizer.json: %s", repository.model_id, error)

@@ -40,11 +40,16 @@ class RepositoryFiles:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer of ``tokenizer.json``.
+        """The tokenizer of ``tokenizer.json``, or a Japanese one.
 
         Raises:
             TaskMismatchError: The repository has none.
         """
+        if not self.repository.has("tokenizer.json"):
+            from onnxhub._backend.inputs.japanese import find_japanese_tokenizer, load_japanese_tokenizer
+
+            if (settings := find_japanese_tokenizer(self.repository, self.config)) is not None:
+                return load_japanese_tokenizer(self.repository, settings, self.config)
         return load_tokenizer(self.repository, self.config)
 
     def json(self, name: str) -> Mapping[str, object] | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from onnxhub._backend.files.layout import BESIDE, VOCABULARIES
+from onnxhub._backend.inputs.japanese import find_japanese_tokenizer
 from onnxhub._backend.inputs.tokenizer import find_usable_length, load_tokenizer
 from onnxhub._backend.kept.building import make
 from onnxhub._backend.kept.digests import digest_of, sha256
@@ -62,7 +63,7 @@ def convert_tokenizer(repository: Repository, config: Mapping[str, object]) -> T
 
 
 def check_vocabulary(repository: Repository) -> bool:
-    """Tell whether a tokenizer would be made of a vocabulary, since there is no ``tokenizer.json``; makes none.
+    """Tell whether transformers would make the tokenizer of a vocabulary, since there is no other; makes none.
 
     Raises:
         TaskMismatchError: the repository has no vocabulary either.
@@ -70,6 +71,8 @@ def check_vocabulary(repository: Repository) -> bool:
     """
     if repository.has(FAST):
         return False
+    if find_japanese_tokenizer(repository, repository.json("config.json") or {}) is not None:
+        return False  # it is made of its vocabulary as it is
     files = _list_vocabulary_files(repository)
     entry = find(KIND, _compute_digest(repository, files))
     if entry is None or not _is_current(entry):
