@@ -133,11 +133,11 @@ class MecabWords:
 
     def _make_tagger(self) -> Any:
         try:
-            import fugashi  # pyright: ignore[reportMissingImports]
+            from fugashi import GenericTagger  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]  # Cython
         except ImportError as error:
             raise MissingDependencyError.of(error, "fugashi", self.purpose, INSTALL) from error
         folder = self._find_dictionary()
-        tagger = fugashi.GenericTagger(f'-d "{folder}" -r "{folder / "mecabrc"}"')
+        tagger = GenericTagger(f'-d "{folder}" -r "{folder / "mecabrc"}"')
         self._local.tagger = tagger
         return tagger
 
