@@ -66,8 +66,8 @@ class CallOptions(TypedDict, total=False):
     """
 
     progress: bool | EllipsisType
-    """Show a bar on stderr while a list or a stream is worked on, if that is a terminal: inputs, tokens a
-    second, and the time that is left where the number of inputs is known. Default False."""
+    """Show a bar while a list or a stream is worked on, in a notebook or on stderr, if that is a terminal: inputs,
+    tokens a second, and the time that is left where the number of inputs is known. Default False."""
 
 
 def option_names(options: type[Any] | None) -> frozenset[str]:
