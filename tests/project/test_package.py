@@ -26,6 +26,7 @@ FOREIGN = {
     "onnx",
     "onnxruntime",
     "optimum",
+    "pyarrow",
     "sentencepiece",
     "tokenizers",
     "torch",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from threading import Event, Thread
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import tqdm
 
@@ -16,7 +16,10 @@ from onnxhub.errors import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ProgressBar", "waiting"]
+__all__ = ["FileBar", "ProgressBar", "waiting"]
+
+SOON = 1.0
+"""Seconds: what is done by then has no bar."""
 
 
 class ProgressBar:
@@ -43,6 +46,43 @@ class ProgressBar:
     def close(self) -> None:
         """Leave it as it is."""
         self._bar.close()
+
+
+class FileBar:
+    """How much of files is read, and how many inputs that was."""
+
+    def __init__(self, total: int | None, *, shown: bool = True) -> None:
+        """Draw it, unless all is done soon.
+
+        Args:
+            total: Bytes in all; None: nobody knows.
+            shown: Whether to draw it at all.
+        """
+        self._bar = _draw(total=total, unit="B", unit_scale=True, delay=SOON) if shown else None
+        self._before = 0
+        self._inputs = 0
+
+    def __enter__(self) -> Self:
+        """Return it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave it as it is."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def move(self, position: int, inputs: int) -> None:
+        """Show where in the file it is, and that so many inputs more are done."""
+        self._inputs += inputs
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{self._inputs:,} inputs", refresh=False)
+            self._bar.update(self._before + position - self._bar.n)
+
+    def finish(self, size: int | None) -> None:
+        """Show that all of a file of so many bytes is done."""
+        self._before += size or 0
+        if self._bar is not None and size is not None:
+            self._bar.update(self._before - self._bar.n)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from onnxhub._contracts.registry import list_tasks
 from onnxhub._process.logs import make_clean_record
 from onnxhub._strings.plain_text import plain, to_text
 from onnxhub.cli import cache
+from onnxhub.cli._completion import complete_for_bash
 from onnxhub.cli._default import make_command, takes_texts
 from onnxhub.cli._options import write_out_options
 from onnxhub.cli._printing import tell
@@ -101,7 +102,8 @@ def _exit_code() -> int | str | None:
     code: int | str | None = 0
     try:
         try:
-            build()(prog_name="onnxhub")
+            with complete_for_bash(os.environ):
+                build()(prog_name="onnxhub")
         except SystemExit as end:
             if isinstance(end.__context__, BrokenPipeError):  # which is an error, 1, to typer and rich
                 raise end.__context__ from None

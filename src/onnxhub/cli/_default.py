@@ -13,9 +13,9 @@ import numpy as np
 import typer
 from rich.text import Text
 
-from onnxhub.cli._options import File, Json, ModelOptions, Texts, load_model
+from onnxhub.cli._options import Column, File, Format, Json, ModelOptions, Texts, load_model
 from onnxhub.cli._printing import Printer, format_score
-from onnxhub.cli._reading import answer_lines, decode_argument, read_lines
+from onnxhub.cli._reading import Given, answer_lines, decode_argument, read_lines
 
 if TYPE_CHECKING:
     from onnxhub import Model, Task
@@ -40,16 +40,22 @@ def make_command(task: Task[Any]) -> Any:
         chosen = {name: value for name in options if (value := given.pop(name)) is not None}
         # What can be checked of the inputs is checked before the model is loaded.
         inputs = tuple(decode_argument(given.pop(name)) for name in task.inputs) if several else ()
-        chunks = None if several else read_lines(given.pop("texts"), given.pop("file"))
+        chunks = None if several else read_lines(*map(given.pop, ("texts", "file", "column", "file_format")))
         printer = Printer(json)
         model: Model[Any, Any, Any] = load_model(task, **given).with_options(**chosen)
         if chunks is None:
             _show(printer, dict(zip(task.inputs, inputs, strict=True)), model(inputs))
         else:
-            for texts, results in answer_lines(model.attempt, chunks):
-                for text, result in zip(texts, results, strict=True):
-                    _show(printer, {task.inputs[0]: text}, result)
-                printer.flush()
+
+            def show(text: Given[str], result: Any) -> None:
+                rows = _cells_of(result)
+                printer.show(
+                    text.record({"result": _as_json(result)}, task.inputs[0]),
+                    [text.beside(*row) for row in rows],
+                    partial(Text, _write_line(rows)),
+                )
+
+            answer_lines(model.attempt, chunks, printer, show, ("result",))
         printer.flush()
 
     command.__name__ = command.__qualname__ = task.name
@@ -68,6 +74,8 @@ def _sign(command: Any, task: Task[Any], options: Mapping[str, Any], *, several:
         places = [
             kind("texts", kind.POSITIONAL_OR_KEYWORD, default=None, annotation=Texts),
             kind("file", kind.POSITIONAL_OR_KEYWORD, default=None, annotation=File),
+            kind("column", kind.POSITIONAL_OR_KEYWORD, default=None, annotation=Column),
+            kind("file_format", kind.POSITIONAL_OR_KEYWORD, default=None, annotation=Format),
         ]
     places += [kind(name, kind.KEYWORD_ONLY, default=None, annotation=hint) for name, hint in options.items()]
     places.append(kind("json", kind.KEYWORD_ONLY, default=False, annotation=Json))
@@ -101,9 +109,17 @@ def _spell(kind: Any) -> Any:
 
 
 def _show(printer: Printer, inputs: Mapping[str, str], result: Any) -> None:
-    rows = [_cells(entry) for entry in (result if isinstance(result, list) else [result])]
-    line = " ".join(str(cell) for row in rows for cell in row)
-    printer.show({**inputs, "result": _as_json(result)}, rows, partial(Text, line))
+    rows = _cells_of(result)
+    printer.show({**inputs, "result": _as_json(result)}, rows, partial(Text, _write_line(rows)))
+
+
+def _cells_of(result: Any) -> list[list[Any]]:
+    """Return a result as rows: a list as one for each entry."""
+    return [_cells(entry) for entry in (result if isinstance(result, list) else [result])]
+
+
+def _write_line(rows: Sequence[Sequence[Any]]) -> str:
+    return " ".join(str(cell) for row in rows for cell in row)
 
 
 def _cells(result: Any) -> list[Any]:

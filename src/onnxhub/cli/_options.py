@@ -9,6 +9,8 @@ import typer
 
 import onnxhub
 from onnxhub import builtin
+from onnxhub.cli._completion import complete_from, list_dtypes, list_models, list_providers, list_tasks
+from onnxhub.cli._reading import FileFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AllowPickle",
+    "Column",
     "Dtype",
     "File",
+    "Format",
     "Json",
     "Model",
     "ModelArgument",
@@ -50,9 +54,21 @@ File = Annotated[
         "--file",
         "-f",
         metavar="PATH",
-        help="Read texts from a file, one a line; - is standard input.",
+        help="Read texts from a file, one a line, or of a table by --column; - is standard input.",
         show_default=False,
     ),
+]
+Column = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The column of texts, where --file is a table: .csv, .tsv, .jsonl, .parquet.",
+        show_default=False,
+    ),
+]
+Format = Annotated[
+    FileFormat | None,
+    typer.Option("--format", help="What --file holds.", show_default="by its name; lines of standard input"),
 ]
 Model = Annotated[
     str | None,
@@ -62,12 +78,22 @@ Model = Annotated[
         metavar="ID",
         rich_help_panel=_MODEL,
         show_default=False,
-        autocompletion=lambda incomplete: [name for name in builtin.names() if name.startswith(incomplete)],
+        autocompletion=complete_from(list_models),
         help=f"Id on the Hub, folder, or a bundled model: {', '.join(builtin.names())}. Default: the task's own (see `onnxhub tasks`).",
     ),
 ]
-ModelArgument = Annotated[str, typer.Argument(help="Id on the Hub, folder, or a bundled model.", show_default=False)]
-TaskName = Annotated[str, typer.Option(metavar="NAME", help="What it is loaded for; auto asks the model.")]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        help="Id on the Hub, folder, or a bundled model.", show_default=False, autocompletion=complete_from(list_models)
+    ),
+]
+TaskName = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="What it is loaded for; auto asks the model.", autocompletion=complete_from(list_tasks)
+    ),
+]
 Provider = Annotated[
     str,
     typer.Option(
@@ -75,6 +101,7 @@ Provider = Annotated[
         "-p",
         metavar="NAME",
         rich_help_panel=_MODEL,
+        autocompletion=complete_from(list_providers),
         help="What runs it: cpu, cuda, cuda:1, tensorrt, ...; auto takes the best (see `onnxhub providers`).",
     ),
 ]
@@ -84,6 +111,7 @@ Dtype = Annotated[
         "--dtype",
         metavar="NAME",
         rich_help_panel=_MODEL,
+        autocompletion=complete_from(list_dtypes),
         help="The precision of the file: fp32, fp16, q8, int8, q4, ...; auto takes full precision where it is.",
     ),
 ]

@@ -13,7 +13,9 @@ from onnxhub._loading.request import LoadRequest
 from onnxhub._process.sizes import format_size
 from onnxhub._workshop.bench import bench_model
 from onnxhub.cli._options import (
+    Column,
     File,
+    Format,
     Json,
     ModelArgument,
     OnnxPaths,
@@ -45,6 +47,8 @@ def bench(
     model: ModelArgument,
     *,
     file: File = None,
+    column: Column = None,
+    file_format: Format = None,
     seconds: Annotated[float, typer.Option(min=0.1, metavar="NUMBER", help="About how long to measure.")] = 20.0,
     dtype: Annotated[
         list[str] | None,
@@ -89,7 +93,7 @@ def bench(
     In a pipe, a row is: dtype, bytes, threads, batch, texts a second, milliseconds a text, the slowest pass in
     times of the fastest, why it failed; then, for each advice: best, for what, how to load it.
     """
-    texts = [text for lines in read_lines(None, file) for text in lines.texts] if file else None
+    texts = [text for lines in read_lines(None, file, column, file_format) for text in lines.texts] if file else None
     if dtype and onnx_file:
         raise typer.BadParameter("--onnx-file is one precision: it goes without --dtype.")
     request = LoadRequest(

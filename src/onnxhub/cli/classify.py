@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal, Unpack
+from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
 import typer
 from rich.cells import cell_len
 
 from onnxhub.cli._options import (
+    Column,
     File,
+    Format,
     Json,
     ModelOptions,
     Texts,
@@ -19,6 +21,10 @@ from onnxhub.cli._printing import Printer, draw_ranking, format_score
 from onnxhub.cli._reading import answer_lines, read_lines
 from onnxhub.tasks.text_classification import TASK
 
+if TYPE_CHECKING:
+    from onnxhub import Classification
+    from onnxhub.cli._reading import Given
+
 __all__ = ["classify"]
 
 
@@ -26,6 +32,8 @@ def classify(
     texts: Texts = None,
     file: File = None,
     *,
+    column: Column = None,
+    file_format: Format = None,
     top_k: Annotated[
         int | None,
         typer.Option(min=1, help="Labels to show for each text, best first.", show_default="1, and all in JSON"),
@@ -42,16 +50,17 @@ def classify(
 
     In a pipe, a row is: label, score, text.
     """
-    chunks, printer = read_lines(texts, file), Printer(json)
+    chunks, printer = read_lines(texts, file, column, file_format), Printer(json)
     loaded = load_model(TASK, **given)
     classifier = loaded.with_options(top_k=top_k, long_text=long_text)
     width = max(map(cell_len, classifier.info.labels))
-    for chunk, results in answer_lines(classifier.attempt, chunks):
-        for text, result in zip(chunk, results, strict=True):
-            best = result.ranking[: top_k or 1]
-            printer.show(
-                {"text": text, **result.to_dict()},
-                [(entry.label, format_score(entry.score), text) for entry in best],
-                partial(draw_ranking, text, best, width),
-            )
-        printer.flush()
+
+    def show(given: Given[str], result: Classification) -> None:
+        best = result.ranking[: top_k or 1]
+        printer.show(
+            given.record(result.to_dict()),
+            [given.before(entry.label, format_score(entry.score)) for entry in best],
+            partial(draw_ranking, given.text, best, width),
+        )
+
+    answer_lines(classifier.attempt, chunks, printer, show, ("label", "score", "ranking"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Unpack
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 from rich.cells import cell_len
 
 from onnxhub.cli._options import (
+    Column,
     File,
+    Format,
     Json,
     ModelOptions,
     Texts,
@@ -19,6 +21,10 @@ from onnxhub.cli._printing import Printer, draw_ranking, format_score
 from onnxhub.cli._reading import answer_lines, decode_argument, read_lines
 from onnxhub.tasks.zero_shot_classification import TASK
 
+if TYPE_CHECKING:
+    from onnxhub import Classification
+    from onnxhub.cli._reading import Given
+
 __all__ = ["classify_zero_shot"]
 
 
@@ -26,6 +32,8 @@ def classify_zero_shot(
     texts: Texts = None,
     file: File = None,
     *,
+    column: Column = None,
+    file_format: Format = None,
     label: Annotated[
         list[str], typer.Option("--label", "-l", metavar="NAME", help="A label to choose from; once for each.")
     ],
@@ -49,19 +57,20 @@ def classify_zero_shot(
     In a pipe, a row is: label, score, text.
     """
     labels = [decode_argument(text) for text in label]
-    chunks, printer = read_lines(texts, file), Printer(json)
+    chunks, printer = read_lines(texts, file, column, file_format), Printer(json)
     loaded = load_model(TASK, **given)
     classifier = loaded.with_options(
         labels=labels, template=decode_argument(template), multi_label=multi_label, top_k=top_k
     )
     shown = top_k or (len(labels) if multi_label else 1)
     width = max(map(cell_len, labels))
-    for chunk, results in answer_lines(classifier.attempt, chunks):
-        for text, result in zip(chunk, results, strict=True):
-            best = result.ranking[:shown]
-            printer.show(
-                {"text": text, **result.to_dict()},
-                [(entry.label, format_score(entry.score), text) for entry in best],
-                partial(draw_ranking, text, best, width),
-            )
-        printer.flush()
+
+    def show(given: Given[str], result: Classification) -> None:
+        best = result.ranking[:shown]
+        printer.show(
+            given.record(result.to_dict()),
+            [given.before(entry.label, format_score(entry.score)) for entry in best],
+            partial(draw_ranking, given.text, best, width),
+        )
+
+    answer_lines(classifier.attempt, chunks, printer, show, ("label", "score", "ranking"))

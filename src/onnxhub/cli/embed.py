@@ -14,7 +14,7 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
-from onnxhub.cli._options import File, Json, ModelOptions, PromptName, Texts, load_model
+from onnxhub.cli._options import Column, File, Format, Json, ModelOptions, PromptName, Texts, load_model
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import answer_lines, read_lines
 from onnxhub.errors import InvalidInputError
@@ -22,6 +22,8 @@ from onnxhub.tasks.feature_extraction import TASK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from onnxhub.cli._reading import Given
 
 __all__ = ["embed"]
 
@@ -34,6 +36,8 @@ def embed(
     texts: Texts = None,
     file: File = None,
     *,
+    column: Column = None,
+    file_format: Format = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -60,24 +64,36 @@ def embed(
     """
     if output is not None and (Path(output).is_dir() or not Path(output).parent.is_dir()):
         raise InvalidInputError(f"{output}: no file can be written there")  # said now, and not after all texts
-    chunks, printer = read_lines(texts, file), Printer(json)
+    chunks, printer = read_lines(texts, file, column, file_format, silent=output is not None), Printer(json)
     loaded = load_model(TASK, **given)
     embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim or ...)
-    kept: list[NDArray[np.float32]] = []
-    for chunk, vectors in answer_lines(embedder.attempt, chunks):
+    kept: list[NDArray[np.float32] | None] = []
+
+    def show(given: Given[str], vector: NDArray[np.float32]) -> None:
         if output is not None:
-            kept += vectors
-            continue
-        for text, vector in zip(chunk, vectors, strict=True):
-            values = vector.tolist()
-            printer.show(
-                {"text": text, "embedding": values},
-                [[f"{value:.6g}" for value in values]],
-                partial(_draw, text, values),
-            )
-        printer.flush()
-    if output is not None:
-        _save(output, np.stack(kept))
+            kept.append(vector)
+            return
+        values = vector.tolist()
+        printer.show(
+            given.record({"embedding": values}),
+            [given.beside(*(f"{value:.6g}" for value in values))],
+            partial(_draw, given.text, values),
+        )
+
+    if output is None:
+        answer_lines(embedder.attempt, chunks, printer, show, ("embedding",))
+    else:
+        answer_lines(embedder.attempt, chunks, printer, show, (), lambda _: kept.append(None))
+        _save(output, _stack(kept))
+
+
+def _stack(vectors: list[NDArray[np.float32] | None]) -> NDArray[np.float32]:
+    """Stack vectors to an array ``(rows, dim)``; NaN for rows without a text, so that the others stay in their places."""
+    found = next((vector for vector in vectors if vector is not None), None)
+    if found is None:
+        raise InvalidInputError("no row has a text, so there are no vectors to write")
+    nothing = np.full_like(found, np.nan)
+    return np.stack([nothing if vector is None else vector for vector in vectors])
 
 
 def _save(name: str, vectors: NDArray[np.float32]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
@@ -13,7 +13,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from onnxhub.cli._options import (
+    Column,
     File,
+    Format,
     Json,
     ModelOptions,
     PromptName,
@@ -27,6 +29,9 @@ from onnxhub.tasks.sparse_feature_extraction import TASK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from onnxhub import SparseEmbedding
+    from onnxhub.cli._reading import Given
+
 __all__ = ["embed_sparse"]
 
 SHOWN = 12
@@ -37,6 +42,8 @@ def embed_sparse(
     texts: Texts = None,
     file: File = None,
     *,
+    column: Column = None,
+    file_format: Format = None,
     prompt_name: PromptName = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Only the heaviest words.", show_default="all")] = None,
     json: Json = False,
@@ -48,20 +55,20 @@ def embed_sparse(
 
     In a pipe, a row is: number of the text, word, weight; the heaviest word first.
     """
-    chunks, printer = read_lines(texts, file), Printer(json)
+    chunks, printer = read_lines(texts, file, column, file_format), Printer(json)
     loaded = load_model(TASK, **given)
     embedder = loaded.with_options(prompt_name=prompt_name or ..., top_k=top_k or ...)
-    number = 0
-    for chunk, embeddings in answer_lines(embedder.attempt, chunks):
-        for text, embedding in zip(chunk, embeddings, strict=True):
-            number += 1
-            words = embedder.words(embedding)
-            printer.show(
-                {"text": text, **embedding.to_dict()},
-                [(number, word, format_score(weight)) for word, weight in words.items()],
-                partial(_draw, text, words),
-            )
-        printer.flush()
+    numbers = count(1)
+
+    def show(given: Given[str], embedding: SparseEmbedding) -> None:
+        number, words = next(numbers), embedder.words(embedding)
+        printer.show(
+            given.record(embedding.to_dict()),
+            [given.beside(number, word, format_score(weight)) for word, weight in words.items()],
+            partial(_draw, given.text, words),
+        )
+
+    answer_lines(embedder.attempt, chunks, printer, show, ("indices", "values", "size"))
 
 
 def _draw(text: str, words: Mapping[str, float]) -> Group:

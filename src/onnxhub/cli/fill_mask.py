@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
@@ -11,7 +12,9 @@ from rich.console import Group
 from rich.text import Text
 
 from onnxhub.cli._options import (
+    Column,
     File,
+    Format,
     Json,
     ModelOptions,
     Texts,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from onnxhub import MaskFill
+    from onnxhub.cli._reading import Given
 
 __all__ = ["fill_mask"]
 
@@ -35,6 +39,8 @@ def fill_mask(
     texts: Texts = None,
     file: File = None,
     *,
+    column: Column = None,
+    file_format: Format = None,
     top_k: Annotated[int, typer.Option(min=1, help="Words for each mask, best first.")] = 5,
     targets: Annotated[
         list[str] | None,
@@ -56,23 +62,24 @@ def fill_mask(
     In a pipe, a row is: number of the text, number of the mask in it, word, score, text with the word.
     """
     words = [decode_argument(word) for word in targets or ()] or None
-    chunks, printer = read_lines(texts, file), Printer(json)
+    chunks, printer = read_lines(texts, file, column, file_format), Printer(json)
     loaded = load_model(TASK, **given)
     filler = loaded.with_options(top_k=top_k, targets=words)
-    number = 0
-    for chunk, filled in answer_lines(filler.attempt, chunks):
-        for text, masks in zip(chunk, filled, strict=True):
-            number += 1
-            printer.show(
-                {"text": text, "masks": [[entry.to_dict() for entry in fills] for fills in masks]},
-                [
-                    (number, place, entry.token, format_score(entry.score), entry.text)
-                    for place, fills in enumerate(masks, 1)
-                    for entry in fills
-                ],
-                partial(_draw, masks),
-            )
-        printer.flush()
+    numbers = count(1)
+
+    def show(given: Given[str], masks: list[list[MaskFill]]) -> None:
+        number = next(numbers)
+        printer.show(
+            given.record({"masks": [[entry.to_dict() for entry in fills] for fills in masks]}),
+            [
+                given.beside(number, place, entry.token, format_score(entry.score), entry.text)
+                for place, fills in enumerate(masks, 1)
+                for entry in fills
+            ],
+            partial(_draw, masks),
+        )
+
+    answer_lines(filler.attempt, chunks, printer, show, ("masks",))
 
 
 def _draw(masks: Sequence[Sequence[MaskFill]]) -> Group:

@@ -10,14 +10,16 @@ from rich.text import Text
 
 import onnxhub
 from onnxhub.cli._options import (
+    Column,
     File,
+    Format,
     Json,
     ModelOptions,
     PromptName,
     load_model,
 )
 from onnxhub.cli._printing import Line, Printer, format_score
-from onnxhub.cli._reading import decode_argument, read_lines
+from onnxhub.cli._reading import decode_argument, read_all, read_lines
 from onnxhub.tasks.text_ranking import TASK
 
 __all__ = ["rerank"]
@@ -31,6 +33,8 @@ def rerank(
     ] = None,
     file: File = None,
     *,
+    column: Column = None,
+    file_format: Format = None,
     prompt_name: PromptName = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Only the best.", show_default="all")] = None,
     json: Json = False,
@@ -42,17 +46,25 @@ def rerank(
 
     In a pipe, a row is: score, index of the document (from 0), document.
     """
-    asked, chunks, printer = decode_argument(query), read_lines(documents, file), Printer(json)
+    asked, chunks, printer = (
+        decode_argument(query),
+        read_lines(documents, file, column, file_format, silent=True),
+        Printer(json),
+    )
     ranker = load_model(TASK, **given)
-    texts = [text for lines in chunks for text in lines.texts]
-    ranking = ranker(asked, texts, prompt_name=prompt_name or ..., top_k=top_k)
+    read = read_all(chunks)
+    ranking = ranker(asked, [given.text for _, given in read], prompt_name=prompt_name or ..., top_k=top_k)
     digits = max(len(format_score(entry.score)) for entry in ranking)
     for entry in ranking:
         # Of many models the score is the logit itself: what a bar can show is its place between 0 and 1.
         share = float(onnxhub.sigmoid(entry.logit))
+        index, document = read[entry.index]
+        found = {**entry.to_dict(), "index": index}
+        if document.row is not None:
+            del found["text"]
         printer.show(
-            entry.to_dict(),
-            [(format_score(entry.score), entry.index, entry.text)],
+            document.record(found, None),
+            [document.before(format_score(entry.score), index)],
             partial(Line, entry.score, Text(entry.text), share=share, digits=digits),
         )
     printer.flush()

@@ -9,13 +9,15 @@ import typer
 from rich.text import Text
 
 from onnxhub.cli._options import (
+    Column,
     File,
+    Format,
     Json,
     ModelOptions,
     load_model,
 )
 from onnxhub.cli._printing import Line, Printer, format_score
-from onnxhub.cli._reading import decode_argument, read_lines
+from onnxhub.cli._reading import Given, decode_argument, read_lines, tell_missing
 from onnxhub.tasks.feature_extraction import TASK
 
 __all__ = ["similarity"]
@@ -32,6 +34,8 @@ def similarity(
     ] = None,
     file: File = None,
     *,
+    column: Column = None,
+    file_format: Format = None,
     top_k: Annotated[
         int | None, typer.Option(min=1, help="Only the nearest, nearest first.", show_default="all, as they come")
     ] = None,
@@ -44,27 +48,34 @@ def similarity(
 
     In a pipe, a row is: similarity, text.
     """
-    asked, chunks, printer = decode_argument(text), read_lines(others, file), Printer(json)
+    asked, chunks, printer = (
+        decode_argument(text),
+        read_lines(others, file, column, file_format, silent=top_k is not None),
+        Printer(json),
+    )
     embedder = load_model(TASK, **given)
-    best: list[tuple[float, str]] = []
-    measure = embedder.preprocessor.similarity_fn_name
+    best: list[tuple[float, Given[str]]] = []
+    measure, missing = embedder.preprocessor.similarity_fn_name, 0
     for lines in chunks:
-        found = [*zip(embedder.similarity(asked, lines.texts).tolist(), lines.texts, strict=True)]
+        missing += sum(lines.is_missing)
+        values = embedder.similarity(asked, lines.texts).tolist() if lines.texts else []
+        found = [*zip(values, lines.given, strict=True)]
         if top_k is None:
             _show(printer, measure, found)
         else:
             best = sorted([*best, *found], key=lambda pair: -pair[0])[:top_k]
     _show(printer, measure, best)
+    tell_missing(missing)
 
 
-def _show(printer: Printer, measure: str, found: list[tuple[float, str]]) -> None:
+def _show(printer: Printer, measure: str, found: list[tuple[float, Given[str]]]) -> None:
     most = max((value for value, _ in found), default=1.0)
     digits = max((len(format_score(value)) for value, _ in found), default=0)
-    for value, text in found:
+    for value, given in found:
         printer.show(
-            {"similarity": value, "text": text},
-            [(format_score(value), text)],
-            partial(Line, value, Text(text), share=_share(measure, value, most), digits=max(digits, 7)),
+            {"similarity": value, "text": given.text} if given.row is None else given.record({"similarity": value}),
+            [given.before(format_score(value))],
+            partial(Line, value, Text(given.text), share=_share(measure, value, most), digits=max(digits, 7)),
         )
     printer.flush()
 

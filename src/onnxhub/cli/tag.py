@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal, Unpack
+from itertools import count
+from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
 import typer
 
 from onnxhub.cli._options import (
+    Column,
     File,
+    Format,
     Json,
     ModelOptions,
     Texts,
@@ -18,6 +21,10 @@ from onnxhub.cli._printing import Printer, format_score, highlight
 from onnxhub.cli._reading import answer_lines, read_lines
 from onnxhub.tasks.token_classification import TASK
 
+if TYPE_CHECKING:
+    from onnxhub import Entity
+    from onnxhub.cli._reading import Given
+
 __all__ = ["tag"]
 
 
@@ -25,6 +32,8 @@ def tag(
     texts: Texts = None,
     file: File = None,
     *,
+    column: Column = None,
+    file_format: Format = None,
     aggregation: Annotated[
         Literal["none", "simple", "first", "average", "max"], typer.Option(help="How tokens become entities.")
     ] = "simple",
@@ -37,20 +46,21 @@ def tag(
 
     In a pipe, a row is: number of the text, label, score, start, end, entity.
     """
-    chunks, printer = read_lines(texts, file), Printer(json)
+    chunks, printer = read_lines(texts, file, column, file_format), Printer(json)
     loaded = load_model(TASK, **given)
     tagger = loaded.with_options(aggregation=aggregation)
-    number = 0
-    for chunk, found in answer_lines(tagger.attempt, chunks):
-        for text, entities in zip(chunk, found, strict=True):
-            number += 1
-            spans = [(entry.start, entry.end, entry.label) for entry in entities]
-            printer.show(
-                {"text": text, "entities": [entry.to_dict() for entry in entities]},
-                [
-                    (number, entry.label, format_score(entry.score), entry.start, entry.end, entry.text)
-                    for entry in entities
-                ],
-                partial(highlight, text, spans),
-            )
-        printer.flush()
+    numbers = count(1)
+
+    def show(given: Given[str], entities: list[Entity]) -> None:
+        number = next(numbers)
+        spans = [(entry.start, entry.end, entry.label) for entry in entities]
+        printer.show(
+            given.record({"entities": [entry.to_dict() for entry in entities]}),
+            [
+                given.beside(number, entry.label, format_score(entry.score), entry.start, entry.end, entry.text)
+                for entry in entities
+            ],
+            partial(highlight, given.text, spans),
+        )
+
+    answer_lines(tagger.attempt, chunks, printer, show, ("entities",))

@@ -12,7 +12,7 @@ from rich.text import Text
 from onnxhub._loading.request import LoadRequest
 from onnxhub._process.sizes import format_size
 from onnxhub._workshop.verify import verify_variant
-from onnxhub.cli._options import File, Json, ModelArgument, Provider, Revision, TaskName
+from onnxhub.cli._options import Column, File, Format, Json, ModelArgument, Provider, Revision, TaskName
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
 from onnxhub.errors import InvalidOptionError
@@ -46,6 +46,8 @@ def verify(
         ),
     ] = 0.95,
     file: File = None,
+    column: Column = None,
+    file_format: Format = None,
     seconds: Annotated[
         float, typer.Option(min=0.1, metavar="NUMBER", help="About how long to measure the speed.")
     ] = 5.0,
@@ -64,7 +66,8 @@ def verify(
     """
     if dtype == against:
         raise InvalidOptionError("dtype", dtype, "another one than --against, with which it is compared")
-    given = [text for lines in read_lines(texts, file) for text in lines.texts] if texts or file else None
+    chunks = read_lines(texts, file, column, file_format) if texts or file else None
+    given = None if chunks is None else [text for lines in chunks for text in lines.texts]
     request = LoadRequest(task=task, model_id=model, provider=provider, revision=revision)
     verified = verify_variant(request, dtype=dtype, against=against, texts=given, seconds=seconds)
     agreement = verified.agreement
