@@ -341,7 +341,7 @@ OPTIONS = [
     *(row for bad in ("sport", 5, None, {"sport"}, ["a", 5], ["a", ""], ["a", " "])
       for row in call_option(ZERO, "labels=.*: expected a list of different labels, none of them empty", labels=bad)),
     *call_option(ZERO, r"labels='a,b': expected a list of .*, not a str$", labels="a,b"),
-    *call_option(ZERO, r"labels=\['a', None\]: expected .*; label 1 is None$", labels=["a", None]),
+    *call_option(ZERO, r"labels=\['a', None\]: expected .*; label 1 is None, a missing value; leave it out, as dropna\(\) does$", labels=["a", None]),
     *call_option(ZERO, r"labels=\['a', ' '\]: expected .*; label 1 is ' '$", labels=["a", " "]),
     *call_option(ZERO, r"labels=\['a\\ud800'\]: expected .*; the label 0 has a lone surrogate '\\ud800' at character 1", labels=["a\ud800"]),
     *call_option(ZERO, r"template='\{\}\\ud800': expected .*; the template has a lone surrogate", template="{}\ud800"),

@@ -251,8 +251,8 @@ def as_text_or_pair(value: object, index: int | None) -> TextOrPair:
     if not isinstance(value, tuple):
         return as_text(value, index, "text (or a tuple of two)")
     if len(value) != 2:
-        msg = f"a tuple is a pair of texts, but this one has {len(value)} elements; several texts go in a list"
-        raise InvalidInputError(msg, index)
+        reason = f"a tuple is a pair of texts, but this one has {len(value)} elements"
+        raise InvalidInputError.with_advice(reason, index, alone="; several texts go in a list")
     return as_text(value[0], index, "first text"), as_text(value[1], index, "second text")
 
 
