@@ -600,14 +600,15 @@ HUB = [
     Row("hub: private", lambda world: world.hub("private"), ModelNotFoundError, "if it is private, pass token="),
     Row("hub: private, with another token", lambda world: world.hub("private, with another token"), ModelNotFoundError,
         "or the token gives no access"),
-    Row("hub: not cached", lambda world: world.hub("not cached"), OfflineError, "which local_files_only=True forbids; load it once without"),
+    Row("hub: not cached", lambda world: world.hub("not cached"), OfflineError,
+        "which local_files_only=True forbids, and there is no folder org/open in /.*; load it once without"),
     Row("hub: no ONNX file", lambda world: world.hub("no ONNX file"), NoOnnxFileError,
         "has no ONNX file; it has: config.json, model.safetensors; export='auto' converts PyTorch's weights"),
     Row("hub: default model out of reach", lambda world: world.hub("default model"), ModelNotFoundError, "Xenova/distilbert"),
     Row("hub: missing shard", lambda world: world.hub("missing shard"), IntegrityError, "model.onnx_data_1, which does not exist"),
     Row("hub: out of order", lambda world: world.hub("out of order"), OfflineError, r"onnx/model.onnx could not be fetched from \S+ \(HTTP 500\)"),
     Row("hub: no network and nothing cached", lambda world: world.hub("no network"), OfflineError,
-        r"could not be fetched from http://127.0.0.1:9 \(.*Connection refused\); try again later"),
+        r"could not be fetched from http://127.0.0.1:9 \(.*Connection refused\), and there is no folder org/other in /.*; try again later"),
     Row("hub: HF_HUB_OFFLINE and nothing cached", lambda world: world.hub("HF_HUB_OFFLINE"), OfflineError, "HF_HUB_OFFLINE=1 forbids"),
 ]  # fmt: skip
 
