@@ -107,6 +107,14 @@ def test_a_missing_label_is_called_one(tiny_model: Callable[..., Path]) -> None:
         onnxhub.pipeline("zero-shot-classification", str(model))("a", ["good", None])
 
 
+def test_a_missing_input_of_a_pipeline_is_called_one(tiny_model: Callable[..., Path]) -> None:
+    """What a pipeline takes beside texts does not hide what was given."""
+    pipe = onnxhub.pipeline("text-classification", str(tiny_model()))
+    assert f"got NoneType, {IN_LIST}" in tell(lambda: pipe(["a", None]))
+    asking = onnxhub.pipeline("question-answering", str(tiny_model("question-answering")))
+    assert f"got float, {IN_LIST}" in tell(lambda: asking([{"question": "Who?", "context": "Ada"}, math.nan]))
+
+
 @pytest.mark.parametrize(
     ("task", "bad", "alone", "in_list", "in_stream"),
     [

@@ -22,7 +22,7 @@ from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._process.once import lazy
 from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import plain
-from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
+from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, UnknownOptionError, listing
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -345,7 +345,12 @@ class Model(Generic[InputT, ResultT, ManyT]):
         **options: OptionsP.kwargs,
     ) -> list[Prepared[Any]]:
         """Return what the graph and the postprocessor get for inputs: always a list, also for one input."""
-        return _apply(self, args, options)._encode(inputs)  # noqa: SLF001
+        try:
+            return _apply(self, args, options)._encode(inputs)  # noqa: SLF001
+        except UnknownOptionError as error:
+            # By this name, sentence-transformers embeds.
+            instead = "encode() gives what the graph gets, and the model itself is called for results: model(texts)"
+            raise replace(error, expected=f"{error.expected}; {instead}") from None
 
     def _encode(self, inputs: object) -> list[Prepared[Any]]:
         many = self.preprocessor.as_many(inputs)

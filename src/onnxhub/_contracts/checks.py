@@ -11,7 +11,7 @@ from onnxhub._contracts.inputs import as_many, is_missing, is_table
 from onnxhub._strings.plain_text import shorten
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
-__all__ = ["as_text", "as_text_and_list", "option_text", "option_texts", "positive", "refuse_pair"]
+__all__ = ["as_text", "as_text_and_list", "option_text", "option_texts", "positive", "refuse", "refuse_pair"]
 
 
 PAIR: Final = "text (or a tuple of two)"
@@ -68,13 +68,11 @@ def as_text_and_list(
 
 
 def _refuse_others(value: object, index: int | None, first: str, others: str) -> InvalidInputError:
-    reason = f"the {others}s are a list of texts, not a {type(value).__name__}"
-    if is_missing(value):
-        return InvalidInputError.with_advice(f"{reason}, a missing value", index, **_advise_missing())
     hint = "; pass one of its columns" if is_table(value) else ""
     if isinstance(value, str):
         hint = f"; each {first} comes once, with a list of all of its {others}s"
-    return InvalidInputError(f"{reason}{hint}", index)
+    reason = f"the {others}s are a list of texts, not a {type(value).__name__}{hint}"
+    return refuse(reason, value, index)
 
 
 def option_text(option: str, value: object, expected: str) -> str:
@@ -133,7 +131,7 @@ def _refuse_other(value: object, index: int | None, what: str) -> InvalidInputEr
     """
     reason = f"expected a str as {what}, got {type(value).__name__}: {shorten(value)}"
     if is_missing(value):
-        return InvalidInputError.with_advice(f"{reason}, a missing value", index, **_advise_missing())
+        return refuse(reason, value, index)
     if hint := _advise_anywhere(value):
         return InvalidInputError(f"{reason}; {hint}", index)
     if isinstance(value, Mapping):
@@ -141,6 +139,21 @@ def _refuse_other(value: object, index: int | None, what: str) -> InvalidInputEr
     if isinstance(value, Iterable):
         return InvalidInputError.with_advice(reason, index, **_advise_several(value, what))
     return InvalidInputError(reason, index)
+
+
+def refuse(reason: str, value: object, index: int | None) -> InvalidInputError:
+    """Build the error about a value; one that is missing is called that, with what to do by where its input stands."""
+    if not is_missing(value):
+        return InvalidInputError(reason, index)
+    leave_out = "; leave it out"
+    several = f"{leave_out}, as dropna() does, or use"
+    return InvalidInputError.with_advice(
+        f"{reason}, a missing value",
+        index,
+        alone=leave_out,
+        list=f"{several} attempt() of the model, which puts a Failure in its place",
+        stream=f"{several} attempt_stream(), which puts a Failure in its place",
+    )
 
 
 def refuse_pair(value: object, index: int | None, first: str, second: str) -> InvalidInputError:
@@ -155,7 +168,7 @@ def refuse_pair(value: object, index: int | None, first: str, second: str) -> In
     got = f"a tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
     reason = f"expected a tuple ({first}, {second}), got {got}"
     if is_missing(value):
-        return InvalidInputError.with_advice(f"{reason}, a missing value", index, **_advise_missing())
+        return refuse(reason, value, index)
     if is_table(value):
         return InvalidInputError(f"{reason}; pass one of its columns", index)
     if isinstance(value, Mapping):
@@ -171,17 +184,6 @@ def refuse_pair(value: object, index: int | None, first: str, second: str) -> In
     several = "; several such tuples go in a list"
     nested = f"; put both in a tuple, not in a list: ({first}, {second})" if isinstance(value, list) else ""
     return InvalidInputError.with_advice(reason, index, alone=several, list=nested, stream=nested)
-
-
-def _advise_missing() -> dict[str, str]:
-    """Return what to do about a missing value, by where its input stands."""
-    leave_out = "; leave it out"
-    several = f"{leave_out}, as dropna() does, or use"
-    return {
-        "alone": leave_out,
-        "list": f"{several} attempt() of the model, which puts a Failure in its place",
-        "stream": f"{several} attempt_stream(), which puts a Failure in its place",
-    }
 
 
 def _advise_anywhere(value: object) -> str:

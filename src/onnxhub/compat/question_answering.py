@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 import numpy as np
 
-from onnxhub._contracts.checks import as_text, positive
+from onnxhub._contracts.checks import as_text, positive, refuse
 from onnxhub._contracts.inputs import as_many
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
@@ -138,7 +138,7 @@ def read_question_and_context(value: object, index: int | None) -> tuple[str, st
     """
     if not isinstance(value, dict):
         msg = f"expected a dict {{'question': ..., 'context': ...}}, got {type(value).__name__}"
-        raise InvalidInputError(msg, index)
+        raise refuse(msg, value, index)
     if missing := [key for key in ("question", "context") if key not in value]:
         msg = f"expected a dict {{'question': ..., 'context': ...}}, got one without {' and '.join(missing)}"
         raise InvalidInputError(msg, index)

@@ -299,6 +299,9 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
 
     def _as_vectors(self, given: object, name: str) -> Vectors:
         """Return the vectors of texts, or those that were given in their place: an array of fractions is no texts."""
+        if isinstance(given, list) and given and all(isinstance(vector, np.ndarray) for vector in given):
+            sizes = {np.shape(vector) for vector in given}  # as a stream gives them
+            given = np.stack(given) if len(sizes) == 1 else given
         are_vectors = isinstance(given, np.ndarray) and given.dtype.kind == "f" and (given.ndim == 2 or given.size)
         if not are_vectors:
             return np.asarray(self.call_with(given, {}), np.float32)
