@@ -253,3 +253,19 @@ def test_a_scalar_of_arrow_says_how_it_becomes_a_text(tiny_model: Callable[..., 
     model = onnxhub.load("text-classification", tiny_model())
     with pytest.raises(InvalidInputError, match=r"^item 0: .* a scalar of Arrow becomes a text by its as_py\(\)$"):
         model(list(arrow.array(["a", "b"])))
+
+
+@pytest.mark.parametrize("make", COLUMNS.values(), ids=COLUMNS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        onnxhub.ClassificationPostprocessor,
+        onnxhub.TokenClassificationPostprocessor,
+        onnxhub.ZeroShotPostprocessor,
+    ],
+)
+def test_labels_of_a_postprocessor_are_read_by_their_place(kind: type[Any], make: Callable[[list[str]], Any]) -> None:
+    """A Series is not looked up by its own index, and no scalar of another library is a label of a result."""
+    labels = kind(labels=make(["O", "B-entailment"])).labels
+    assert labels == ("O", "B-entailment")
+    assert {type(label) for label in labels} == {str}

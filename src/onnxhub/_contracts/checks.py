@@ -11,7 +11,16 @@ from onnxhub._contracts.inputs import as_many, is_missing, is_table
 from onnxhub._strings.plain_text import shorten
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
-__all__ = ["as_text", "as_text_and_list", "option_text", "option_texts", "positive", "refuse", "refuse_pair"]
+__all__ = [
+    "as_labels",
+    "as_text",
+    "as_text_and_list",
+    "option_text",
+    "option_texts",
+    "positive",
+    "refuse",
+    "refuse_pair",
+]
 
 
 PAIR: Final = "text (or a tuple of two)"
@@ -101,6 +110,17 @@ def option_texts(option: str, value: object, expected: str, each: str) -> list[s
         hint = "; pass one of its columns" if is_table(value) else ""
         raise InvalidOptionError(option, value, f"{expected}, not a {type(value).__name__}{hint}")
     return [_option_part(option, texts, expected, text, f"{each} {place}") for place, text in enumerate(texts)]
+
+
+def as_labels(labels: object) -> Sequence[str]:
+    """Return the labels of a model's logits: as they are, or those of a column, which may have an index of its own.
+
+    Raises:
+        InvalidOptionError: they are no texts.
+    """
+    if isinstance(labels, list | tuple) and all(isinstance(label, str) for label in labels):
+        return labels
+    return tuple(option_texts("labels", labels, "a list with the label of each logit", "label"))
 
 
 def _option_part(option: str, value: object, expected: str, part: object, what: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, Unpack, overlo
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.checks import as_text, positive
+from onnxhub._contracts.checks import as_labels, as_text, positive
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
@@ -159,6 +159,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
     """Length of ``ranking``; None keeps all labels."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", as_labels(self.labels))
         positive("top_k", self.top_k, optional=True)
         if self.activation not in (known := ("softmax", "sigmoid", "none")):
             raise InvalidOptionError("activation", self.activation, "'softmax', 'sigmoid' or 'none'", known)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, Unpack, overlo
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.checks import as_text, option_texts, positive
+from onnxhub._contracts.checks import as_labels, as_text, option_texts, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
@@ -173,6 +173,7 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
     """Labels that are left out, and types: names that are no label of the model. ``O`` stands for "outside" too."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", as_labels(self.labels))
         if self.aggregation not in AGGREGATIONS:
             expected = "one of " + ", ".join(map(repr, AGGREGATIONS))
             raise InvalidOptionError("aggregation", self.aggregation, expected, AGGREGATIONS)
