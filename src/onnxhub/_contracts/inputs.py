@@ -30,6 +30,8 @@ BYTES_PER_CHARACTER: Final = 32
 """What a character of a text takes while it waits and is tokenised."""
 BYTES_PER_INPUT: Final = 64
 """What any input takes at the least."""
+ONE_TEXT: Final = (str, bytes, bytearray, memoryview)
+"""Sequences that are one input, of which the first is asked for with each call."""
 MISSING_TYPES: Final = frozenset({"NAType", "NaTType", "MaskedConstant"})
 """Classes of pandas' and numpy's values that stand for none, by their names: pandas need not be installed."""
 
@@ -72,14 +74,14 @@ def as_many(inputs: object, *, tuples: bool = False) -> list[object] | None:
     """
     if isinstance(inputs, list):
         return inputs
-    if isinstance(inputs, str | bytes | bytearray | memoryview) or is_table(inputs):
+    if isinstance(inputs, ONE_TEXT) or is_table(inputs):
         return None
     if isinstance(inputs, tuple):
         return list(inputs) if tuples else None
     to_list = _find_method(inputs)
     values = inputs if to_list is None else to_list()
     # A column of Hugging Face's data sets is a sequence, and no more. An array without axes gives its only value.
-    return list(values) if isinstance(values, Sequence) and not isinstance(values, str | bytes | tuple) else None
+    return list(values) if isinstance(values, Sequence) and not isinstance(values, (*ONE_TEXT, tuple)) else None
 
 
 def _find_method(value: object) -> Callable[[], object] | None:
