@@ -187,6 +187,41 @@ def test_every_column_is_many_at_every_door(door: str, tiny_model: Callable[...,
     assert {kind: repr(run(make(words))) for kind, make in COLUMNS.items()} == dict.fromkeys(COLUMNS, expected)
 
 
+class Sliced:
+    """As an array of Arrow that counts how many of its values are made Python's own at once."""
+
+    def __init__(self, values: list[str], sizes: list[int]) -> None:
+        self._values = values
+        self._sizes = sizes
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(arrow.array(self._values))
+
+    def slice(self, start: int, length: int) -> Sliced:
+        """Give a part."""
+        return Sliced(self._values[start : start + length], self._sizes)
+
+    def to_pylist(self) -> list[str]:
+        """Give the values, and note how many they are."""
+        self._sizes.append(len(self))
+        return self._values
+
+
+def test_a_column_of_arrow_is_streamed_a_part_at_a_time(tiny_model: Callable[..., Path]) -> None:
+    """The memory of a stream is bounded, however long its column is; a list needs all of it."""
+    model, sizes = onnxhub.load("text-classification", tiny_model()), list[int]()
+    results = model.stream(Sliced(["good"] * 5000, sizes))
+    next(results)
+    assert sizes == [2048]
+    assert len(list(results)) == 4999
+    assert sizes == [2048, 2048, 904]
+    assert len(list(model.stream(arrow.chunked_array([["good"] * 2100, [], ["bad"] * 10])))) == 2110
+    assert list(model.stream(arrow.array([], arrow.string()))) == []
+
+
 TABLES: dict[str, Callable[[], Any]] = {
     "pandas": lambda: pandas.DataFrame({"text": WORDS}),
     "Polars": lambda: polars.DataFrame({"text": WORDS}),

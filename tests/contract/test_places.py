@@ -132,6 +132,8 @@ def test_a_missing_input_of_a_pipeline_is_called_one(tiny_model: Callable[..., P
          "stream(rows, key=lambda row: (row['question'], row['context']))"),
         (ANSWER, "Who?", "several such tuples go in a list", "got str", "got str"),
         (RANK, {"query": "a"}, "(row['query'], ...)", "(row['query'], ...)", "key=lambda row: (row['query'], ...)"),
+        (RANK, ("a", [{"id": 1, "passage": "b"}]), *["document 0, got dict: {'id': 1, 'passage': 'b'}; pass its text, such as row['passage']"] * 3),
+        (RANK, ("a", [["b"]]), *["as document 0, got list: ['b']; each of them is one text"] * 3),
         (RANK, ("a", "b"), *["each query comes once, with a list of all of its documents"] * 3),
     ],
 )  # fmt: skip

@@ -155,7 +155,7 @@ def _refuse_other(value: object, index: int | None, what: str) -> InvalidInputEr
     if hint := _advise_anywhere(value):
         return InvalidInputError(f"{reason}; {hint}", index)
     if isinstance(value, Mapping):
-        return InvalidInputError.with_advice(reason, index, **_advise_row(value))
+        return InvalidInputError.with_advice(reason, index, **_advise_row(value, what))
     if isinstance(value, Iterable):
         return InvalidInputError.with_advice(reason, index, **_advise_several(value, what))
     return InvalidInputError(reason, index)
@@ -231,9 +231,11 @@ def _advise_several(value: Iterable[object], what: str) -> dict[str, str]:
     return {"alone": "; several inputs go in a list, or through stream()", "list": nested, "stream": nested}
 
 
-def _advise_row(row: Mapping[object, object]) -> dict[str, str]:
+def _advise_row(row: Mapping[object, object], what: str) -> dict[str, str]:
     """Return what to do about a row in the place of a text, by where it stands."""
     name = shorten(next((key for key, value in row.items() if isinstance(value, str)), "text"))
+    if not what.startswith("text"):
+        return dict.fromkeys(PLACES, f"; pass its text, such as row[{name}]")
     return {
         "alone": "; pass one of its values",
         "list": f"; pass the text of each row, such as row[{name}]",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import chain
 from numbers import Number
 from pathlib import PurePath
 from typing import Any, Final, TypeVar
@@ -30,6 +31,8 @@ BYTES_PER_CHARACTER: Final = 32
 """What a character of a text takes while it waits and is tokenised."""
 BYTES_PER_INPUT: Final = 64
 """What any input takes at the least."""
+SLICE: Final = 2048
+"""Values of a column that are made Python's own at once, where they are streamed."""
 ONE_TEXT: Final = (str, bytes, bytearray, memoryview)
 """Sequences that are one input, of which the first is asked for with each call."""
 MISSING_TYPES: Final = frozenset({"NAType", "NaTType", "MaskedConstant"})
@@ -92,8 +95,14 @@ def _find_method(value: object) -> Callable[[], object] | None:
 
 def iterate(source: Iterable[ValueT]) -> Iterator[ValueT]:
     """Return the inputs of a stream, one by one; those of Arrow as Python's own, for it gives scalars that are no texts."""
-    to_list = getattr(source, "to_pylist", None)
-    return iter(source if to_list is None else to_list())
+    column: Any = source
+    if not hasattr(column, "to_pylist"):
+        return iter(source)
+    if not hasattr(column, "slice"):
+        return iter(column.to_pylist())
+    # A part at a time: a stream's memory is bounded, and the values of the whole column would be copied.
+    starts = range(0, len(column), SLICE)
+    return chain.from_iterable(column.slice(start, SLICE).to_pylist() for start in starts)
 
 
 def check_iterable(inputs: object, *methods: str) -> None:
