@@ -39,7 +39,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from onnxhub._strings.plain_text import plain, shorten, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from typing import Literal, TypeAlias
+
+    Place: TypeAlias = Literal["list", "stream", "failure"]
+    """Where an input stood that has an index; ``"failure"``: its error is a result, beside those of the others."""
 
 __all__ = [
     "AmbiguousFileError",
@@ -325,8 +329,14 @@ class IndexedError(OnnxHubError):
 
     index: int | None
 
-    def at(self, index: int | None) -> Self:
-        """Return the same error, about the input at ``index``."""
+    def at(self, index: int | None, place: Place | None = None) -> Self:
+        """Return the same error, about the input at ``index``.
+
+        Args:
+            index: Position in the list or the stream; None: it was the only input.
+            place: Where an input with an index stood: it decides what the message advises.
+        """
+        del place
         return replace(self, index=index)  # type: ignore[type-var]  # each subclass is a dataclass
 
 
@@ -336,6 +346,28 @@ class InvalidInputError(IndexedError, ValueError):
 
     reason: str
     index: int | None = None
+
+    @classmethod
+    def with_advice(cls, reason: str, index: int | None, **advice: str) -> Self:
+        """Build the error with what to do, which depends on where the input stands.
+
+        Args:
+            reason: What is wrong.
+            index: Position of the input.
+            advice: What follows the reason, of an input that is ``alone``, in a ``list`` or in a ``stream``.
+        """
+        error = cls(reason + advice.get("alone", ""), index)
+        by_place = {place: reason + advice.get(place, "") for place in ("list", "stream", "failure")}
+        vars(error)["_reasons"] = by_place
+        return error
+
+    def at(self, index: int | None, place: Place | None = None) -> Self:
+        """Return the same error, about the input at ``index``, with the advice for its place."""
+        reasons: Mapping[str, str] = vars(self).get("_reasons", {})
+        moved = replace(self, index=index, reason=reasons.get(place or "", self.reason))
+        # Kept for a failure, which is raised where its stream has come to it.
+        vars(moved)["_reasons"] = {} if index is None else reasons
+        return moved
 
     def _message(self) -> str:
         return self.reason if self.index is None else f"item {self.index}: {self.reason}"

@@ -341,7 +341,7 @@ OPTIONS = [
     *(row for bad in ("sport", 5, None, {"sport"}, ["a", 5], ["a", ""], ["a", " "])
       for row in call_option(ZERO, "labels=.*: expected a list of different labels, none of them empty", labels=bad)),
     *call_option(ZERO, r"labels='a,b': expected a list of .*, not a str$", labels="a,b"),
-    *call_option(ZERO, r"labels=\['a', None\]: expected .*; label 1 is None$", labels=["a", None]),
+    *call_option(ZERO, r"labels=\['a', None\]: expected .*; label 1 is None, a missing value; leave it out, as dropna\(\) does$", labels=["a", None]),
     *call_option(ZERO, r"labels=\['a', ' '\]: expected .*; label 1 is ' '$", labels=["a", " "]),
     *call_option(ZERO, r"labels=\['a\\ud800'\]: expected .*; the label 0 has a lone surrogate '\\ud800' at character 1", labels=["a\ud800"]),
     *call_option(ZERO, r"template='\{\}\\ud800': expected .*; the template has a lone surrogate", template="{}\ud800"),
@@ -600,14 +600,15 @@ HUB = [
     Row("hub: private", lambda world: world.hub("private"), ModelNotFoundError, "if it is private, pass token="),
     Row("hub: private, with another token", lambda world: world.hub("private, with another token"), ModelNotFoundError,
         "or the token gives no access"),
-    Row("hub: not cached", lambda world: world.hub("not cached"), OfflineError, "which local_files_only=True forbids; load it once without"),
+    Row("hub: not cached", lambda world: world.hub("not cached"), OfflineError,
+        "which local_files_only=True forbids, and there is no folder org/open in /.*; load it once without"),
     Row("hub: no ONNX file", lambda world: world.hub("no ONNX file"), NoOnnxFileError,
         "has no ONNX file; it has: config.json, model.safetensors; export='auto' converts PyTorch's weights"),
     Row("hub: default model out of reach", lambda world: world.hub("default model"), ModelNotFoundError, "Xenova/distilbert"),
     Row("hub: missing shard", lambda world: world.hub("missing shard"), IntegrityError, "model.onnx_data_1, which does not exist"),
     Row("hub: out of order", lambda world: world.hub("out of order"), OfflineError, r"onnx/model.onnx could not be fetched from \S+ \(HTTP 500\)"),
     Row("hub: no network and nothing cached", lambda world: world.hub("no network"), OfflineError,
-        r"could not be fetched from http://127.0.0.1:9 \(.*Connection refused\); try again later"),
+        r"could not be fetched from http://127.0.0.1:9 \(.*Connection refused\), and there is no folder org/other in /.*; try again later"),
     Row("hub: HF_HUB_OFFLINE and nothing cached", lambda world: world.hub("HF_HUB_OFFLINE"), OfflineError, "HF_HUB_OFFLINE=1 forbids"),
 ]  # fmt: skip
 

@@ -195,7 +195,7 @@ def test_a_private_model_and_one_that_does_not_exist(home: Home) -> None:
         kind, message = home.fails(f"open_repository({name!r})")
         assert kind == "ModelNotFoundError"
         assert message.startswith(f"{name}: {home.hub.endpoint} has no such model; if it is private, pass token=")
-        assert message.endswith(f", and there is no folder {name} here") is ("/" in name)
+        assert message.endswith(f", and there is no folder {name} in {home.path}")
     assert "the token gives no access" in home.fails("open_repository('org/name', token='hf_other')")[1]
     assert home.fails("open_repository('org/name', token=True)")[0] == "InvalidOptionError"
     opened = home.run(f"report(files=len(open_repository('org/name', token={TOKEN!r}).files))")
@@ -321,7 +321,8 @@ def test_no_network_and_nothing_cached(home: Home) -> None:
     kind, message = home.fails(OPEN, {"HF_ENDPOINT": "http://user:CANARY@127.0.0.1:9"})
     assert kind == "OfflineError"
     assert "could not be fetched from http://127.0.0.1:9 (Connect" in message
-    assert f"Error: Connection refused); try again later, or {ADVICE}" in message
+    no_folder = f", and there is no folder org/name in {home.path}"
+    assert f"Error: Connection refused){no_folder}; try again later, or {ADVICE}" in message
     assert "CANARY" not in message
 
 
@@ -583,3 +584,22 @@ def test_external_data_of_a_local_folder(tmp_path: Path) -> None:
     (tmp_path / "onnx" / SHARDS[2]).unlink()
     with pytest.raises(errors.IntegrityError, match=r"onnx/nested/deep/shard\.bin, which does not exist"):
         fetch_model(open_repository(tmp_path), "onnx/model.onnx")
+
+
+def test_an_id_of_nothing_that_is_known_may_have_been_a_folder(home: Home) -> None:
+    """It is told that there is none, and of what bundled model it is the name; of a known repository neither is said."""
+    for name, env in (("models/none", {"HF_HUB_OFFLINE": "1"}), ("sentiment", None), ("builtin/QA", None)):
+        message = home.fails(f"open_repository({name!r})", env)[1]
+        assert f", and there is no folder {name} in {home.path}" in message
+        bundled = {
+            "sentiment": "; the bundled model is 'builtin:sentiment'",
+            "builtin/QA": "; the bundled model is 'builtin:qa'",
+        }
+        assert bundled.get(name, "which HF_HUB_OFFLINE=1 forbids") in message
+    home.hub.add("org/name", FILES)
+    home.run("report(model=str(open_repository('org/name').path('config.json')))")
+    assert "folder" not in home.fails("open_repository('org/name', revision='v9')")[1]
+    assert "folder org/name" not in home.fails("open_repository('org/name', refresh=True)", {"HF_HUB_OFFLINE": "1"})[1]
+    # One that nobody named, as a task's default model, is no name of a folder.
+    unnamed = "open_repository('org/other', named=False)"
+    assert "there is no folder" not in home.fails(unnamed, {"HF_HUB_OFFLINE": "1"})[1]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping
-from typing import Any, assert_type
+from typing import Any, Protocol, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,31 @@ texts: list[str] = ["a", "b"]
 pairs: list[tuple[str, str]] = [("a", "b")]
 queries: list[tuple[str, list[str]]] = [("a", ["b", "c"])]
 column: NDArray[np.str_] = np.array(texts)
+
+
+class ChunkedColumn(Protocol):
+    """As Arrow's: its word for a list is another than numpy's."""
+
+    def __len__(self) -> int: ...
+    def to_pylist(self) -> list[str]: ...
+
+
+class FrameColumn(Protocol):
+    """As Polars': another again."""
+
+    def __len__(self) -> int: ...
+    def to_list(self) -> list[str]: ...
+
+
+def columns(arrow: ChunkedColumn, polars: FrameColumn) -> None:
+    model = onnxhub.load("text-classification")
+    assert_type(model(column), list[Classification])
+    assert_type(model(arrow), list[Classification])
+    assert_type(model.attempt(polars), list[Classification | Failure])
+    assert_type(onnxhub.classify(polars), list[Classification])
+    assert_type(onnxhub.rerank("a", arrow), list[Ranked])
+    assert_type(onnxhub.classify_zero_shot("a", polars), Classification)
+    assert_type(onnxhub.embed(arrow), NDArray[np.float32])
 
 
 def loading(task: Task[TextClassificationModel], name: str) -> None:

@@ -222,8 +222,8 @@ def similarity(
     """How alike texts are: the cosine of their vectors, or the measure that the model names.
 
     Args:
-        first: A text, or a list of n texts.
-        second: A text, or a list of m texts.
+        first: A text, or a list of n texts; or what the model gave for them, ``(dim,)`` or ``(n, dim)``.
+        second: The same, of m texts.
         model: Hub id or local folder; None: all-MiniLM-L6-v2.
         provider: As for ``load``.
         dtype: As for ``load``.

@@ -45,7 +45,7 @@ def locate(result: R | IndexedError, index: int) -> R | Failure:
     """Return the result; or, of an error, the failure of the input at this position."""
     if not isinstance(result, IndexedError):
         return result
-    error = result.at(index)
+    error = result.at(index, "failure")
     error.__cause__ = result.__cause__
     return Failure(index, error)
 
@@ -61,7 +61,7 @@ def raise_failure(result: Any) -> Any:
     """Return a result, or a row with its result; raise the error of a failure."""
     failed = result[1] if isinstance(result, tuple) and len(result) == 2 else result
     if isinstance(failed, Failure):
-        raise failed.error
+        raise failed.error.at(failed.index, "stream") from failed.error.__cause__
     return result
 
 

@@ -16,13 +16,13 @@ from onnxhub._calls.rows import attempt_rows
 from onnxhub._calls.run import OnePass, stack_rows
 from onnxhub._calls.streams import LOOK_AHEAD, stream
 from onnxhub._contracts.info import Config, ModelInfo, draw_info
-from onnxhub._contracts.inputs import check_iterable, weigh
+from onnxhub._contracts.inputs import check_iterable, require_many, weigh
 from onnxhub._contracts.options import check_names, field_names, option_names, replace_fields
 from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._process.once import lazy
 from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import plain
-from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing
+from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, UnknownOptionError, listing
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -333,7 +333,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         found: dict[int, Outputs] = {}
         for number, outputs in self._runner()(ready, None):
             if isinstance(outputs, IndexedError):
-                raise outputs.at(number if is_list else None) from outputs.__cause__
+                raise outputs.at(number if is_list else None, "list") from outputs.__cause__
             found[number] = outputs
         rows = [(found[number], place) for number, entry in enumerate(ready) for place in range(len(entry.rows))]
         return stack_rows([{name: values[place] for name, values in outputs.items()} for outputs, place in rows])
@@ -345,14 +345,19 @@ class Model(Generic[InputT, ResultT, ManyT]):
         **options: OptionsP.kwargs,
     ) -> list[Prepared[Any]]:
         """Return what the graph and the postprocessor get for inputs: always a list, also for one input."""
-        return _apply(self, args, options)._encode(inputs)  # noqa: SLF001
+        try:
+            return _apply(self, args, options)._encode(inputs)  # noqa: SLF001
+        except UnknownOptionError as error:
+            # By this name, sentence-transformers embeds.
+            instead = "encode() gives what the graph gets, and the model itself is called for results: model(texts)"
+            raise replace(error, expected=f"{error.expected}; {instead}") from None
 
     def _encode(self, inputs: object) -> list[Prepared[Any]]:
         many = self.preprocessor.as_many(inputs)
         ready: list[Prepared[Any]] = []
         for number, entry in enumerate(prepare(self.preprocessor, [inputs] if many is None else many)):
             if isinstance(entry, IndexedError):
-                raise entry.at(None if many is None else number) from entry.__cause__
+                raise entry.at(None if many is None else number, "list") from entry.__cause__
             ready.append(entry)
         return ready
 
@@ -494,7 +499,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
         results: dict[int, ResultT] = {}
         for number, result in self._runner()(prepare(self.preprocessor, inputs), monitor):
             if isinstance(result, IndexedError):
-                raise result.at(number) from result.__cause__
+                raise result.at(number, "list") from result.__cause__
             results[number] = result
         return [results[number] for number in range(len(inputs))]
 
@@ -508,10 +513,7 @@ class Model(Generic[InputT, ResultT, ManyT]):
             shown.close()
 
     def _attempt_list(self, inputs: object) -> list[Any]:
-        many = self.preprocessor.as_many(inputs)
-        if many is None:
-            msg = f"attempt takes a list of inputs, got {type(inputs).__name__}; one input goes to the call itself"
-            raise InvalidInputError(msg)
+        many = require_many(inputs, self.preprocessor.as_many(inputs))
         weight = self.preprocessor.weight
         return list(stream(self._attempt, many, weight, progress=self._progress, first=LOOK_AHEAD))
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from onnxhub._calls.monitor import CallMonitor, open_monitor
+from onnxhub._contracts.inputs import iterate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,19 +58,13 @@ def pieces(
     """
     offset = 0
     try:
-        for chunk in chunks(iter(_as_python(source)), first, LOOK_AHEAD, weight):
+        for chunk in chunks(iterate(source), first, LOOK_AHEAD, weight):
             yield work(chunk, offset, monitor)
             offset += len(chunk)
     finally:
         monitor.cancel()
         if isinstance(source, Generator):
             source.close()
-
-
-def _as_python(source: Iterable[T]) -> Iterable[T]:
-    # An Arrow array gives scalars of its own, which are no texts.
-    to_list: Callable[[], list[T]] | None = getattr(source, "to_pylist", None)
-    return source if to_list is None else to_list()
 
 
 def chunks(source: Iterator[T], first: int, most: int, weight: Weight) -> Iterator[list[T]]:

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from onnxhub._process.public import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-    from typing import SupportsIndex, TypeAlias
+    from typing import SupportsIndex
 
     import numpy as np
     from numpy.typing import NDArray
@@ -68,11 +68,29 @@ class ListOf(Protocol[T_co]):
     def pop(self, index: SupportsIndex = -1, /) -> T_co: ...
 
 
-class Column(Protocol):
-    """A numpy array or a pandas Series of inputs."""
+class NumpyColumn(Protocol):
+    """A numpy array or a pandas Series."""
 
     def __len__(self) -> int: ...
     def tolist(self) -> object: ...
+
+
+class ArrowColumn(Protocol):
+    """An array of Arrow, chunked or not."""
+
+    def __len__(self) -> int: ...
+    def to_pylist(self) -> list[Any]: ...
+
+
+class PolarsColumn(Protocol):
+    """A Polars Series."""
+
+    def __len__(self) -> int: ...
+    def to_list(self) -> list[Any]: ...
+
+
+Column: TypeAlias = NumpyColumn | ArrowColumn | PolarsColumn
+"""A column of inputs, or of texts of an option."""
 
 
 class Tokens(Protocol):

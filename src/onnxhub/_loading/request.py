@@ -157,6 +157,7 @@ class LoadRequest:
             cache_dir=self.cache_dir,
             local_files_only=self.local_files_only,
             refresh=refresh,
+            named=self.model_id is not None,
         )
         return add_files_beside(repository, dtype=self.dtype, file=self.file, gpu=gpu)
 

@@ -116,6 +116,8 @@ def shorten(value: object, most: int = 60) -> str:
         text = _WRITER.repr(value)
     except Exception:  # noqa: BLE001  # another package's, about an error that must be told all the same
         text = f"<{type(value).__name__}>"
+    if "\n" in text:  # as of a column of a table
+        text = " ".join(text.split())
     # Behind a cut there may be the "@" by which a password is known.
     text = printable(mask_credentials(text))
     return text if len(text) <= most else f"{text[:most]}…"

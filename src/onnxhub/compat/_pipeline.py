@@ -12,6 +12,7 @@ import numpy as np
 from onnxhub._backend.inputs.tokenizer_limits import parse_declared_tokens
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import positive
+from onnxhub._contracts.inputs import holds_columns, is_column
 from onnxhub._contracts.postprocessor import ItemT
 from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._toolkit.text.requirements import require_inputs
@@ -271,7 +272,7 @@ def as_iterator(inputs: Json) -> Iterator[object] | None:
     """Return the inputs of a generator or a data set (anything with a length and indices); None for other inputs."""
     if isinstance(inputs, Iterator):
         return inputs
-    if isinstance(inputs, str | bytes | list | tuple | dict) or hasattr(inputs, "tolist"):
+    if isinstance(inputs, str | bytes | list | tuple | dict) or is_column(inputs) or holds_columns(inputs):
         return None
     if hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__"):
         return (inputs[index] for index in range(len(inputs)))

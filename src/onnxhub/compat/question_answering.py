@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 import numpy as np
 
-from onnxhub._contracts.checks import as_text, positive
+from onnxhub._contracts.checks import as_text, positive, refuse
+from onnxhub._contracts.inputs import as_many
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._toolkit.numeric import require_finite, softmax
@@ -137,7 +138,7 @@ def read_question_and_context(value: object, index: int | None) -> tuple[str, st
     """
     if not isinstance(value, dict):
         msg = f"expected a dict {{'question': ..., 'context': ...}}, got {type(value).__name__}"
-        raise InvalidInputError(msg, index)
+        raise refuse(msg, value, index)
     if missing := [key for key in ("question", "context") if key not in value]:
         msg = f"expected a dict {{'question': ..., 'context': ...}}, got one without {' and '.join(missing)}"
         raise InvalidInputError(msg, index)
@@ -283,18 +284,23 @@ def read_positional(inputs: Sequence[Json]) -> Json:
     if len(inputs) > 1:
         return list(inputs)
     only = inputs[0]
-    if isinstance(only, dict) and isinstance(only.get("question"), list):
+    if isinstance(only, dict) and as_many(only.get("question")) is not None:
         return read_named(only.get("question"), only.get("context"))
     if isinstance(only, dict):
         return [only]
-    if not isinstance(only, list | tuple) and as_iterator(only) is None:
+    if as_iterator(only) is not None:
+        return only
+    examples = as_many(only, tuples=True)
+    if examples is None:
         msg = f"expected a dict {{'question': ..., 'context': ...}} or a list of them, got {type(only).__name__}"
         raise InvalidInputError(msg)
-    return list(only) if isinstance(only, tuple) else only
+    return examples
 
 
 def read_named(question: Json, context: Json) -> list[Json]:
     """Return the dicts of a question or several, and a context or as many; refuse what does not fit."""
+    questions, contexts = as_many(question), as_many(context)
+    question, context = question if questions is None else questions, context if contexts is None else contexts
     if isinstance(question, list) and isinstance(context, str):
         context = [context] * len(question)
     elif isinstance(question, str) and isinstance(context, str):

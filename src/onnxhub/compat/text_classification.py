@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
 
 import numpy as np
 
-from onnxhub._contracts.checks import as_text
+from onnxhub._contracts.checks import as_text, refuse
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
 from onnxhub._toolkit.label_names import labels_of
@@ -78,7 +78,7 @@ def read_text_and_pair(value: object, index: int) -> tuple[str, str | None]:
             text, pair = value, None
         case _:
             msg = "expected a str, or a pair of texts as {'text': ..., 'text_pair': ...}"
-            raise InvalidInputError(f"{msg}, got {type(value).__name__}", index)
+            raise refuse(f"{msg}, got {type(value).__name__}", value, index)
     return as_text(text, index), None if pair is None else as_text(pair, index, "text_pair")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 import numpy as np
 
 from onnxhub._contracts.checks import as_text
+from onnxhub._contracts.inputs import as_many
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._toolkit.label_names import labels_of
@@ -302,6 +303,8 @@ class TokenClassificationPipeline(Pipeline):
         given = {name: options.get(name) for name in ("ignore_labels", "stride")}
         if isinstance(given["ignore_labels"], str):  # whose letters would be taken for labels
             raise InvalidOptionError("ignore_labels", given["ignore_labels"], "a list of labels, such as ['O']")
+        names = as_many(given["ignore_labels"], tuples=True)
+        given["ignore_labels"] = given["ignore_labels"] if names is None else names
         aggregation = _read_aggregation(options)
         if given["stride"] is not None and aggregation == "none":
             raise InvalidOptionError("stride", given["stride"], "None with aggregation_strategy='none'")

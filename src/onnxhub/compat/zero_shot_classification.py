@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, Unpack
 import numpy as np
 
 from onnxhub._contracts.checks import as_text
+from onnxhub._contracts.inputs import as_many, is_missing
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._strings.plain_text import shorten
@@ -221,9 +222,13 @@ def _is_entailment(label: str) -> bool:
 def _read_labels(given: object) -> tuple[object, ...]:
     if isinstance(given, str):
         return tuple(label.strip() for label in given.split(",") if label.strip())
-    if not isinstance(given, Sequence):
+    labels = as_many(given, tuples=True)
+    if labels is None:
         raise InvalidOptionError("candidate_labels", given, "a list of labels, or a text with commas between them")
-    return tuple(given)
+    if any(map(is_missing, labels)):
+        expected = "a list of labels without missing values; leave them out, as dropna() does"
+        raise InvalidOptionError("candidate_labels", labels, expected)
+    return tuple(labels)
 
 
 def _check_text(value: object, index: int) -> str:

@@ -280,14 +280,37 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
     def similarity(self, first: str | ListOf[str] | Column, second: str | ListOf[str] | Column) -> Vectors:
         """How alike texts are, by the measure that the model names: most name none, which is the cosine.
 
+        Args:
+            first: A text, or a list of n texts; or what the model gave for them, ``(dim,)`` or ``(n, dim)``.
+            second: The same, of m texts.
+
         Returns:
             float32: ``()`` for two texts, ``(m,)`` for a text and a list, ``(n, m)`` for two lists. The cosine is in
             ``[-1, 1]``; other measures are the dot product, and the Euclidean and the Manhattan distance, negative.
         """
-        left, right = (np.asarray(self.call_with(texts, {}), np.float32) for texts in (first, second))
+        left, right = self._as_vectors(first, "first"), self._as_vectors(second, "second")
+        if left.shape[-1] != right.shape[-1]:
+            sizes = f"{left.shape[-1]:,} and {right.shape[-1]:,} dimensions"
+            msg = f"vectors of {sizes} cannot be compared: they are of different models, or cut by truncate_dim"
+            raise InvalidInputError(msg)
         compare = SIMILARITIES[self.preprocessor.similarity_fn_name]
         found = compare(np.atleast_2d(left), np.atleast_2d(right))
         return np.asarray(found.reshape(left.shape[:-1] + right.shape[:-1]))
+
+    def _as_vectors(self, given: object, name: str) -> Vectors:
+        """Return the vectors of texts, or those that were given in their place: an array of fractions is no texts."""
+        if isinstance(given, list) and given and all(isinstance(vector, np.ndarray) for vector in given):
+            sizes = {np.shape(vector) for vector in given}  # as a stream gives them
+            given = np.stack(given) if len(sizes) == 1 else given
+        are_vectors = isinstance(given, np.ndarray) and given.dtype.kind == "f" and (given.ndim == 2 or given.size)
+        if not are_vectors:
+            return np.asarray(self.call_with(given, {}), np.float32)
+        vectors = np.asarray(given, np.float32)
+        if vectors.ndim > 2 or not np.isfinite(vectors).all():
+            problem = f"has shape {vectors.shape}" if vectors.ndim > 2 else "has NaN or infinity"
+            msg = f"{name} {problem}; expected texts, or finite vectors of shape (dim,) or (n, dim)"
+            raise InvalidInputError(msg)
+        return vectors
 
     def _gather(self, results: list[Vectors]) -> Vectors:
         if results:

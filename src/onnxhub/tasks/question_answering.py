@@ -10,7 +10,7 @@ import numpy as np
 
 from onnxhub._calls.batches import stack
 from onnxhub._calls.model import Model
-from onnxhub._contracts.checks import as_text, positive
+from onnxhub._contracts.checks import as_text, positive, refuse_pair
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
@@ -306,9 +306,7 @@ def as_question_context(value: object, index: int | None) -> QuestionContext:
         InvalidInputError: it is not.
     """
     if not isinstance(value, tuple) or len(value) != 2:
-        found = f"a tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
-        msg = f"expected a tuple (question, context), got {found}; several such tuples go in a list"
-        raise InvalidInputError(msg, index)
+        raise refuse_pair(value, index, "question", "context")
     question, context = as_text(value[0], index, "question"), as_text(value[1], index, "context")
     for what, text in (("question", question), ("context", context)):
         if not text or text.isspace():

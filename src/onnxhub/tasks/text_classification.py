@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, Unpack, overlo
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.checks import as_text, positive
+from onnxhub._contracts.checks import as_labels, as_text, positive
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
@@ -159,6 +159,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
     """Length of ``ranking``; None keeps all labels."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", as_labels(self.labels))
         positive("top_k", self.top_k, optional=True)
         if self.activation not in (known := ("softmax", "sigmoid", "none")):
             raise InvalidOptionError("activation", self.activation, "'softmax', 'sigmoid' or 'none'", known)
@@ -251,8 +252,8 @@ def as_text_or_pair(value: object, index: int | None) -> TextOrPair:
     if not isinstance(value, tuple):
         return as_text(value, index, "text (or a tuple of two)")
     if len(value) != 2:
-        msg = f"a tuple is a pair of texts, but this one has {len(value)} elements; several texts go in a list"
-        raise InvalidInputError(msg, index)
+        reason = f"a tuple is a pair of texts, but this one has {len(value)} elements"
+        raise InvalidInputError.with_advice(reason, index, alone="; several texts go in a list")
     return as_text(value[0], index, "first text"), as_text(value[1], index, "second text")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from types import EllipsisType
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, Unpack, overload
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, Unpack, overlo
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.checks import as_text, positive
+from onnxhub._contracts.checks import as_labels, as_text, option_texts, positive
 from onnxhub._contracts.evaluation import Decision, Evaluation
 from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
@@ -173,11 +173,14 @@ class TokenClassificationPostprocessor(Postprocessor[TokenClassificationItem, "l
     """Labels that are left out, and types: names that are no label of the model. ``O`` stands for "outside" too."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", as_labels(self.labels))
         if self.aggregation not in AGGREGATIONS:
             expected = "one of " + ", ".join(map(repr, AGGREGATIONS))
             raise InvalidOptionError("aggregation", self.aggregation, expected, AGGREGATIONS)
-        if isinstance(self.ignore_labels, str) or not isinstance(self.ignore_labels, Collection):
-            raise InvalidOptionError("ignore_labels", self.ignore_labels, "a tuple of labels, such as ('O',)")
+        if not isinstance(self.ignore_labels, AbstractSet):
+            expected = "a tuple of labels, such as ('O',)"
+            names = option_texts("ignore_labels", self.ignore_labels, expected, "label")
+            object.__setattr__(self, "ignore_labels", tuple(names))
         if self.aggregation != "none" and (problem := find_mixed_schemes(tuple(self.labels))):
             expected = f"'none': {problem}; or give labels that are all of one"
             raise InvalidOptionError("aggregation", self.aggregation, expected)

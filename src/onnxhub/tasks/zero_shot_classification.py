@@ -8,7 +8,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, ClassVar, Self, Unpack, overload
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.checks import as_text, option_text, option_texts, positive
+from onnxhub._contracts.checks import as_labels, as_text, option_text, option_texts, positive
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.options import CallOptions
 from onnxhub._contracts.postprocessor import Item, Postprocessor, of_shape
@@ -126,6 +126,7 @@ class ZeroShotPostprocessor(Postprocessor[ZeroShotItem, Classification]):
     """Length of ``ranking``; None keeps all candidates."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", as_labels(self.labels))
         positive("top_k", self.top_k, optional=True)
         if self.multi_label:
             self._contradiction()

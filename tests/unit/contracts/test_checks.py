@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from onnxhub._contracts.checks import as_text, as_text_and_list, option_text, option_texts, positive
+from onnxhub._contracts.checks import as_labels, as_text, as_text_and_list, option_text, option_texts, positive
 from onnxhub.errors import InvalidInputError, InvalidOptionError
 
 pytestmark = pytest.mark.alike
@@ -65,6 +65,27 @@ def test_texts_of_an_option_that_are_none_are_refused(value: object, said: str) 
     """A single text is not taken for its letters, and a bad entry is named by its position."""
     with pytest.raises(InvalidOptionError, match=said):
         option_texts("labels", value, "a list of labels", "label")
+
+
+@pytest.mark.parametrize("labels", [["a", "b"], ("a", "b"), (), []])
+def test_labels_stay_as_they_are(labels: object) -> None:
+    """So equal postprocessors stay equal, and the labels of a call are not copied."""
+    assert as_labels(labels) is labels
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("ab", "labels='ab': expected a list with the label of each logit, not a str"),
+        ({0: "a"}, "not a dict"),
+        (["a", None], "label 1 is None, a missing value"),
+        (("a", 5), "label 1 is 5"),
+    ],
+)
+def test_labels_that_are_no_texts_are_refused(bad: object, said: str) -> None:
+    """They would come out as the labels of results."""
+    with pytest.raises(InvalidOptionError, match=re.escape(said)):
+        as_labels(bad)
 
 
 def test_a_text_with_others_is_a_tuple_of_both() -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from onnxhub._backend.repository.advice import advise_offline
+from onnxhub._backend.repository.advice import advise_of_name, advise_offline
 from onnxhub._backend.repository.answers import MOST_JSON, Limits, call_within
 from onnxhub._backend.repository.listing import read_listing
 from onnxhub._process.signals import is_from_handler
@@ -58,6 +58,13 @@ class HubModel:
 
     model_id: str
     token: str | bool | None = field(default=None, repr=False)
+    maybe_folder: bool = False
+    """Whether nothing is known of it, so that the id may have been meant for a folder."""
+
+    @property
+    def also(self) -> str:
+        """What is said after the reason why the Hub does not give it: whether it is something else; may be empty."""
+        return advise_of_name(self.model_id) if self.maybe_folder else ""
 
     def fetch_listing(self, revision: str) -> Listing:
         """Ask the Hub for the commit that the revision is now, and for its files.
@@ -173,7 +180,7 @@ class HubModel:
                 return InvalidOptionError("token", True, "a token, since none is saved here: `hf auth login`")
             case errors.GatedRepoError():
                 reason = "accept its licence on its page, and pass token= or log in with `hf auth login`"
-                return GatedModelError(self.model_id, f"{what} is gated; {reason}", self._page)
+                return GatedModelError(self.model_id, f"{what} is gated; {reason}{self.also}", self._page)
             case errors.RepositoryNotFoundError():
                 return ModelNotFoundError(self.model_id, self._no_such_repository)
             case errors.RevisionNotFoundError():
@@ -186,23 +193,22 @@ class HubModel:
         """Return the error for everything else: another refusal, a cut download, a Hub or a network out of order."""
         status = _read_status(exc)
         if status in {401, 403}:
-            reason = f"the Hub refuses {what} (HTTP {status}); does the token give access to it?"
+            reason = f"the Hub refuses {what} (HTTP {status}); does the token give access to it?{self.also}"
             return GatedModelError(self.model_id, reason, self._page)
         if "Consistency check failed" in str(exc) or status == _RANGE_NOT_SATISFIABLE:
             return IntegrityError(what, f"{self.model_id}: the download was cut, or the file has changed; try again")
         if isinstance(exc, RecursionError):
             return IntegrityError(what, f"{self.model_id}: the answer of {_read_endpoint()} is nested too deeply")
         how = _describe_cause(exc) if status is None else f"HTTP {status}"
-        reason = f"{what} could not be fetched from {_read_endpoint()} ({how})"
+        reason = f"{what} could not be fetched from {_read_endpoint()} ({how}){self.also}"
         return OfflineError(self.model_id, reason, f"try again later, or {advise_offline(self.model_id)}")
 
     @property
     def _no_such_repository(self) -> str:
-        folder = f", and there is no folder {self.model_id} here" if "/" in self.model_id else ""
         if self.token:
-            return f"{_read_endpoint()} has no such model, or the token gives no access to it{folder}"
+            return f"{_read_endpoint()} has no such model, or the token gives no access to it{self.also}"
         advice = "if it is private, pass token= or log in with `hf auth login`"
-        return f"{_read_endpoint()} has no such model; {advice}{folder}"
+        return f"{_read_endpoint()} has no such model; {advice}{self.also}"
 
     @property
     def _page(self) -> str:

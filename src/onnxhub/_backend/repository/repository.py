@@ -22,7 +22,7 @@ from onnxhub._backend.kept.assets import assets_dir
 from onnxhub._backend.kept.digests import compute_sha256, digest_of, has_digest, matches
 from onnxhub._backend.kept.filesystems import real_path
 from onnxhub._backend.kept.locking import lock_file, take
-from onnxhub._backend.repository.advice import advise_of_file, advise_offline
+from onnxhub._backend.repository.advice import advise_of_file, advise_offline, name_place
 from onnxhub._backend.repository.cache import (
     CachedRepository,
     default_cache_dir,
@@ -264,10 +264,12 @@ def open_repository(
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
     refresh: bool = False,
+    named: bool = True,
 ) -> Repository:
     """Find a model: a local folder if there is one of that name, else a bundled model or a repository of the Hub.
 
     The Hub is not asked if the revision's listing is stored; ``refresh`` asks it which commit the revision is now.
+    ``named`` is whether the caller gave the id, which may then have been meant for a folder.
 
     Raises:
         ModelNotFoundError: There is no such folder, repository or revision.
@@ -278,9 +280,10 @@ def open_repository(
     folder = _find_folder(model_id)
     if folder is not None:
         return _open_folder(os.fspath(model_id), folder, revision)
-    model = HubModel(_check_id(model_id), check_token(token))
+    checked = _check_id(model_id)
     cache = Path(os.path.expanduser(cache_dir)) if cache_dir else default_cache_dir()
-    cached = CachedRepository(cache / f"models--{model.model_id.replace('/', '--')}")
+    cached = CachedRepository(cache / f"models--{checked.replace('/', '--')}")
+    model = HubModel(checked, check_token(token), maybe_folder=named and not cached.folder.exists())
     offline = explain_offline(local_files_only=local_files_only)
     listed, source = _find_listing(model, cached, _check_revision(revision), offline, refresh=refresh)
     if source == "hub":
@@ -370,7 +373,7 @@ def _warn_of_missing_digests(model_id: str, listed: Listing) -> None:
 
 def _ask_hub(model: HubModel, cached: CachedRepository, revision: str, offline: str | None) -> Listing:
     if offline:
-        reason = f"the Hub would have to be asked for revision {revision!r}, which {offline} forbids"
+        reason = f"the Hub would have to be asked for revision {revision!r}, which {offline} forbids{model.also}"
         raise OfflineError(
             model.model_id,
             reason,
@@ -401,7 +404,7 @@ def _find_folder(model_id: str | os.PathLike[str]) -> Path | None:
     if name.startswith(builtin.PREFIX):
         return builtin.folder(name)
     if isinstance(model_id, os.PathLike) or _is_like_path(name):
-        raise ModelNotFoundError(name, "no such folder")
+        raise ModelNotFoundError(name, f"no such folder{name_place(name)}")
     return None
 
 
