@@ -320,7 +320,7 @@ def test_an_unknown_option_is_refused_before_anything_runs(call: str) -> None:
         "one_liner": lambda **options: onnxhub.classify("a", model="no/such-model", **options),
     }
     with pytest.raises(
-        TypeError, match=r"^topk=1: expected an option of .*: long_text, .*top_k \(did you mean 'top_k'\?\)$"
+        TypeError, match=r"^topk=1: expected an option of .*: (dtype, )?long_text, .*top_k \(did you mean 'top_k'\?\)$"
     ):
         calls[call](topk=1)
     with pytest.raises(TypeError, match=r"^labels=.*: expected an option of "):
