@@ -206,6 +206,14 @@ def test_a_task_without_a_pipeline(task: onnxhub.Task[Any]) -> None:
         assert f"{line} the dicts" in said if line else "the dicts" not in said
 
 
+def test_a_model_of_a_task_without_a_pipeline(folder: Path, tmp_path: Path) -> None:
+    """The task that it tells is refused as one that was named, before a session is opened."""
+    shutil.copy(folder / "model.onnx", tmp_path)
+    (tmp_path / "config.json").write_text('{"architectures": ["BertForMultipleChoice"]}', encoding="utf-8")
+    with pytest.raises(InvalidOptionError, match=r"task='multiple-choice': .*gives typed results$"):
+        onnxhub.pipeline(model=tmp_path)
+
+
 def test_attributes_that_are_elsewhere(folder: Path) -> None:
     """What transformers' pipelines have besides is an error that says where it is; copies are as they were."""
     pipe: Any = onnxhub.pipeline("text-classification", folder)
