@@ -1,11 +1,13 @@
-"""The table of docs/tasks.md, from the registry and docs/parity.json.
+"""The tables of docs/tasks.md and docs/moving/from-transformers.md, from the registry and docs/parity.json.
 
-    python -m tools.task_table            # say whether the page is up to date
-    python -m tools.task_table --write    # write the table into it
+    python -m tools.task_table            # say whether the pages are up to date
+    python -m tools.task_table --write    # write the tables into them
 
-What is before and after the table's markers is written by hand, and kept. ``docs/parity.json`` holds what the tests
+What is before and after a table's markers is written by hand, and kept. ``docs/parity.json`` holds what the tests
 against other libraries (tests/oracle) have measured: task -> ``{"architectures": 4, "comparisons": 1200,
 "largest_difference": 2.4e-06}``. A task that is not in it is "not compared".
+
+The second table has a row for each pipeline of transformers, whose names are listed here; tests compare them with its own.
 """
 
 from __future__ import annotations
@@ -18,18 +20,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import onnxhub
-from onnxhub._contracts.built_in import BUILT_IN
+from onnxhub._contracts.built_in import ABSENT, BUILT_IN
+from onnxhub._contracts.registry import get_task
+from onnxhub.compat import PIPELINES
+from onnxhub.tasks.custom import PROCESSORS
 from tools.markers import replace_between
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from onnxhub import Task
 
-__all__ = ["PAGE", "PARITY", "Parity", "built_in", "page_of", "read_parity", "render", "table"]
+__all__ = [
+    "GONE",
+    "MOVING",
+    "PAGE",
+    "PARITY",
+    "TRANSFORMERS",
+    "Parity",
+    "built_in",
+    "page_of",
+    "read_parity",
+    "render",
+    "render_pipelines",
+    "table",
+]
 
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 PAGE: Final = DOCS / "tasks.md"
+MOVING: Final = DOCS / "moving" / "from-transformers.md"
 PARITY: Final = DOCS / "parity.json"
 BEGIN: Final = "<!-- table: begin -->"
 END: Final = "<!-- table: end -->"
@@ -38,6 +57,54 @@ LIGHT: Final = "yes"
 """For every task: a slice sees arrays and a tokenizer only. What needs optimum is `ort_model`, as the page says."""
 RAW_PAGE: Final = "custom"
 """The page of all tasks over arrays."""
+PIPELINES_BEGIN: Final = "<!-- pipelines: begin -->"
+PIPELINES_END: Final = "<!-- pipelines: end -->"
+PIPELINE_COLUMNS: Final = ("pipeline of transformers", "`onnxhub.pipeline`", "`onnxhub.load`", "what there is instead")
+TRANSFORMERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "text-classification": ("sentiment-analysis",),
+    "token-classification": ("ner",),
+    "question-answering": (),
+    "feature-extraction": (),
+    "fill-mask": (),
+    "zero-shot-classification": (),
+    "text-generation": (),
+    "text2text-generation": (),
+    "summarization": (),
+    "translation": (),
+    "table-question-answering": (),
+    "document-question-answering": (),
+    "visual-question-answering": ("vqa",),
+    "image-classification": (),
+    "image-segmentation": (),
+    "object-detection": (),
+    "depth-estimation": (),
+    "image-feature-extraction": (),
+    "image-to-image": (),
+    "image-to-text": (),
+    "image-text-to-text": (),
+    "keypoint-matching": (),
+    "mask-generation": (),
+    "video-classification": (),
+    "zero-shot-image-classification": (),
+    "zero-shot-object-detection": (),
+    "automatic-speech-recognition": (),
+    "audio-classification": (),
+    "text-to-audio": ("text-to-speech",),
+    "zero-shot-audio-classification": (),
+}
+"""The pipelines of transformers 4.57.6 -> their aliases: text first, then images, then sound."""
+GONE: Final = frozenset(
+    {
+        "question-answering",
+        "visual-question-answering",
+        "summarization",
+        "translation",
+        "text2text-generation",
+        "image-to-text",
+        "image-to-image",
+    }
+)
+"""Those that transformers 5.24 has no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +167,50 @@ def render(page: str, parity: Mapping[str, Parity]) -> str:
     return replace_between(page, BEGIN, END, table(parity))
 
 
+def render_pipelines(page: str) -> str:
+    """Return a page with today's table of transformers' pipelines between its markers.
+
+    Raises:
+        ValueError: the markers are not there, once each.
+    """
+    rows = [PIPELINE_COLUMNS, ["---"] * len(PIPELINE_COLUMNS), *map(_pipeline_cells, TRANSFORMERS)]
+    made = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return replace_between(page, PIPELINES_BEGIN, PIPELINES_END, made)
+
+
 def main() -> None:
-    """Check the page, or write it anew."""
+    """Check the pages, or write them anew."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="write the table into the page")
     write = parser.parse_args().write
-    page = PAGE.read_text(encoding="utf-8")
-    now = render(page, read_parity())
-    if write:
-        PAGE.write_text(now, encoding="utf-8")
-    elif page != now:
-        sys.exit(f"{PAGE.relative_to(DOCS.parent)} is not up to date: python -m tools.task_table --write")
+    parity = read_parity()
+    renders: dict[Path, Callable[[str], str]] = {PAGE: lambda page: render(page, parity), MOVING: render_pipelines}
+    stale = []
+    for path, fill in renders.items():
+        page = path.read_text(encoding="utf-8")
+        now = fill(page)
+        if write:
+            path.write_text(now, encoding="utf-8")
+        elif page != now:
+            stale.append(f"{path.relative_to(DOCS.parent)} is not up to date: python -m tools.task_table --write")
+    if stale:
+        sys.exit("\n".join(stale))
+
+
+def _pipeline_cells(name: str) -> tuple[str, ...]:
+    """Return the row of a pipeline of transformers."""
+    gone = ", not in 5" if name in GONE else ""
+    others = f" ({_code(*TRANSFORMERS[name])})" if TRANSFORMERS[name] else ""
+    if name not in BUILT_IN:
+        instead = ABSENT[name].replace("load('custom', ...)", '[`load("custom", ...)`](../tasks/custom.md)')
+        return f"{name}{others}{gone}", "no", "no", instead
+    task = get_task(name)
+    here = "yes" if task.name in PIPELINES else "no"
+    linked = f"[{name}](../{page_of(task)}){others}{gone}"
+    if not task.raw:
+        return linked, here, _code(task.result_name), "" if here == "yes" else "the typed results"
+    parts = ", ".join(f"`{part}=`" for part in PROCESSORS[name])
+    return linked, here, "arrays", f"transformers' own over [`model.ort_model`](#over-the-same-session), with {parts}"
 
 
 def _cells(task: Task[Any], parity: Parity | None) -> tuple[str, ...]:

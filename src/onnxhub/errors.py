@@ -32,6 +32,7 @@ bounded length and without credentials, whatever is in them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -76,6 +77,10 @@ LONGEST_FIELD = 4000
 """Characters of an argument that a message tells."""
 LONGEST_NAME = 300
 """Characters of a name that are told: no file of a disk has more in one part of its path."""
+MOSTLY = 0.65
+"""The share of the letters of two words that are the same if one is the other with a typing error."""
+NEARLY_ALL = 0.9
+"""The same of two names of several words."""
 
 
 class OnnxHubError(Exception):
@@ -136,7 +141,8 @@ class UnknownTaskError(OnnxHubError, LookupError):
         hint = f"; {self.hint}" if self.hint else hint
         known = ", ".join(self.known)
         others = "" if self.hint else "; one of another package is there once it is installed or registered"
-        return f"unknown task {asked}{nearest(self.task, self.known)}{hint}; the tasks are: {known}{others}"
+        meant = "" if self.hint else nearest_by_words(self.task, self.known)
+        return f"unknown task {asked}{meant}{hint}; the tasks are: {known}{others}"
 
 
 @dataclass(eq=False, repr=False)
@@ -448,6 +454,26 @@ def nearest(name: object, known: Iterable[str]) -> str:
         return ""
     matches = get_close_matches(name.lower(), known, n=1)
     return f" (did you mean {shorten(matches[0], LONGEST_NAME)}?)" if matches else ""
+
+
+def nearest_by_words(name: object, known: Iterable[str]) -> str:
+    """Return what ``nearest`` does, for a name whose words are all nearly right.
+
+    The names of tasks share words: ``image-feature-extraction`` looks like ``sparse-feature-extraction``, and is for
+    something else.
+    """
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        return ""
+    alike = [other for other in known if _has_like_words(name.lower(), other.lower())]
+    return nearest(name, alike)
+
+
+def _has_like_words(name: str, other: str) -> bool:
+    words, others = ([*filter(None, re.split(r"[\W_]+", text))] for text in (name, other))
+    if len(words) != len(others):  # some are written together
+        words, others = ["".join(words)], ["".join(others)]
+        return get_close_matches(words[0], others, cutoff=NEARLY_ALL) != []
+    return all(get_close_matches(word, [meant], cutoff=MOSTLY) for word, meant in zip(words, others, strict=True))
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:

@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tools.task_table import BEGIN, END, PAGE, Parity, built_in, page_of, read_parity, render
+from onnxhub._contracts.built_in import ABSENT, BUILT_IN
+from onnxhub.tasks.custom import PROCESSORS
+from tools.task_table import (
+    BEGIN,
+    END,
+    GONE,
+    MOVING,
+    PAGE,
+    TRANSFORMERS,
+    Parity,
+    built_in,
+    page_of,
+    read_parity,
+    render,
+    render_pipelines,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +47,28 @@ def test_every_class_of_optimum_is_in_the_table() -> None:
     assert len(classes) >= 20
     named = set(re.findall(r"`(ORTModelFor\w+)`", PAGE.read_text(encoding="utf-8")))
     assert classes <= named
+
+
+def test_the_table_of_pipelines_is_what_the_registry_gives() -> None:
+    """Each pipeline of transformers has a row: it is here, or gives arrays, or there is something else in its place."""
+    page = MOVING.read_text(encoding="utf-8")
+    assert page == render_pipelines(page)
+    assert TRANSFORMERS.keys() <= BUILT_IN.keys() | ABSENT.keys()
+    assert TRANSFORMERS.keys() >= GONE | PROCESSORS.keys()
+
+
+@pytest.mark.skipif(find_spec("optimum") is None, reason="it needs the version of transformers that optimum does")
+def test_the_pipelines_are_those_of_transformers() -> None:
+    """With their aliases, and with what each is given beside a model that is an object."""
+    from transformers import pipelines
+
+    assert TRANSFORMERS.keys() == pipelines.SUPPORTED_TASKS.keys()
+    aliases = {alias: name for name, others in TRANSFORMERS.items() for alias in others}
+    assert aliases == pipelines.TASK_ALIASES
+    for name, parts in PROCESSORS.items():
+        kind: Any = pipelines.SUPPORTED_TASKS[name]["impl"]
+        known = ("tokenizer", "feature_extractor", "image_processor", "processor")
+        assert {part for part in known if getattr(kind, f"_load_{part}")} == {*parts}
 
 
 @pytest.mark.parametrize("task", built_in(), ids=lambda task: task.name)

@@ -4,15 +4,23 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import onnxhub
+from onnxhub._contracts.registry import get_task
+from onnxhub.tasks.custom import PROCESSORS
 from tests import tiny
 from tests.oracle.peers import ORT_CLASSES, difference, optimum, reference, transformers, zoo
 
 torch: Any = pytest.importorskip("torch")
+images: Any = pytest.importorskip("PIL.Image")
+
+from tests.oracle import families  # noqa: E402  # it needs optimum's exporters, which peers has found
 
 TASKS = tuple(ORT_CLASSES)
+RAW = [name for name in ("vit", "wav2vec2", "wav2vec2-ctc") if get_task(families.FAMILIES[name].task).raw]
+"""Families whose processors can be made from nothing, as far as their tasks have arrays alone."""
 
 
 def _load(root: Path, task: str) -> tuple[Path, Any]:
@@ -44,6 +52,26 @@ def test_works_in_a_pipeline(zoo_root: Path, task: str) -> None:
     ours = transformers.pipeline(task, model=model.ort_model, tokenizer=tokenizer, device="cpu")
     expected, actual = reference(folder, task)(_input(task)), ours(_input(task))
     assert str(expected) == str(actual)
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_works_in_the_pipeline_of_a_task_over_arrays(name: str, tmp_path: Path) -> None:
+    """As the error that the model raises for an image or for sound tells: with the processors of its folder."""
+    families.build(name, tmp_path)
+    transformers.ViTImageProcessor(size={"height": 16, "width": 16}).save_pretrained(tmp_path / "images")
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(tmp_path / "sound")
+    folders = {
+        "image_processor": tmp_path / "images",
+        "feature_extractor": tmp_path / "sound",
+        "tokenizer": tiny.make_model(tmp_path / "texts"),
+    }
+    task = families.FAMILIES[name].task
+    parts = {part: str(folders[part]) for part in PROCESSORS[task]}
+    pipe = transformers.pipeline(task, model=onnxhub.load(task, tmp_path).ort_model, device="cpu", **parts)
+    found = pipe(images.new("RGB", (16, 16)) if name == "vit" else np.zeros(800, np.float32))
+    labels = {entry["label"] for entry in found} if isinstance(found, list) else set()
+    assert labels == set(onnxhub.load(task, tmp_path).info.labels)
+    assert labels or isinstance(found["text"], str)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +16,36 @@ import pytest
 from onnx import TensorProto, helper
 
 import onnxhub
-from onnxhub.errors import ClosedModelError, InvalidInputError, OutOfMemoryError, TaskMismatchError
+from onnxhub.errors import (
+    ClosedModelError,
+    InvalidInputError,
+    InvalidOptionError,
+    OutOfMemoryError,
+    TaskMismatchError,
+    UnknownOptionError,
+)
+from onnxhub.tasks import custom
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
+
+    from onnxhub import Task
+
+INPUTS: Mapping[str, str] = {"text": "input_ids", "image": "pixel_values", "audio": "input_values", "arrays": "x"}
+LABELLED = [task for task in custom.TASKS if issubclass(task.postprocessor, custom.LabelledPostprocessor)]
+
+
+class Image:
+    """What Pillow's images have that arrays have, too: a size, and no dtype."""
+
+    size = (4, 4)
+
+
+class Tensor:
+    """What is looked at of a tensor of PyTorch."""
+
+    dtype = "torch.float32"
+    shape = (3, 4)
 
 
 def identity(folder: Path, kind: int) -> Path:
@@ -24,6 +56,18 @@ def identity(folder: Path, kind: int) -> Path:
     onnx.save(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "model.onnx"
     )
+    return folder
+
+
+def write_logits(folder: Path, name: str, config: Mapping[str, object], shape: Sequence[str | int]) -> Path:
+    """A model whose logits are its input, with a configuration beside it."""
+    folder.mkdir(exist_ok=True)
+    x, y = (helper.make_tensor_value_info(port, TensorProto.FLOAT, list(shape)) for port in (name, "logits"))
+    graph = helper.make_graph([helper.make_node("Identity", [name], ["logits"])], "identity", [x], [y])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "model.onnx"
+    )
+    (folder / "config.json").write_text(json.dumps(config))
     return folder
 
 
@@ -130,3 +174,100 @@ def test_a_task_takes_graphs_of_its_own_kind_of_inputs(task: str, name: str, fit
     else:
         with pytest.raises(TaskMismatchError, match=f"its graph takes {name}, and not"):
             onnxhub.load(task, tmp_path)
+
+
+@pytest.mark.parametrize("task", custom.TASKS, ids=lambda task: task.name)
+def test_what_is_no_mapping_is_told_where_it_goes(task: Task[Any], tmp_path: Path) -> None:
+    """The error has the line that runs the task, or says that there is no more than optimum's class."""
+    file = write_logits(tmp_path, INPUTS[task.modality], {}, ["rows", "size"]) / "model.onnx"
+    if task.name in custom.GENERATING - {"text-generation"}:
+        shutil.copy(file, tmp_path / "decoder_model.onnx")
+        file.rename(tmp_path / "encoder_model.onnx")
+    model = onnxhub.load(task, tmp_path)
+    line = custom.suggest_pipeline(task.name, str(tmp_path))
+    for given in ("a text", Path("cat.jpg"), Image(), np.zeros((3, 4), np.float32), Tensor()):
+        with pytest.raises(InvalidInputError) as caught:
+            model(given)
+        said = str(caught.value)
+        assert said.startswith(f"expected a mapping of {INPUTS[task.modality]} to arrays, got {type(given).__name__}")
+        assert ("goes in by its name" in said) == hasattr(given, "dtype")
+        if task.name == "custom":
+            assert said.endswith("under its own task's name, or 'auto', a model takes what the task does")
+            continue
+        assert f"{task.name} is arrays in and out here: " in said
+        assert said.endswith("(pip install 'onnxhub[optimum]'; docs/tasks/custom.md)")
+        assert (line or "model.ort_model is optimum's class for it") in said
+        assert ("or model.ort_model.generate(...)" in said) == (task.name in custom.GENERATING)
+
+
+def test_an_array_of_numbers_is_one_input(tmp_path: Path) -> None:
+    """It is refused whole, also by attempt and stream; a column of mappings is many, and an empty array is none."""
+    model: Any = onnxhub.load("custom", identity(tmp_path / "model", TensorProto.FLOAT))
+    pixels, column = np.zeros((2, 3), np.uint8), np.array([{"x": [[0.0, 1.0]]}, {"x": [[2.0, 3.0]]}], object)
+    with pytest.raises(InvalidInputError, match=r"^expected a mapping .* ndarray of shape \(2, 3\), which goes in by"):
+        model(pixels)
+    with pytest.raises(InvalidInputError, match=r"^item 1: expected a mapping .* ndarray of shape \(2, 3\)"):
+        model([column[0], pixels])
+    with pytest.raises(InvalidInputError, match="attempt takes a list of inputs, got ndarray"):
+        model.attempt(pixels)
+    with pytest.raises(InvalidInputError, match="expected an iterable of inputs, got one"):
+        list(model.stream(pixels))
+    assert [found["y"].tolist() for found in model(column)] == [[[0.0, 1.0]], [[2.0, 3.0]]]
+    assert model(np.array([])) == model([]) == []
+
+
+def test_generating_is_told_where_it_is(tmp_path: Path) -> None:
+    """The method is an attribute that is not there, and its options are none; copies and pickles are as they were."""
+    [task] = [task for task in custom.TASKS if task.name == "text-generation"]
+    model: Any = onnxhub.load(task.name, write_logits(tmp_path / "m", "input_ids", {}, ["rows", "size"]))
+    with pytest.raises(AttributeError) as caught:
+        _ = model.generate
+    assert caught.value.name == "generate"
+    said = (
+        "'ArraysModel' object has no attribute 'generate'; model.ort_model.generate, of optimum's ORTModelForCausalLM"
+    )
+    assert str(caught.value).startswith(said)
+    line = custom.suggest_pipeline("text-generation", str(tmp_path / "m"))
+    assert line in str(caught.value)
+    assert not hasattr(model, "_generate")
+    with pytest.raises(UnknownOptionError) as refused:
+        model({"input_ids": [[0.0]]}, max_new_tokens=3)
+    assert str(refused.value).startswith(
+        "max_new_tokens=3: expected an option of ArraysModel: part, progress; text-gen"
+    )
+    assert line in str(refused.value)
+    with pytest.raises(InvalidOptionError, match="part='decoder': expected one of 'model'"):
+        model.with_options(part="decoder")
+    for other in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert other({"input_ids": [[1.0]]})["logits"].tolist() == [[1.0]]
+
+
+def test_a_property_that_fails_keeps_its_own_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is not taken for an attribute of transformers' models."""
+    model: Any = onnxhub.load("custom", identity(tmp_path / "model", TensorProto.FLOAT))
+    monkeypatch.setattr(type(model), "broken", property(lambda _: SimpleNamespace().inner), raising=False)
+    with pytest.raises(AttributeError, match=r"'types\.SimpleNamespace' object has no attribute 'inner'"):
+        _ = model.broken
+
+
+@pytest.mark.parametrize("task", LABELLED, ids=lambda task: task.name)
+@pytest.mark.parametrize(
+    ("config", "labels"),
+    [
+        ({"id2label": {"1": "dog", "0": "cat"}}, ("cat", "dog")),
+        ({"id2label": {"0": "cat"}}, ()),
+        ({"id2label": {"0": "cat", "2": "dog"}}, ()),
+        ({"id2label": "cat"}, ()),
+        ({"num_labels": 2}, ()),
+    ],
+)
+def test_the_labels_of_logits(
+    task: Task[Any], config: Mapping[str, object], labels: tuple[str, ...], tmp_path: Path
+) -> None:
+    """They are those of the configuration; if they do not fit, there are none, and the arrays come as before."""
+    axis = task.postprocessor.axis
+    shape = ["rows", "frames", 2] if axis == -1 else ["rows", 2, 3, 3]
+    model = onnxhub.load(task, write_logits(tmp_path / "m", INPUTS[task.modality], config, shape))
+    assert model.info.labels == labels
+    given = np.zeros([3 if isinstance(size, str) else size for size in shape], np.float32)
+    assert model({INPUTS[task.modality]: given})["logits"].shape == given.shape

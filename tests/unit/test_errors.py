@@ -7,6 +7,7 @@ import pickle
 import re
 import traceback
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -176,6 +177,33 @@ def test_the_nearest_name_is_told() -> None:
     known = ("question-answering", "token-classification")
     assert "did you mean 'question-answering'?" in str(errors.UnknownTaskError("Question_Answering", known))
     assert "did you mean" not in str(errors.UnknownTaskError("zzz", known))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("txt-classification", "text-classification"),
+        ("Fill_Masks", "fill-mask"),
+        ("fillmask", "fill-mask"),
+        ("nre", "ner"),
+        ("image-feature-extraction", None),
+        ("node-classification", None),
+        ("classification", None),
+        ("x" * 400, None),
+        (7, None),
+    ],
+)
+def test_a_task_is_guessed_by_all_of_its_words(name: Any, meant: str | None) -> None:
+    """A name that has a word in common with a task, and another that is far away, is for something else."""
+    known = (
+        "feature-extraction",
+        "fill-mask",
+        "ner",
+        "sparse-feature-extraction",
+        "text-classification",
+        "token-classification",
+    )
+    assert errors.nearest_by_words(name, known) == (f" (did you mean '{meant}'?)" if meant else "")
 
 
 def test_a_long_listing_is_cut() -> None:

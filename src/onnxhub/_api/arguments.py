@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from functools import wraps
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from onnxhub._contracts.options import check_names
+from onnxhub._contracts.options import check_names, field_names
+from onnxhub._loading.request import LoadRequest
 from onnxhub.errors import UnknownOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-__all__ = ["explain_arguments"]
+__all__ = ["check_one_liner", "explain_arguments"]
+
+OWN: Final = frozenset({"dtype", "model", "postprocessor", "provider", "revision"})
+"""What every one-line function takes beside the options of its task."""
+LOADING: Final = (field_names(LoadRequest) | {"refresh", "token"}) - OWN - {"model_id", "task"}
+"""What ``load`` takes besides."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,6 +40,21 @@ def explain_arguments(function: Callable[P, T]) -> Callable[P, T]:
         raise unknown  # one is missing, and Python's own error says which
 
     return call
+
+
+def check_one_liner(given: Mapping[str, object], known: Collection[str], task: str) -> None:
+    """Raise ``UnknownOptionError`` for an option of a one-line function that neither it nor its task takes.
+
+    Args:
+        given: The options that are left when the function has taken its own.
+        known: The options of the task's call.
+        task: Its name.
+    """
+    for name, value in given.items():
+        if name not in known and name in LOADING:
+            expected = f"an option of {task}; a model that is loaded takes it: load({task!r}, ..., {name}=...)"
+            raise UnknownOptionError(name, value, expected)
+    check_names(given, {*known, *OWN}, f"an option of {task}")
 
 
 def _check_arguments(function: Callable[..., object], args: tuple[object, ...], options: Mapping[str, object]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, Unpack, overload
 
-from onnxhub._api.arguments import explain_arguments
+from onnxhub._api.arguments import check_one_liner, explain_arguments
 from onnxhub._api.loaded_models import load_once
 from onnxhub._calls.own_postprocessor import check_postprocessor, extra_names
 from onnxhub._contracts.options import check_names, option_names
@@ -444,7 +444,7 @@ def _load(task: str, model_id: ModelId, given: Mapping[str, Any], *left_to_the_m
         if options.get(name, ...) is None:
             del options[name]
     check_postprocessor(row, postprocessor)
-    check_names(options, option_names(row.options) | extra_names(row, postprocessor), f"an option of {task}")
+    check_one_liner(options, option_names(row.options) | extra_names(row, postprocessor), task)
     model = load_once(task, model_id, provider, dtype, revision)
     return (model if postprocessor is None else model.with_postprocessor(postprocessor)).with_options(**options)
 

@@ -70,7 +70,10 @@ def build_ort_model(
     if issubclass(kind, GenerationMixin):
         generating = {"generation_config": _configure_generation(sessions, config, saved)}
     build: Any = kind  # with what its class takes, which type checkers do not know of any subclass
-    model: ORTModel = build(config=config, use_io_binding=False, **arguments, **generating)
+    built = build(config=config, use_io_binding=False, **arguments, **generating)
+    if not hasattr(built, "main_input_name"):  # ORTModelForCTC has none, and transformers' pipeline asks for it
+        built.main_input_name = next(iter(sessions.values())).get_inputs()[0].name
+    model: ORTModel = built
     # An instance attribute, so that the class stays exactly optimum's.
     model.to = partial(_stay_or_refuse, weakref.ref(model))  # else nothing would free the model at once
     return model

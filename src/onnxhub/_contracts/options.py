@@ -11,7 +11,15 @@ from onnxhub.errors import UnknownOptionError, listing, nearest
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["CallOptions", "check_names", "field_names", "option_names", "own_option_names", "replace_fields"]
+__all__ = [
+    "REPLACED",
+    "CallOptions",
+    "check_names",
+    "field_names",
+    "option_names",
+    "own_option_names",
+    "replace_fields",
+]
 
 PartT = TypeVar("PartT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
@@ -19,29 +27,45 @@ OptionsP = ParamSpec("OptionsP")
 
 RENAMED: Final[Mapping[str, str]] = {
     "aggregation_strategy": "aggregation",
+    "cache_folder": "cache_dir",
     "candidate_labels": "labels",
     "hypothesis_template": "template",
     "model": "model_id",
     "normalize_embeddings": "normalize",
     "show_progress_bar": "progress",
     "torch_dtype": "dtype",
+    "use_auth_token": "token",
 }
 """Names that transformers and sentence-transformers have -> those of the same here."""
 REPLACED: Final[Mapping[str, str]] = {
+    "attn_implementation": "how attention is computed is part of the graph",
     "batch_size": "batches are made by length; load(..., batch_tokens=...) bounds them",
+    "cache_folder": "load(..., cache_dir=...) takes it",
+    "config": "it is the model's own config.json",
     "convert_to_numpy": "arrays are numpy's",
     "convert_to_tensor": "arrays are numpy's",
     "device": "load(..., provider='cuda') names what runs the model",
     "device_map": "load(..., provider='cuda') names what runs the model",
+    "feature_extractor": "what prepares inputs is the model's own",
     "framework": "ONNX Runtime runs the model",
     "function_to_apply": "a postprocessor of one's own says so: load(..., postprocessor=...)",
+    "image_processor": "what prepares inputs is the model's own",
+    "load_in_4bit": "load(..., dtype='q4') chooses among the files",
+    "load_in_8bit": "load(..., dtype='int8') chooses among the files",
+    "low_cpu_mem_usage": "there is nothing to set",
     "max_length": "a text is cut at model.info.max_length tokens, or as long_text says where the task has it",
+    "model_kwargs": "load takes each by its own name: cache_dir, local_files_only, dtype, ...",
     "num_workers": "texts are tokenised while batches run; there is nothing to set",
     "padding": "rows are padded as their batch needs it; there is nothing to set",
+    "processor": "what prepares inputs is the model's own",
+    "quantization_config": "load(..., dtype='q8') chooses among the files",
     "return_all_scores": "top_k=None gives all of them, and it is the default",
     "return_tensors": "arrays are numpy's",
+    "tokenizer": "it is the model's own; another's files go into the model's folder",
     "torch_dtype": "load(..., dtype='fp16') chooses among the files",
     "truncation": "a text that is too long is cut, with a warning, or as long_text says where the task has it",
+    "trust_remote_code": "code of a repository is never run",
+    "use_auth_token": "load(..., token=...) takes it",
     "use_fast": "tokenizers are always the fast ones",
 }
 """Names that they have -> what there is in their place, where that is no option of the same kind."""

@@ -6,7 +6,7 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from onnxhub._contracts.built_in import BUILT_IN
+from onnxhub._contracts.built_in import BUILT_IN, explain_name
 from onnxhub._contracts.task import ANY_NAME, Task, check_row
 from onnxhub._process import logs as _logs  # noqa: F401  # so that whatever is logged is printable
 from onnxhub._process.public import publish
@@ -51,7 +51,7 @@ def get_task(name: str) -> Task[Any]:
     """Return the task of a name or alias; an installed package with an entry point of that name is asked before others.
 
     Raises:
-        UnknownTaskError: there is none; the message has the nearest name.
+        UnknownTaskError: there is none; the message has the nearest name, or what the name stands for elsewhere.
         MissingDependencyError: the package that brings it cannot be imported.
         InvalidOptionError: the package fails in another way, or its row is a broken one.
     """
@@ -68,7 +68,7 @@ def get_task(name: str) -> Task[Any]:
         _register_installed()  # it may be an alias
     if name not in _TASKS:
         known = {*_TASKS, *BUILT_IN, *(point.name for point in _entry_points())} - {name}
-        raise UnknownTaskError(name, tuple(sorted(known)), hint)
+        raise UnknownTaskError(name, tuple(sorted(known)), hint or explain_name(name))
     return _TASKS[name]
 
 

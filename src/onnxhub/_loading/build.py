@@ -65,7 +65,8 @@ def build_model(
     check_graph(task, backend)
     chosen = build_postprocessor(task, postprocessor, backend)
     labels = tuple(getattr(chosen, "labels", ()))
-    check_labels(task, backend, labels)
+    if not task.raw:  # arrays are right whatever their labels are
+        check_labels(task, backend, labels)
     preprocessor = task.preprocessor.for_model(backend)
     if not isinstance(preprocessor, Preprocessor):
         raise explain_build("preprocessor", task.preprocessor, preprocessor)

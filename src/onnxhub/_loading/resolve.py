@@ -17,6 +17,7 @@ from onnxhub._backend.model_files import GraphSummary, read_shapes
 from onnxhub._backend.plan import FilePlan, FileRequest, plan_files
 from onnxhub._backend.repository.repository import fetch_files
 from onnxhub._backend.runtime.compiled import plan_compile
+from onnxhub._contracts.built_in import explain_name
 from onnxhub._contracts.outputs import rename
 from onnxhub._contracts.registry import get_task, list_tasks
 from onnxhub._loading.infer_task import FRONT_MATTER, Inferred, infer_from_files, infer_from_graph, read_pipeline_tag
@@ -192,10 +193,7 @@ def _infer_from_small_files(repository: Repository, config: Mapping[str, object]
     """Infer the task by a repository's small files; None if they do not tell it."""
 
     def read_card_tag() -> str | None:
-        if not repository.has("README.md"):
-            return None
-        with repository.path("README.md").open(encoding="utf-8", errors="replace") as card:
-            tag = read_pipeline_tag(card.read(FRONT_MATTER))
+        tag = _read_card_tag(repository)
         try:
             return None if tag is None else get_task(tag).name
         except UnknownTaskError:
@@ -207,6 +205,14 @@ def _infer_from_small_files(repository: Repository, config: Mapping[str, object]
         repository.json("config_sentence_transformers.json") or {},
         read_card_tag,
     )
+
+
+def _read_card_tag(repository: Repository) -> str | None:
+    """Return the pipeline tag of a repository's card, whether or not a task has that name here."""
+    if not repository.has("README.md"):
+        return None
+    with repository.path("README.md").open(encoding="utf-8", errors="replace") as card:
+        return read_pipeline_tag(card.read(FRONT_MATTER))
 
 
 def _infer_from_chosen_graph(
@@ -243,6 +249,10 @@ def _infer_from_chosen_graph(
 
 def make_unclear(repository: Repository, outputs: Mapping[str, object] | None, hint: str = "") -> UnclearTaskError:
     """Return the error about a task that nothing tells; ``outputs``: those of the graph, where it was asked."""
+    if not hint:
+        tag = _read_card_tag(repository)
+        meaning = explain_name(tag)
+        hint = meaning and f"its card says {tag}: {meaning}"
     asked = [] if outputs is None else [f"the graph's outputs ({', '.join(outputs)})"]
     looked_at = ("config.json", "modules.json", "the card's pipeline_tag", *asked)
     return UnclearTaskError(repository.model_id, looked_at, tuple(task.name for task in list_tasks()), hint)

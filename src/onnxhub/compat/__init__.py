@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 from onnxhub._api.load import load
 from onnxhub._contracts.registry import get_task
 from onnxhub._process.public import publish
-from onnxhub.compat._loading import check_repositories, drop_neutral, read_dtype, read_provider
+from onnxhub.compat._loading import (
+    check_repositories,
+    drop_neutral,
+    explain_task,
+    infer_task,
+    read_dtype,
+    read_model_kwargs,
+    read_provider,
+)
 from onnxhub.compat._pipeline import Pipeline
 from onnxhub.compat.feature_extraction import FeatureExtractionOptions, FeatureExtractionPipeline
 from onnxhub.compat.fill_mask import FillMaskOptions, FillMaskPipeline
@@ -19,7 +27,6 @@ from onnxhub.compat.question_answering import QuestionAnsweringOptions, Question
 from onnxhub.compat.text_classification import TextClassificationOptions, TextClassificationPipeline
 from onnxhub.compat.token_classification import TokenClassificationOptions, TokenClassificationPipeline
 from onnxhub.compat.zero_shot_classification import ZeroShotClassificationOptions, ZeroShotClassificationPipeline
-from onnxhub.errors import InvalidOptionError
 
 if TYPE_CHECKING:
     import os
@@ -113,8 +120,10 @@ def pipeline(task: Literal["fill-mask"], model: ModelId = ..., **options: Unpack
 def pipeline(
     task: Literal["zero-shot-classification"], model: ModelId = ..., **options: Unpack[ZeroShotClassification]
 ) -> ZeroShotClassificationPipeline: ...
+@overload
+def pipeline(task: None = ..., *, model: str | os.PathLike[str], **options: Any) -> Pipeline: ...
 def pipeline(
-    task: str,
+    task: str | None = None,
     model: str | os.PathLike[str] | None = None,
     *,
     tokenizer: str | os.PathLike[str] | None = None,
@@ -132,7 +141,8 @@ def pipeline(
 
     Args:
         task: ``"text-classification"``, ``"token-classification"``, ``"question-answering"``,
-            ``"feature-extraction"``, ``"fill-mask"``, ``"zero-shot-classification"``, or an alias.
+            ``"feature-extraction"``, ``"fill-mask"``, ``"zero-shot-classification"``, or an alias; None: what the model
+            says of itself, as for ``onnxhub.load("auto", ...)``.
         model: Hub id or local folder with an ONNX file; None: the task's default model.
         tokenizer: None, or the model again: the tokenizer is that of the model's repository.
         revision: Branch, tag or commit hash.
@@ -146,13 +156,15 @@ def pipeline(
             depend on them.
         **options: The task's own options, as defaults for the call; see the ``__call__`` of its class. Those of
             transformers' constructor are taken where they ask for nothing: ``torch_dtype`` (the older name of ``dtype``),
-            ``device_map=None``, ``framework="pt"``, ``trust_remote_code=False``, ``use_fast=True``, ``model_kwargs={}``.
+            ``device_map=None``, ``framework="pt"``, ``trust_remote_code=False``, ``use_fast=True``; and of ``model_kwargs``
+            a dtype, ``cache_dir`` and ``local_files_only``.
 
     Returns:
         The task's pipeline.
 
     Raises:
         UnknownTaskError: no such task.
+        UnclearTaskError: no task was named, and the model does not say what it is for.
         InvalidOptionError: an option that the task does not have, or a value that it cannot have.
         OnnxHubError: the model cannot be loaded; see ``onnxhub.load``.
 
@@ -161,25 +173,22 @@ def pipeline(
         >>> [entry["label"] for entry in pipe(["Quite easy!"])[0]]
         ['POSITIVE', 'NEGATIVE']
     """
-    name = get_task(task).name
-    if name not in PIPELINES:
-        raise InvalidOptionError("task", task, f"one of {', '.join(PIPELINES)}", tuple(PIPELINES))
-    kind = PIPELINES[name]
     options = drop_neutral(options)
-    precision = read_dtype(dtype, options)
+    loading: dict[str, Any] = {
+        **read_model_kwargs(options),
+        "provider": read_provider(device, provider),
+        "revision": revision,
+        "dtype": read_dtype(dtype, options),
+        "file": file,
+        "outputs": outputs,
+    }
+    row = get_task(task) if task is not None else infer_task(model, token=token, **loading)
+    if row.name not in PIPELINES:
+        raise explain_task(task or row.name, row, model, tuple(PIPELINES))
+    kind = PIPELINES[row.name]
     kind.check(options)
-    check_repositories(get_task(name), model, tokenizer)
-    loaded: Model[Any, Any, Any] = load(
-        name,
-        model,
-        read_provider(device, provider),
-        postprocessor=kind.loaded_with,
-        revision=revision,
-        token=token,
-        dtype=precision,
-        file=file,
-        outputs=outputs,
-    )
+    check_repositories(row, model, tokenizer)
+    loaded: Model[Any, Any, Any] = load(row.name, model, token=token, postprocessor=kind.loaded_with, **loading)
     return kind(loaded, options, batch_size)
 
 

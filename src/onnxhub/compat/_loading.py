@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from onnxhub._backend.runtime.providers import choose_candidates
+from onnxhub._contracts.options import REPLACED
+from onnxhub._loading.request import LoadRequest
+from onnxhub.compat._pipeline import PASSED_ON
 from onnxhub.errors import InvalidOptionError
+from onnxhub.tasks.custom import suggest_pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from onnxhub._contracts.registry import Task
 
-__all__ = ["check_repositories", "drop_neutral", "read_dtype", "read_provider"]
+__all__ = [
+    "check_repositories",
+    "drop_neutral",
+    "explain_task",
+    "infer_task",
+    "read_dtype",
+    "read_model_kwargs",
+    "read_provider",
+]
 
 DTYPES: Final = {"float32": "fp32", "float16": "fp16"}
 """torch's names."""
 NEUTRAL: Final[Mapping[str, tuple[tuple[object, ...], str]]] = {
     "binary_output": ((None, False), "False: results are Python's own types"),
     "config": ((None,), "None: the configuration is that of the model's repository"),
-    "device_map": ((None,), "None: device= or provider= say where it runs"),
+    "device_map": (
+        (None,),
+        "None: device= or provider= say where it runs, all of it on one device (provider='auto': on the best)",
+    ),
     "feature_extractor": ((None,), "None: nothing here reads sound"),
     "framework": ((None, "pt"), "'pt' or None: ONNX Runtime runs it, and there is no framework"),
     "image_processor": ((None,), "None: nothing here reads images"),
-    "model_kwargs": ((None, {}), "{}: what decides how a model is loaded are the options of onnxhub.load"),
     "pipeline_class": ((None,), "None: the classes of onnxhub.compat"),
     "processor": ((None,), "None: the tokenizer is that of the model's repository"),
     "trust_remote_code": ((None, False), "False: code of a repository is never run"),
@@ -32,6 +48,11 @@ NEUTRAL: Final[Mapping[str, tuple[tuple[object, ...], str]]] = {
     "use_fast": ((None, True), "True: tokenizers are those of the tokenizers library wherever there is one"),
 }
 """Options of transformers' constructor -> the values that ask for nothing here, and what is said of others."""
+
+
+DTYPE_NAMES: Final = frozenset({"dtype", "torch_dtype"})
+UNUSED: Final = frozenset({"low_cpu_mem_usage", "use_safetensors"})
+"""Keys of ``model_kwargs`` that are about weights of PyTorch, and change no result."""
 
 
 def drop_neutral(options: Mapping[str, object]) -> dict[str, object]:
@@ -47,6 +68,30 @@ def drop_neutral(options: Mapping[str, object]) -> dict[str, object]:
         if not any(type(value) is type(neutral) and value == neutral for neutral in allowed):
             raise InvalidOptionError(name, value, expected)
     return rest
+
+
+def read_model_kwargs(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ``onnxhub.load`` for ``model_kwargs``, which is removed from the options.
+
+    A dtype in it becomes the option ``torch_dtype``.
+
+    Raises:
+        InvalidOptionError: It is no dict, or has a key that means nothing here.
+    """
+    given = options.pop("model_kwargs", None)
+    expected = f"{{}}: {', '.join(sorted(PASSED_ON | DTYPE_NAMES))} are taken, and all else is among the options of onnxhub.load"
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidOptionError("model_kwargs", given, expected)
+    loading = {}
+    for name, value in (given or {}).items():
+        if name in DTYPE_NAMES and options.get("torch_dtype") is None:
+            options["torch_dtype"] = value
+        elif name in PASSED_ON:
+            loading[name] = value
+        elif name not in UNUSED:
+            reason = f" ({name}: {REPLACED[name]})" if name in REPLACED else ""
+            raise InvalidOptionError("model_kwargs", given, f"{expected}{reason}")
+    return loading
 
 
 def read_dtype(dtype: object, options: dict[str, Any]) -> str:
@@ -70,6 +115,51 @@ def read_dtype(dtype: object, options: dict[str, Any]) -> str:
         )
         raise InvalidOptionError("dtype" if older is None else "torch_dtype", given, expected)
     return given
+
+
+def explain_task(
+    asked: str, task: Task[Any], model: str | os.PathLike[str] | None, known: Sequence[str]
+) -> InvalidOptionError:
+    """Return the error about a task that has no pipeline here: what there is in its place.
+
+    Args:
+        asked: The name that the task was asked for by, which may be one of transformers' own, such as ``"translation"``.
+        task: The task that it is here.
+        model: The model that was named, if one was.
+        known: The tasks that have a pipeline.
+    """
+    named = "org/name" if model is None else os.fspath(model)
+    instead = f"onnxhub.load({asked!r}, {named!r}) gives typed results"
+    if task.raw:
+        instead = f"model = onnxhub.load({asked!r}, {named!r}) gives arrays"
+        line = suggest_pipeline(asked, named) or suggest_pipeline(task.name, named)
+        if line:
+            instead = f"{instead}, and {line} the dicts (pip install 'onnxhub[optimum]'; docs/tasks/custom.md)"
+    return InvalidOptionError("task", asked, f"one of {', '.join(known)}; {asked} is not one of them yet: {instead}")
+
+
+def infer_task(model: str | os.PathLike[str] | None, *, token: str | bool | None, **loading: Any) -> Task[Any]:
+    """Return the task that a model is for, by what ``onnxhub.load("auto", ...)`` goes by.
+
+    Args:
+        model: Hub id or local folder.
+        token: A Hub token.
+        loading: Arguments of ``load``.
+
+    Raises:
+        InvalidOptionError: There is no model either.
+        UnclearTaskError: The model does not say what it is for.
+        OnnxHubError: It cannot be had; see ``onnxhub.load``.
+    """
+    if model is None:
+        raise InvalidOptionError(
+            "task", None, "a task, or a model that tells its own: onnxhub.pipeline(model='org/name')"
+        )
+    _check_name("model", model)
+    request = LoadRequest(model_id=model, **loading)
+    providers = choose_candidates(request.provider, None)
+    repository = request.open_repository(gpu=providers[0].is_gpu, token=token)
+    return request.resolve(repository, None, providers).known_task
 
 
 def check_repositories(task: Task[Any], model: object, tokenizer: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from onnxhub._backend.inputs.tokenizer_limits import parse_declared_tokens
 from onnxhub._calls.model import Model
 from onnxhub._contracts.checks import positive
 from onnxhub._contracts.inputs import holds_columns, is_column
+from onnxhub._contracts.options import REPLACED
 from onnxhub._contracts.postprocessor import ItemT
 from onnxhub._contracts.preprocessor import Preprocessor
 from onnxhub._toolkit.text.requirements import require_inputs
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     Truncation: TypeAlias = bool | str | None
 
 __all__ = [
+    "PASSED_ON",
     "CallOptions",
     "Pipeline",
     "TokenizerKwargs",
@@ -49,6 +51,16 @@ LOADING = frozenset(
     "trust_remote_code use_fast".split()
 )
 """Options that decide how the model is loaded."""
+PASSED_ON: Final = frozenset({"cache_dir", "local_files_only"})
+"""Keys of ``model_kwargs`` that are arguments of ``onnxhub.load``."""
+ELSEWHERE: Final[Mapping[str, str]] = {
+    "forward": "pipe.model.outputs(inputs) gives the raw outputs",
+    "framework": "ONNX Runtime runs the model",
+    "postprocess": "pipe.model.postprocessor makes the results",
+    "preprocess": "pipe.model.encode(inputs) gives what the graph is given",
+    "push_to_hub": "save_pretrained writes a folder, which huggingface_hub uploads",
+}
+"""Attribute of transformers' pipelines -> what there is in its place."""
 STRATEGIES = ("longest_first", "only_first", "only_second", "do_not_truncate")
 
 
@@ -163,6 +175,11 @@ class Pipeline:
         """The precision of the file, as ``onnxhub.load`` names it: ``"fp32"``, ``"q8"``, ..."""
         return self.model.info.dtype
 
+    @property
+    def torch_dtype(self) -> str:
+        """The older name of ``dtype``."""
+        return self.dtype
+
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
         """Write the model's files into a folder, which ``pipeline`` and ``load`` take; other files in it stay."""
         write: Any = getattr(self.model.backend, "write", None)
@@ -183,6 +200,15 @@ class Pipeline:
         """Return a result for an input, a list for a list; each task's pipeline says what it takes."""
         raise NotImplementedError
 
+    if not TYPE_CHECKING:  # else no checker would find an attribute that is not there
+
+        def __getattr__(self, name: str) -> Any:
+            """Say where what transformers' pipelines have besides is."""
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if not name.startswith("_"):
+                msg = f"{msg}; {ELSEWHERE.get(name, 'pipe.model is the onnxhub Model underneath')}"
+            raise AttributeError(msg, name=name, obj=self)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} over {self.model!r}>"
 
@@ -197,10 +223,16 @@ class Pipeline:
     def check(cls, options: Mapping[str, object]) -> None:
         """Raise ``InvalidOptionError`` for an option that the pipeline does not have."""
         for name in sorted(options.keys() - cls.options):
-            meant = nearest(name, cls.options)
+            meant = "" if name in REPLACED else nearest(name, cls.options)
             expected = f"an option of {cls.__name__}{meant}: {', '.join(sorted(cls.options))}"
             if name in LOADING:
                 expected = f"it at the constructor, onnxhub.pipeline(..., {name}=...), not at the call"
+            elif name in PASSED_ON:
+                expected = (
+                    f"it in the constructor's model_kwargs, onnxhub.pipeline(..., model_kwargs={{{name!r}: ...}})"
+                )
+            elif name in REPLACED:
+                expected = f"{expected} ({REPLACED[name]})"
             raise InvalidOptionError(name, options[name], expected)
 
     def _configure(self, model: Model[Any, Any, Any], options: Mapping[str, Any]) -> Model[Any, Any, Any]:

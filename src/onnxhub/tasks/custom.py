@@ -7,9 +7,9 @@ and comes out is the graph's business, and ``model.ort_model`` is optimum's clas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import EllipsisType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias, Unpack, overload
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias, Unpack, overload
 
 import numpy as np
 
@@ -20,17 +20,49 @@ from onnxhub._contracts.postprocessor import Item, Postprocessor
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
-from onnxhub.errors import IndexedError, InvalidInputError, InvalidOptionError, listing, nearest
+from onnxhub._toolkit.label_names import labels_of
+from onnxhub.errors import (
+    IndexedError,
+    InvalidInputError,
+    InvalidOptionError,
+    TaskMismatchError,
+    UnknownOptionError,
+    listing,
+    nearest,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
     from onnxhub._calls.monitor import CallMonitor
+    from onnxhub._contracts.info import ModelInfo
     from onnxhub._contracts.protocols import Backend, Column, GraphInput, ListOf, Outputs
 
-__all__ = ["ArraysItem", "ArraysModel", "ArraysPostprocessor"]
+__all__ = ["PROCESSORS", "ArraysItem", "ArraysModel", "ArraysPostprocessor", "suggest_pipeline"]
+
+PROCESSORS: Final[Mapping[str, tuple[str, ...]]] = {
+    "audio-classification": ("feature_extractor",),
+    "automatic-speech-recognition": ("tokenizer", "feature_extractor"),
+    "image-classification": ("image_processor",),
+    "image-segmentation": ("image_processor",),
+    "image-to-image": ("image_processor",),
+    "image-to-text": ("tokenizer", "image_processor"),
+    "summarization": ("tokenizer",),
+    "text-generation": ("tokenizer",),
+    "text2text-generation": ("tokenizer",),
+    "translation": ("tokenizer",),
+    "zero-shot-image-classification": ("tokenizer", "image_processor"),
+}
+"""Pipeline of transformers -> what it is given beside a model that is an object."""
+GENERATING: Final = frozenset(
+    {"automatic-speech-recognition", "image-to-text", "text-generation", "text2text-generation"}
+)
+"""Tasks whose models are run in a loop, by transformers' ``generate``."""
+WRITTEN: Final[Mapping[str, str]] = {"audio": "sound", "image": "images", "text": "texts"}
+NUMERIC: Final = frozenset("biufc")
+"""Kinds of NumPy's dtypes that are numbers."""
 
 if TYPE_CHECKING:
     Modality: TypeAlias = Literal["text", "image", "audio", "arrays"]
@@ -59,6 +91,8 @@ class ArraysPreprocessor(Preprocessor["Given", ArraysItem]):
     """Part of the model -> what its graph wants."""
     part: str
     """The part that runs."""
+    advice: str = ""
+    """What else takes the texts, images or sounds that the task is about; the end of an error."""
 
     def __post_init__(self) -> None:
         if self.part not in self.parts:
@@ -76,11 +110,15 @@ class ArraysPreprocessor(Preprocessor["Given", ArraysItem]):
         checked = [self._check(value, index) for index, value in enumerate(inputs)]
         return [Prepared([arrays], ArraysItem(arrays)) for arrays in checked]
 
+    def as_many(self, inputs: object) -> Sequence[object] | None:
+        """Return the mappings of a list or a column, or None of one input, which an array of numbers is meant to be."""
+        return None if _is_numeric(inputs) else super().as_many(inputs)
+
     def _check(self, value: object, index: int) -> Arrays:
         declared = self.parts[self.part]
         if not isinstance(value, Mapping):
-            msg = f"expected a mapping of {listing(declared)} to arrays, got {type(value).__name__}"
-            raise InvalidInputError(msg, index)
+            msg = f"expected a mapping of {listing(declared)} to arrays, got {_describe(value)}"
+            raise InvalidInputError(f"{msg}; {self.advice}" if self.advice else msg, index)
         unknown = next((name for name in value if name not in declared), None)
         if unknown is not None:
             msg = f"the graph has no input {unknown!r}{nearest(unknown, declared)}; it has: {listing(declared)}"
@@ -106,6 +144,36 @@ class ArraysPostprocessor(Postprocessor[ArraysItem, "Arrays"]):
         """Return the outputs."""
         del item
         return rows
+
+
+@dataclass(frozen=True)
+class LabelledPostprocessor(ArraysPostprocessor):
+    """The same of a model whose configuration names what its logits are for."""
+
+    axis: ClassVar[int] = -1
+    """The axis of the logits that the labels are for."""
+    labels: tuple[str, ...] = ()
+    """In the order of the logits; empty where the configuration does not name them, or names another number."""
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Take the names of ``id2label``, for ``model.info.labels``."""
+        if not backend.config.get("id2label"):
+            return cls()
+        try:
+            labels = labels_of(backend)
+        except TaskMismatchError:  # the arrays are right whatever the names are
+            return cls()
+        shape = backend.output_shapes.get("logits", ())
+        size = shape[cls.axis] if len(shape) > abs(cls.axis) else None
+        return cls(labels if size in (None, len(labels)) else ())
+
+
+@dataclass(frozen=True)
+class LabelledMapPostprocessor(LabelledPostprocessor):
+    """The same of maps: labels are the second axis, before height and width."""
+
+    axis: ClassVar[int] = 1
 
 
 class AsGiven(Runner):
@@ -151,6 +219,23 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
 
     runner: ClassVar[type[Runner]] = AsGiven
 
+    def __init__(
+        self,
+        task: Task[Self],
+        backend: Backend,
+        *,
+        preprocessor: Preprocessor[Given, Any],
+        postprocessor: Postprocessor[Any, Arrays],
+        info: ModelInfo,
+        reload: Callable[[], Self] | None = None,
+    ) -> None:
+        """Put a model together from its finished parts; ``load`` does this."""
+        if isinstance(preprocessor, ArraysPreprocessor):
+            preprocessor = replace(preprocessor, advice=_advise(task, backend.model_id))
+        super().__init__(
+            task, backend, preprocessor=preprocessor, postprocessor=postprocessor, info=info, reload=reload
+        )
+
     @overload
     def __call__(self, inputs: Given, **options: Unpack[ArraysOptions]) -> Arrays: ...
     @overload
@@ -175,11 +260,78 @@ class ArraysModel(Model["Given", "Arrays", "list[Arrays]"]):
         """Another model over the same sessions with this default; ``...`` leaves it as it is."""
         return self.copy_with(options)
 
+    def copy_with(self, options: Mapping[str, object]) -> Self:
+        """Return this model with other values of some options.
+
+        Raises:
+            UnknownOptionError: There is no such option; the message says where those of generating go.
+        """
+        try:
+            return super().copy_with(options)
+        except UnknownOptionError as error:
+            expected = f"{error.expected}; {_advise(self.task, self.info.model_id)}"
+            raise replace(error, expected=expected) from None
+
+    if not TYPE_CHECKING:  # else no checker would find an attribute that is not there
+
+        def __getattr__(self, name: str) -> Any:
+            """Say where the methods of transformers' models are, such as ``generate``."""
+            if hasattr(type(self), name):
+                return object.__getattribute__(self, name)  # a property, which raises its own error again
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+            # Without its parts it is a copy that is being made.
+            if name.startswith("_") or "task" not in vars(self):
+                raise AttributeError(msg, name=name, obj=self)
+            instead = (
+                f"model.ort_model.{name}, of optimum's {self.task.ort_class_of(self.backend.config)}, if it has that"
+            )
+            raise AttributeError(f"{msg}; {instead}; {_advise(self.task, self.info.model_id)}", name=name, obj=self)
+
     def _run_rows(self, inputs: object) -> Outputs:
         """Refuse ``outputs``: the call itself gives the graph's outputs."""
         del inputs
         msg = "call the model itself: what it returns are the graph's outputs"
         raise InvalidInputError(msg)
+
+
+def suggest_pipeline(name: str, model_id: str) -> str:
+    """Return the line of transformers that makes a pipeline of a model over arrays; empty where it has none.
+
+    Args:
+        name: The pipeline, as transformers calls it.
+        model_id: The repository or folder with the tokenizer and what else the pipeline reads.
+    """
+    if name not in PROCESSORS:
+        return ""
+    parts = "".join(f", {part}={model_id!r}" for part in PROCESSORS[name])
+    return f"transformers.pipeline({name!r}, model=model.ort_model{parts})"
+
+
+def _advise(task: Task[Any], model_id: str) -> str:
+    """Return what takes the texts, images or sounds of a task that has arrays alone here."""
+    if not task.raw:
+        return ""
+    if task.modality == "arrays":
+        return "'custom' is arrays in and out; under its own task's name, or 'auto', a model takes what the task does"
+    made = suggest_pipeline(task.name, model_id)
+    looped = ", or model.ort_model.generate(...) on their tensors" if task.name in GENERATING else ""
+    instead = f"{WRITTEN[task.modality]} go to {made}{looped}" if made else "model.ort_model is optimum's class for it"
+    return f"{task.name} is arrays in and out here: {instead} (pip install 'onnxhub[optimum]'; docs/tasks/custom.md)"
+
+
+def _describe(value: object) -> str:
+    """Return the type of what is no mapping, and of an array its shape and what to do with it."""
+    if not _is_numeric(value):
+        return type(value).__name__
+    shape = tuple(getattr(value, "shape", ()))
+    return f"{type(value).__name__} of shape {shape}, which goes in by its name: {{'name': array}}"
+
+
+def _is_numeric(value: object) -> bool:
+    """Return whether it is an array, a column or a tensor of numbers; an empty one is not."""
+    dtype = getattr(value, "dtype", None)
+    is_number = getattr(dtype, "kind", None) in NUMERIC or str(dtype).startswith("torch.")
+    return is_number and 0 not in getattr(value, "shape", ())
 
 
 def _fit(name: str, value: ArrayLike, wanted: GraphInput, index: int) -> NDArray[np.generic]:
@@ -223,6 +375,7 @@ def _raw(
     ort_class: str,
     *aliases: str,
     architectures: str = "",
+    postprocessor: type[ArraysPostprocessor] = ArraysPostprocessor,
     **by_architecture: str,
 ) -> Task[ArraysModel]:
     """Make a row; ``architectures`` are the endings of the names of its architectures, with spaces between."""
@@ -236,7 +389,7 @@ def _raw(
         result=Annotated[dict[str, np.ndarray], "arrays by name"],
         model=ArraysModel,
         preprocessor=ArraysPreprocessor,
-        postprocessor=ArraysPostprocessor,
+        postprocessor=postprocessor,
         outputs=(),
         ort_class=ort_class,
         ort_classes=by_architecture,
@@ -283,6 +436,7 @@ TASKS = (
         "logits of labels for sound (arrays)",
         "ORTModelForAudioClassification",
         architectures="ForAudioClassification",
+        postprocessor=LabelledPostprocessor,
     ),
     _raw(
         "audio-frame-classification",
@@ -290,6 +444,7 @@ TASKS = (
         "logits for each frame of sound (arrays)",
         "ORTModelForAudioFrameClassification",
         architectures="ForAudioFrameClassification",
+        postprocessor=LabelledPostprocessor,
     ),
     _raw(
         "audio-xvector",
@@ -304,6 +459,7 @@ TASKS = (
         "logits of labels for an image (arrays)",
         "ORTModelForImageClassification",
         architectures="ForImageClassification",
+        postprocessor=LabelledPostprocessor,
     ),
     _raw(
         "image-segmentation",
@@ -312,6 +468,7 @@ TASKS = (
         "ORTModelForSemanticSegmentation",
         "semantic-segmentation",
         architectures="ForSemanticSegmentation",
+        postprocessor=LabelledMapPostprocessor,
     ),
     _raw(
         "image-to-image",

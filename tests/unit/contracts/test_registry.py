@@ -120,6 +120,23 @@ def test_an_unknown_task_names_the_nearest() -> None:
     assert "feature-extraction" in raised.value.known
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("text-to-image", "it is not here yet: optimum's ORTDiffusionPipeline"),
+        ("language-detection", "that is 'text-classification' here"),
+        ("sentence-embedding", "that is 'feature-extraction' here"),
+        ("translation_en_to_fr", "that is 'translation' here"),
+    ],
+)
+def test_a_task_of_another_library_is_explained(name: str, said: str) -> None:
+    """The message says what there is for it, and guesses no task of another kind."""
+    with pytest.raises(UnknownTaskError) as caught:
+        get_task(name)
+    assert f"unknown task '{name}'; {said}" in str(caught.value)
+    assert "did you mean" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["shouting", "loud"])
 def test_an_installed_package_brings_a_task(name: str, distribution: Path, tiny_model) -> None:
     """The entry point group is read when a name is not known, and the task loads like a built-in one."""
@@ -303,7 +320,7 @@ def test_an_unknown_option_is_refused_before_anything_runs(call: str) -> None:
         "one_liner": lambda **options: onnxhub.classify("a", model="no/such-model", **options),
     }
     with pytest.raises(
-        TypeError, match=r"^topk=1: expected an option of .*: long_text, .*top_k \(did you mean 'top_k'\?\)$"
+        TypeError, match=r"^topk=1: expected an option of .*: (dtype, )?long_text, .*top_k \(did you mean 'top_k'\?\)$"
     ):
         calls[call](topk=1)
     with pytest.raises(TypeError, match=r"^labels=.*: expected an option of "):

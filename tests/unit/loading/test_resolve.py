@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import onnx
 import pytest
 
 import onnxhub
@@ -139,6 +140,22 @@ def test_canned_models_have_texts() -> None:
     """By their names among the files, as JSON files are."""
     backend = CannedBackend({"logits": [0.0]}, files={"vocab.txt": "a\nb\n", "modules.json": []})
     assert (backend.text("vocab.txt"), backend.text("modules.json"), backend.text("other")) == ("a\nb\n", None, None)
+
+
+def test_a_card_that_names_a_task_that_is_not_here(tmp_path: Path) -> None:
+    """The error about an unclear task says what that is; of a name that nobody has, it says nothing."""
+    folder = make_model(tmp_path / "model")
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    graph = onnx.load(folder / "model.onnx")
+    graph.graph.output[0].name = graph.graph.node[-1].output[0] = "boxes"
+    onnx.save(graph, folder / "model.onnx")
+    for tag, hint in (
+        ("text-to-video", "its card says text-to-video: it is not here yet: "),
+        ("zzz", "name it: one of"),
+    ):
+        (folder / "README.md").write_text(f"---\npipeline_tag: {tag}\n---\n", encoding="utf-8")
+        with pytest.raises(UnclearTaskError, match=rf"the graph's outputs \(boxes\); {hint}"):
+            onnxhub.load("auto", folder)
 
 
 def test_a_conversion_that_would_be_refused_is_no_step(tmp_path: Path) -> None:
