@@ -48,10 +48,11 @@ if TYPE_CHECKING:
     from onnxhub._contracts.registry import list_tasks, register
     from onnxhub._contracts.task import Task
     from onnxhub._toolkit.numeric import sigmoid, softmax
+    from onnxhub._toolkit.sentence_transformers.embeddings import EmbeddingItem, EmbeddingPostprocessor
     from onnxhub._toolkit.text.truncation import TruncationWarning
     from onnxhub.compat import pipeline
     from onnxhub.tasks.custom import ArraysItem, ArraysModel, ArraysPostprocessor
-    from onnxhub.tasks.feature_extraction import EmbeddingItem, EmbeddingPostprocessor, FeatureExtractionModel
+    from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskItem, FillMaskModel, FillMaskPostprocessor, MaskFill
     from onnxhub.tasks.multiple_choice import (
         Choice,
@@ -114,10 +115,11 @@ _HOMES = {
     "onnxhub._contracts.registry": ("list_tasks", "register"),
     "onnxhub._contracts.task": ("Task",),
     "onnxhub._toolkit.numeric": ("sigmoid", "softmax"),
+    "onnxhub._toolkit.sentence_transformers.embeddings": ("EmbeddingItem", "EmbeddingPostprocessor"),
     "onnxhub._toolkit.text.truncation": ("TruncationWarning",),
     "onnxhub.compat": ("pipeline",),
     "onnxhub.tasks.custom": ("ArraysItem", "ArraysModel", "ArraysPostprocessor"),
-    "onnxhub.tasks.feature_extraction": ("EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"),
+    "onnxhub.tasks.feature_extraction": ("FeatureExtractionModel",),
     "onnxhub.tasks.fill_mask": ("FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill"),
     "onnxhub.tasks.multiple_choice": (
         "Choice",

@@ -103,3 +103,115 @@ def test_a_model_of_several_labels_ranks_nothing() -> None:
     """Which of them would be the score?"""
     with pytest.raises(TaskMismatchError, match="gives 3 logits for a pair of texts, where a ranking needs one"):
         CannedBackend({"logits": [2.0, 1.0, 0.0]}, labels=NLI).load("text-ranking")
+
+
+def spread_ids(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A vector for each token, which depends on its id alone."""
+    ids = inputs["input_ids"]
+    return {"last_hidden_state": np.random.default_rng(0).normal(size=(10_000, 8)).astype(np.float32)[ids]}
+
+
+PROMPTS = {
+    "config_sentence_transformers.json": {"prompts": {"query": "ask ", "passage": "text "}},
+    "modules.json": [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    ],
+    "1_Pooling/config.json": {"pooling_mode_mean_tokens": True},
+}
+DOCUMENTS = ["a kitten", "tax law for cats and dogs", "a dog"]
+
+
+def test_vectors_rank_by_what_embed_gives() -> None:
+    """A model of vectors orders documents by the cosine of those that `embed` gives for the same texts."""
+    backend = CannedBackend(spread_ids)
+    ranking = backend.load("text-ranking")("a cat", DOCUMENTS)
+    cosines = backend.load("feature-extraction").similarity("a cat", DOCUMENTS)
+    assert [entry.index for entry in ranking] == np.argsort(-cosines).tolist()
+    assert [entry.score for entry in ranking] == pytest.approx(np.sort(cosines)[::-1].tolist(), abs=1e-6)
+    assert all(entry.score == entry.logit and entry.text == DOCUMENTS[entry.index] for entry in ranking)
+
+
+def test_queries_and_documents_have_prompts_of_their_own() -> None:
+    """By their names, as sentence-transformers' encode_query and encode_document; the query's is an option."""
+    backend = CannedBackend(spread_ids, files=PROMPTS)
+    ranker, embedder = backend.load("text-ranking"), backend.load("feature-extraction")
+
+    def expect(query: str) -> list[float]:
+        vectors = embedder(DOCUMENTS, prompt_name="passage")
+        asked = embedder(query, prompt_name=None)
+        cosines = vectors @ asked / np.linalg.norm(vectors, axis=1) / np.linalg.norm(asked)
+        return sorted(map(float, cosines), reverse=True)
+
+    assert [entry.score for entry in ranker("a cat", DOCUMENTS)] == pytest.approx(expect("ask a cat"), abs=1e-6)
+    plain = ranker("a cat", DOCUMENTS, prompt_name=None)
+    assert [entry.score for entry in plain] == pytest.approx(expect("a cat"), abs=1e-6)
+    with pytest.raises(InvalidOptionError, match="prompt_name='ask'"):
+        ranker("a cat", DOCUMENTS, prompt_name="ask")
+
+
+@pytest.mark.parametrize("measure", ["dot", "euclidean", "manhattan"])
+def test_the_measure_is_that_of_the_model(measure: str) -> None:
+    """Distances are negative, so that the nearest is the best."""
+    files = {"config_sentence_transformers.json": {"similarity_fn_name": measure}}
+    backend = CannedBackend(spread_ids, files=files)
+    ranking = backend.load("text-ranking")("a cat", DOCUMENTS)
+    values = backend.load("feature-extraction").similarity("a cat", DOCUMENTS)
+    assert [entry.score for entry in ranking] == pytest.approx(sorted(values.tolist(), reverse=True), rel=1e-5)
+
+
+def test_lists_and_failures_of_vectors() -> None:
+    """Queries of a list have their own documents; one that fails costs no other; options are those of every ranking."""
+    ranker = CannedBackend(spread_ids).load("text-ranking")
+    alone = ranker("a cat", DOCUMENTS)
+    first, failed, last = ranker.attempt([("a cat", DOCUMENTS), ("a dog", []), ("tax", ["law"])])
+    assert [entry.index for entry in first] == [entry.index for entry in alone]
+    assert "there must be at least 1 document" in str(failed.error)
+    assert len(last) == 1
+    assert len(ranker("a cat", DOCUMENTS, top_k=2)) == 2
+
+
+def test_scores_of_ones_own_take_similarities() -> None:
+    """The hook of a postprocessor gets what would be the logits."""
+
+    class Share(TextRankingPostprocessor):
+        def scores(self, logits: np.ndarray) -> np.ndarray:
+            return (1 + logits) / 2
+
+    ranking = CannedBackend(spread_ids).load("text-ranking", postprocessor=Share)("a cat", DOCUMENTS)
+    assert [entry.score for entry in ranking] == pytest.approx([(1 + entry.logit) / 2 for entry in ranking])
+
+
+def test_a_cross_encoder_without_its_head_ranks_nothing() -> None:
+    """Its vectors were never trained to be compared: an order by them would be chance."""
+    config = {"architectures": ["BertForSequenceClassification"]}
+    with pytest.raises(TaskMismatchError, match="cannot be used for text-ranking"):
+        CannedBackend(spread_ids, config=config).load("text-ranking")
+
+
+def test_vectors_that_are_not_finite_are_of_their_query() -> None:
+    """One document's NaN is the failure of its query alone."""
+
+    def broken(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        outputs = spread_ids(inputs)["last_hidden_state"].copy()
+        outputs[(inputs["attention_mask"].sum(axis=1) > 6)] = np.nan
+        return {"last_hidden_state": outputs}
+
+    results = CannedBackend(broken).load("text-ranking").attempt([("a", ["b"]), ("a", ["b", "c d e f g h i j"])])
+    assert len(results[0]) == 1
+    assert "NaN or infinite embeddings" in str(results[1].error)
+
+
+def test_many_documents_keep_a_vector_each() -> None:
+    """Of a thousand long documents, the vectors of their tokens are not all held at once."""
+    import tracemalloc
+
+    ranker = CannedBackend(spread_ids).load("text-ranking")
+    documents = ["word " * 200] * 1_000
+    ranker("a", documents[:2])
+    tracemalloc.start()
+    ranking = ranker("a", documents)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(ranking) == 1_000
+    assert peak < 8_000_000 + 1_000 * 200 * 8 * 4

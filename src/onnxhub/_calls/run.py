@@ -73,6 +73,14 @@ class OnePass(Runner):
             monitor.count(1, count_tokens(rows[0]))
         return self.decode(self.backend.run(collate(rows, {}), self.outputs), prepared)
 
+    def condense(self, outputs: Outputs, prepared: Prepared[Any], place: int) -> Outputs:
+        """Return what is kept of the outputs ``(...)`` of one row until those of all rows of its input are there.
+
+        All of it, here. A class of models whose inputs have thousands of rows overrides it.
+        """
+        del prepared, place
+        return outputs
+
     def decode(self, outputs: Outputs, prepared: Prepared[Any]) -> Any:
         """Return the result of an input from its outputs ``(rows, ...)``."""
         if prepared.finish is not None:
@@ -188,7 +196,7 @@ class Run:
                 self._decode(some, outputs)
                 continue
             for place, row in enumerate(some):
-                self._deliver(row, {name: values[place] for name, values in outputs.items()})
+                self._deliver(row, self._condense({name: values[place] for name, values in outputs.items()}, row))
 
     def _retry(self, batch: Batch, error: IndexedError) -> None:
         """Run a batch again in two halves; where memory was short, with nothing beside it."""
@@ -216,6 +224,13 @@ class Run:
     def _decode_one(self, row: Row, outputs: Outputs, place: int) -> Any:
         try:
             return self._runner.decode({name: values[place : place + 1] for name, values in outputs.items()}, row[1])
+        except IndexedError as error:
+            return error
+
+    def _condense(self, outputs: Outputs, row: Row) -> Outputs | IndexedError:
+        _, prepared, place = row
+        try:
+            return self._runner.condense(outputs, prepared, place)
         except IndexedError as error:
             return error
 

@@ -20,7 +20,7 @@ from onnxhub.cli._options import (
 )
 from onnxhub.cli._printing import Line, Printer, format_score
 from onnxhub.cli._reading import decode_argument, read_all, read_lines
-from onnxhub.tasks.text_ranking import TASK
+from onnxhub.tasks.text_ranking import TASK, VectorRankingPreprocessor
 
 __all__ = ["rerank"]
 
@@ -42,7 +42,7 @@ def rerank(
 ) -> None:
     """Put documents in order by how well they answer a query, best first; all are read before the first is shown.
 
-    Example: onnxhub rerank "a cat" "tax law" "a kitten"
+    Example: onnxhub rerank --model builtin:embed "a cat" "tax law" "a kitten"
 
     In a pipe, a row is: score, index of the document (from 0), document.
     """
@@ -54,10 +54,11 @@ def rerank(
     ranker = load_model(TASK, **given)
     read = read_all(chunks)
     ranking = ranker(asked, [given.text for _, given in read], prompt_name=prompt_name or ..., top_k=top_k)
+    compares_vectors = isinstance(ranker.preprocessor, VectorRankingPreprocessor)
     digits = max(len(format_score(entry.score)) for entry in ranking)
     for entry in ranking:
-        # Of many models the score is the logit itself: what a bar can show is its place between 0 and 1.
-        share = float(onnxhub.sigmoid(entry.logit))
+        # Of many models the score is the logit itself: what a bar can show is its place between 0 and 1. A cosine is there.
+        share = max(entry.score, 0.0) if compares_vectors else float(onnxhub.sigmoid(entry.logit))
         index, document = read[entry.index]
         found = {**entry.to_dict(), "index": index}
         if document.row is not None:

@@ -1,14 +1,15 @@
-"""text-ranking: documents by how well they answer a query, read together with it (a cross-encoder)."""
+"""text-ranking: documents by how well they answer a query, read together with it, or compared with it by their vectors."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import EllipsisType
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, Unpack, cast, overload
 
 import numpy as np
 
 from onnxhub._calls.model import Model
+from onnxhub._calls.run import OnePass
 from onnxhub._contracts.checks import as_text_and_list, positive
 from onnxhub._contracts.evaluation import QUESTION, Decision, Evaluation
 from onnxhub._contracts.options import CallOptions
@@ -20,6 +21,13 @@ from onnxhub._process.public import publish
 from onnxhub._strings.results import write_result
 from onnxhub._toolkit.label_names import count_labels
 from onnxhub._toolkit.numeric import require_finite, sigmoid
+from onnxhub._toolkit.sentence_transformers.embeddings import (
+    VECTOR_OUTPUTS,
+    EmbeddingItem,
+    EmbeddingPostprocessor,
+    EmbeddingPreprocessor,
+)
+from onnxhub._toolkit.sentence_transformers.layers import SIMILARITIES
 from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
 from onnxhub._toolkit.text.prefixes import encode_prefix
@@ -48,6 +56,12 @@ SIGMOID = "torch.nn.modules.activation.Sigmoid"
 NAME = "text-ranking"
 
 
+VECTOR: Final = "vector"
+"""What is kept of a row, where vectors are compared."""
+DOCUMENT_PROMPTS: Final = ("document", "passage", "corpus")
+"""Names of the prompt of documents, by sentence-transformers' ``encode_document``; the first that there is counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """A document with its place in the list that was given, and its score.
@@ -60,7 +74,8 @@ class Ranked:
     index: int
     """Its position among the documents of the call."""
     score: float
-    """How well it answers the query: the logit behind the model's activation, in ``[0, 1]`` for most models."""
+    """How well it answers the query: the logit behind the model's activation, in ``[0, 1]`` for most models; where
+    vectors are compared, how alike they are."""
     logit: float = field(repr=False)
     """What the model gave, before any activation; other libraries call this the score."""
     text: str
@@ -92,6 +107,14 @@ class TextRankingItem:
         return len(self.documents)
 
 
+@dataclass(frozen=True, slots=True)
+class VectorRankingItem(TextRankingItem):
+    """The same, where the query has a row of its own before them."""
+
+    pooled: tuple[EmbeddingItem, ...] = ()
+    """How each row becomes a vector."""
+
+
 @dataclass(frozen=True)
 class TextRankingPreprocessor(PromptPreprocessor["QueryDocuments", TextRankingItem]):
     """Each query, behind a prompt if there is one, with its documents to a row a document: a pair of texts."""
@@ -100,9 +123,13 @@ class TextRankingPreprocessor(PromptPreprocessor["QueryDocuments", TextRankingIt
     def for_model(cls, backend: Backend) -> Self:
         """Take the model's tokenizer and its graph's input names, and case and prompts from its files.
 
+        A model of vectors (a bi-encoder) has each text in a row of its own.
+
         Raises:
             TaskMismatchError: sentence-transformers' files say something that is not known.
         """
+        if cls is TextRankingPreprocessor and gives_vectors(backend):
+            return cast("Self", VectorRankingPreprocessor.for_model(backend))
         return cls._with_settings(backend, NAME, read_settings(backend, NAME))
 
     def __call__(self, inputs: Sequence[QueryDocuments]) -> list[Prepared[TextRankingItem]]:
@@ -127,6 +154,80 @@ class TextRankingPreprocessor(PromptPreprocessor["QueryDocuments", TextRankingIt
         if limit is not None and len(tokens) > limit:
             warn_cut(limit, " for a query and a document; rank the document's parts to have all of it read")
         return graph_rows(tokens, [truncate(tokens.sequences, limit, self.tokenizer.truncation_side)], self.inputs)[0]
+
+
+@dataclass(frozen=True)
+class VectorRankingPreprocessor(TextRankingPreprocessor):
+    """Each query, and each of its documents, in a row of its own, as ``embed`` has them."""
+
+    embedding: EmbeddingPreprocessor = field(kw_only=True)
+    """What prepares a text, without a prompt of its own."""
+    pooling: EmbeddingPostprocessor = field(kw_only=True)
+    """What makes a vector of a row's outputs."""
+    document_prompt: str | None = None
+    """The name of the prompt that is put before each document."""
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Take what ``embed`` takes, and the prompts that are for queries and for documents.
+
+        They are those of sentence-transformers' ``encode_query`` and ``encode_document``: a prompt of this name, else the
+        model's default one.
+
+        Raises:
+            TaskMismatchError: sentence-transformers' files say something that is not known.
+        """
+        embedding = EmbeddingPreprocessor.for_model(backend)
+        prompts, default = embedding.prompts or {}, embedding.prompt_name
+        return cls(
+            embedding.tokenizer,
+            embedding.inputs,
+            lower_case=embedding.lower_case,
+            prompts=embedding.prompts,
+            prompt_name="query" if "query" in prompts else default,
+            embedding=embedding,
+            pooling=EmbeddingPostprocessor.for_model(backend),
+            document_prompt=next((name for name in DOCUMENT_PROMPTS if name in prompts), default),
+        )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        replace(self.embedding, prompt_name=self.prompt_name)  # refuses a prompt that the graph would pool
+
+    def __call__(self, inputs: Sequence[QueryDocuments]) -> list[Prepared[TextRankingItem]]:
+        """One item an input; its first row is the query."""
+        checked = [as_text_and_list(value, index, "query", "document", least=1) for index, value in enumerate(inputs)]
+        queries = replace(self.embedding, prompt_name=self.prompt_name)([query for query, _ in checked])
+        texts = [document for _, documents in checked for document in documents]
+        others = iter(replace(self.embedding, prompt_name=self.document_prompt)(texts))
+        prepared: list[Prepared[TextRankingItem]] = []
+        for (_, documents), query in zip(checked, queries, strict=True):
+            parts = [query, *(next(others) for _ in documents)]
+            item = VectorRankingItem(documents, tuple(part.item for part in parts))
+            prepared.append(Prepared([row for part in parts for row in part.rows], item))
+        return prepared
+
+
+class TextRankingRun(OnePass):
+    """Runs a ranking; of a model of vectors, keeps one for each row, and compares them."""
+
+    __slots__ = ()
+
+    def condense(self, outputs: Outputs, prepared: Prepared[Any], place: int) -> Outputs:
+        """Return a row's vector, where the model gives one, and not all that it was made of."""
+        if not isinstance(self.preprocessor, VectorRankingPreprocessor):
+            return outputs
+        rows = {name: values[np.newaxis] for name, values in outputs.items()}
+        return {VECTOR: self.preprocessor.pooling(rows, [prepared.item.pooled[place]])[0]}
+
+    def decode(self, outputs: Outputs, prepared: Prepared[Any]) -> Any:
+        """Return the ranking of an input from the outputs ``(rows, ...)``, or vectors ``(rows, dim)``, of its rows."""
+        if not isinstance(self.preprocessor, VectorRankingPreprocessor):
+            return super().decode(outputs, prepared)
+        vectors = outputs[VECTOR]
+        compare = SIMILARITIES[self.preprocessor.embedding.similarity_fn_name]
+        logits = compare(vectors[:1], vectors[1:]).T
+        return super().decode({"logits": logits}, prepared)
 
 
 @dataclass(frozen=True)
@@ -156,12 +257,14 @@ class TextRankingPostprocessor(Postprocessor[TextRankingItem, "list[Ranked]"]):
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
-        """Take the activation from ``config_sentence_transformers.json``, or from ``config.json``.
+        """Take the activation from ``config_sentence_transformers.json``, or from ``config.json``; none for vectors.
 
         Raises:
             TaskMismatchError: the model gives more than one logit, so that there is no order; or it names an
                 activation that is not known.
         """
+        if gives_vectors(backend):
+            return cls("none")
         size = width(backend)
         size = count_labels(backend.config) if size is None else size
         if size not in (None, 1):
@@ -194,7 +297,9 @@ class TextRankingOptions(CallOptions, total=False):
 
 
 class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked]]"]):
-    """A cross-encoder: ``model("query", ["a document", "another"])``."""
+    """A cross-encoder, or a model of vectors: ``model("query", ["a document", "another"])``."""
+
+    runner = TextRankingRun
 
     @overload
     def __call__(
@@ -229,6 +334,23 @@ class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked
     def with_options(self, **options: Unpack[TextRankingOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
         return self.copy_with(options)
+
+
+def gives_vectors(backend: Backend) -> bool:
+    """Tell whether a model ranks by its vectors: its graph gives them, and no logits.
+
+    Raises:
+        TaskMismatchError: it is a cross-encoder whose graph lacks the head: its vectors were not made to be compared.
+    """
+    shapes = backend.output_shapes
+    if "logits" in shapes or not any(name in shapes for outputs in VECTOR_OUTPUTS for name in outputs):
+        return False
+    architectures = backend.config.get("architectures")
+    for name in map(str, architectures if isinstance(architectures, list) else ()):
+        if name.endswith("ForSequenceClassification"):
+            problem = f"config.json says that it is a {name}, which reads a query and a document together, and its graph gives vectors"
+            raise TaskMismatchError(backend.model_id, NAME, (problem,))
+    return True
 
 
 def activation_of(backend: Backend) -> Activation:
@@ -267,9 +389,10 @@ TASK = Task(
     model=TextRankingModel,
     preprocessor=TextRankingPreprocessor,
     postprocessor=TextRankingPostprocessor,
-    outputs=({"logits": 2},),
+    outputs=({"logits": 2}, *VECTOR_OUTPUTS),
     ort_class="ORTModelForSequenceClassification",
     default_model="Xenova/ms-marco-MiniLM-L-6-v2",
+    bundled_model="builtin:embed",
     one_liners=("onnxhub.rerank",),
     commands=("onnxhub.cli.rerank:rerank",),
     evaluation=Evaluation(input=_make_input, competing=8, measure="same best text", decision=_decide),
