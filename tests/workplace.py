@@ -31,6 +31,8 @@ MODELS = {
     "chooser": ("multiple-choice", None, MORE_TEXTS, 16, 0),
     "masked": ("fill-mask", None, MORE_TEXTS, 16, 0),
 }
+EXAMPLES = ("sentiment", "qa", "nli", "reranker", "chooser", "masked")
+"""Those that come with the package, for who reads the pages: ``onnxhub.testing.copy_examples``."""
 ON_THE_HUB = {
     "Xenova/distilbert-base-uncased-finetuned-sst-2-english": "sentiment",
     "Xenova/distilbert-base-cased-distilled-squad": "qa",
@@ -52,11 +54,17 @@ class Workplace:
     endpoint: str
 
 
+def make_example(folder: Path, name: str) -> Path:
+    """Write one of the models."""
+    task, labels, texts, hidden, seed = MODELS[name]
+    return tiny.make_model(folder, task, labels=labels, texts=texts, hidden=hidden, seed=seed)
+
+
 @contextmanager
 def workplace(folder: Path) -> Iterator[Workplace]:
     """Make the folder, and run the Hub."""
-    for name, (task, labels, texts, hidden, seed) in MODELS.items():
-        tiny.make_model(folder / "models" / name, task, labels=labels, texts=texts, hidden=hidden, seed=seed)
+    for name in MODELS:
+        make_example(folder / "models" / name, name)
     (folder / "reviews.txt").write_text("Quite easy!\nRather hard.\n", encoding="utf-8")
     with HubServer() as hub:
         for model_id, name in ON_THE_HUB.items():

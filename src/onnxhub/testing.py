@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, cast, overload
 
 import numpy as np
 
+from onnxhub import builtin
 from onnxhub._calls.lanes import Lanes
 from onnxhub._calls.neighbours import Neighbours
 from onnxhub._calls.own_postprocessor import check_postprocessor
@@ -20,6 +23,7 @@ from onnxhub.errors import InvalidInputError, TaskMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from os import PathLike
     from typing import TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
@@ -45,7 +49,7 @@ if TYPE_CHECKING:
     from onnxhub.tasks.zero_shot_classification import ZeroShotClassificationModel
 # faces: end types
 
-__all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens", "check_task"]
+__all__ = ["CannedBackend", "CannedTokenizer", "CannedTokens", "check_task", "copy_examples"]
 
 CLS, SEP, MASK = 0, 1, 2
 CANNED = ModelInfo(
@@ -373,3 +377,33 @@ def check_task(
     """
     row = get_task(task) if isinstance(task, str) else task
     check_contract(row, model, inputs, bad_input=bad_input, options=options or {}, tolerance=tolerance)
+
+
+def copy_examples(folder: str | PathLike[str]) -> tuple[str, ...]:
+    """Write the small models of the documentation's examples into a folder, and return their names.
+
+    They are for tasks that no bundled model is for: of random weights, a few kilobytes each. What they answer has the form
+    of a real answer, and means nothing.
+
+    Args:
+        folder: Made if it is not there; what it has under other names is left alone.
+
+    Raises:
+        InvalidInputError: the folder cannot be written to.
+
+    Examples:
+        >>> from onnxhub.testing import copy_examples
+        >>> copy_examples("models")
+        ('chooser', 'masked', 'nli', 'qa', 'reranker', 'sentiment')
+        >>> onnxhub.load("fill-mask", "models/masked").info.task
+        'fill-mask'
+    """
+    home = Path(builtin.__file__).parent / "examples"
+    names = tuple(sorted(path.parent.name for path in home.glob("*/config.json")))
+    try:
+        for name in names:
+            shutil.copytree(home / name, Path(folder) / name, dirs_exist_ok=True)
+    except OSError as error:
+        msg = f"the examples cannot be written: {error}"
+        raise InvalidInputError(msg) from error
+    return names

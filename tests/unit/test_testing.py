@@ -174,3 +174,12 @@ def test_canned_models_fill_masks() -> None:
     unmasked = CannedTokenizer(mask_token_id=None)
     with pytest.raises(TaskMismatchError, match="canned cannot be used for fill-mask: its tokenizer has no mask token"):
         CannedBackend({"logits": logits}, tokenizer=unmasked).load("fill-mask")
+
+
+def test_a_canned_model_of_arrays() -> None:
+    """It has no session whose parts could be listed: it is one model, with the inputs that it was given."""
+    model = CannedBackend({"logits": [0.0, 2.0]}).load("custom")
+    outputs = model({"input_ids": [[1, 2]], "attention_mask": [[1, 1]]})
+    assert outputs["logits"].tolist() == [[0.0, 2.0]]
+    with pytest.raises(InvalidInputError, match="the graph also wants attention_mask"):
+        model({"input_ids": [[1, 2]]})

@@ -102,7 +102,8 @@ class ArraysPreprocessor(Preprocessor["Given", ArraysItem]):
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
         """Take the declarations of the model's graphs."""
-        parts = {part: backend.inputs(part) for part in backend.sessions}
+        # A canned model has no session, and says the same of any part.
+        parts = {part: backend.inputs(part) for part in backend.sessions or ("model",)}
         return cls(parts, next(iter(parts)))
 
     def __call__(self, inputs: Sequence[Given]) -> list[Prepared[ArraysItem]]:
