@@ -38,6 +38,8 @@ COMMANDS: Final = ("onnxhub", "cat", "echo", "head", "ls", "make demo", "printf"
 """What a line of a console block starts with, if it is run."""
 PASTED: Final = ("README.md", "README.ja.md", "docs/index.md", "docs/quickstart.md", "docs/ja/quickstart.md")
 """The pages that one reads first: their examples run in an empty folder."""
+USES: Final = "docs/uses/"
+"""The pages that are each a whole: so do theirs."""
 TIMES: Final = re.compile(r"\d+(?:\.\d+)? m?s\b")
 """Another on every machine and in every run."""
 NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -81,7 +83,8 @@ def pages() -> list[Path]:
 
 def is_pasted(page: Path) -> bool:
     """Tell whether the examples of a page run in an empty folder, as those of a reader do who has just come."""
-    return page.relative_to(ROOT).as_posix() in PASTED
+    name = page.relative_to(ROOT).as_posix()
+    return name in PASTED or name.startswith(USES)
 
 
 def blocks(page: Path) -> list[Block]:
