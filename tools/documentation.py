@@ -38,7 +38,7 @@ COMMANDS: Final = ("onnxhub", "cat", "echo", "head", "ls", "make demo", "printf"
 """What a line of a console block starts with, if it is run."""
 PASTED: Final = ("README.md", "README.ja.md", "docs/index.md", "docs/quickstart.md", "docs/ja/quickstart.md")
 """The pages that one reads first: their examples run in an empty folder."""
-USES: Final = "docs/uses/"
+USES: Final = ("docs/uses/", "docs/ja/", "docs/moving/from-sentence-transformers.md", "docs/moving/from-fastembed.md")
 """The pages that are each a whole: so do theirs."""
 TIMES: Final = re.compile(r"\d+(?:\.\d+)? m?s\b")
 """Another on every machine and in every run."""

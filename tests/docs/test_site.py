@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -77,6 +78,21 @@ def test_no_link_of_the_site_leads_nowhere(site: Mapping[Path, Page]) -> None:
 def test_the_site_loads_nothing_from_elsewhere(site: Mapping[Path, Page]) -> None:
     """It can be read without a network."""
     assert {load for page in site.values() for load in page.loads if urlsplit(load).netloc} == set()
+
+
+@built
+def test_japanese_pages_say_that_they_are_japanese(site: Mapping[Path, Page]) -> None:
+    """In their HTML, and in the index of the search, which cuts Japanese texts into words."""
+    languages: dict[str, set[str | None]] = {path.parent.name: set() for path in site}
+    for path in site:
+        found = re.search(r'<html lang="(\w+)"', path.read_text(encoding="utf-8"))
+        languages[path.parent.name].add(found and found[1])
+    assert languages.pop("ja") == {"ja"}
+    assert set().union(*languages.values()) == {"en"}
+    (home,) = [path for path in site if path.name == "index.html"]
+    index = json.loads((home.parent / "search" / "search_index.json").read_text(encoding="utf-8"))
+    assert index["config"]["lang"] == ["en", "ja"]
+    assert any(page["location"].startswith("ja/") and "埋め込み" in page["text"] for page in index["docs"])
 
 
 @built
