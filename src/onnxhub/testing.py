@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from onnxhub._calls.model import Model
     from onnxhub._calls.own_postprocessor import AnyPostprocessor, PostprocessorOf
     from onnxhub._contracts.foreign import InferenceSession
-    from onnxhub._contracts.protocols import Features, Outputs
+    from onnxhub._contracts.protocols import Features, ImageProcessor, Outputs
 
     Canned: TypeAlias = Mapping[str, ArrayLike] | Callable[[Features], Mapping[str, ArrayLike]]
 
@@ -225,6 +225,13 @@ class CannedBackend:
         """Return the canned outputs."""
         del role
         return self.run(features, ())
+
+    @property
+    def image_processor(self) -> ImageProcessor:
+        """What ``preprocessor_config.json``, one of ``files``, makes of images."""
+        from onnxhub._backend.inputs.images import load_image_processor
+
+        return load_image_processor(self)
 
     def json(self, name: str) -> Mapping[str, object] | None:
         """Return one of ``files``."""
