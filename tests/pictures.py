@@ -9,16 +9,42 @@ import numpy as np
 from PIL import Image
 
 SIZES = (
-    *((1, 1), (2, 2), (3, 3), (1, 7), (7, 1), (2, 5), (5, 4), (13, 8), (17, 31), (31, 17), (32, 32), (33, 47), (64, 64)),
+    *(
+        (1, 1),
+        (2, 2),
+        (3, 3),
+        (1, 7),
+        (7, 1),
+        (2, 5),
+        (5, 4),
+        (13, 8),
+        (17, 31),
+        (31, 17),
+        (32, 32),
+        (33, 47),
+        (64, 64),
+    ),
     *((96, 61), (100, 100), (127, 255), (224, 224), (223, 225), (256, 256), (257, 250), (300, 200), (200, 300)),
     *((333, 97), (384, 384), (385, 400), (480, 640), (640, 480), (500, 375), (500, 20), (20, 400), (255, 255)),
-)  # fmt: skip
+)
 """Width and height."""
 MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr", "HSV", "LAB", "RGBX", "PA")
 FORMATS = (
-    ("RGB", "JPEG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("RGB", "PNG"), ("RGBA", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("1", "PNG"),
-    ("RGB", "BMP"), ("RGB", "TIFF"), ("CMYK", "TIFF"), ("RGB", "WEBP"), ("RGBA", "WEBP"), ("P", "GIF"),
-)  # fmt: skip
+    ("RGB", "JPEG"),
+    ("L", "JPEG"),
+    ("CMYK", "JPEG"),
+    ("RGB", "PNG"),
+    ("RGBA", "PNG"),
+    ("LA", "PNG"),
+    ("P", "PNG"),
+    ("1", "PNG"),
+    ("RGB", "BMP"),
+    ("RGB", "TIFF"),
+    ("CMYK", "TIFF"),
+    ("RGB", "WEBP"),
+    ("RGBA", "WEBP"),
+    ("P", "GIF"),
+)
 
 
 def draw(width: int, height: int, seed: int = 0) -> Image.Image:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         answer,
         choose,
         classify,
+        classify_image,
         classify_zero_shot,
         embed,
         embed_sparse,
@@ -49,10 +50,12 @@ if TYPE_CHECKING:
     from onnxhub._contracts.task import Task
     from onnxhub._toolkit.numeric import sigmoid, softmax
     from onnxhub._toolkit.text.truncation import TruncationWarning
+    from onnxhub._toolkit.vision.images import ImageItem
     from onnxhub.compat import pipeline
     from onnxhub.tasks.custom import ArraysItem, ArraysModel, ArraysPostprocessor
     from onnxhub.tasks.feature_extraction import EmbeddingItem, EmbeddingPostprocessor, FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskItem, FillMaskModel, FillMaskPostprocessor, MaskFill
+    from onnxhub.tasks.image_classification import ImageClassificationModel, ImageClassificationPostprocessor
     from onnxhub.tasks.multiple_choice import (
         Choice,
         ChoiceScore,
@@ -95,6 +98,7 @@ _HOMES = {
         "answer",
         "choose",
         "classify",
+        "classify_image",
         "classify_zero_shot",
         "embed",
         "embed_sparse",
@@ -115,10 +119,12 @@ _HOMES = {
     "onnxhub._contracts.task": ("Task",),
     "onnxhub._toolkit.numeric": ("sigmoid", "softmax"),
     "onnxhub._toolkit.text.truncation": ("TruncationWarning",),
+    "onnxhub._toolkit.vision.images": ("ImageItem",),
     "onnxhub.compat": ("pipeline",),
     "onnxhub.tasks.custom": ("ArraysItem", "ArraysModel", "ArraysPostprocessor"),
     "onnxhub.tasks.feature_extraction": ("EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"),
     "onnxhub.tasks.fill_mask": ("FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill"),
+    "onnxhub.tasks.image_classification": ("ImageClassificationModel", "ImageClassificationPostprocessor"),
     "onnxhub.tasks.multiple_choice": (
         "Choice",
         "ChoiceScore",
@@ -177,6 +183,9 @@ __all__ = [
     "FillMaskModel",
     "FillMaskPostprocessor",
     "Highlight",
+    "ImageClassificationModel",
+    "ImageClassificationPostprocessor",
+    "ImageItem",
     "LabelScore",
     "MaskFill",
     "Model",
@@ -213,6 +222,7 @@ __all__ = [
     "builtin",
     "choose",
     "classify",
+    "classify_image",
     "classify_zero_shot",
     "embed",
     "embed_sparse",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskModel, MaskFill
+    from onnxhub.tasks.image_classification import ImageClassificationModel
     from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceModel
     from onnxhub.tasks.question_answering import Answer, QuestionAnsweringModel
     from onnxhub.tasks.results import Classification
@@ -281,6 +282,13 @@ class CannedBackend:
         *,
         postprocessor: PostprocessorOf[list[list[MaskFill]]] | None = ...,
     ) -> FillMaskModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["image-classification"],
+        *,
+        postprocessor: PostprocessorOf[Classification] | None = ...,
+    ) -> ImageClassificationModel: ...
     @overload
     def load(
         self,

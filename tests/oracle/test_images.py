@@ -42,7 +42,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("MobileViT", {"size": 288, "crop_size": 256, "do_flip_channel_order": False}),
     ("Levit", {"size": {"height": 41, "width": 40}}),
     ("GLPN", {"size_divisor": 4}),
-]  # fmt: skip
+]
 LARGE = ("Detr", "ConditionalDetr", "DeformableDetr", "RTDetr", "Yolos")
 """Those whose pictures would take long by their own sizes: the long ones are left to the cases with small sizes."""
 

@@ -13,6 +13,7 @@ __all__ = ["BUILT_IN"]
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "feature_extraction": ("feature-extraction", "embeddings", "sentence-similarity"),
     "fill_mask": ("fill-mask", "masked-lm"),
+    "image_classification": ("image-classification",),
     "multiple_choice": ("multiple-choice",),
     "question_answering": ("question-answering",),
     "sparse_feature_extraction": ("sparse-feature-extraction", "sparse-embeddings", "splade"),
@@ -35,7 +36,6 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         "audio-classification",
         "audio-frame-classification",
         "audio-xvector",
-        "image-classification",
         "image-segmentation",
         "semantic-segmentation",
         "image-to-image",

@@ -15,6 +15,7 @@ from onnxhub.compat._loading import check_repositories, drop_neutral, read_dtype
 from onnxhub.compat._pipeline import Pipeline
 from onnxhub.compat.feature_extraction import FeatureExtractionOptions, FeatureExtractionPipeline
 from onnxhub.compat.fill_mask import FillMaskOptions, FillMaskPipeline
+from onnxhub.compat.image_classification import ImageClassificationOptions, ImageClassificationPipeline
 from onnxhub.compat.question_answering import QuestionAnsweringOptions, QuestionAnsweringPipeline
 from onnxhub.compat.text_classification import TextClassificationOptions, TextClassificationPipeline
 from onnxhub.compat.token_classification import TokenClassificationOptions, TokenClassificationPipeline
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
     class TextClassification(Loading, TextClassificationOptions, total=False):
         """For the overload."""
 
+    class ImageClassification(Loading, ImageClassificationOptions, total=False):
+        """For the overload."""
+
     class TokenClassification(Loading, TokenClassificationOptions, total=False):
         """For the overload."""
 
@@ -71,6 +75,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FeatureExtractionPipeline",
     "FillMaskPipeline",
+    "ImageClassificationPipeline",
     "Pipeline",
     "QuestionAnsweringPipeline",
     "TextClassificationPipeline",
@@ -82,6 +87,7 @@ __all__ = [
 PIPELINES: Mapping[str, type[Pipeline]] = {
     "feature-extraction": FeatureExtractionPipeline,
     "fill-mask": FillMaskPipeline,
+    "image-classification": ImageClassificationPipeline,
     "question-answering": QuestionAnsweringPipeline,
     "text-classification": TextClassificationPipeline,
     "token-classification": TokenClassificationPipeline,
@@ -111,6 +117,10 @@ def pipeline(
 def pipeline(task: Literal["fill-mask"], model: ModelId = ..., **options: Unpack[FillMask]) -> FillMaskPipeline: ...
 @overload
 def pipeline(
+    task: Literal["image-classification"], model: ModelId = ..., **options: Unpack[ImageClassification]
+) -> ImageClassificationPipeline: ...
+@overload
+def pipeline(
     task: Literal["zero-shot-classification"], model: ModelId = ..., **options: Unpack[ZeroShotClassification]
 ) -> ZeroShotClassificationPipeline: ...
 def pipeline(
@@ -132,7 +142,7 @@ def pipeline(
 
     Args:
         task: ``"text-classification"``, ``"token-classification"``, ``"question-answering"``,
-            ``"feature-extraction"``, ``"fill-mask"``, ``"zero-shot-classification"``, or an alias.
+            ``"feature-extraction"``, ``"fill-mask"``, ``"zero-shot-classification"``, ``"image-classification"``, or an alias.
         model: Hub id or local folder with an ONNX file; None: the task's default model.
         tokenizer: None, or the model again: the tokenizer is that of the model's repository.
         revision: Branch, tag or commit hash.

@@ -23,7 +23,7 @@ NEUTRAL: Final[Mapping[str, tuple[tuple[object, ...], str]]] = {
     "device_map": ((None,), "None: device= or provider= say where it runs"),
     "feature_extractor": ((None,), "None: nothing here reads sound"),
     "framework": ((None, "pt"), "'pt' or None: ONNX Runtime runs it, and there is no framework"),
-    "image_processor": ((None,), "None: nothing here reads images"),
+    "image_processor": ((None,), "None: images are prepared as the model's repository says"),
     "model_kwargs": ((None, {}), "{}: what decides how a model is loaded are the options of onnxhub.load"),
     "pipeline_class": ((None,), "None: the classes of onnxhub.compat"),
     "processor": ((None,), "None: the tokenizer is that of the model's repository"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from onnxhub._process.signals import is_from_handler
-from onnxhub._strings.plain_text import shorten
+from onnxhub._strings.plain_text import plain, shorten
 from onnxhub._toolkit.vision.pixels import crop_center, look_up
 from onnxhub._toolkit.vision.settings import read_image_settings
 from onnxhub.errors import InvalidInputError, MissingDependencyError, one_line
@@ -31,6 +31,8 @@ MOST_PIXELS: Final = 2**27
 """Pixels that an image may have once it is resized; three bytes each."""
 DEEP: Final = ("I", "F")
 """First letters of Pillow's modes of more than 8 bits; to 8 bits it cuts them off, which makes most images white."""
+LONGEST_PATH: Final = 300
+"""Characters of a path that are told."""
 SOURCES: Final = "a path, bytes, a PIL image or an array (height, width, channels) of uint8"
 
 
@@ -94,7 +96,8 @@ def open_image(value: object, index: int | None) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return _decode(lambda: _read(pillow, BytesIO(value), index), index)
     if isinstance(value, str | os.PathLike):
-        return _decode(lambda: _read(pillow, _check_path(value, index), index), index)
+        path = _check_path(value, index)
+        return _decode(lambda: _read(pillow, path, index), index, plain(str(path), LONGEST_PATH))
     hint = "; several images go in a list" if isinstance(value, list | tuple) else ""
     msg = f"expected {SOURCES}, got {type(value).__name__}: {shorten(value)}{hint}"
     raise InvalidInputError(msg, index)
@@ -108,16 +111,21 @@ def _import_pillow() -> ModuleType:
     return Image
 
 
-def _decode(read: Callable[[], Any], index: int | None) -> Any:
+def _decode(read: Callable[[], Any], index: int | None, name: str = "the image") -> Any:
     """Return what Pillow makes of an image; whatever it raises of a damaged one is an error about the input."""
+    from PIL import UnidentifiedImageError
+
     try:
         return read()
+    except UnidentifiedImageError as error:
+        msg = f"{name} cannot be read: it is no image, or of a format that Pillow does not know"
+        raise InvalidInputError(msg, index) from error
     except InvalidInputError:
         raise
     except Exception as error:
         if is_from_handler(error):
             raise
-        msg = f"the image cannot be read: {type(error).__name__}: {one_line(error)}"
+        msg = f"{name} cannot be read: {type(error).__name__}: {one_line(error)}"
         raise InvalidInputError(msg, index) from error
 
 
@@ -153,12 +161,12 @@ def _to_rgb(image: Any, index: int | None) -> Any:
 def _check_path(value: str | os.PathLike[str], index: int | None) -> Path:
     name = os.fspath(value)
     if isinstance(name, str) and name.startswith(("http://", "https://", "data:")):
-        msg = f"no address is fetched: download {shorten(name)} first, and pass its bytes or its path"
+        msg = f"no address is fetched: download {plain(name, LONGEST_PATH)} first, and pass its bytes or its path"
         raise InvalidInputError(msg, index)
     path = Path(os.fsdecode(name))
     if not path.is_file():
         problem = "is a folder; pass a list of its files" if path.is_dir() else "is no file"
-        msg = f"{shorten(name)} {problem}"
+        msg = f"{plain(str(path), LONGEST_PATH)} {problem}"
         raise InvalidInputError(msg, index)
     return path
 

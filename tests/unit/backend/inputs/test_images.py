@@ -60,8 +60,8 @@ BAD: list[tuple[Any, str]] = [
     (".", "is a folder"),
     ("https://example.com/a.png", "no address is fetched"),
     ("data:image/png;base64,AAAA", "no address is fetched"),
-    (b"", "cannot be read: UnidentifiedImageError"),
-    (b"just a text", "cannot be read: UnidentifiedImageError"),
+    (b"", "the image cannot be read: it is no image, or of a format"),
+    (b"just a text", "the image cannot be read: it is no image, or of a format"),
     (save(PICTURE, "JPEG")[:300], "cannot be read"),
     (save(draw(99, 99), "PNG")[:900], "cannot be read"),
     (save(PICTURE, "GIF")[:40], "cannot be read"),
@@ -92,6 +92,16 @@ def test_bad_inputs(value: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message) as caught:
         open_image(value, 3)
     assert caught.value.index == 3
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    """A file that cannot be read is named, since it is one of many."""
+    (tmp_path / "photo.jpg").write_bytes(save(PICTURE, "JPEG")[:300])
+    with pytest.raises(InvalidInputError, match=r"photo\.jpg cannot be read: OSError: .*[Tt]runcated"):
+        open_image(tmp_path / "photo.jpg", None)
+    (tmp_path / "photo.jpg").write_text("text", encoding="utf-8")
+    with pytest.raises(InvalidInputError, match=r"photo\.jpg cannot be read: it is no image"):
+        open_image(tmp_path / "photo.jpg", None)
 
 
 def test_pixel_limit_is_pillows(monkeypatch: pytest.MonkeyPatch) -> None:
