@@ -166,6 +166,38 @@ def make_colours_model(folder: Path, *, size: int = SIDE, **settings: Any) -> Pa
     return folder
 
 
+def make_views_model(folder: Path) -> Path:
+    """Write an embedder of images: vectors of 16 places, and their mean for the whole."""
+    nodes = [
+        helper.make_node("AveragePool", ["pixel_values"], ["pooled"], kernel_shape=[56, 56], strides=[56, 56]),
+        helper.make_node("Reshape", ["pooled", "shape"], ["flat"]),
+        helper.make_node("Transpose", ["flat"], ["places"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["places", "weights"], ["last_hidden_state"]),
+        helper.make_node("ReduceMean", ["last_hidden_state"], ["pooler_output"], axes=[1], keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, ["batch", 3, SIDE, SIDE])],
+        [
+            helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["batch", 16, 8]),
+            helper.make_tensor_value_info("pooler_output", TensorProto.FLOAT, ["batch", 8]),
+        ],
+        [
+            numpy_helper.from_array(draw_weights(3, 8), "weights"),
+            numpy_helper.from_array(np.array([-1, 3, 16], np.int64), "shape"),
+        ],
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), str(folder / "model.onnx"))
+    config = {"model_type": "vit", "architectures": ["ViTModel"]}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    prepared = {"feature_extractor_type": "ViTFeatureExtractor"}
+    (folder / "preprocessor_config.json").write_text(json.dumps(prepared), encoding="utf-8")
+    return folder
+
+
 def make_numbers_model(folder: Path) -> Path:
     """Write a graph of one multiplication of numbers (batch, 4)."""
     return _write(

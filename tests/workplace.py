@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests import tiny
 from tests.hub_server import HubServer
-from tests.images import make_colours_model
+from tests.images import make_colours_model, make_views_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +43,7 @@ ON_THE_HUB = {
     "Xenova/ms-marco-MiniLM-L-6-v2": "reranker",
     "Xenova/distilbert-base-uncased": "masked",
     "Xenova/vit-base-patch16-224": "colours",
+    "Xenova/dinov2-small": "views",
     "org/name": "sentiment",
 }
 
@@ -61,6 +62,7 @@ def workplace(folder: Path) -> Iterator[Workplace]:
     for name, (task, labels, texts, hidden, seed) in MODELS.items():
         tiny.make_model(folder / "models" / name, task, labels=labels, texts=texts, hidden=hidden, seed=seed)
     make_colours_model(folder / "models" / "colours")
+    make_views_model(folder / "models" / "views")
     if find_spec("PIL") is not None:
         write_pictures(folder)
     (folder / "reviews.txt").write_text("Quite easy!\nRather hard.\n", encoding="utf-8")

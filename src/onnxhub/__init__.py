@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         classify_image,
         classify_zero_shot,
         embed,
+        embed_image,
         embed_sparse,
         fill_mask,
         rerank,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from onnxhub.tasks.feature_extraction import EmbeddingItem, EmbeddingPostprocessor, FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskItem, FillMaskModel, FillMaskPostprocessor, MaskFill
     from onnxhub.tasks.image_classification import ImageClassificationModel, ImageClassificationPostprocessor
+    from onnxhub.tasks.image_feature_extraction import ImageEmbeddingPostprocessor, ImageFeatureExtractionModel
     from onnxhub.tasks.multiple_choice import (
         Choice,
         ChoiceScore,
@@ -101,6 +103,7 @@ _HOMES = {
         "classify_image",
         "classify_zero_shot",
         "embed",
+        "embed_image",
         "embed_sparse",
         "fill_mask",
         "rerank",
@@ -125,6 +128,7 @@ _HOMES = {
     "onnxhub.tasks.feature_extraction": ("EmbeddingItem", "EmbeddingPostprocessor", "FeatureExtractionModel"),
     "onnxhub.tasks.fill_mask": ("FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill"),
     "onnxhub.tasks.image_classification": ("ImageClassificationModel", "ImageClassificationPostprocessor"),
+    "onnxhub.tasks.image_feature_extraction": ("ImageEmbeddingPostprocessor", "ImageFeatureExtractionModel"),
     "onnxhub.tasks.multiple_choice": (
         "Choice",
         "ChoiceScore",
@@ -185,6 +189,8 @@ __all__ = [
     "Highlight",
     "ImageClassificationModel",
     "ImageClassificationPostprocessor",
+    "ImageEmbeddingPostprocessor",
+    "ImageFeatureExtractionModel",
     "ImageItem",
     "LabelScore",
     "MaskFill",
@@ -225,6 +231,7 @@ __all__ = [
     "classify_image",
     "classify_zero_shot",
     "embed",
+    "embed_image",
     "embed_sparse",
     "errors",
     "fill_mask",

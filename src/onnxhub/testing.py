@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskModel, MaskFill
     from onnxhub.tasks.image_classification import ImageClassificationModel
+    from onnxhub.tasks.image_feature_extraction import ImageFeatureExtractionModel
     from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceModel
     from onnxhub.tasks.question_answering import Answer, QuestionAnsweringModel
     from onnxhub.tasks.results import Classification
@@ -289,6 +290,13 @@ class CannedBackend:
         *,
         postprocessor: PostprocessorOf[Classification] | None = ...,
     ) -> ImageClassificationModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["image-feature-extraction", "image-embeddings"],
+        *,
+        postprocessor: PostprocessorOf[NDArray[np.float32]] | None = ...,
+    ) -> ImageFeatureExtractionModel: ...
     @overload
     def load(
         self,

@@ -14,7 +14,7 @@ pytest.importorskip("PIL", reason="images are read by Pillow")
 import onnxhub
 from onnxhub.errors import ClosedModelError, InvalidInputError
 from onnxhub.testing import check_task
-from tests.images import make_colours_model
+from tests.images import make_colours_model, make_views_model
 from tests.pictures import draw, make_pictures, save
 
 if TYPE_CHECKING:
@@ -39,7 +39,10 @@ class Case:
         return onnxhub.load(self.task, self.make(folder), **options).with_options(**self.always)
 
 
-CASES = [Case("image-classification", make_colours_model, {"top_k": 1})]
+CASES = [
+    Case("image-classification", make_colours_model, {"top_k": 1}),
+    Case("image-feature-extraction", make_views_model, {"pooling": "cls", "normalize": True}),
+]
 every_task = pytest.mark.parametrize("case", CASES, ids=lambda case: case.task)
 PICTURES = [draw(40, 30), draw(31, 7, 3).transpose(0), draw(9, 60, 5).point(lambda level: 255 - level)]
 

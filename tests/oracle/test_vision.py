@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import onnxhub
-from tests.oracle.peers import COUNTS, LARGEST, difference, optimum, transformers
+from tests.oracle.peers import COUNTS, LARGEST, close, difference, optimum, transformers
 from tests.pictures import make_pictures
 
 torch: Any = pytest.importorskip("torch")
@@ -51,6 +51,17 @@ ARCHITECTURES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
             image_size=32, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[2, 2], window_size=4, **LABELS
         ),
         lambda: transformers.ViTImageProcessor(**SMALL, resample=3),
+    ),
+}
+EMBEDDERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+    "vit": ARCHITECTURES["vit"],
+    "convnext": ARCHITECTURES["convnext"],
+    "resnet": ARCHITECTURES["resnet"],
+    "dinov2": (
+        lambda: transformers.Dinov2Config(
+            hidden_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14
+        ),
+        lambda: transformers.BitImageProcessor(size={"shortest_edge": 32}, crop_size=28),
     ),
 }
 OPTIONS: list[dict[str, Any]] = [
@@ -123,3 +134,36 @@ def test_image_classification(build: Callable[[str], Path], name: str) -> None:
     assert len({tuple(entry.label for entry in result.ranking) for result in typed}) > 1
     assert pipe(pictures[5]) == pipe([pictures[5]])[0]
     assert type(model.ort_model).__name__ == "ORTModelForImageClassification"
+
+
+@pytest.mark.parametrize("name", EMBEDDERS)
+def test_image_feature_extraction(name: str, tmp_path: Path) -> None:
+    """Vectors of places, the pooled one, and what is pooled of them, are those of torch's model."""
+    from optimum.exporters.onnx import onnx_export_from_model
+
+    config, processor = EMBEDDERS[name]
+    with contextlib.redirect_stdout(io.StringIO()), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        torched = transformers.AutoModel.from_config(config()).eval()
+        torched.config.architectures = [type(torched).__name__]
+        torched.config._name_or_path = str(tmp_path)  # where the exporter looks for the size of images
+        processor().save_pretrained(tmp_path)
+        onnx_export_from_model(torched, tmp_path, task="feature-extraction", do_validation=False)
+    pictures = opened()[::4]
+    peer = transformers.pipeline("image-feature-extraction", model=torched, image_processor=processor(), device="cpu")
+    model, pipe = onnxhub.load("auto", tmp_path), onnxhub.pipeline("image-feature-extraction", tmp_path)
+    assert isinstance(model, onnxhub.ImageFeatureExtractionModel)
+    places = peer(pictures)
+    close(places, pipe(pictures), "compat, image-feature-extraction", 1e-4)
+    places = np.asarray(places)[:, 0]
+    if "pooler_output" in model.backend.output_shapes:
+        pooled = np.asarray(peer(pictures, pool=True))
+        close(pooled, pipe(pictures, pool=True), "compat, image-feature-extraction", 1e-4)
+        close(pooled.reshape(len(pictures), -1), model(pictures), "typed, image-feature-extraction", 1e-4)
+    is_map = places.ndim == 4
+    mean = places.mean(axis=(2, 3) if is_map else 1)
+    close(mean, model(pictures, pooling="mean"), "typed, image-feature-extraction", 1e-4)
+    unit = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    close(unit, model(pictures, pooling="mean", normalize=True), "typed, image-feature-extraction", 1e-4)
+    if not is_map:
+        close(places[:, 0], model(pictures, pooling="cls"), "typed, image-feature-extraction", 1e-4)

@@ -17,6 +17,7 @@ from onnxhub import (
     FeatureExtractionModel,
     FillMaskModel,
     ImageClassificationModel,
+    ImageFeatureExtractionModel,
     MaskFill,
     MultipleChoiceModel,
     QuestionAnsweringModel,
@@ -66,6 +67,12 @@ def image_classification(model: ImageClassificationModel, array: NDArray[np.uint
     assert_type(model(["a.jpg", array]), list[Classification])
     assert_type(onnxhub.classify_image("cat.jpg"), Classification)
     assert_type(onnxhub.classify_image(texts, model="org/name", top_k=2), list[Classification])
+
+
+def image_feature_extraction(model: ImageFeatureExtractionModel) -> None:
+    assert_type(onnxhub.load("image-embeddings", "org/name"), ImageFeatureExtractionModel)
+    assert_type(model("cat.jpg", pooling="cls", normalize=True), NDArray[np.float32])
+    assert_type(onnxhub.embed_image(texts), NDArray[np.float32])
 
 
 class Margin(onnxhub.Postprocessor[onnxhub.ClassificationItem, float]):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from onnxhub.tasks.feature_extraction import FeatureExtractionOptions, Vectors
     from onnxhub.tasks.fill_mask import FillMaskOptions, MaskFill
     from onnxhub.tasks.image_classification import ImageClassificationOptions
+    from onnxhub.tasks.image_feature_extraction import ImageFeatureExtractionOptions
     from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceOptions, PromptChoices
     from onnxhub.tasks.question_answering import Answer, QuestionAnsweringOptions, QuestionContext
     from onnxhub.tasks.results import Classification
@@ -40,6 +41,7 @@ __all__ = [
     "classify_image",
     "classify_zero_shot",
     "embed",
+    "embed_image",
     "embed_sparse",
     "fill_mask",
     "rerank",
@@ -67,6 +69,9 @@ if TYPE_CHECKING:
 
     class ClassifyImageOptions(LoadedAs[Classification], ImageClassificationOptions, total=False):
         """What ``classify_image`` takes."""
+
+    class EmbedImageOptions(LoadedAs[NDArray[np.float32]], ImageFeatureExtractionOptions, total=False):
+        """What ``embed_image`` takes."""
 
     class AnswerOptions(LoadedAs[Answer], QuestionAnsweringOptions, total=False):
         """What ``answer`` takes."""
@@ -432,6 +437,31 @@ def choose(
     """
     chooser = _load("multiple-choice", model, options)
     return chooser(prompt) if choices is None else chooser(prompt, choices)
+
+
+@explain_arguments
+def embed_image(
+    image: ImageInput | ListOf[ImageInput] | Column, *, model: ModelId = None, **options: Unpack[EmbedImageOptions]
+) -> Vectors:
+    """Embed an image or a list of images.
+
+    Args:
+        image: A path, the bytes of a file, an image of Pillow, or an array of uint8, ``(height, width, channels)``.
+        model: Hub id or local folder; None: DINOv2's small one.
+        provider: As for ``load``.
+        dtype: As for ``load``.
+        revision: As for ``load``.
+        pooling: ``"pooler"``, ``"cls"`` or ``"mean"``; None: as the graph has it.
+        normalize: Make the vectors' length 1; default False.
+
+    Returns:
+        float32: ``(dim,)`` for an image, ``(n, dim)`` for a list.
+
+    Examples:
+        >>> onnxhub.embed_image(["red.png", "photo.jpg"], model="models/views").shape
+        (2, 8)
+    """
+    return _load("image-feature-extraction", model, options)(image)  # type: ignore[no-any-return]
 
 
 @overload

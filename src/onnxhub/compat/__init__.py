@@ -16,6 +16,7 @@ from onnxhub.compat._pipeline import Pipeline
 from onnxhub.compat.feature_extraction import FeatureExtractionOptions, FeatureExtractionPipeline
 from onnxhub.compat.fill_mask import FillMaskOptions, FillMaskPipeline
 from onnxhub.compat.image_classification import ImageClassificationOptions, ImageClassificationPipeline
+from onnxhub.compat.image_feature_extraction import ImageFeatureExtractionOptions, ImageFeatureExtractionPipeline
 from onnxhub.compat.question_answering import QuestionAnsweringOptions, QuestionAnsweringPipeline
 from onnxhub.compat.text_classification import TextClassificationOptions, TextClassificationPipeline
 from onnxhub.compat.token_classification import TokenClassificationOptions, TokenClassificationPipeline
@@ -56,6 +57,9 @@ if TYPE_CHECKING:
     class ImageClassification(Loading, ImageClassificationOptions, total=False):
         """For the overload."""
 
+    class ImageFeatureExtraction(Loading, ImageFeatureExtractionOptions, total=False):
+        """For the overload."""
+
     class TokenClassification(Loading, TokenClassificationOptions, total=False):
         """For the overload."""
 
@@ -76,6 +80,7 @@ __all__ = [
     "FeatureExtractionPipeline",
     "FillMaskPipeline",
     "ImageClassificationPipeline",
+    "ImageFeatureExtractionPipeline",
     "Pipeline",
     "QuestionAnsweringPipeline",
     "TextClassificationPipeline",
@@ -88,6 +93,7 @@ PIPELINES: Mapping[str, type[Pipeline]] = {
     "feature-extraction": FeatureExtractionPipeline,
     "fill-mask": FillMaskPipeline,
     "image-classification": ImageClassificationPipeline,
+    "image-feature-extraction": ImageFeatureExtractionPipeline,
     "question-answering": QuestionAnsweringPipeline,
     "text-classification": TextClassificationPipeline,
     "token-classification": TokenClassificationPipeline,
@@ -121,6 +127,10 @@ def pipeline(
 ) -> ImageClassificationPipeline: ...
 @overload
 def pipeline(
+    task: Literal["image-feature-extraction"], model: ModelId = ..., **options: Unpack[ImageFeatureExtraction]
+) -> ImageFeatureExtractionPipeline: ...
+@overload
+def pipeline(
     task: Literal["zero-shot-classification"], model: ModelId = ..., **options: Unpack[ZeroShotClassification]
 ) -> ZeroShotClassificationPipeline: ...
 def pipeline(
@@ -142,7 +152,8 @@ def pipeline(
 
     Args:
         task: ``"text-classification"``, ``"token-classification"``, ``"question-answering"``,
-            ``"feature-extraction"``, ``"fill-mask"``, ``"zero-shot-classification"``, ``"image-classification"``, or an alias.
+            ``"feature-extraction"``, ``"fill-mask"``, ``"zero-shot-classification"``, ``"image-classification"``,
+            ``"image-feature-extraction"``, or an alias.
         model: Hub id or local folder with an ONNX file; None: the task's default model.
         tokenizer: None, or the model again: the tokenizer is that of the model's repository.
         revision: Branch, tag or commit hash.
