@@ -55,3 +55,12 @@ def test_bad_inputs(run: Run, arguments: tuple[str, ...], message: str) -> None:
     assert done.returncode == 1
     assert message in done.stderr.decode()
     assert len(done.stdout.decode().splitlines()) == len(arguments) - 1
+
+
+def test_export_and_inspect(run: Run, workplace: Workplace) -> None:
+    """A model of images is inspected and exported without a tokenizer, and the folder has what prepares images."""
+    assert b"task\timage-classification\n" in run("inspect", "models/colours").stdout
+    done = run("export", "models/colours", "-o", "exported-colours")
+    assert done.returncode == 0, done.stderr.decode()
+    assert (workplace.folder / "exported-colours" / "preprocessor_config.json").is_file()
+    assert run("classify-image", "-m", "exported-colours", "red.png").stdout == run(*COLOURS, "red.png").stdout

@@ -160,6 +160,14 @@ def test_loaded_model(tmp_path: Path) -> None:
     onnxhub.unload()
 
 
+def test_exported_folder(tmp_path: Path) -> None:
+    """A model that is written into a folder is the same model there, with what prepares its images."""
+    folder = make_colours_model(tmp_path / "model")
+    onnxhub.pipeline("image-classification", folder).save_pretrained(tmp_path / "saved")
+    expected = onnxhub.load("auto", folder)(PICTURES)
+    assert onnxhub.load("auto", tmp_path / "saved")(PICTURES) == expected
+
+
 def test_rows_share_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Images of all sizes become rows of one, which run together."""
     model = onnxhub.load("image-classification", make_colours_model(tmp_path))
