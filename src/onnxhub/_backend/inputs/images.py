@@ -31,6 +31,8 @@ MOST_PIXELS: Final = 2**27
 """Pixels that an image may have once it is resized; three bytes each."""
 DEEP: Final = ("I", "F")
 """First letters of Pillow's modes of more than 8 bits; to 8 bits it cuts them off, which makes most images white."""
+DRAWN: Final = frozenset({"EPS", "WMF"})
+"""Formats that are programs or drawings, for which Pillow starts Ghostscript or asks Windows."""
 LONGEST_PATH: Final = 300
 """Characters of a path that are told."""
 SOURCES: Final = "a path, bytes, a PIL image or an array (height, width, channels) of uint8"
@@ -131,6 +133,11 @@ def _decode(read: Callable[[], Any], index: int | None, name: str = "the image")
 
 def _read(pillow: ModuleType, source: Path | BytesIO, index: int | None) -> Any:
     with pillow.open(source) as image:
+        if image.format in DRAWN:
+            msg = (
+                f"the image is a drawing in {image.format}, which another program would have to draw; convert it first"
+            )
+            raise InvalidInputError(msg, index)
         most = pillow.MAX_IMAGE_PIXELS
         if most is not None and image.width * image.height > most:
             size = f"{image.width:,} by {image.height:,} pixels, and PIL.Image.MAX_IMAGE_PIXELS allows {most:,}"

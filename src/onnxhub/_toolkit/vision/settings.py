@@ -27,6 +27,8 @@ __all__ = ["ImageSettings", "read_image_settings"]
 FILES: Final = ("preprocessor_config.json", "processor_config.json")
 MOST_SIDE: Final = 16_384
 """Pixels of a side that a file may ask for."""
+LEAST_NUMBER, MOST_NUMBER = 1e-6, 1e6
+"""What pixels are multiplied and divided by: others would make zeros or infinity of them."""
 CROPPED_BELOW: Final = 384
 """ConvNeXT's rule: from this size on an image is not cropped, but resized to a square."""
 COMMON: Final = frozenset({"do_resize", "size", "resample", "do_rescale", "rescale_factor"})
@@ -237,7 +239,7 @@ class _Reader:
         is_three = isinstance(numbers, list | tuple) and len(numbers) == CHANNELS
         if not is_three or not all(_is_real(number) for number in numbers):
             raise self._refuse(key, value, f"and there are {CHANNELS} channels")
-        if key == "image_std" and not all(numbers):
+        if key == "image_std" and any(abs(number) < LEAST_NUMBER for number in numbers):
             raise self._refuse(key, value, "by which pixels cannot be divided")
         return tuple(float(number) for number in numbers)
 
@@ -249,8 +251,8 @@ class _Reader:
 
     def _read_real(self, key: str, default: float) -> float:
         value = self.found.get(key, default)
-        if not _is_real(value) or value <= 0:
-            raise self._refuse(key, value, "and it is a number above 0")
+        if not _is_real(value) or value < LEAST_NUMBER:
+            raise self._refuse(key, value, f"and it is a number from {LEAST_NUMBER:g} to {MOST_NUMBER:g}")
         return float(value)
 
     def _is_on(self, key: str, *, default: bool = True) -> bool:
@@ -271,4 +273,4 @@ def _take(size: Size, *, to: Size) -> Size:
 
 
 def _is_real(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST_NUMBER

@@ -68,6 +68,7 @@ BAD: list[tuple[Any, str]] = [
     (save(PICTURE, "PNG")[:33] + b"\x00" * 99, "cannot be read"),
     (header(50_000, 50_000), "cannot be read: Decompression"),
     (header(10_000, 10_000), "10,000 by 10,000 pixels, and"),
+    (save(PICTURE, "EPS"), "a drawing in EPS, which another program would have to draw"),
     (np.zeros((4, 4, 3), np.float32), "of uint8, .*float32; levels from 0 to 1"),
     (np.full((4, 4, 3), np.nan), "of uint8, .*float64"),
     (np.zeros((4, 4, 3), np.uint16), "of uint8, .*uint16"),
