@@ -143,18 +143,66 @@ NUMBERS = replace(
 )
 
 
-def make_images_model(folder: Path, *, batch: int | str = "batch") -> Path:
+def make_images_model(folder: Path, *, batch: int | str = "batch", weights: NDArray[np.float32] | None = None) -> Path:
     """Write a graph that averages the colours of images (batch, 3, 224, 224), and weighs them."""
     nodes = [
         helper.make_node("ReduceMean", ["pixel_values"], ["means"], axes=[2, 3], keepdims=0),
         helper.make_node("MatMul", ["means", "weights"], ["logits"]),
     ]
-    return _write(folder, nodes, "pixel_values", [batch, 3, SIDE, SIDE], (3, 5))
+    return _write(
+        folder, nodes, "pixel_values", [batch, 3, SIDE, SIDE], draw_weights(3, 5) if weights is None else weights
+    )
+
+
+def make_colours_model(folder: Path, *, size: int = SIDE, **settings: Any) -> Path:
+    """Write a classifier of images with labels, which is as a repository of the Hub has it: configuration and all."""
+    weights = np.array([[4, -2, -2, -2, 2], [-2, 4, -2, -2, 2], [-2, -2, 4, -2, 2]], np.float32)
+    make_images_model(folder, weights=weights)
+    labels = ("red", "green", "blue", "dark", "light")
+    config = {"model_type": "vit", "architectures": ["ViTForImageClassification"], "id2label": dict(enumerate(labels))}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    prepared = {"image_processor_type": "ViTImageProcessor", "size": {"height": size, "width": size}, **settings}
+    (folder / "preprocessor_config.json").write_text(json.dumps(prepared), encoding="utf-8")
+    return folder
+
+
+def make_views_model(folder: Path) -> Path:
+    """Write an embedder of images: vectors of 16 places, and their mean for the whole."""
+    nodes = [
+        helper.make_node("AveragePool", ["pixel_values"], ["pooled"], kernel_shape=[56, 56], strides=[56, 56]),
+        helper.make_node("Reshape", ["pooled", "shape"], ["flat"]),
+        helper.make_node("Transpose", ["flat"], ["places"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["places", "weights"], ["last_hidden_state"]),
+        helper.make_node("ReduceMean", ["last_hidden_state"], ["pooler_output"], axes=[1], keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, ["batch", 3, SIDE, SIDE])],
+        [
+            helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["batch", 16, 8]),
+            helper.make_tensor_value_info("pooler_output", TensorProto.FLOAT, ["batch", 8]),
+        ],
+        [
+            numpy_helper.from_array(draw_weights(3, 8), "weights"),
+            numpy_helper.from_array(np.array([-1, 3, 16], np.int64), "shape"),
+        ],
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), str(folder / "model.onnx"))
+    config = {"model_type": "vit", "architectures": ["ViTModel"]}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    prepared = {"feature_extractor_type": "ViTFeatureExtractor"}
+    (folder / "preprocessor_config.json").write_text(json.dumps(prepared), encoding="utf-8")
+    return folder
 
 
 def make_numbers_model(folder: Path) -> Path:
     """Write a graph of one multiplication of numbers (batch, 4)."""
-    return _write(folder, [helper.make_node("MatMul", ["x", "weights"], ["logits"])], "x", ["batch", 4], (4, 3))
+    return _write(
+        folder, [helper.make_node("MatMul", ["x", "weights"], ["logits"])], "x", ["batch", 4], draw_weights(4, 3)
+    )
 
 
 def make_images(count: int, seed: int = 0) -> list[NDArray[np.uint8]]:
@@ -166,14 +214,18 @@ def make_images(count: int, seed: int = 0) -> list[NDArray[np.uint8]]:
     ]
 
 
-def _write(folder: Path, nodes: list[Any], name: str, shape: list[int | str], weights: tuple[int, int]) -> Path:
+def draw_weights(*shape: int) -> NDArray[np.float32]:
+    """Draw weights, always the same."""
+    return np.random.default_rng(1).normal(size=shape).astype(np.float32)
+
+
+def _write(folder: Path, nodes: list[Any], name: str, shape: list[int | str], values: NDArray[np.float32]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    values = np.random.default_rng(1).normal(size=weights).astype(np.float32)
     graph = helper.make_graph(
         nodes,
         "test",
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [shape[0], weights[1]])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [shape[0], values.shape[1]])],
         [numpy_helper.from_array(values, "weights")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tests import tiny
 from tests.hub_server import HubServer
+from tests.images import make_colours_model, make_views_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +44,8 @@ ON_THE_HUB = {
     "Xenova/nli-deberta-v3-xsmall": "nli",
     "Xenova/ms-marco-MiniLM-L-6-v2": "reranker",
     "Xenova/distilbert-base-uncased": "masked",
+    "Xenova/vit-base-patch16-224": "colours",
+    "Xenova/dinov2-small": "views",
     "org/name": "sentiment",
 }
 
@@ -65,8 +69,26 @@ def workplace(folder: Path) -> Iterator[Workplace]:
     """Make the folder, and run the Hub."""
     for name in MODELS:
         make_example(folder / "models" / name, name)
+    make_colours_model(folder / "models" / "colours")
+    make_views_model(folder / "models" / "views")
+    if find_spec("PIL") is not None:
+        write_pictures(folder)
     (folder / "reviews.txt").write_text("Quite easy!\nRather hard.\n", encoding="utf-8")
     with HubServer() as hub:
         for model_id, name in ON_THE_HUB.items():
             hub.add(model_id, folder / "models" / name)
         yield Workplace(folder, hub.endpoint)
+
+
+def write_pictures(folder: Path) -> None:
+    """Write two red pictures, and a folder of a blue and a green one."""
+    from PIL import Image
+
+    (folder / "photos").mkdir(exist_ok=True)
+    for name, colour in (
+        ("red.png", (200, 40, 30)),
+        ("photo.jpg", (190, 50, 40)),
+        ("photos/sea.jpg", (20, 60, 190)),
+        ("photos/wood.png", (40, 200, 60)),
+    ):
+        Image.new("RGB", (64, 48), colour).save(folder / name)

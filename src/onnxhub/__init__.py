@@ -29,8 +29,10 @@ if TYPE_CHECKING:
         answer,
         choose,
         classify,
+        classify_image,
         classify_zero_shot,
         embed,
+        embed_image,
         embed_sparse,
         fill_mask,
         rerank,
@@ -50,10 +52,13 @@ if TYPE_CHECKING:
     from onnxhub._toolkit.numeric import sigmoid, softmax
     from onnxhub._toolkit.sentence_transformers.embeddings import EmbeddingItem, EmbeddingPostprocessor
     from onnxhub._toolkit.text.truncation import TruncationWarning
+    from onnxhub._toolkit.vision.images import ImageItem
     from onnxhub.compat import pipeline
     from onnxhub.tasks.custom import ArraysItem, ArraysModel, ArraysPostprocessor
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskItem, FillMaskModel, FillMaskPostprocessor, MaskFill
+    from onnxhub.tasks.image_classification import ImageClassificationModel, ImageClassificationPostprocessor
+    from onnxhub.tasks.image_feature_extraction import ImageEmbeddingPostprocessor, ImageFeatureExtractionModel
     from onnxhub.tasks.multiple_choice import (
         Choice,
         ChoiceScore,
@@ -96,8 +101,10 @@ _HOMES = {
         "answer",
         "choose",
         "classify",
+        "classify_image",
         "classify_zero_shot",
         "embed",
+        "embed_image",
         "embed_sparse",
         "fill_mask",
         "rerank",
@@ -117,10 +124,13 @@ _HOMES = {
     "onnxhub._toolkit.numeric": ("sigmoid", "softmax"),
     "onnxhub._toolkit.sentence_transformers.embeddings": ("EmbeddingItem", "EmbeddingPostprocessor"),
     "onnxhub._toolkit.text.truncation": ("TruncationWarning",),
+    "onnxhub._toolkit.vision.images": ("ImageItem",),
     "onnxhub.compat": ("pipeline",),
     "onnxhub.tasks.custom": ("ArraysItem", "ArraysModel", "ArraysPostprocessor"),
     "onnxhub.tasks.feature_extraction": ("FeatureExtractionModel",),
     "onnxhub.tasks.fill_mask": ("FillMaskItem", "FillMaskModel", "FillMaskPostprocessor", "MaskFill"),
+    "onnxhub.tasks.image_classification": ("ImageClassificationModel", "ImageClassificationPostprocessor"),
+    "onnxhub.tasks.image_feature_extraction": ("ImageEmbeddingPostprocessor", "ImageFeatureExtractionModel"),
     "onnxhub.tasks.multiple_choice": (
         "Choice",
         "ChoiceScore",
@@ -179,6 +189,11 @@ __all__ = [
     "FillMaskModel",
     "FillMaskPostprocessor",
     "Highlight",
+    "ImageClassificationModel",
+    "ImageClassificationPostprocessor",
+    "ImageEmbeddingPostprocessor",
+    "ImageFeatureExtractionModel",
+    "ImageItem",
     "LabelScore",
     "MaskFill",
     "Model",
@@ -215,8 +230,10 @@ __all__ = [
     "builtin",
     "choose",
     "classify",
+    "classify_image",
     "classify_zero_shot",
     "embed",
+    "embed_image",
     "embed_sparse",
     "errors",
     "fill_mask",

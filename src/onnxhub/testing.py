@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from onnxhub._calls.model import Model
     from onnxhub._calls.own_postprocessor import AnyPostprocessor, PostprocessorOf
     from onnxhub._contracts.foreign import InferenceSession
-    from onnxhub._contracts.protocols import Features, Outputs
+    from onnxhub._contracts.protocols import Features, ImageProcessor, Outputs
 
     Canned: TypeAlias = Mapping[str, ArrayLike] | Callable[[Features], Mapping[str, ArrayLike]]
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskModel, MaskFill
+    from onnxhub.tasks.image_classification import ImageClassificationModel
+    from onnxhub.tasks.image_feature_extraction import ImageFeatureExtractionModel
     from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceModel
     from onnxhub.tasks.question_answering import Answer, QuestionAnsweringModel
     from onnxhub.tasks.results import Classification
@@ -230,6 +232,13 @@ class CannedBackend:
         del role
         return self.run(features, ())
 
+    @property
+    def image_processor(self) -> ImageProcessor:
+        """What ``preprocessor_config.json``, one of ``files``, makes of images."""
+        from onnxhub._backend.inputs.images import load_image_processor
+
+        return load_image_processor(self)
+
     def json(self, name: str) -> Mapping[str, object] | None:
         """Return one of ``files``."""
         found = self.files.get(name)
@@ -278,6 +287,20 @@ class CannedBackend:
         *,
         postprocessor: PostprocessorOf[list[list[MaskFill]]] | None = ...,
     ) -> FillMaskModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["image-classification"],
+        *,
+        postprocessor: PostprocessorOf[Classification] | None = ...,
+    ) -> ImageClassificationModel: ...
+    @overload
+    def load(
+        self,
+        task: Literal["image-feature-extraction", "image-embeddings"],
+        *,
+        postprocessor: PostprocessorOf[NDArray[np.float32]] | None = ...,
+    ) -> ImageFeatureExtractionModel: ...
     @overload
     def load(
         self,

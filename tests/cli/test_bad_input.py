@@ -88,7 +88,7 @@ def test_marks_of_other_systems_are_no_text(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("clasify", "text"), "Did you mean 'classify'?"),
+        (("clasify", "text"), "Did you mean 'classify', 'classify-image'?"),
         (("classify", "--modle", "x", "text"), "--model"),
         (("classify", "--top-k", "0", "text"), "--top-k"),
         (("classify", "--long-text", "cut", "text"), "truncate"),

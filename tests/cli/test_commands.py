@@ -360,7 +360,7 @@ def test_it_runs_as_a_script_too(environment: dict[str, str], workplace: Workpla
 def test_shells_complete_its_commands_and_models(run: Run) -> None:
     """By the protocol that the installed completion script speaks."""
     asked = {"_ONNXHUB_COMPLETE": "complete_bash", "COMP_WORDS": "onnxhub cl", "COMP_CWORD": "1"}
-    assert run(env=asked).stdout.split() == [b"classify", b"classify-zero-shot"]
+    assert run(env=asked).stdout.split() == [b"classify", b"classify-zero-shot", b"classify-image"]
     asked = {"_ONNXHUB_COMPLETE": "complete_bash", "COMP_WORDS": "onnxhub tag --model builtin:n", "COMP_CWORD": "3"}
     assert run(env=asked).stdout.split() == [b"builtin:ner"]
 

@@ -205,6 +205,9 @@ def build(name: str, folder: Path) -> Path:
             model, folder, task=family.exported_as or family.task, do_validation=False,
             no_post_process=family.merged is False, preprocessors=family.preprocessors,
         )  # fmt: skip
+    if name == "vit":  # the one class of images that is a typed task, which wants to know how they are prepared
+        size = {"height": IMAGE["image_size"], "width": IMAGE["image_size"]}
+        transformers.ViTImageProcessor(size=size).save_pretrained(folder)
     return folder
 
 

@@ -18,6 +18,7 @@ import onnxhub
 SOURCE = Path(onnxhub.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 FOREIGN = {
+    "PIL",
     "onnx_ir",
     "filelock",
     "fugashi",

@@ -151,10 +151,10 @@ def test_what_does_not_fit_into_memory_is_no_invalid_input(tmp_path: Path) -> No
     ("task", "name", "fits"),
     [
         ("text-generation", "pixel_values", False),
-        ("image-classification", "input_ids", False),
+        ("image-to-image", "input_ids", False),
         ("audio-classification", "pixel_values", False),
-        ("image-classification", "pixel_values", True),
-        ("image-classification", "images", True),
+        ("image-to-image", "pixel_values", True),
+        ("image-to-image", "images", True),
         ("text-generation", "input_ids", True),
         ("custom", "pixel_values", True),
     ],

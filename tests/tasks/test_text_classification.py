@@ -18,8 +18,8 @@ from onnxhub import (
     ClassificationPostprocessor,
     LabelScore,
 )
+from onnxhub._toolkit.activations import activation_of
 from onnxhub.errors import InvalidInputError, InvalidOptionError, NonFiniteOutputError, TaskMismatchError
-from onnxhub.tasks.text_classification import activation_of
 from onnxhub.testing import CannedBackend
 
 SIGMOID_OF_2 = 1 / (1 + math.exp(-2))

@@ -16,6 +16,8 @@ from onnxhub import (
     Failure,
     FeatureExtractionModel,
     FillMaskModel,
+    ImageClassificationModel,
+    ImageFeatureExtractionModel,
     MaskFill,
     MultipleChoiceModel,
     QuestionAnsweringModel,
@@ -80,6 +82,22 @@ def loading(task: Task[TextClassificationModel], name: str) -> None:
     assert_type(onnxhub.load("auto"), onnxhub.Model[Any, Any, Any])
     assert_type(onnxhub.load(name), Any)  # the calls of other packages' tasks have options of their own
     assert_type(onnxhub.load("moderation")("a", threshold=0.9), Any)
+
+
+def image_classification(model: ImageClassificationModel, array: NDArray[np.uint8]) -> None:
+    assert_type(onnxhub.load("image-classification", "org/name"), ImageClassificationModel)
+    assert_type(model("cat.jpg"), Classification)
+    assert_type(model(b"", top_k=1), Classification)
+    assert_type(model(array), Classification)
+    assert_type(model(["a.jpg", array]), list[Classification])
+    assert_type(onnxhub.classify_image("cat.jpg"), Classification)
+    assert_type(onnxhub.classify_image(texts, model="org/name", top_k=2), list[Classification])
+
+
+def image_feature_extraction(model: ImageFeatureExtractionModel) -> None:
+    assert_type(onnxhub.load("image-embeddings", "org/name"), ImageFeatureExtractionModel)
+    assert_type(model("cat.jpg", pooling="cls", normalize=True), NDArray[np.float32])
+    assert_type(onnxhub.embed_image(texts), NDArray[np.float32])
 
 
 class Margin(onnxhub.Postprocessor[onnxhub.ClassificationItem, float]):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from onnxhub.tasks.feature_extraction import FeatureExtractionModel
     from onnxhub.tasks.fill_mask import FillMaskModel, MaskFill
+    from onnxhub.tasks.image_classification import ImageClassificationModel
+    from onnxhub.tasks.image_feature_extraction import ImageFeatureExtractionModel
     from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceModel
     from onnxhub.tasks.question_answering import Answer, QuestionAnsweringModel
     from onnxhub.tasks.results import Classification
@@ -79,6 +81,20 @@ def load(
     provider: Provider = ...,
     **options: Unpack[LoadOptions[list[list[MaskFill]]]],
 ) -> FillMaskModel: ...
+@overload
+def load(
+    task: Literal["image-classification"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions[Classification]],
+) -> ImageClassificationModel: ...
+@overload
+def load(
+    task: Literal["image-feature-extraction", "image-embeddings"],
+    model_id: ModelId = ...,
+    provider: Provider = ...,
+    **options: Unpack[LoadOptions[NDArray[np.float32]]],
+) -> ImageFeatureExtractionModel: ...
 @overload
 def load(
     task: Literal["multiple-choice"],

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from onnxhub._api.loaded_models import ModelId, Provider
     from onnxhub._calls.own_postprocessor import PostprocessorOf
     from onnxhub._contracts.protocols import Column, ListOf
+    from onnxhub._toolkit.vision.images import ImageInput
     from onnxhub.tasks.feature_extraction import FeatureExtractionOptions, Vectors
     from onnxhub.tasks.fill_mask import FillMaskOptions, MaskFill
+    from onnxhub.tasks.image_classification import ImageClassificationOptions
+    from onnxhub.tasks.image_feature_extraction import ImageFeatureExtractionOptions
     from onnxhub.tasks.multiple_choice import Choice, MultipleChoiceOptions, PromptChoices
     from onnxhub.tasks.question_answering import Answer, QuestionAnsweringOptions, QuestionContext
     from onnxhub.tasks.results import Classification
@@ -35,8 +38,10 @@ __all__ = [
     "answer",
     "choose",
     "classify",
+    "classify_image",
     "classify_zero_shot",
     "embed",
+    "embed_image",
     "embed_sparse",
     "fill_mask",
     "rerank",
@@ -61,6 +66,12 @@ if TYPE_CHECKING:
 
     class ClassifyOptions(LoadedAs[Classification], TextClassificationOptions, total=False):
         """What ``classify`` takes."""
+
+    class ClassifyImageOptions(LoadedAs[Classification], ImageClassificationOptions, total=False):
+        """What ``classify_image`` takes."""
+
+    class EmbedImageOptions(LoadedAs[NDArray[np.float32]], ImageFeatureExtractionOptions, total=False):
+        """What ``embed_image`` takes."""
 
     class AnswerOptions(LoadedAs[Answer], QuestionAnsweringOptions, total=False):
         """What ``answer`` takes."""
@@ -114,6 +125,36 @@ def classify(text: object, *, model: ModelId = None, **options: Unpack[ClassifyO
         'POSITIVE'
     """
     return _load("text-classification", model, options)(text)
+
+
+@overload
+def classify_image(  # type: ignore[overload-overlap]  # an array is one image, but for one of four axes
+    image: ImageInput, *, model: ModelId = ..., **options: Unpack[ClassifyImageOptions]
+) -> Classification: ...
+@overload
+def classify_image(
+    image: ListOf[ImageInput] | Column, *, model: ModelId = ..., **options: Unpack[ClassifyImageOptions]
+) -> list[Classification]: ...
+@explain_arguments
+def classify_image(image: object, *, model: ModelId = None, **options: Unpack[ClassifyImageOptions]) -> object:
+    """Classify an image, or a list of them.
+
+    Args:
+        image: A path, the bytes of a file, an image of Pillow, or an array of uint8, ``(height, width, channels)``.
+        model: Hub id or local folder; None: a ViT for the 1,000 classes of ImageNet.
+        provider: As for ``load``.
+        dtype: As for ``load``.
+        revision: As for ``load``.
+        top_k: Length of the result's ``ranking``; default None, all labels.
+
+    Returns:
+        A ``Classification``; for a list, a list of them.
+
+    Examples:
+        >>> onnxhub.classify_image("red.png", model="models/colours").label
+        'red'
+    """
+    return _load("image-classification", model, options)(image)
 
 
 @overload
@@ -396,6 +437,31 @@ def choose(
     """
     chooser = _load("multiple-choice", model, options)
     return chooser(prompt) if choices is None else chooser(prompt, choices)
+
+
+@explain_arguments
+def embed_image(
+    image: ImageInput | ListOf[ImageInput] | Column, *, model: ModelId = None, **options: Unpack[EmbedImageOptions]
+) -> Vectors:
+    """Embed an image or a list of images.
+
+    Args:
+        image: A path, the bytes of a file, an image of Pillow, or an array of uint8, ``(height, width, channels)``.
+        model: Hub id or local folder; None: DINOv2's small one.
+        provider: As for ``load``.
+        dtype: As for ``load``.
+        revision: As for ``load``.
+        pooling: ``"pooler"``, ``"cls"`` or ``"mean"``; None: as the graph has it.
+        normalize: Make the vectors' length 1; default False.
+
+    Returns:
+        float32: ``(dim,)`` for an image, ``(n, dim)`` for a list.
+
+    Examples:
+        >>> onnxhub.embed_image(["red.png", "photo.jpg"], model="models/views").shape
+        (2, 8)
+    """
+    return _load("image-feature-extraction", model, options)(image)  # type: ignore[no-any-return]
 
 
 @overload

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from onnxhub._backend.graphs.signature import Graph
     from onnxhub._backend.repository.repository import Repository
-    from onnxhub._contracts.protocols import GraphInput, Tokenizer
+    from onnxhub._contracts.protocols import GraphInput, ImageProcessor, Tokenizer
 
 __all__ = ["GraphSummary", "RepositoryFiles", "read_shapes"]
 
@@ -51,6 +51,18 @@ class RepositoryFiles:
             if (settings := find_japanese_tokenizer(self.repository, self.config)) is not None:
                 return load_japanese_tokenizer(self.repository, settings, self.config)
         return load_tokenizer(self.repository, self.config)
+
+    @property
+    def image_processor(self) -> ImageProcessor:
+        """What ``preprocessor_config.json`` makes of images.
+
+        Raises:
+            TaskMismatchError: There is none, or it is not known what it does.
+            MissingDependencyError: Pillow is not installed.
+        """
+        from onnxhub._backend.inputs.images import load_image_processor
+
+        return load_image_processor(self)
 
     def json(self, name: str) -> Mapping[str, object] | None:
         """Return the object of a JSON file of the repository; None if it has no such file."""

@@ -14,6 +14,8 @@ __all__ = ["ABSENT", "BUILT_IN", "explain_name", "find_own_name"]
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "feature_extraction": ("feature-extraction", "embeddings", "sentence-similarity"),
     "fill_mask": ("fill-mask", "masked-lm"),
+    "image_classification": ("image-classification",),
+    "image_feature_extraction": ("image-feature-extraction", "image-embeddings"),
     "multiple_choice": ("multiple-choice",),
     "question_answering": ("question-answering",),
     "sparse_feature_extraction": ("sparse-feature-extraction", "sparse-embeddings", "splade"),
@@ -36,7 +38,6 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         "audio-classification",
         "audio-frame-classification",
         "audio-xvector",
-        "image-classification",
         "image-segmentation",
         "semantic-segmentation",
         "image-to-image",

@@ -27,6 +27,7 @@ __all__ = [
     "Engine",
     "Features",
     "GraphInput",
+    "ImageProcessor",
     "Lanes",
     "ListOf",
     "ModelFiles",
@@ -203,6 +204,18 @@ class Tokenizer(Protocol):
         ...
 
 
+class ImageProcessor(Protocol):
+    """Images to the numbers that a graph takes; shared by any number of threads."""
+
+    def __call__(self, image: object, index: int | None) -> NDArray[np.float32]:
+        """Return the numbers of an image, shape ``(3, height, width)``.
+
+        Raises:
+            InvalidInputError: It cannot be read; with the index.
+        """
+        ...
+
+
 class Lanes(Protocol):
     """How many batches of a model run at once, and their threads."""
 
@@ -251,6 +264,11 @@ class ModelFiles(Protocol):
     @property
     def tokenizer(self) -> Tokenizer:
         """Raises ``TaskMismatchError`` if the model has none."""
+        ...
+
+    @property
+    def image_processor(self) -> ImageProcessor:
+        """Raises ``TaskMismatchError`` if the model does not say how images are prepared."""
         ...
 
     def json(self, name: str) -> Mapping[str, object] | None:

@@ -102,7 +102,7 @@ def check_files(
     is_ours = all(kind.__module__.partition(".")[0] == "onnxhub" for kind in (task.preprocessor, task.postprocessor))
     if task.raw or not is_ours:  # those of other packages may ask for more than is known here
         return
-    if check_vocabulary(repository):
+    if task.modality == "text" and check_vocabulary(repository):
         return  # the conversion tells what the tokenizer will be
     task.preprocessor.for_model(model)
     if not is_open_ended:

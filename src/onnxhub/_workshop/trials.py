@@ -26,9 +26,10 @@ def configure_for_evaluation(model: AnyModel) -> AnyModel:
 
 
 def require_texts(task: Task[Any]) -> None:
-    """Raise ``InvalidOptionError`` for a task that runs on arrays, for which no text is an input."""
-    if task.raw:
-        raise InvalidOptionError("task", task.name, "a task on texts; this one runs on arrays")
+    """Raise ``InvalidOptionError`` for a task that runs on arrays or on images, for which no text is an input."""
+    if task.raw or task.modality != "text":
+        given = "arrays" if task.raw else f"inputs of the kind {task.modality}"
+        raise InvalidOptionError("task", task.name, f"a task on texts; this one runs on {given}")
 
 
 def sample_inputs(model: AnyModel, texts: Sequence[str], *, competing: bool = False) -> list[object]:

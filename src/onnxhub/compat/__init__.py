@@ -23,6 +23,8 @@ from onnxhub.compat._loading import (
 from onnxhub.compat._pipeline import Pipeline
 from onnxhub.compat.feature_extraction import FeatureExtractionOptions, FeatureExtractionPipeline
 from onnxhub.compat.fill_mask import FillMaskOptions, FillMaskPipeline
+from onnxhub.compat.image_classification import ImageClassificationOptions, ImageClassificationPipeline
+from onnxhub.compat.image_feature_extraction import ImageFeatureExtractionOptions, ImageFeatureExtractionPipeline
 from onnxhub.compat.question_answering import QuestionAnsweringOptions, QuestionAnsweringPipeline
 from onnxhub.compat.text_classification import TextClassificationOptions, TextClassificationPipeline
 from onnxhub.compat.token_classification import TokenClassificationOptions, TokenClassificationPipeline
@@ -59,6 +61,12 @@ if TYPE_CHECKING:
     class TextClassification(Loading, TextClassificationOptions, total=False):
         """For the overload."""
 
+    class ImageClassification(Loading, ImageClassificationOptions, total=False):
+        """For the overload."""
+
+    class ImageFeatureExtraction(Loading, ImageFeatureExtractionOptions, total=False):
+        """For the overload."""
+
     class TokenClassification(Loading, TokenClassificationOptions, total=False):
         """For the overload."""
 
@@ -78,6 +86,8 @@ if TYPE_CHECKING:
 __all__ = [
     "FeatureExtractionPipeline",
     "FillMaskPipeline",
+    "ImageClassificationPipeline",
+    "ImageFeatureExtractionPipeline",
     "Pipeline",
     "QuestionAnsweringPipeline",
     "TextClassificationPipeline",
@@ -89,6 +99,8 @@ __all__ = [
 PIPELINES: Mapping[str, type[Pipeline]] = {
     "feature-extraction": FeatureExtractionPipeline,
     "fill-mask": FillMaskPipeline,
+    "image-classification": ImageClassificationPipeline,
+    "image-feature-extraction": ImageFeatureExtractionPipeline,
     "question-answering": QuestionAnsweringPipeline,
     "text-classification": TextClassificationPipeline,
     "token-classification": TokenClassificationPipeline,
@@ -118,6 +130,14 @@ def pipeline(
 def pipeline(task: Literal["fill-mask"], model: ModelId = ..., **options: Unpack[FillMask]) -> FillMaskPipeline: ...
 @overload
 def pipeline(
+    task: Literal["image-classification"], model: ModelId = ..., **options: Unpack[ImageClassification]
+) -> ImageClassificationPipeline: ...
+@overload
+def pipeline(
+    task: Literal["image-feature-extraction"], model: ModelId = ..., **options: Unpack[ImageFeatureExtraction]
+) -> ImageFeatureExtractionPipeline: ...
+@overload
+def pipeline(
     task: Literal["zero-shot-classification"], model: ModelId = ..., **options: Unpack[ZeroShotClassification]
 ) -> ZeroShotClassificationPipeline: ...
 @overload
@@ -141,8 +161,9 @@ def pipeline(
 
     Args:
         task: ``"text-classification"``, ``"token-classification"``, ``"question-answering"``,
-            ``"feature-extraction"``, ``"fill-mask"``, ``"zero-shot-classification"``, or an alias; None: what the model
-            says of itself, as for ``onnxhub.load("auto", ...)``.
+            ``"feature-extraction"``, ``"fill-mask"``, ``"zero-shot-classification"``, ``"image-classification"``,
+            ``"image-feature-extraction"``, or an alias; None: what the model says of itself, as for
+            ``onnxhub.load("auto", ...)``.
         model: Hub id or local folder with an ONNX file; None: the task's default model.
         tokenizer: None, or the model again: the tokenizer is that of the model's repository.
         revision: Branch, tag or commit hash.

@@ -40,7 +40,7 @@ NEUTRAL: Final[Mapping[str, tuple[tuple[object, ...], str]]] = {
     ),
     "feature_extractor": ((None,), "None: nothing here reads sound"),
     "framework": ((None, "pt"), "'pt' or None: ONNX Runtime runs it, and there is no framework"),
-    "image_processor": ((None,), "None: nothing here reads images"),
+    "image_processor": ((None,), "None: images are prepared as the model's repository says"),
     "pipeline_class": ((None,), "None: the classes of onnxhub.compat"),
     "processor": ((None,), "None: the tokenizer is that of the model's repository"),
     "trust_remote_code": ((None, False), "False: code of a repository is never run"),

@@ -10,20 +10,21 @@ import numpy as np
 from onnxhub._contracts.checks import as_text, refuse
 from onnxhub._contracts.postprocessor import Postprocessor
 from onnxhub._contracts.preprocessor import Prepared
+from onnxhub._toolkit.activations import activate, activation_of
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import require_finite, sigmoid, softmax
+from onnxhub._toolkit.numeric import require_finite
 from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub.compat._pipeline import CallOptions, Pipeline, TruncatingPreprocessor
 from onnxhub.errors import InvalidInputError, InvalidOptionError
-from onnxhub.tasks.text_classification import ClassificationItem, activation_of
+from onnxhub.tasks.text_classification import ClassificationItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from onnxhub._contracts.preprocessor import Preprocessor
     from onnxhub._contracts.protocols import Backend, Outputs, Tokens
+    from onnxhub._toolkit.activations import Activation
     from onnxhub.compat._pipeline import Json, Truncation
-    from onnxhub.tasks.text_classification import Activation
 
 __all__ = ["TextClassificationOptions", "TextClassificationPipeline"]
 
@@ -101,18 +102,13 @@ class LabelPostprocessor(Postprocessor[ClassificationItem, "Json"]):
     def decode(self, rows: Outputs, item: ClassificationItem) -> Json:
         """Return the best label, or several."""
         del item
-        scores = require_finite(self._score(rows["logits"][0]))
+        scores = require_finite(activate(rows["logits"][0], self.activation))
         if self.legacy and self.top_k == 1:
             return self._describe(int(scores.argmax()), scores)
         if self.legacy:
             return [self._describe(index, scores) for index in range(len(scores))]
         order = np.argsort(-scores, kind="stable").tolist()
         return [self._describe(index, scores) for index in order[: self.top_k]]
-
-    def _score(self, logits: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        if self.activation == "softmax":
-            return softmax(logits)
-        return sigmoid(logits) if self.activation == "sigmoid" else logits
 
     def _describe(self, index: int, scores: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, object]:
         return {"label": self.labels[index], "score": float(scores[index])}

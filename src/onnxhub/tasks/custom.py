@@ -455,14 +455,6 @@ TASKS = (
         architectures="ForXVector",
     ),
     _raw(
-        "image-classification",
-        "image",
-        "logits of labels for an image (arrays)",
-        "ORTModelForImageClassification",
-        architectures="ForImageClassification",
-        postprocessor=LabelledPostprocessor,
-    ),
-    _raw(
         "image-segmentation",
         "image",
         "a map of labels (arrays)",

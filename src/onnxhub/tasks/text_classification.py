@@ -18,8 +18,9 @@ from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import shorten
+from onnxhub._toolkit.activations import activate, activation_of, check_activation
 from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import require_finite, require_usable, sigmoid, softmax
+from onnxhub._toolkit.numeric import require_finite, require_usable
 from onnxhub._toolkit.text.prefixes import encode_prefix
 from onnxhub._toolkit.text.requirements import require_inputs
 from onnxhub._toolkit.text.rows import graph_rows
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
+    from onnxhub._toolkit.activations import Activation
 
 __all__ = [
     "Classification",
@@ -47,11 +49,9 @@ __all__ = [
 if TYPE_CHECKING:
     TextOrPair: TypeAlias = str | tuple[str, str]
 
-Activation = Literal["softmax", "sigmoid", "none"]
 LongText = Literal["truncate", "window", "error"]
 
 NAME = "text-classification"
-PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 
 logger: Final = logging.getLogger("onnxhub")
 
@@ -161,8 +161,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", as_labels(self.labels))
         positive("top_k", self.top_k, optional=True)
-        if self.activation not in (known := ("softmax", "sigmoid", "none")):
-            raise InvalidOptionError("activation", self.activation, "'softmax', 'sigmoid' or 'none'", known)
+        check_activation(self.activation)
 
     @classmethod
     def for_model(cls, backend: Backend) -> Self:
@@ -172,9 +171,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
 
     def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores of one row's labels; the hook. Shape: ``(labels,) -> (labels,)``."""
-        if self.activation == "softmax":
-            return softmax(logits)
-        return sigmoid(logits) if self.activation == "sigmoid" else logits
+        return activate(logits, self.activation)
 
     def default_items(self, rows: int) -> Sequence[ClassificationItem]:
         """One row each."""
@@ -227,20 +224,6 @@ class TextClassificationModel(Model["TextOrPair", Classification, "list[Classifi
     def with_options(self, **options: Unpack[TextClassificationOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""
         return self.copy_with(options)
-
-
-def activation_of(problem_type: object, labels: int) -> Activation:
-    """Apply the rule of transformers (``TextClassificationPipeline.postprocess``): the problem type, else the number of labels.
-
-    Raises:
-        TaskMismatchError: it is none of the three problem types.
-    """
-    if problem_type and problem_type not in PROBLEM_TYPES:
-        problem = f"problem_type in config.json is {shorten(problem_type)}, and known are {', '.join(PROBLEM_TYPES)}"
-        raise TaskMismatchError("the model", NAME, (problem,))
-    if problem_type == "regression":
-        return "none"
-    return "sigmoid" if problem_type == "multi_label_classification" or labels == 1 else "softmax"
 
 
 def as_text_or_pair(value: object, index: int | None) -> TextOrPair:

@@ -1,1 +1,1 @@
-"""Reads what makes a model's inputs: tokenizers, tables, and weights beside the graph."""
+"""Reads what makes a model's inputs: tokenizers, images, tables, and weights beside the graph."""

@@ -1,0 +1,146 @@
+"""image-classification: one label with a score, for an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import EllipsisType
+from typing import TYPE_CHECKING, ClassVar, Final, Self, Unpack, overload
+
+from onnxhub._calls.model import Model
+from onnxhub._contracts.checks import positive
+from onnxhub._contracts.evaluation import Evaluation
+from onnxhub._contracts.options import CallOptions
+from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
+from onnxhub._contracts.task import Task
+from onnxhub._process.public import publish
+from onnxhub._toolkit.activations import activate, activation_of, check_activation
+from onnxhub._toolkit.label_names import labels_of
+from onnxhub._toolkit.numeric import require_finite, require_usable
+from onnxhub._toolkit.vision.images import ImageItem, ImagePreprocessor
+from onnxhub.errors import TaskMismatchError
+from onnxhub.tasks.results import Classification, decide, rank_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs
+    from onnxhub._toolkit.activations import Activation
+    from onnxhub._toolkit.vision.images import ImageInput
+
+__all__ = ["ImageClassificationModel", "ImageClassificationPostprocessor"]
+
+NAME: Final = "image-classification"
+
+
+@dataclass(frozen=True)
+class ImageClassificationPostprocessor(Postprocessor[ImageItem, Classification]):
+    """Logits ``(batch, labels)`` to ``Classification`` values.
+
+    To subclass, override ``scores``: it gets the logits of one image, ``(labels,)``, and returns as many scores. The base
+    refuses NaN, ranks and names.
+
+    Examples:
+        >>> ImageClassificationPostprocessor(labels=("cat", "dog"))([[0.0, 2.0], [3.0, 0.0]])
+        [Classification(label='dog', score=0.8808), Classification(label='cat', score=0.9526)]
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    item: ClassVar[type[Item] | None] = ImageItem
+
+    labels: Sequence[str]
+    """Label of each logit."""
+    activation: Activation = "softmax"
+    """How logits become scores; from the model's configuration by transformers' rule (see ``activation_of``)."""
+    top_k: int | None = None
+    """Length of ``ranking``; None keeps all labels."""
+
+    def __post_init__(self) -> None:
+        positive("top_k", self.top_k, optional=True)
+        check_activation(self.activation)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Take labels and activation from ``config.json``."""
+        labels = labels_of(backend)
+        return cls(labels=labels, activation=activation_of(backend.config.get("problem_type"), len(labels), NAME))
+
+    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of one image's labels; the hook. Shape: ``(labels,) -> (labels,)``."""
+        return activate(logits, self.activation)
+
+    def default_items(self, rows: int) -> Sequence[ImageItem]:
+        """One row each."""
+        return [ImageItem()] * rows
+
+    def decode(self, rows: Outputs, item: ImageItem) -> Classification:
+        """Scores of the image's row, ranked."""
+        del item
+        logits = rows["logits"]
+        if logits.ndim != 2 or logits.shape[1] != len(self.labels):
+            problem = f"{len(self.labels)} labels for logits of shape {logits.shape}"
+            raise TaskMismatchError("the model", NAME, (problem,))
+        row = require_usable(logits[0])
+        scores = require_finite(same_shape(self.scores(row), row, f"{type(self).__name__}.scores"))
+        return rank_labels(self.labels, scores, self.top_k)
+
+
+class ImageClassificationOptions(CallOptions, total=False):
+    """The options of a call; ``...`` leaves one as it is."""
+
+    top_k: int | EllipsisType | None
+
+
+class ImageClassificationModel(Model["ImageInput", Classification, "list[Classification]"]):
+    """A classifier of images: ``model("cat.jpg")``, ``model(image)``, ``model(["a.png", "b.png"])``."""
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # an array is one image, but for one of four axes
+        self, inputs: ImageInput, **options: Unpack[ImageClassificationOptions]
+    ) -> Classification: ...
+    @overload
+    def __call__(
+        self, inputs: ListOf[ImageInput] | Column, **options: Unpack[ImageClassificationOptions]
+    ) -> list[Classification]: ...
+    def __call__(self, inputs: object, **options: Unpack[ImageClassificationOptions]) -> object:
+        """Classify an image, or a list of them.
+
+        Args:
+            inputs: A path, the bytes of a file, an image of Pillow or an array of uint8, ``(height, width, channels)``;
+                an array of four axes is many images.
+            top_k: Length of ``ranking``; default None, all labels.
+
+        Raises:
+            InvalidInputError: an input is no image, or a damaged one; with its index.
+            NonFiniteOutputError: the model gave NaN; with the input's index.
+        """
+        return self.call_with(inputs, options)
+
+    def with_options(self, **options: Unpack[ImageClassificationOptions]) -> Self:
+        """Another model over the same session with these defaults; ``...`` leaves one as it is."""
+        return self.copy_with(options)
+
+
+TASK = Task(
+    name=NAME,
+    summary="one label with a score, for an image",
+    modality="image",
+    inputs=("image",),
+    options=ImageClassificationOptions,
+    result=Classification,
+    model=ImageClassificationModel,
+    preprocessor=ImagePreprocessor,
+    postprocessor=ImageClassificationPostprocessor,
+    outputs=({"logits": 2},),
+    ort_class="ORTModelForImageClassification",
+    architectures=("ForImageClassification",),
+    default_model="Xenova/vit-base-patch16-224",
+    one_liners=("onnxhub.classify_image",),
+    commands=("onnxhub.cli.classify_image:classify_image",),
+    evaluation=Evaluation(measure="same label", decision=decide),
+)
+
+
+publish(globals(), "ImageClassificationModel", "ImageClassificationPostprocessor")
