@@ -5,4 +5,3 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession as InferenceSession  # noqa: PLC0414, TID251  # for a type alone
     from optimum.onnxruntime import ORTModel as ORTModel  # noqa: PLC0414, TID251  # for a type alone
-    from PIL.Image import Image as Image  # noqa: PLC0414, TID251  # for a type alone

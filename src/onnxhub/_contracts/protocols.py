@@ -204,6 +204,24 @@ class Tokenizer(Protocol):
         ...
 
 
+class PillowImage(Protocol):
+    """What type checkers need to know of ``PIL.Image.Image``: where Pillow is not installed, it would be anything."""
+
+    @property
+    def mode(self) -> str:
+        """The kind of its pixels, such as ``"RGB"``."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        ...
+
+    def convert(self, mode: str) -> PillowImage:
+        """Return the image with pixels of another kind."""
+        ...
+
+
 class ImageProcessor(Protocol):
     """Images to the numbers that a graph takes; shared by any number of threads."""
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from onnxhub._calls.runners import Runner
     from onnxhub._contracts.protocols import Backend, Column, Features, ListOf, Outputs, Tokens
 
     QueryDocuments: TypeAlias = tuple[str, Sequence[str]]
@@ -299,7 +300,7 @@ class TextRankingOptions(CallOptions, total=False):
 class TextRankingModel(Model["QueryDocuments", "list[Ranked]", "list[list[Ranked]]"]):
     """A cross-encoder, or a model of vectors: ``model("query", ["a document", "another"])``."""
 
-    runner = TextRankingRun
+    runner: ClassVar[type[Runner]] = TextRankingRun
 
     @overload
     def __call__(

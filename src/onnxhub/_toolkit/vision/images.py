@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from onnxhub._contracts.foreign import Image
-    from onnxhub._contracts.protocols import Backend, Features, ImageProcessor
+    from onnxhub._contracts.protocols import Backend, Features, ImageProcessor, PillowImage
 
-    ImageInput: TypeAlias = str | os.PathLike[str] | bytes | Image | NDArray[np.uint8]
+    ImageInput: TypeAlias = str | os.PathLike[str] | bytes | PillowImage | NDArray[np.uint8]
     """A path, the bytes of a file, an image of Pillow, or an array (height, width, channels)."""
 
 __all__ = ["ImageItem", "ImagePreprocessor"]
