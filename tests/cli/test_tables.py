@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
     from tests.workplace import Workplace
 
+pytestmark = pytest.mark.alike
+
 CLASSIFY = ("classify", "-m", "builtin:sentiment")
 FIRST, SECOND = "Quite easy!", "Rather hard."
 REVIEWS = f'id,review,label\n1,"{FIRST}\nReally.",good\n2,{SECOND},bad\n3,,bad\n4,{FIRST},good\n'
