@@ -58,7 +58,8 @@ ROWS = [(1.0, 2.0, 3.0, 4.0), (4.0, -3.0, 2.0, 1.0), (0.0, 0.0, 9.0, 0.0)]
 def test_the_table_has_every_built_in_task() -> None:
     """A new task is not forgotten here."""
     tasks = [task for task in onnxhub.list_tasks() if task.model.__module__ == "onnxhub" and not task.raw]
-    assert set(CASES) == {task.name for task in tasks}
+    # Those of images have a table of their own, in tests/contract/test_images.py.
+    assert set(CASES) == {task.name for task in tasks if task.modality == "text"}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -61,6 +61,7 @@ def test_a_variant_that_is_missing_is_a_step(tmp_path: Path) -> None:
 def test_a_conversion_that_is_missing_is_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It names the package that would make it; after it, the files are chosen of what was made."""
     monkeypatch.setattr(exporters, "find_version", lambda _: "1.0")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))  # what is made here is no other test's
     folder = make_model(tmp_path / "model")
     model = (folder / "model.onnx").read_bytes()
     (folder / "model.onnx").rename(folder / "model.safetensors")
