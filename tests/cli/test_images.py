@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 pytest.importorskip("PIL", reason="images are read by Pillow")
@@ -12,6 +13,8 @@ pytest.importorskip("PIL", reason="images are read by Pillow")
 import onnxhub
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Run
     from tests.workplace import Workplace
 
@@ -38,6 +41,24 @@ def test_names_from_standard_input(run: Run) -> None:
     """One a line; --top-k gives a row for each label."""
     done = run(*COLOURS, "--top-k", "2", input=b"red.png\nphotos/sea.jpg\n")
     assert [line.split("\t")[0] for line in done.stdout.decode().splitlines()][::2] == ["red", "blue"]
+
+
+def test_vectors_of_images(run: Run, workplace: Workplace, tmp_path: Path) -> None:
+    """As rows, as JSON and in a file of numpy's, by the options of the task; a table's rows keep their places."""
+    views = workplace.folder / "models" / "views"
+    expected = onnxhub.load("image-feature-extraction", views)([str(workplace.folder / "red.png")], pooling="cls")
+    command = ("embed-image", "--model", "models/views", "--pooling", "cls")
+    rows = run(*command, "red.png").stdout.decode().splitlines()
+    np.testing.assert_allclose([list(map(float, row.split("\t"))) for row in rows], expected, rtol=1e-4)
+    [record] = [json.loads(line) for line in run(*command, "--json", "red.png").stdout.splitlines()]
+    assert record["image"] == "red.png"
+    np.testing.assert_allclose(record["embedding"], expected[0], rtol=1e-6)
+    (tmp_path / "images.csv").write_text("id,file\n1,red.png\n2,\n")
+    file = tmp_path / "vectors.npy"
+    done = run(*command, "-f", str(tmp_path / "images.csv"), "--column", "file", "-o", str(file))
+    assert done.returncode == 0, done.stderr.decode()
+    np.testing.assert_allclose(np.load(file)[0], expected[0], rtol=1e-6)
+    assert np.isnan(np.load(file)[1]).all()
 
 
 @pytest.mark.parametrize(

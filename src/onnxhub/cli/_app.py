@@ -62,6 +62,8 @@ ORDER_OF_TASKS = (
     "fill-mask",
     "multiple-choice",
     "sparse-feature-extraction",
+    "image-classification",
+    "image-feature-extraction",
 )
 """The tasks whose commands the help lists first, in the order of the README; the commands of other tasks follow by name."""
 CACHE = "See, check and clear away what is kept on this machine."

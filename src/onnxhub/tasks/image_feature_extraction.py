@@ -169,6 +169,7 @@ TASK = Task(
     ),
     default_model="Xenova/dinov2-small",
     one_liners=("onnxhub.embed_image",),
+    commands=("onnxhub.cli.embed_image:embed_image",),
     evaluation=Evaluation(measure=COSINE, decision=Decision),
 )
 
