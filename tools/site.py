@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-__all__ = ["on_post_page"]
+from mkdocs.structure.files import File
+
+__all__ = ["on_files", "on_post_page"]
+
+CHANGELOG = Path(__file__).resolve().parent.parent / "CHANGELOG.md"
+
+
+def on_files(files: Any, *, config: Any) -> Any:
+    """Add the changelog, which lies beside the documentation."""
+    files.append(File.generated(config, "changelog.md", content=CHANGELOG.read_text(encoding="utf-8")))
+    return files
 
 
 def on_post_page(output: str, *, page: Any, config: Any) -> str:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import onnxhub
 from onnxhub._contracts.built_in import ABSENT, BUILT_IN
 from onnxhub._contracts.registry import get_task
+from onnxhub.cli._app import ORDER_OF_TASKS
 from onnxhub.compat import PIPELINES
 from onnxhub.tasks.custom import PROCESSORS
 from tools.markers import replace_between
@@ -52,9 +53,9 @@ MOVING: Final = DOCS / "moving" / "from-transformers.md"
 PARITY: Final = DOCS / "parity.json"
 BEGIN: Final = "<!-- table: begin -->"
 END: Final = "<!-- table: end -->"
-COLUMNS: Final = ("task", "aliases", "class of optimum", "one result", "one line", "light install", "parity")
-LIGHT: Final = "yes"
-"""For every task: a slice sees arrays and a tokenizer only. What needs optimum is `ort_model`, as the page says."""
+COLUMNS: Final = ("task", "one result", "one line", "class of optimum")
+MORE_COLUMNS: Final = ("task", "other names", "parity")
+"""A table of their own: in one, names would break at the width of a screen."""
 RAW_PAGE: Final = "custom"
 """The page of all tasks over arrays."""
 PIPELINES_BEGIN: Final = "<!-- pipelines: begin -->"
@@ -127,7 +128,12 @@ class Parity:
 def built_in() -> list[Task[Any]]:
     """Return the tasks of this package, those with typed results first, without those of other packages."""
     found = [task for task in onnxhub.list_tasks() if task.name in BUILT_IN]
-    return sorted(found, key=lambda task: (task.raw, task.name != RAW_PAGE, task.name))
+    return sorted(found, key=lambda task: (task.raw, task.name != RAW_PAGE, _rank(task.name), task.name))
+
+
+def _rank(name: str) -> int:
+    """Return the place of a task among those that the README lists, in the order of use."""
+    return ORDER_OF_TASKS.index(name) if name in ORDER_OF_TASKS else len(ORDER_OF_TASKS)
 
 
 def page_of(task: Task[Any]) -> str:
@@ -153,9 +159,14 @@ def read_parity(path: Path = PARITY) -> dict[str, Parity]:
 
 
 def table(parity: Mapping[str, Parity]) -> str:
-    """Return the table, as Markdown."""
-    rows = [COLUMNS, ["---"] * len(COLUMNS), *(_cells(task, parity.get(task.name)) for task in built_in())]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    """Return the two tables, as Markdown."""
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, built_in())]
+    more = [
+        MORE_COLUMNS,
+        ["---"] * len(MORE_COLUMNS),
+        *(_more_cells(task, parity.get(task.name)) for task in built_in()),
+    ]
+    return "\n".join("".join(f"| {' | '.join(row)} |\n" for row in written) for written in (rows, more))
 
 
 def render(page: str, parity: Mapping[str, Parity]) -> str:
@@ -213,16 +224,17 @@ def _pipeline_cells(name: str) -> tuple[str, ...]:
     return linked, here, "arrays", f"transformers' own over [`model.ort_model`](#over-the-same-session), with {parts}"
 
 
-def _cells(task: Task[Any], parity: Parity | None) -> tuple[str, ...]:
+def _cells(task: Task[Any]) -> tuple[str, ...]:
     return (
         f"[{task.name}]({page_of(task)})",
-        _code(*task.aliases),
-        _code(task.ort_class, *task.ort_classes.values()),
         task.result_name if task.raw else _code(task.result_name),
         _code(*(name.removeprefix("onnxhub.") for name in task.one_liners)),
-        LIGHT,
-        "not compared" if parity is None else str(parity),
+        _code(task.ort_class, *task.ort_classes.values()),
     )
+
+
+def _more_cells(task: Task[Any], parity: Parity | None) -> tuple[str, ...]:
+    return task.name, _code(*task.aliases), "not compared" if parity is None else str(parity)
 
 
 def _code(*names: str) -> str:
