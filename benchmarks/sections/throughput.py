@@ -165,7 +165,7 @@ def int8(bench: Bench) -> Iterator[Table]:
         Target("int8 made on the fly, size against fp32", sizes["int8"] / sizes["fp32"], 0.27),
         Target("int8 made on the fly, speed against fp32", seconds["fp32"] / seconds["int8"], 1.5, at_least=True),
     ]
-    title = f"{number} texts, {DISTILBERT}; made in {made['seconds']:.0f} s; scores at most {apart:.3f} apart"
+    title = f"{number} texts, {DISTILBERT}; made in {made['seconds']:.0f} s; scores at most {apart:.3f} apart, of random weights"
     plot = Bars(
         "int8",
         f"{number} texts of real lengths, {DISTILBERT}",
