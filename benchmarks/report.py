@@ -18,6 +18,9 @@ onnxhub beside a script written by hand with tokenizers and ONNX Runtime, and be
 transformers with torch, sentence-transformers and fastembed: the same model files, the same texts, one machine.
 Programs are run in turn, round after round, each in a process of its own, and the tables show medians. Ratios travel to
 other machines better than times do.
+"""
+METHOD = """\
+## How it is measured
 
 This page is written by `make bench`, which runs `python -m benchmarks`; `make bench ONLY=warm,growth` measures two of
 the sections again. Of the installs, the full one has optimum, transformers and torch, the light one numpy, tokenizers,
@@ -112,7 +115,7 @@ def render(sections: Mapping[str, Section], missing: Sequence[str] = ()) -> str:
     """Return the page, as Markdown: sections measured elsewhere or later say so, and missing ones are named."""
     machines = [tuple(section.machine) for section in sections.values()]
     usual = max(machines, key=machines.count)
-    parts = [INTRODUCTION, _lines(usual), _headlines(sections)]
+    parts = [INTRODUCTION, _headlines(sections), METHOD, _lines(usual)]
     for section in sections.values():
         parts.append(f"## {section.title}\n\n{section.text}\n")
         if tuple(section.machine) != usual:
