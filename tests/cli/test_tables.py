@@ -117,6 +117,7 @@ def test_tables_as_programs_write_them(name: str, content: str, run: Run, tmp_pa
         ("a.csv", b"id,review\n1,Quite easy!\n2,it\x92s\n", ", line 3: not UTF-8 (byte 0x92 at position 4); convert it: iconv -f WINDOWS-1252 -t UTF-8"),
         ("a.csv", "id,review\n1,x\n".encode("utf-16"), ", line 1: binary data, not text (or UTF-16 text: UTF-8 is needed)"),
         ("a.jsonl", f'{{"review": "{FIRST}"}}\n{{"review": 5}}\n', ", line 2: 'review' holds a number, 5, not a text"),
+        ("a.jsonl", f'{{"review": "{FIRST}"}}\n{{"review": "a", "review": "b"}}\n', ", line 2: no JSON: the name 'review' is there twice"),
         ("a.jsonl", f'{{"review": "{FIRST}"}}\n[1]\n', ", line 2: a list, where each line is an object"),
         ("a.jsonl", f'{{"review": "{FIRST}"}}\n{{"review": \n', ", line 2: no JSON: Expecting value: line 2 column 1 (char 12)"),
     ],
@@ -214,6 +215,18 @@ def test_parquet(run: Run, tmp_path: Path) -> None:
     assert "the column 'id' holds values of the type int64, not texts; those of texts are 'review'." in usage(
         numbers.stderr
     )
+    odd = pa.table(
+        {"review": [FIRST], "bytes": [b"\xff"], "map": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64()))}
+    )
+    pq.write_table(odd, file)
+    [record] = records(run(*CLASSIFY, "-f", str(file), "--column", "review", "--json").stdout)
+    assert (record["bytes"], record["map"]) == ("/w==", [["a", 1]])
+    late = pa.array([2**50], pa.timestamp("ms"))
+    pq.write_table(pa.table({"review": [FIRST], "late": late}), file)
+    done = run(*CLASSIFY, "-f", str(file), "--column", "review")
+    assert done.returncode == 1
+    assert "reviews.parquet, rows 1 to 1,024: a value cannot be read" in done.stderr.decode()
+    pq.write_table(table, file)
     cut = write(tmp_path, "cut.parquet", file.read_bytes()[:-20])
     done = run(*CLASSIFY, "-f", cut, "--column", "review")
     assert done.returncode == 1
@@ -308,3 +321,17 @@ def test_a_long_table_is_read_piece_by_piece(name: str, tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 20_000
     assert peak < 8_000_000
+
+
+def test_words_with_a_colon_of_ones_own() -> None:
+    """They are left as bash has cut them: a text, or what an option follows."""
+    from onnxhub.cli._completion import complete_for_bash
+
+    environment = {
+        "_ONNXHUB_COMPLETE": "complete_bash",
+        "COMP_WORDS": "onnxhub\nclassify\nnote\n:\n--mod",
+        "COMP_CWORD": "4",
+    }
+    with complete_for_bash(environment):
+        assert environment["COMP_WORDS"].split("\n")[-1] == "--mod"
+        assert environment["COMP_CWORD"] == "4"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["complete_for_bash", "complete_from", "list_dtypes", "list_models", "list_providers", "list_tasks"]
 
+PREFIX: Final = "builtin:"
 WORDS: Final = "COMP_WORDS"
 PLACE: Final = "COMP_CWORD"
 
@@ -50,7 +51,8 @@ def _join_words(environment: MutableMapping[str, str]) -> str:
     kept = ""
     joined: list[str] = []
     for number, word in enumerate(words):
-        if joined and (word.startswith(":") or joined[-1].endswith(":")):
+        # Other words with a colon, such as a text, are none of ours; and an option begins a word of its own.
+        if joined and ((word == ":" and joined[-1] == PREFIX[:-1]) or (joined[-1] == PREFIX and word[:1] != "-")):
             joined[-1] += word
             kept = joined[-1][: joined[-1].rfind(":") + 1]
         else:

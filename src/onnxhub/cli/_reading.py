@@ -7,6 +7,7 @@ import math
 import os
 import stat
 import sys
+from base64 import b64encode
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -483,15 +484,17 @@ def _title(name: str) -> str:
 def _as_cell(value: object) -> object:
     if value is None:
         return ""
-    return json.dumps(_as_json(value), ensure_ascii=False) if isinstance(value, dict | list) else value
+    return json.dumps(_as_json(value), ensure_ascii=False) if isinstance(value, dict | list | tuple | bytes) else value
 
 
 def _as_json(value: object) -> object:
-    """Return a value of a table as JSON has it: what JSON lacks, as dates, is written out, and what is no number is null."""
+    """Return a value of a table as JSON has it: bytes in base64, dates written out, and what is no number as null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_as_json(entry) for entry in value]
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     if isinstance(value, dict):
         return {str(key): _as_json(entry) for key, entry in value.items()}
     return value if value is None or isinstance(value, str | int | bool) else str(value)

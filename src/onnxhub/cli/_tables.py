@@ -235,13 +235,23 @@ def _read_json_lines(source: str, lines: Lines) -> Iterator[Rows]:
 
 def _parse_object(line: str, place: str) -> Row:
     try:
-        value = json.loads(line)
+        value = json.loads(line, object_pairs_hook=_take_pairs)
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{place}: no JSON: {error}") from error
     if not isinstance(value, dict):
         kind = JSON_NAMES.get(type(value), "a text" if isinstance(value, str) else "null")
         raise InvalidInputError(f"{place}: {kind}, where each line is an object")
     return value
+
+
+def _take_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object of JSON; a name that is there twice would lose a value."""
+    taken = dict(pairs)
+    if len(taken) < len(pairs):
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        msg = f"the name {name!r} is there twice"
+        raise ValueError(msg)
+    return taken
 
 
 def _open_parquet(title: str, stream: BufferedReader, columns: Sequence[str]) -> Table:

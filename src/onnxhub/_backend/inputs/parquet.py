@@ -57,11 +57,16 @@ def open_parquet(title: str, stream: BufferedReader) -> Parquet:
 
 
 def _read_batches(title: str, file: Any, broken: type[Exception]) -> Iterator[list[dict[str, Any]]]:
+    done = 0
     try:
         for batch in file.iter_batches(batch_size=BATCH):
             yield batch.to_pylist()
+            done += len(batch)
     except (broken, OSError) as error:
         raise InvalidInputError(f"{title}: not whole: {error}") from error
+    except (ValueError, OverflowError) as error:  # a date beyond the year 9999, a text that is not UTF-8
+        where = f"rows {done + 1:,} to {done + BATCH:,}"
+        raise InvalidInputError(f"{title}, {where}: a value cannot be read: {error}") from error
 
 
 def _is_text(pa: Any, kind: Any) -> bool:
