@@ -24,14 +24,14 @@ def code(text: str) -> str:
 
 
 def test_both_have_the_same_sections_and_links() -> None:
-    """Of headings as many, of pages the same."""
+    """There are as many headings in both, and the same pages are linked to."""
     english, japanese = (path.read_text(encoding="utf-8") for path in (ENGLISH, JAPANESE))
     assert len(re.findall(r"^## ", japanese, re.MULTILINE)) == len(re.findall(r"^## ", english, re.MULTILINE))
     assert links(japanese) == links(english)
 
 
 def test_both_have_the_same_blocks_and_tables() -> None:
-    """Of code, but for comments and Japanese texts, the same; of each table as many rows."""
+    """Code is the same but for comments and Japanese texts, and tables have as many rows."""
     english, japanese = blocks(ENGLISH), blocks(JAPANESE)
     assert [block.language for block in japanese] == [block.language for block in english]
     for ours, theirs in zip(japanese, english, strict=True):
