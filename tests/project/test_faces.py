@@ -130,7 +130,9 @@ def test_a_task_is_one_file(project: Path) -> None:
     )
     done = run(project, "-c", code)
     assert (done.stdout, done.stderr) == ("0.0 onnxhub\n", "")
-    assert "| [loudness](tasks/loudness.md) | `volume` |" in (project / "docs/tasks.md").read_text(encoding="utf-8")
+    page = (project / "docs/tasks.md").read_text(encoding="utf-8")
+    assert "| [loudness](tasks/loudness.md) | `list[Loudness]` |" in page
+    assert "| loudness | `volume` |" in page
     overloads = (project / "src/onnxhub/_api/load.py").read_text(encoding="utf-8")
     assert 'task: Literal["loudness", "volume"],' in overloads
     assert "**options: Unpack[LoadOptions[list[Loudness]]],\n) -> LoudnessModel: ..." in overloads
