@@ -295,6 +295,7 @@ def test_a_scalar_of_arrow_says_how_it_becomes_a_text(tiny_model: Callable[..., 
     "kind",
     [
         onnxhub.ClassificationPostprocessor,
+        onnxhub.ImageClassificationPostprocessor,
         onnxhub.TokenClassificationPostprocessor,
         onnxhub.ZeroShotPostprocessor,
     ],

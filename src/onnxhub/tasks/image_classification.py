@@ -7,27 +7,20 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, ClassVar, Final, Self, Unpack, overload
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.checks import positive
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.options import CallOptions
-from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
-from onnxhub._toolkit.activations import activate, activation_of, check_activation
-from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import require_finite, require_usable
+from onnxhub._toolkit.numeric import require_finite
 from onnxhub._toolkit.vision.images import ImageItem, ImagePreprocessor
 from onnxhub.errors import TaskMismatchError
-from onnxhub.tasks.results import Classification, decide, rank_labels
+from onnxhub.tasks.results import Classification, LabelPostprocessor, decide, rank_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs
-    from onnxhub._toolkit.activations import Activation
+    from onnxhub._contracts.postprocessor import Item
+    from onnxhub._contracts.protocols import Column, ListOf, Outputs
     from onnxhub._toolkit.vision.images import ImageInput
 
 __all__ = ["ImageClassificationModel", "ImageClassificationPostprocessor"]
@@ -36,7 +29,7 @@ NAME: Final = "image-classification"
 
 
 @dataclass(frozen=True)
-class ImageClassificationPostprocessor(Postprocessor[ImageItem, Classification]):
+class ImageClassificationPostprocessor(LabelPostprocessor[ImageItem]):
     """Logits ``(batch, labels)`` to ``Classification`` values.
 
     To subclass, override ``scores``: it gets the logits of one image, ``(labels,)``, and returns as many scores. The base
@@ -47,29 +40,8 @@ class ImageClassificationPostprocessor(Postprocessor[ImageItem, Classification])
         [Classification(label='dog', score=0.8808), Classification(label='cat', score=0.9526)]
     """
 
-    outputs: ClassVar[tuple[str, ...]] = ("logits",)
     item: ClassVar[type[Item] | None] = ImageItem
-
-    labels: Sequence[str]
-    """Label of each logit."""
-    activation: Activation = "softmax"
-    """How logits become scores; from the model's configuration by transformers' rule (see ``activation_of``)."""
-    top_k: int | None = None
-    """Length of ``ranking``; None keeps all labels."""
-
-    def __post_init__(self) -> None:
-        positive("top_k", self.top_k, optional=True)
-        check_activation(self.activation)
-
-    @classmethod
-    def for_model(cls, backend: Backend) -> Self:
-        """Take labels and activation from ``config.json``."""
-        labels = labels_of(backend)
-        return cls(labels=labels, activation=activation_of(backend.config.get("problem_type"), len(labels), NAME))
-
-    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores of one image's labels; the hook. Shape: ``(labels,) -> (labels,)``."""
-        return activate(logits, self.activation)
+    _task: ClassVar[str] = NAME
 
     def default_items(self, rows: int) -> Sequence[ImageItem]:
         """One row each."""
@@ -82,9 +54,7 @@ class ImageClassificationPostprocessor(Postprocessor[ImageItem, Classification])
         if logits.ndim != 2 or logits.shape[1] != len(self.labels):
             problem = f"{len(self.labels)} labels for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
-        row = require_usable(logits[0])
-        scores = require_finite(same_shape(self.scores(row), row, f"{type(self).__name__}.scores"))
-        return rank_labels(self.labels, scores, self.top_k)
+        return rank_labels(self.labels, require_finite(self._score(logits[0])), self.top_k)
 
 
 class ImageClassificationOptions(CallOptions, total=False):

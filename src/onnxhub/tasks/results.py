@@ -1,14 +1,18 @@
-"""Results that several tasks give, so that tasks do not import each other."""
+"""What several tasks give, and what makes it of logits, so that tasks do not import each other."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
+from onnxhub._contracts.checks import as_labels, positive
 from onnxhub._contracts.evaluation import Decision
+from onnxhub._contracts.postprocessor import ItemT, Postprocessor, same_shape
 from onnxhub._process.public import publish
 from onnxhub._strings.results import Asked, write_result
-from onnxhub._toolkit.numeric import top_indices
+from onnxhub._toolkit.activations import activate, activation_of, check_activation
+from onnxhub._toolkit.label_names import labels_of
+from onnxhub._toolkit.numeric import require_usable, top_indices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +20,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Classification", "LabelScore", "decide", "rank_labels"]
+    from onnxhub._contracts.protocols import Backend
+    from onnxhub._toolkit.activations import Activation
+
+__all__ = ["Classification", "LabelPostprocessor", "LabelScore", "decide", "rank_labels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,41 @@ class Classification:
     def to_dict(self) -> dict[str, object]:
         """Field name -> value, ready for JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class LabelPostprocessor(Postprocessor[ItemT, Classification]):
+    """Logits ``(batch, labels)`` to ``Classification`` values: what the classifiers of texts and of images share."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    _task: ClassVar[str]
+    """The name of the task, for errors about a model's configuration."""
+
+    labels: Sequence[str]
+    """Label of each logit."""
+    activation: Activation = "softmax"
+    """How logits become scores; from the model's configuration by transformers' rule (see ``activation_of``)."""
+    top_k: int | None = None
+    """Length of ``ranking``; None keeps all labels."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", as_labels(self.labels))
+        positive("top_k", self.top_k, optional=True)
+        check_activation(self.activation)
+
+    @classmethod
+    def for_model(cls, backend: Backend) -> Self:
+        """Take labels and activation from ``config.json``."""
+        labels = labels_of(backend)
+        return cls(labels=labels, activation=activation_of(backend.config.get("problem_type"), len(labels), cls._task))
+
+    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of one row's labels; the hook. Shape: ``(labels,) -> (labels,)``."""
+        return activate(logits, self.activation)
+
+    def _score(self, row: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the hook makes of a row, if both can be used."""
+        return same_shape(self.scores(require_usable(row)), row, f"{type(self).__name__}.scores")
 
 
 def rank_labels(labels: Sequence[str], scores: NDArray[np.float32], top_k: int | None) -> Classification:

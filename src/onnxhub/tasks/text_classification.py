@@ -10,24 +10,21 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, Unpack, overlo
 import numpy as np
 
 from onnxhub._calls.model import Model
-from onnxhub._contracts.checks import as_labels, as_text, positive
+from onnxhub._contracts.checks import as_text
 from onnxhub._contracts.evaluation import Evaluation
 from onnxhub._contracts.options import CallOptions
-from onnxhub._contracts.postprocessor import Item, Postprocessor, same_shape
 from onnxhub._contracts.preprocessor import Prepared, Preprocessor
 from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._strings.plain_text import shorten
-from onnxhub._toolkit.activations import activate, activation_of, check_activation
-from onnxhub._toolkit.label_names import labels_of
-from onnxhub._toolkit.numeric import require_finite, require_usable
+from onnxhub._toolkit.numeric import require_finite
 from onnxhub._toolkit.text.prefixes import encode_prefix
 from onnxhub._toolkit.text.requirements import require_inputs
 from onnxhub._toolkit.text.rows import graph_rows
 from onnxhub._toolkit.text.truncation import warn_cut
 from onnxhub._toolkit.text.windows import truncate, windows
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
-from onnxhub.tasks.results import Classification, LabelScore, decide, rank_labels
+from onnxhub.tasks.results import Classification, LabelPostprocessor, LabelScore, decide, rank_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from onnxhub._contracts.postprocessor import Item
     from onnxhub._contracts.protocols import Backend, Column, ListOf, Outputs, Tokenizer, Tokens
-    from onnxhub._toolkit.activations import Activation
 
 __all__ = [
     "Classification",
@@ -137,7 +134,7 @@ class TextClassificationPreprocessor(Preprocessor["TextOrPair", ClassificationIt
 
 
 @dataclass(frozen=True)
-class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classification]):
+class ClassificationPostprocessor(LabelPostprocessor[ClassificationItem]):
     """Logits ``(batch, labels)`` to ``Classification`` values.
 
     To subclass, override ``scores``: it gets the logits of one row, ``(labels,)``, and returns as many scores. The
@@ -148,30 +145,8 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
         [Classification(label='POS', score=0.8808), Classification(label='NEG', score=0.9526)]
     """
 
-    outputs: ClassVar[tuple[str, ...]] = ("logits",)
     item: ClassVar[type[Item] | None] = ClassificationItem
-
-    labels: Sequence[str]
-    """Label of each logit."""
-    activation: Activation = "softmax"
-    """How logits become scores; from the model's configuration by transformers' rule (see ``activation_of``)."""
-    top_k: int | None = None
-    """Length of ``ranking``; None keeps all labels."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "labels", as_labels(self.labels))
-        positive("top_k", self.top_k, optional=True)
-        check_activation(self.activation)
-
-    @classmethod
-    def for_model(cls, backend: Backend) -> Self:
-        """Take labels and activation from ``config.json``."""
-        labels = labels_of(backend)
-        return cls(labels=labels, activation=activation_of(backend.config.get("problem_type"), len(labels)))
-
-    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores of one row's labels; the hook. Shape: ``(labels,) -> (labels,)``."""
-        return activate(logits, self.activation)
+    _task: ClassVar[str] = NAME
 
     def default_items(self, rows: int) -> Sequence[ClassificationItem]:
         """One row each."""
@@ -183,7 +158,7 @@ class ClassificationPostprocessor(Postprocessor[ClassificationItem, Classificati
         if logits.ndim != 2 or logits.shape[1] != len(self.labels):
             problem = f"{len(self.labels)} labels {tuple(self.labels)} for logits of shape {logits.shape}"
             raise TaskMismatchError("the model", NAME, (problem,))
-        by_row = [same_shape(self.scores(require_usable(row)), row, f"{type(self).__name__}.scores") for row in logits]
+        by_row = [self._score(row) for row in logits]
         scores = require_finite(by_row[0] if item.rows == 1 else np.average(by_row, axis=0, weights=item.weights))
         return rank_labels(self.labels, scores, self.top_k)
 
