@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["decode", "parse", "read_token_id", "read_token_ids", "whole_number"]
+__all__ = ["JSON_TYPES", "decode", "parse", "read_token_id", "read_token_ids", "whole_number"]
 
 MOST_BYTES: Final = 32 * 2**20
 """Bytes of a settings file; the largest of real models have one or two million (thousands of added tokens or labels)."""
@@ -28,6 +28,15 @@ MOST_DIGITS: Final = 400
 """Digits of a whole number; the largest in real files is 10**30, and no float is above 10**308."""
 MOST_ID: Final = 2**31 - 1
 """The highest token id: graphs can have inputs of int32."""
+JSON_TYPES: Final[Mapping[type, str]] = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "an object",
+}
+"""What a value of a file is called in messages, by the type that it has here."""
 
 _DECODERS: Final = {
     "utf-8": codecs.utf_8_decode,

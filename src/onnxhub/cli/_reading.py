@@ -368,14 +368,14 @@ def _read_source(source: _Source, columns: Sequence[str], make: Callable[..., In
         return
     done = 0
     for chunk in source.table.chunks:
-        yield _take_inputs(source.table, chunk, columns, make)
+        yield _take_inputs(chunk, columns, make)
         done += len(chunk.rows)
         if source.table.size and source.size:  # its reader seeks in the file
             source.position = source.size * done // source.table.size
 
 
-def _take_inputs(table: Table, chunk: Rows, columns: Sequence[str], make: Callable[..., InputT]) -> Lines[InputT]:
-    found = [*zip(*(table.find_texts(chunk, column) for column in columns), strict=True)]
+def _take_inputs(chunk: Rows, columns: Sequence[str], make: Callable[..., InputT]) -> Lines[InputT]:
+    found = [*zip(*(chunk.find_texts(column) for column in columns), strict=True)]
     missing = [None in texts for texts in found]
     places = [place for place, is_missing in enumerate(missing) if not is_missing]
     texts, numbers = [make(*found[place]) for place in places], [chunk.numbers[place] for place in places]

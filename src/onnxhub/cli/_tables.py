@@ -6,16 +6,18 @@ import csv
 import json
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 import typer
 
 from onnxhub._backend.inputs.parquet import open_parquet
 from onnxhub._strings.plain_text import shorten
+from onnxhub._toolkit.json_files import JSON_TYPES
 from onnxhub.errors import InvalidInputError, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from io import BufferedReader
     from typing import TypeAlias
 
@@ -35,13 +37,6 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 """What may stand between the cells of a CSV; of those that fit, the first."""
 MOST_OF_A_CELL: Final = 1 << 24
 """Characters: where a quotation mark is never closed, all that follows is one cell."""
-JSON_NAMES: Final[Mapping[type, str]] = {
-    dict: "an object",
-    list: "a list",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +48,22 @@ class Rows:
     """The unit of their numbers: the lines of a file, or its rows."""
     numbers: Sequence[int]
     """From 1, as people count."""
+
+    def find_texts(self, column: str) -> list[str | None]:
+        """Return a column's texts; None where a row has none.
+
+        Raises:
+            InvalidInputError: a value is no text; names its place.
+        """
+        return [self._find_text(row, place, column) for place, row in enumerate(self.rows)]
+
+    def _find_text(self, row: Row, place: int, column: str) -> str | None:
+        value = row.get(column)
+        if value is None or isinstance(value, str):
+            return value
+        kind = JSON_TYPES.get(type(value), type(value).__name__)
+        where = f"{self.source} {self.numbers[place]}"
+        raise InvalidInputError(f"{where}: {column!r} holds {kind}, {shorten(value)}, not a text")
 
 
 class Lines(Protocol):
@@ -72,28 +83,9 @@ class Lines(Protocol):
 class Table:
     """An open file: its columns are known, its rows are read as they are needed."""
 
-    title: str
-    columns: tuple[str, ...]
-    """Empty: each row says its own, as in JSON lines."""
     chunks: Iterator[Rows]
     size: int | None = None
     """Rows in all, where the file says that."""
-
-    def find_texts(self, chunk: Rows, column: str) -> list[str | None]:
-        """Return a column's texts; None where a row has none.
-
-        Raises:
-            InvalidInputError: a value is no text; names its place.
-        """
-        return [self._find_text(row, chunk, place, column) for place, row in enumerate(chunk.rows)]
-
-    def _find_text(self, row: Row, chunk: Rows, place: int, column: str) -> str | None:
-        value = row.get(column)
-        if value is None or isinstance(value, str):
-            return value
-        kind = JSON_NAMES.get(type(value), type(value).__name__)
-        where = f"{chunk.source} {chunk.numbers[place]}"
-        raise InvalidInputError(f"{where}: {column!r} holds {kind}, {shorten(value)}, not a text")
 
 
 def open_table(
@@ -125,16 +117,15 @@ def _open_csv(title: str, source: str, lines: Lines, columns: Sequence[str], del
     header = next((line for line in lines if line.strip()), None)
     if header is None:
         raise InvalidInputError(f"{title}: there is no text in it")
-    start = _Joined([header], lines)
     csv.field_size_limit(MOST_OF_A_CELL)
     found = {delimiter: _read_header(source, header, delimiter) for delimiter in delimiters}
     fitting = [delimiter for delimiter in delimiters if set(columns) <= set(found[delimiter])]
     # Without a column that tells, it is the one that cuts the header into most cells.
     best = fitting[0] if columns and fitting else max(delimiters, key=lambda delimiter: len(found[delimiter]))
-    reader = csv.reader(start, delimiter=best, strict=True)
+    reader = csv.reader(chain([header], lines), delimiter=best, strict=True)
     names = tuple(_next_cells(reader, source) or ())
     _check_columns(title, names, columns)
-    return Table(title, names, _read_cells(reader, names, source, lines))
+    return Table(_group(_read_cells(reader, names, source), source, lines))
 
 
 def _read_header(source: str, header: str, delimiter: str) -> list[str]:
@@ -143,20 +134,6 @@ def _read_header(source: str, header: str, delimiter: str) -> list[str]:
         return next(csv.reader([header], delimiter=delimiter), [])
     except csv.Error as error:
         raise InvalidInputError(f"{source} 1: {error}") from error
-
-
-@dataclass
-class _Joined:
-    """Lines that were read already, then those that were not."""
-
-    first: list[str]
-    rest: Lines
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        return self.first.pop() if self.first else next(self.rest)
 
 
 def _next_cells(reader: Iterator[list[str]], source: str) -> list[str] | None:
@@ -168,23 +145,33 @@ def _next_cells(reader: Iterator[list[str]], source: str) -> list[str] | None:
         raise InvalidInputError(f"{source} {start}: {error}{hint}") from error
 
 
-def _read_cells(reader: Iterator[list[str]], names: Sequence[str], source: str, lines: Lines) -> Iterator[Rows]:
+def _read_cells(reader: Iterator[list[str]], names: Sequence[str], source: str) -> Iterator[tuple[int, Row | None]]:
+    number = getattr(reader, "line_num", 0) + 1
+    while (cells := _next_cells(reader, source)) is not None:
+        yield number, _name_cells(names, cells, f"{source} {number}") if cells else None
+        number = getattr(reader, "line_num", 0) + 1
+
+
+def _group(parsed: Iterable[tuple[int, Row | None]], source: str, lines: Lines) -> Iterator[Rows]:
+    """Yield together the rows that are at hand; those before a bad line are answered, and then comes its error.
+
+    Args:
+        parsed: The number and the row of each line; None for a blank one.
+        source: The unit of the numbers.
+        lines: Where they are read from.
+    """
     rows: list[Row] = []
     numbers: list[int] = []
     try:
-        while True:
-            number = getattr(reader, "line_num", 0) + 1
-            cells = _next_cells(reader, source)
-            if cells is None:
-                break
-            if cells:  # not of a blank line
-                rows.append(_name_cells(names, cells, f"{source} {number}"))
+        for number, row in parsed:
+            if row is not None:
+                rows.append(row)
                 numbers.append(number)
             if rows and not lines.is_at_hand:
                 yield Rows(rows, source, numbers)
                 rows, numbers = [], []
     except InvalidInputError:
-        if rows:  # what comes before the bad line is answered
+        if rows:
             yield Rows(rows, source, numbers)
         raise
     if rows:
@@ -199,38 +186,19 @@ def _name_cells(names: Sequence[str], cells: Sequence[str], place: str) -> Row:
 
 
 def _open_json_lines(title: str, source: str, lines: Lines, columns: Sequence[str]) -> Table:
-    chunks = _read_json_lines(source, lines)
+    chunks = _group(_read_json_lines(source, lines), source, lines)
     first = next(chunks, None)
     if first is None:
         raise InvalidInputError(f"{title}: there is no text in it")
     # A key that a row lacks is a value that is missing; one that no row at hand has is a mistake.
     names = tuple(dict.fromkeys(name for row in first.rows for name in row))
     _check_columns(title, names, columns)
-
-    def read_all() -> Iterator[Rows]:
-        yield first
-        yield from chunks
-
-    return Table(title, (), read_all())
+    return Table(chain([first], chunks))
 
 
-def _read_json_lines(source: str, lines: Lines) -> Iterator[Rows]:
-    rows: list[Row] = []
-    numbers: list[int] = []
-    try:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                rows.append(_parse_object(line, f"{source} {number}"))
-                numbers.append(number)
-            if rows and not lines.is_at_hand:
-                yield Rows(rows, source, numbers)
-                rows, numbers = [], []
-    except InvalidInputError:
-        if rows:
-            yield Rows(rows, source, numbers)
-        raise
-    if rows:
-        yield Rows(rows, source, numbers)
+def _read_json_lines(source: str, lines: Lines) -> Iterator[tuple[int, Row | None]]:
+    for number, line in enumerate(lines, 1):
+        yield number, _parse_object(line, f"{source} {number}") if line.strip() else None
 
 
 def _parse_object(line: str, place: str) -> Row:
@@ -239,7 +207,7 @@ def _parse_object(line: str, place: str) -> Row:
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{place}: no JSON: {error}") from error
     if not isinstance(value, dict):
-        kind = JSON_NAMES.get(type(value), "a text" if isinstance(value, str) else "null")
+        kind = JSON_TYPES.get(type(value), "null")
         raise InvalidInputError(f"{place}: {kind}, where each line is an object")
     return value
 
@@ -273,7 +241,7 @@ def _open_parquet(title: str, stream: BufferedReader, columns: Sequence[str]) ->
             yield Rows(rows, f"{title}, row", range(number + 1, number + len(rows) + 1))
             number += len(rows)
 
-    return Table(title, opened.columns, read_all(), opened.rows)
+    return Table(read_all(), opened.rows)
 
 
 def _check_columns(title: str, names: Sequence[str], columns: Sequence[str]) -> None:

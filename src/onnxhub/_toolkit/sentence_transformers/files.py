@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, Self, TypeVar
 
+from onnxhub._toolkit.json_files import JSON_TYPES
 from onnxhub._toolkit.sentence_transformers.layers import SIMILARITIES
 from onnxhub.errors import TaskMismatchError
 
@@ -62,13 +63,6 @@ HARMLESS_ARGUMENTS: Final = frozenset(
 NOTHING: Final[tuple[object, ...]] = (None, "", {}, [])
 """Values that say nothing, whatever their key is."""
 
-JSON_TYPES: Final[Mapping[type, str]] = {
-    bool: "true or false",
-    int: "a number",
-    str: "a text",
-    list: "a list",
-    dict: "an object",
-}
 HARMLESS_PROCESSING: Final[Mapping[str, tuple[object, ...]]] = {
     "padding": (True, "longest", "max_length"),
     "truncation": (True, "longest_first"),
