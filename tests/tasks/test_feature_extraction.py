@@ -11,6 +11,7 @@ from onnxhub import (
 )
 from onnxhub._toolkit.sentence_transformers.layers import Dense
 from onnxhub.errors import InvalidOptionError, NonFiniteOutputError
+from onnxhub.testing import CannedBackend
 
 VECTORS = np.random.default_rng(0).normal(size=(1, 7, 4)).astype(np.float32)
 POOLED = {
@@ -127,3 +128,50 @@ def test_a_vector_that_is_kept_holds_no_batch(pooling: str | None) -> None:
     vectors = decode({name: outputs}, [EmbeddingItem(3)] * 64)
     assert not any(np.shares_memory(vector, outputs) for vector in vectors)
     assert len(vectors) == 64
+
+
+def name_prompt(prompts: dict[str, str], **options: object) -> str:
+    """The prompt that a model with these puts before a text; its default one is the first, if that is called "default"."""
+    default = "default" if "default" in prompts else None
+    settings = {"prompts": prompts, "default_prompt_name": default}
+    backend = CannedBackend(
+        lambda inputs: {"last_hidden_state": np.ones((*inputs["input_ids"].shape, 2), np.float32)},
+        files={"config_sentence_transformers.json": settings},
+    )
+    prompt: str = backend.load("feature-extraction").with_options(**options).preprocessor.prompt  # type: ignore[arg-type]
+    return prompt
+
+
+SIDES = {"query": "q ", "document": "d ", "passage": "p "}
+
+
+@pytest.mark.parametrize(
+    ("prompts", "options", "expected"),
+    [
+        (SIDES, {"input_type": "query"}, "q "),
+        (SIDES, {"input_type": "document"}, "d "),
+        ({"query": "q ", "passage": "p "}, {"input_type": "document"}, "p "),
+        ({"corpus": "c "}, {"input_type": "document"}, "c "),
+        ({"document": "", "passage": "p "}, {"input_type": "document"}, ""),
+        ({"passage": "p "}, {"input_type": "query"}, ""),
+        ({"default": "all "}, {"input_type": "query"}, ""),
+        ({"default": "all "}, {"input_type": None}, "all "),
+        ({"default": "all "}, {}, "all "),
+        ({}, {"input_type": "document"}, ""),
+        (SIDES, {"input_type": "query", "prompt_name": "passage"}, "p "),
+        (SIDES, {"input_type": "query", "prompt_name": None}, ""),
+    ],
+)
+def test_the_prompt_of_a_side_of_a_search(prompts: dict[str, str], options: dict[str, object], expected: str) -> None:
+    """It is that of sentence-transformers' encode_query and encode_document, and a prompt that is named comes first."""
+    assert name_prompt(prompts, **options) == expected
+
+
+def test_the_side_of_a_search_is_one_of_two() -> None:
+    """Another is an error that names both; what was said last counts."""
+    with pytest.raises(InvalidOptionError, match="input_type='queries': expected 'query', 'document' or None"):
+        name_prompt(SIDES, input_type="queries")
+    files = {"config_sentence_transformers.json": {"prompts": SIDES}}
+    model = CannedBackend({"last_hidden_state": np.ones((9, 2))}, files=files).load("feature-extraction")
+    assert model.with_options(prompt_name="passage").with_options(input_type="query").preprocessor.prompt == "q "
+    assert model.with_options(input_type="query").with_options(prompt_name="passage").preprocessor.prompt == "p "

@@ -15,6 +15,7 @@ from onnxhub import (
     SparseEmbeddingItem,
     SparseEmbeddingPostprocessor,
 )
+from onnxhub.testing import CannedBackend
 
 
 def test_weights_are_the_largest_of_all_tokens() -> None:
@@ -40,3 +41,12 @@ def test_dot_is_the_product_of_the_vectors(logits: np.ndarray) -> None:
     dense = np.log1p(np.maximum(logits.astype(np.float64), 0))
     assert one.dot(other) == pytest.approx(float(dense[0] @ dense[1]), rel=1e-5, abs=1e-6)
     assert one.dot(other) == other.dot(one)
+
+
+def test_the_prompt_of_a_side_of_a_search() -> None:
+    """It is chosen as for vectors of texts; a model without one gets the text alone."""
+    settings = {"prompts": {"query": "q "}, "default_prompt_name": None}
+    backend = CannedBackend({"logits": np.ones((9, 9))}, files={"config_sentence_transformers.json": settings})
+    model = backend.load("sparse-feature-extraction")
+    prompts = [model.with_options(input_type=side).preprocessor.prompt for side in ("query", "document", None)]
+    assert prompts == ["q ", "", ""]

@@ -150,6 +150,14 @@ def test_queries_and_documents_have_prompts_of_their_own() -> None:
         ranker("a cat", DOCUMENTS, prompt_name="ask")
 
 
+def test_a_default_prompt_is_for_neither_side() -> None:
+    """As sentence-transformers' encode_query: a model without a prompt for a side gets the text alone."""
+    settings = {"prompts": {"topic": "topic "}, "default_prompt_name": "topic"}
+    files = {**PROMPTS, "config_sentence_transformers.json": settings}
+    plain = CannedBackend(spread_ids).load("text-ranking")("a cat", DOCUMENTS)
+    assert CannedBackend(spread_ids, files=files).load("text-ranking")("a cat", DOCUMENTS) == plain
+
+
 @pytest.mark.parametrize("measure", ["dot", "euclidean", "manhattan"])
 def test_the_measure_is_that_of_the_model(measure: str) -> None:
     """Distances are negative, so that the nearest is the best."""

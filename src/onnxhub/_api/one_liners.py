@@ -237,6 +237,7 @@ def embed(text: str | ListOf[str] | Column, *, model: ModelId = None, **options:
         dtype: As for ``load``.
         revision: As for ``load``.
         prompt_name: One of the model's named prompts, such as ``"query"``; None: the model's default.
+        input_type: ``"query"`` or ``"document"``, for models that treat the sides of a search differently; default neither.
         truncate_dim: Keep only the first dimensions; None: those that the model keeps.
         pooling: Instead of what the model says, such as ``"mean"`` or ``"cls"``.
         normalize: Make the vectors' length 1, or not; default: as the model says.
@@ -481,6 +482,7 @@ def embed_sparse(text: object, *, model: ModelId = None, **options: Unpack[Embed
         dtype: As for ``load``.
         revision: As for ``load``.
         prompt_name: One of the model's named prompts, such as ``"query"``; None: the model's default.
+        input_type: ``"query"`` or ``"document"``, for models that treat the sides of a search differently; default neither.
         top_k: Only the heaviest words; None: as many as the model keeps, which for most is all that are not zero.
 
     Returns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict, TypeVar, Unpack, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypedDict, TypeVar, Unpack, get_args, get_type_hints
 
 import typer
 
@@ -23,6 +23,7 @@ __all__ = [
     "Dtype",
     "File",
     "Format",
+    "InputSide",
     "Json",
     "Model",
     "ModelArgument",
@@ -137,6 +138,14 @@ OnnxPath = Annotated[
 ]
 PromptName = Annotated[
     str | None, typer.Option(metavar="NAME", help="One of the model's prompts, such as query.", show_default=False)
+]
+InputSide = Annotated[
+    Literal["query", "document"] | None,
+    typer.Option(
+        "--input-type",
+        help="The side of a search that the texts are on, for models that treat queries and documents differently.",
+        show_default=False,
+    ),
 ]
 OnnxPaths = Annotated[
     list[str] | None,

@@ -6,7 +6,7 @@ from typing import Annotated, Unpack
 
 import typer
 
-from onnxhub.cli._options import Column, File, Format, Json, ModelOptions, PromptName, Texts, load_model
+from onnxhub.cli._options import Column, File, Format, InputSide, Json, ModelOptions, PromptName, Texts, load_model
 from onnxhub.cli._printing import Printer
 from onnxhub.cli._reading import read_lines
 from onnxhub.cli._vectors import Output, answer_vectors, check_output
@@ -23,6 +23,7 @@ def embed(
     file_format: Format = None,
     output: Output = None,
     prompt_name: PromptName = None,
+    input_type: InputSide = None,
     truncate_dim: Annotated[
         int | None, typer.Option(min=1, help="Keep only the first dimensions.", show_default=False)
     ] = None,
@@ -38,5 +39,7 @@ def embed(
     check_output(output)
     chunks = read_lines(texts, file, column, file_format, silent=output is not None)
     loaded = load_model(TASK, **given)
-    embedder = loaded.with_options(prompt_name=prompt_name or ..., truncate_dim=truncate_dim or ...)
+    embedder = loaded.with_options(
+        prompt_name=prompt_name or ..., input_type=input_type or ..., truncate_dim=truncate_dim or ...
+    )
     answer_vectors(embedder.attempt, chunks, Printer(json), output)

@@ -16,6 +16,7 @@ from onnxhub.cli._options import (
     Column,
     File,
     Format,
+    InputSide,
     Json,
     ModelOptions,
     PromptName,
@@ -45,6 +46,7 @@ def embed_sparse(
     column: Column = None,
     file_format: Format = None,
     prompt_name: PromptName = None,
+    input_type: InputSide = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Only the heaviest words.", show_default="all")] = None,
     json: Json = False,
     **given: Unpack[ModelOptions],
@@ -57,7 +59,7 @@ def embed_sparse(
     """
     chunks, printer = read_lines(texts, file, column, file_format), Printer(json)
     loaded = load_model(TASK, **given)
-    embedder = loaded.with_options(prompt_name=prompt_name or ..., top_k=top_k or ...)
+    embedder = loaded.with_options(prompt_name=prompt_name or ..., input_type=input_type or ..., top_k=top_k or ...)
     numbers = count(1)
 
     def show(given: Given[str], embedding: SparseEmbedding) -> None:

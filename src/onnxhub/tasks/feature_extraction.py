@@ -22,9 +22,11 @@ from onnxhub._toolkit.sentence_transformers.embeddings import (
     EmbeddingPreprocessor,
 )
 from onnxhub._toolkit.sentence_transformers.layers import SIMILARITIES, Pooling
+from onnxhub._toolkit.sentence_transformers.prompts import InputType, choose_prompt
 from onnxhub.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -41,6 +43,7 @@ class FeatureExtractionOptions(CallOptions, total=False):
     """The options of a call; ``...`` leaves one as it is."""
 
     prompt_name: str | EllipsisType | None
+    input_type: InputType | EllipsisType | None
     pooling: Pooling | tuple[Pooling, ...] | EllipsisType
     normalize: bool | EllipsisType
     truncate_dim: int | EllipsisType | None
@@ -59,6 +62,9 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
         Args:
             inputs: A text, or a list of texts; an empty text is embedded too.
             prompt_name: One of the model's named prompts, such as ``"query"``; None: no prompt.
+            input_type: ``"query"`` or ``"document"``: the side of a search that the texts are on, for models that treat
+                them differently; takes the model's prompt for that side, unless ``prompt_name`` is given too. Default
+                None, neither.
             pooling: Instead of what the model says: ``"mean"``, ``"cls"``, ``"max"``, ``"lasttoken"``,
                 ``"mean_sqrt_len_tokens"``, ``"weightedmean"``, or a tuple of them.
             normalize: Make the vectors' length 1, or not; not for a graph that does it itself.
@@ -72,6 +78,10 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
         return self.call_with(inputs, options)
+
+    def copy_with(self, options: Mapping[str, object]) -> Self:
+        """Return this model with other values of some options; see ``Model.copy_with``."""
+        return super().copy_with(choose_prompt(self.preprocessor, options))
 
     def with_options(self, **options: Unpack[FeatureExtractionOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""

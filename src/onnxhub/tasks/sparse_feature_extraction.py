@@ -18,7 +18,7 @@ from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._strings.results import write_result
 from onnxhub._toolkit.numeric import require_finite, top_indices
-from onnxhub._toolkit.sentence_transformers.prompts import PromptPreprocessor
+from onnxhub._toolkit.sentence_transformers.prompts import InputType, PromptPreprocessor, choose_prompt
 from onnxhub._toolkit.sentence_transformers.settings import read_settings
 from onnxhub._toolkit.text.prefixes import encode_prefix
 from onnxhub._toolkit.text.requirements import require_vocabulary
@@ -28,7 +28,7 @@ from onnxhub._toolkit.text.windows import truncate
 from onnxhub.errors import InvalidInputError, InvalidOptionError, TaskMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -201,6 +201,7 @@ class SparseFeatureExtractionOptions(CallOptions, total=False):
     """The options of a call; ``...`` leaves one as it is."""
 
     prompt_name: str | EllipsisType | None
+    input_type: InputType | EllipsisType | None
     top_k: int | EllipsisType | None
 
 
@@ -221,6 +222,9 @@ class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbed
                 ``TruncationWarning``.
             prompt_name: One of the model's named prompts, such as ``"query"``; None: no prompt. The default is the
                 model's own.
+            input_type: ``"query"`` or ``"document"``: the side of a search that the texts are on, for models that treat
+                them differently; takes the model's prompt for that side, unless ``prompt_name`` is given too. Default
+                None, neither.
             top_k: Only the heaviest words; None: all that are not zero. The default is the model's own, which most
                 do not have.
 
@@ -229,6 +233,10 @@ class SparseFeatureExtractionModel(Model[str, SparseEmbedding, "list[SparseEmbed
             NonFiniteOutputError: the model gave NaN; with the input's index.
         """
         return self.call_with(inputs, options)
+
+    def copy_with(self, options: Mapping[str, object]) -> Self:
+        """Return this model with other values of some options; see ``Model.copy_with``."""
+        return super().copy_with(choose_prompt(self.preprocessor, options))
 
     def with_options(self, **options: Unpack[SparseFeatureExtractionOptions]) -> Self:
         """Another model over the same session with these defaults; ``...`` leaves one as it is."""

@@ -59,8 +59,6 @@ NAME = "text-ranking"
 
 VECTOR: Final = "vector"
 """What is kept of a row, where vectors are compared."""
-DOCUMENT_PROMPTS: Final = ("document", "passage", "corpus")
-"""Names of the prompt of documents, by sentence-transformers' ``encode_document``; the first that there is counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,23 +170,22 @@ class VectorRankingPreprocessor(TextRankingPreprocessor):
     def for_model(cls, backend: Backend) -> Self:
         """Take what ``embed`` takes, and the prompts that are for queries and for documents.
 
-        They are those of sentence-transformers' ``encode_query`` and ``encode_document``: a prompt of this name, else the
-        model's default one.
+        They are those of sentence-transformers' ``encode_query`` and ``encode_document``; none, where the model has none
+        for queries or for documents.
 
         Raises:
             TaskMismatchError: sentence-transformers' files say something that is not known.
         """
         embedding = EmbeddingPreprocessor.for_model(backend)
-        prompts, default = embedding.prompts or {}, embedding.prompt_name
         return cls(
             embedding.tokenizer,
             embedding.inputs,
             lower_case=embedding.lower_case,
             prompts=embedding.prompts,
-            prompt_name="query" if "query" in prompts else default,
+            prompt_name=embedding.find_prompt("query"),
             embedding=embedding,
             pooling=EmbeddingPostprocessor.for_model(backend),
-            document_prompt=next((name for name in DOCUMENT_PROMPTS if name in prompts), default),
+            document_prompt=embedding.find_prompt("document"),
         )
 
     def __post_init__(self) -> None:

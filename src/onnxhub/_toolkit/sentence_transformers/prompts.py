@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypeVar, get_args
 
 from onnxhub._contracts.postprocessor import ItemT
 from onnxhub._contracts.preprocessor import Preprocessor
@@ -16,9 +16,16 @@ if TYPE_CHECKING:
     from onnxhub._contracts.protocols import Backend, Tokenizer
     from onnxhub._toolkit.sentence_transformers.settings import SentenceSettings
 
-__all__ = ["PromptPreprocessor", "lower"]
+__all__ = ["InputType", "PromptPreprocessor", "choose_prompt", "lower"]
 
 InputT = TypeVar("InputT")
+InputType = Literal["query", "document"]
+"""Which side of a search a text is on."""
+PROMPT_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "query": ("query",),
+    "document": ("document", "passage", "corpus"),
+}
+"""The names that the prompt of a side may have; the first that a model has counts."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +39,15 @@ class PromptPreprocessor(Preprocessor[InputT, ItemT], Generic[InputT, ItemT]):
     """The model's named prompts."""
     prompt_name: str | None = None
     """The one that is put before each text."""
+    default_prompt_name: str | None = None
+    """The one where nothing else is asked for."""
+    input_type: InputType | None = None
+    """Which side of a search the texts are on; None: neither."""
 
     def __post_init__(self) -> None:
+        if self.input_type not in (None, *PROMPT_NAMES):
+            known = get_args(InputType)
+            raise InvalidOptionError("input_type", self.input_type, "'query', 'document' or None", known)
         known = tuple(self.prompts or ())
         if self.prompt_name is not None and self.prompt_name not in known:
             names = ", ".join(map(repr, known)) or "None, for the model has no prompts"
@@ -56,6 +70,7 @@ class PromptPreprocessor(Preprocessor[InputT, ItemT], Generic[InputT, ItemT]):
             lower_case=settings.lower_case,
             prompts=settings.model.prompts,
             prompt_name=settings.model.default_prompt_name,
+            default_prompt_name=settings.model.default_prompt_name,
             **more,
         )
 
@@ -65,9 +80,27 @@ class PromptPreprocessor(Preprocessor[InputT, ItemT], Generic[InputT, ItemT]):
         prompt = "" if self.prompt_name is None else (self.prompts or {})[self.prompt_name]
         return lower(prompt) if self.lower_case else prompt
 
+    def find_prompt(self, input_type: object) -> str | None:
+        """Return the name of the prompt for a side of a search; for neither, the default one.
+
+        As ``encode_query`` and ``encode_document`` of sentence-transformers: where a model has no prompt for a side, its
+        default one is not for that side either.
+        """
+        if input_type is None:
+            return self.default_prompt_name
+        return next((name for name in PROMPT_NAMES.get(str(input_type), ()) if name in (self.prompts or {})), None)
+
     def apply_case(self, text: str) -> str:
         """Return the text as it is tokenised: lowered if the model wants that."""
         return lower(text) if self.lower_case else text
+
+
+def choose_prompt(preprocessor: object, options: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the options of a call with the prompt that belongs to their ``input_type``, unless they name a prompt too."""
+    asked = options.get("input_type", ...)
+    if asked is ... or options.get("prompt_name", ...) is not ... or not isinstance(preprocessor, PromptPreprocessor):
+        return options
+    return {**options, "prompt_name": preprocessor.find_prompt(asked)}
 
 
 def lower(text: str) -> str:
