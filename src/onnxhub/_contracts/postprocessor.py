@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from onnxhub._contracts.protocols import Backend, Outputs
 
-__all__ = ["Item", "Postprocessor", "misfit", "numbers", "of_shape", "same_shape"]
+__all__ = ["Item", "Postprocessor", "misfit", "numbers", "of_shape", "same_shape", "stack_vectors"]
 
 
 class Item(Protocol):
@@ -213,6 +213,18 @@ def numbers(made: ArrayLike, hook: str) -> NDArray[np.float32]:
 def misfit(hook: str, expected: str) -> InvalidOptionError:
     """Return the error about a hook that does not do what is expected of it."""
     return InvalidOptionError("postprocessor", hook.partition(".")[0], f"{hook} to {expected}")
+
+
+def stack_vectors(vectors: Sequence[NDArray[np.float32]], postprocessor: object) -> NDArray[np.float32]:
+    """Stack what a postprocessor gave for each input, ``(dim,)``, to ``(n, dim)``.
+
+    Raises:
+        InvalidOptionError: They are not all of one length; names the postprocessor.
+    """
+    if len(sizes := {np.shape(vector) for vector in vectors}) > 1:
+        expected = f"give vectors of one length; it gave {', '.join(map(str, sorted(sizes)))}"
+        raise misfit(type(postprocessor).__name__, expected)
+    return np.stack(vectors)
 
 
 publish(globals(), "Postprocessor")

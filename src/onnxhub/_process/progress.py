@@ -78,10 +78,10 @@ class FileBar:
             self._bar.set_postfix_str(f"{self._inputs:,} inputs", refresh=False)
             self._bar.update(self._before + position - self._bar.n)
 
-    def finish(self, size: int | None) -> None:
+    def finish(self, size: int) -> None:
         """Show that all of a file of so many bytes is done."""
-        self._before += size or 0
-        if self._bar is not None and size is not None:
+        self._before += size
+        if self._bar is not None:
             self._bar.update(self._before - self._bar.n)
 
 

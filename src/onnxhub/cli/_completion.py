@@ -7,12 +7,13 @@ from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
+from onnxhub.builtin import PREFIX
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, MutableMapping
 
 __all__ = ["complete_for_bash", "complete_from", "list_dtypes", "list_models", "list_providers", "list_tasks"]
 
-PREFIX: Final = "builtin:"
 WORDS: Final = "COMP_WORDS"
 PLACE: Final = "COMP_CWORD"
 
@@ -33,8 +34,7 @@ def complete_for_bash(environment: MutableMapping[str, str]) -> Iterator[None]:
     A colon separates words there (``COMP_WORDBREAKS``), and what stands before the last one stays as it is: it is left
     out of what is printed.
     """
-    kept = _join_words(environment) if environment.get("_ONNXHUB_COMPLETE") == "complete_bash" else ""
-    if not kept:
+    if environment.get("_ONNXHUB_COMPLETE") != "complete_bash" or not _join_words(environment):
         yield
         return
     printed = StringIO()
@@ -42,27 +42,27 @@ def complete_for_bash(environment: MutableMapping[str, str]) -> Iterator[None]:
         with redirect_stdout(printed):
             yield
     finally:
-        sys.stdout.write("\n".join(name.removeprefix(kept) for name in printed.getvalue().split("\n")))
+        sys.stdout.write("\n".join(name.removeprefix(PREFIX) for name in printed.getvalue().split("\n")))
 
 
-def _join_words(environment: MutableMapping[str, str]) -> str:
-    """Join words at colons, and return what bash does not replace of the word at the cursor."""
+def _join_words(environment: MutableMapping[str, str]) -> bool:
+    """Join words at colons, and tell whether bash keeps the prefix of the word at the cursor, and replaces what follows it."""
     words, place = environment.get(WORDS, "").split("\n"), int(environment.get(PLACE, "0"))
-    kept = ""
+    is_prefixed = False
     joined: list[str] = []
     for number, word in enumerate(words):
         # Other words with a colon, such as a text, are none of ours; and an option begins a word of its own.
         if joined and ((word == ":" and joined[-1] == PREFIX[:-1]) or (joined[-1] == PREFIX and word[:1] != "-")):
             joined[-1] += word
-            kept = joined[-1][: joined[-1].rfind(":") + 1]
+            is_prefixed = True
         else:
             joined.append(word)
-            kept = ""
+            is_prefixed = False
         if number == place:
             environment[PLACE] = str(len(joined) - 1)
             break
     environment[WORDS] = "\n".join(joined)
-    return kept
+    return is_prefixed
 
 
 def list_models() -> Iterable[str]:
@@ -85,7 +85,7 @@ def list_dtypes() -> Iterable[str]:
 
 
 def list_tasks() -> Iterable[str]:
-    """Return the tasks that texts can be given to, and ``auto``."""
+    """Return the tasks, and ``auto``."""
     from onnxhub._contracts.registry import list_tasks as read_registry
 
     return ("auto", *(task.name for task in read_registry()))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal, Unpack
+from typing import Annotated, Literal, Unpack
 
 import typer
-from rich.cells import cell_len
 
 from onnxhub.cli._options import (
     Column,
@@ -17,13 +15,10 @@ from onnxhub.cli._options import (
     Texts,
     load_model,
 )
-from onnxhub.cli._printing import Printer, draw_ranking, format_score
-from onnxhub.cli._reading import answer_lines, read_lines
+from onnxhub.cli._printing import Printer
+from onnxhub.cli._rankings import answer_rankings
+from onnxhub.cli._reading import read_lines
 from onnxhub.tasks.text_classification import TASK
-
-if TYPE_CHECKING:
-    from onnxhub import Classification
-    from onnxhub.cli._reading import Given
 
 __all__ = ["classify"]
 
@@ -53,14 +48,4 @@ def classify(
     chunks, printer = read_lines(texts, file, column, file_format), Printer(json)
     loaded = load_model(TASK, **given)
     classifier = loaded.with_options(top_k=top_k, long_text=long_text)
-    width = max(map(cell_len, classifier.info.labels))
-
-    def show(given: Given[str], result: Classification) -> None:
-        best = result.ranking[: top_k or 1]
-        printer.show(
-            given.record(result.to_dict()),
-            [given.before(entry.label, format_score(entry.score)) for entry in best],
-            partial(draw_ranking, given.text, best, width),
-        )
-
-    answer_lines(classifier.attempt, chunks, printer, show, ("label", "score", "ranking"))
+    answer_rankings(classifier.attempt, chunks, printer, classifier.info.labels, top_k or 1)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Unpack
+from typing import Annotated, Unpack
 
 import typer
-from rich.cells import cell_len
 
 from onnxhub.cli._options import (
     Column,
@@ -17,13 +15,10 @@ from onnxhub.cli._options import (
     Texts,
     load_model,
 )
-from onnxhub.cli._printing import Printer, draw_ranking, format_score
-from onnxhub.cli._reading import answer_lines, decode_argument, read_lines
+from onnxhub.cli._printing import Printer
+from onnxhub.cli._rankings import answer_rankings
+from onnxhub.cli._reading import decode_argument, read_lines
 from onnxhub.tasks.zero_shot_classification import TASK
-
-if TYPE_CHECKING:
-    from onnxhub import Classification
-    from onnxhub.cli._reading import Given
 
 __all__ = ["classify_zero_shot"]
 
@@ -62,15 +57,4 @@ def classify_zero_shot(
     classifier = loaded.with_options(
         labels=labels, template=decode_argument(template), multi_label=multi_label, top_k=top_k
     )
-    shown = top_k or (len(labels) if multi_label else 1)
-    width = max(map(cell_len, labels))
-
-    def show(given: Given[str], result: Classification) -> None:
-        best = result.ranking[:shown]
-        printer.show(
-            given.record(result.to_dict()),
-            [given.before(entry.label, format_score(entry.score)) for entry in best],
-            partial(draw_ranking, given.text, best, width),
-        )
-
-    answer_lines(classifier.attempt, chunks, printer, show, ("label", "score", "ranking"))
+    answer_rankings(classifier.attempt, chunks, printer, labels, top_k or (len(labels) if multi_label else 1))

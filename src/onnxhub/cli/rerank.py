@@ -46,11 +46,8 @@ def rerank(
 
     In a pipe, a row is: score, index of the document (from 0), document.
     """
-    asked, chunks, printer = (
-        decode_argument(query),
-        read_lines(documents, file, column, file_format, silent=True),
-        Printer(json),
-    )
+    asked, printer = decode_argument(query), Printer(json)
+    chunks = read_lines(documents, file, column, file_format, silent=True)
     ranker = load_model(TASK, **given)
     read = read_all(chunks)
     ranking = ranker(asked, [given.text for _, given in read], prompt_name=prompt_name or ..., top_k=top_k)

@@ -48,11 +48,8 @@ def similarity(
 
     In a pipe, a row is: similarity, text.
     """
-    asked, chunks, printer = (
-        decode_argument(text),
-        read_lines(others, file, column, file_format, silent=top_k is not None),
-        Printer(json),
-    )
+    asked, printer = decode_argument(text), Printer(json)
+    chunks = read_lines(others, file, column, file_format, silent=top_k is not None)
     embedder = load_model(TASK, **given)
     best: list[tuple[float, Given[str]]] = []
     measure, missing = embedder.preprocessor.similarity_fn_name, 0

@@ -10,7 +10,7 @@ import numpy as np
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
 from onnxhub._contracts.options import CallOptions
-from onnxhub._contracts.postprocessor import misfit
+from onnxhub._contracts.postprocessor import stack_vectors
 from onnxhub._contracts.task import ANY_NAME, Task
 from onnxhub._process.public import publish
 from onnxhub._toolkit.sentence_transformers.embeddings import (
@@ -124,17 +124,9 @@ class FeatureExtractionModel(Model[str, "Vectors", "Vectors"]):
 
     def _gather(self, results: list[Vectors]) -> Vectors:
         if results:
-            return self._stack(results)
+            return stack_vectors(results, self.postprocessor)
         known = self.postprocessor
         return known.none() if isinstance(known, EmbeddingPostprocessor) else np.empty((0, 0), np.float32)
-
-    def _stack(self, vectors: list[Vectors]) -> Vectors:
-        try:
-            return np.stack(vectors)
-        except ValueError as error:
-            sizes = ", ".join(map(str, sorted({np.shape(vector) for vector in vectors})))
-            expected = f"give vectors of one length; it gave {sizes}"
-            raise misfit(type(self.postprocessor).__name__, expected) from error
 
 
 TASK = Task(

@@ -11,7 +11,7 @@ import numpy as np
 from onnxhub._calls.model import Model
 from onnxhub._contracts.evaluation import COSINE, Decision, Evaluation
 from onnxhub._contracts.options import CallOptions
-from onnxhub._contracts.postprocessor import Item, Postprocessor, misfit
+from onnxhub._contracts.postprocessor import Item, Postprocessor, stack_vectors
 from onnxhub._contracts.task import Task
 from onnxhub._process.public import publish
 from onnxhub._toolkit.numeric import l2_normalize, require_finite
@@ -134,10 +134,7 @@ class ImageFeatureExtractionModel(Model["ImageInput", "Vectors", "Vectors"]):
     def _gather(self, results: list[Vectors]) -> Vectors:
         if not results:
             return np.empty((0, getattr(self.postprocessor, "dim", 0)), np.float32)
-        if len(sizes := {np.shape(vector) for vector in results}) > 1:
-            expected = f"give vectors of one length; it gave {', '.join(map(str, sorted(sizes)))}"
-            raise misfit(type(self.postprocessor).__name__, expected)
-        return np.stack(results)
+        return stack_vectors(results, self.postprocessor)
 
 
 TASK = Task(
