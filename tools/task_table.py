@@ -28,7 +28,7 @@ from onnxhub.tasks.custom import PROCESSORS
 from tools.markers import replace_between
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from onnxhub import Task
 
@@ -160,13 +160,8 @@ def read_parity(path: Path = PARITY) -> dict[str, Parity]:
 
 def table(parity: Mapping[str, Parity]) -> str:
     """Return the two tables, as Markdown."""
-    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, built_in())]
-    more = [
-        MORE_COLUMNS,
-        ["---"] * len(MORE_COLUMNS),
-        *(_more_cells(task, parity.get(task.name)) for task in built_in()),
-    ]
-    return "\n".join("".join(f"| {' | '.join(row)} |\n" for row in written) for written in (rows, more))
+    more = [_more_cells(task, parity.get(task.name)) for task in built_in()]
+    return _write_table(COLUMNS, map(_cells, built_in())) + "\n" + _write_table(MORE_COLUMNS, more)
 
 
 def render(page: str, parity: Mapping[str, Parity]) -> str:
@@ -184,8 +179,7 @@ def render_pipelines(page: str) -> str:
     Raises:
         ValueError: the markers are not there, once each.
     """
-    rows = [PIPELINE_COLUMNS, ["---"] * len(PIPELINE_COLUMNS), *map(_pipeline_cells, TRANSFORMERS)]
-    made = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    made = _write_table(PIPELINE_COLUMNS, map(_pipeline_cells, TRANSFORMERS))
     return replace_between(page, PIPELINES_BEGIN, PIPELINES_END, made)
 
 
@@ -206,6 +200,10 @@ def main() -> None:
             stale.append(f"{path.relative_to(DOCS.parent)} is not up to date: python -m tools.task_table --write")
     if stale:
         sys.exit("\n".join(stale))
+
+
+def _write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in (columns, ["---"] * len(columns), *rows))
 
 
 def _pipeline_cells(name: str) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ _ONE_GRAPH: Final = "load('custom', ...) runs such a graph over arrays"
 _SEVERAL_GRAPHS: Final = "load('custom', ...) runs such graphs over arrays, where it knows the layout of their files"
 _DIFFUSION: Final = "optimum's ORTDiffusionPipeline runs such models"
 _ABSENT: Final[Mapping[str, str]] = {
-    _ONE_GRAPH: "decision depth-estimation graph-ml image-feature-extraction image-to-3d keypoint-detection keypoint-matching "
+    _ONE_GRAPH: "decision depth-estimation graph-ml image-to-3d keypoint-detection keypoint-matching "
     "object-detection reinforcement-learning robotics tabular-classification tabular-regression text-to-3d "
     "time-series-forecasting video-classification voice-activity-detection zero-shot-audio-classification "
     "zero-shot-object-detection",
