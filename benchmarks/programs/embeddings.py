@@ -12,6 +12,8 @@ from benchmarks.worker import serve_passes
 
 Run: TypeAlias = Callable[[Sequence[str]], list[float]]
 SHOWN = 8
+ARRIVING = 16_384
+"""Tokens of a batch, text-embeddings-inference's default."""
 
 
 def by_onnxhub(folder: str) -> Run:
@@ -47,11 +49,57 @@ def by_sentence_transformers(folder: str) -> Run:
     return lambda texts: _scores(model.encode(list(texts), show_progress_bar=False))
 
 
+def by_sentence_transformers_torch(folder: str) -> Run:
+    """sentence-transformers over torch, as one writes it: batches of 32, sorted by length."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(folder, device="cpu")
+    return lambda texts: _scores(model.encode(list(texts), show_progress_bar=False))
+
+
+def by_arrival(folder: str) -> Run:
+    """Return the policy of text-embeddings-inference over the same file: as texts come, up to 16,384 padded tokens a batch."""
+    import numpy as np
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(256)
+    session = InferenceSession(f"{folder}/model.onnx", providers=["CPUExecutionProvider"])
+
+    def embed(rows: Sequence[Sequence[int]]) -> list[Any]:
+        ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
+        mask = np.zeros_like(ids)
+        for place, row in enumerate(rows):
+            ids[place, : len(row)], mask[place, : len(row)] = row, 1
+        feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        tokens = session.run(["last_hidden_state"], feeds)[0]
+        vectors = (tokens * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+        return list(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+    def run(texts: Sequence[str]) -> list[float]:
+        found: list[Any] = []
+        batch: list[list[int]] = []
+        for encoding in tokenizer.encode_batch(list(texts)):
+            longest = max([len(encoding.ids), *map(len, batch)])
+            if longest * (len(batch) + 1) > ARRIVING:
+                found += embed(batch)
+                batch = []
+            batch.append(encoding.ids)
+        return _scores(found + embed(batch))
+
+    return run
+
+
 def _scores(vectors: Sequence[Any]) -> list[float]:
     return [float(value) for vector in vectors for value in vector[:SHOWN]]
 
 
-PROGRAMS = {kind.__name__: kind for kind in (by_onnxhub, by_fastembed, by_sentence_transformers)}
+PROGRAMS = {
+    kind.__name__: kind
+    for kind in (by_onnxhub, by_fastembed, by_sentence_transformers, by_sentence_transformers_torch, by_arrival)
+}
 
 
 def main(program: str, folder: str, *options: str) -> None:

@@ -5,7 +5,7 @@ The scores are those of the documents, in their order.
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from benchmarks.texts import QUESTION, mixed
 from benchmarks.worker import serve_passes
@@ -25,8 +25,17 @@ def by_sentence_transformers(folder: str) -> Rank:
     """Return a CrossEncoder over the same ONNX file; its batches are of 32 pairs, sorted by length."""
     from sentence_transformers import CrossEncoder
 
-    model = CrossEncoder(folder, backend="onnx", device="cpu", model_kwargs={"file_name": "model.onnx"})
+    return _rank_by(CrossEncoder(folder, backend="onnx", device="cpu", model_kwargs={"file_name": "model.onnx"}))
 
+
+def by_torch(folder: str) -> Rank:
+    """Return a CrossEncoder over torch, as one writes it."""
+    from sentence_transformers import CrossEncoder
+
+    return _rank_by(CrossEncoder(folder, device="cpu"))
+
+
+def _rank_by(model: Any) -> Rank:
     def rank(documents: Sequence[str]) -> dict[int, float]:
         results = model.rank(QUESTION, list(documents), show_progress_bar=False)
         return {int(result["corpus_id"]): float(result["score"]) for result in results}
@@ -34,7 +43,7 @@ def by_sentence_transformers(folder: str) -> Rank:
     return rank
 
 
-PROGRAMS = {kind.__name__: kind for kind in (by_onnxhub, by_sentence_transformers)}
+PROGRAMS = {kind.__name__: kind for kind in (by_onnxhub, by_sentence_transformers, by_torch)}
 
 
 def main(program: str, folder: str) -> None:

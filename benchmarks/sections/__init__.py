@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.sections import calls, growth, memory, pairs, postprocessing, start, throughput, verification
+from benchmarks.sections import calls, growth, memory, pairs, postprocessing, start, throughput, vectors, verification
 
 if TYPE_CHECKING:
     from benchmarks.bench import Topic
 
 _ALL = {
     name: topic
-    for theme in (start, calls, throughput, growth, memory, postprocessing, pairs, verification)
+    for theme in (start, calls, throughput, growth, memory, postprocessing, pairs, vectors, verification)
     for name, topic in theme.TOPICS.items()
 }
 ORDER = (
@@ -23,6 +23,8 @@ ORDER = (
     "lengths",
     "throughput",
     "embeddings",
+    "first-vector",
+    "static",
     "int8",
     "growth",
     "memory",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.report import Table
 
 NLI, RERANKER = "distilbert-nli", "minilm-reranker"
-TEXTS, DOCUMENTS = 12, 100
+TEXTS, DOCUMENTS, MANY_DOCUMENTS = 12, 100, 1000
 ZERO_SHOT = {
     "by_onnxhub": "onnxhub",
     "by_optimum": "transformers' pipeline over optimum's model",
@@ -27,6 +27,7 @@ RERANK = {
     "by_onnxhub": "onnxhub",
     "by_sentence_transformers": 'sentence-transformers\' `CrossEncoder(..., backend="onnx")`',
 }
+RERANK_MANY = RERANK | {"by_torch": "sentence-transformers' `CrossEncoder`"}
 
 
 def zero_shot(bench: Bench) -> Iterator[Table]:
@@ -41,6 +42,12 @@ def rerank(bench: Bench) -> Iterator[Table]:
     limits = {"by_sentence_transformers": 1 / 1.5}
     commands = {name: bench.program("rerank.py", name, bench.model(RERANKER)) for name in RERANK}
     yield _table(bench, f"{DOCUMENTS} documents, {RERANKER}", "rerank", commands, DOCUMENTS, RERANK, limits)
+    number = bench.some(MANY_DOCUMENTS)
+    commands = {name: bench.program("rerank.py", name, bench.model(RERANKER)) for name in RERANK_MANY}
+    limits = {"by_torch": 1 / 2}
+    yield _table(
+        bench, f"{number:,} documents, {RERANKER}", f"rerank {number:,}", commands, number, RERANK_MANY, limits, 3
+    )
 
 
 def _table(
@@ -51,8 +58,9 @@ def _table(
     number: int,
     names: Mapping[str, str],
     limits: Mapping[str, float],
+    rounds: int = 7,
 ) -> Table:
-    seconds = passes(commands, number, bench.rounds(7))
+    seconds = passes(commands, number, bench.rounds(rounds))
     mine = seconds["by_onnxhub"]
     rows = [(names[name], f"{value:.3f} s", f"{value / mine:.2f}") for name, value in seconds.items()]
     targets = [Target(f"{what}, against {names[name]}", mine / seconds[name], most) for name, most in limits.items()]
