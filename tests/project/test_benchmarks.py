@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -14,7 +15,7 @@ import pytest
 pytest.importorskip("benchmarks.sections", reason="not a checkout")
 
 import benchmarks.__main__ as program
-from benchmarks import against, measure, models, report, results
+from benchmarks import against, measure, models, report
 from benchmarks.bench import Bench, require_agreement
 from benchmarks.measure import Run
 from benchmarks.plots import WIDTH, Axis, Bars, Lines
@@ -71,20 +72,20 @@ def test_axes_have_numbers_that_one_reads_easily() -> None:
 
 def test_the_page_says_what_is_met_and_what_falls_short() -> None:
     """With the plots, and a profile where something does."""
-    page = report.render({"a": SECTION})
+    page = report.render([SECTION])
     assert page.startswith("# Benchmarks\n")
-    assert "| met | 0.50 | at most 0.60 | met |" in page
-    assert "| short | 3.00 | at least 4.00 | **falls short** |" in page
+    assert "| A title | met | 0.50 | at most 0.60 | met |" in page
+    assert "| A title | short | 3.00 | at least 4.00 | **falls short** |" in page
     assert "Falls short: short, 3.00 instead of at least 4.00." in page
     assert "```text\na profile\n```" in page
     assert "![Time & length](images/benchmarks/curve.svg)" in page
-    assert set(report.drawings({"a": SECTION})) == {"curve.svg", "bars.svg"}
+    assert set(report.drawings([SECTION])) == {"curve.svg", "bars.svg"}
 
 
 def test_a_section_that_was_measured_elsewhere_says_so() -> None:
     """The head of the page describes the machine of most sections."""
     other = Section("Another", "A text.", ("another machine",), [])
-    page = report.render({"a": SECTION, "b": SECTION, "c": other})
+    page = report.render([SECTION, SECTION, other])
     assert page.count("- a machine") == 1
     assert "Measured apart from the others:\n\n- another machine" in page
 
@@ -95,14 +96,40 @@ def test_a_profile_is_made_only_if_a_target_is_missed() -> None:
     assert explained("t", (), [], [Target("short", 3.0, 2.0)], lambda: "profile").why == "profile"
 
 
-def test_results_are_kept_as_they_are(tmp_path: Path) -> None:
-    """The page of what was read again is the same."""
-    assert results.kept(tmp_path, "a") is None
-    results.keep(tmp_path, "a", SECTION)
-    again = results.kept(tmp_path, "a")
-    assert again is not None
-    assert report.render({"a": again}) == report.render({"a": SECTION})
-    assert report.drawings({"a": again}) == report.drawings({"a": SECTION})
+def test_a_page_can_be_read_again() -> None:
+    """What was read from a page makes the same page; a section keeps its machine where most others have another."""
+    apart = Section("Apart", "A text.\n\n- a list", ("another machine", "its installs"), SECTION.tables[:1])
+    same = replace(SECTION, title="The same machine")
+    page = report.render([SECTION, apart, same], ["Nothing yet"])
+    found = report.read_page(page)
+    assert [*found] == ["A title", "Apart", "The same machine"]
+    assert report.render([*found.values()], ["Nothing yet"]) == page
+    assert found["Apart"].machine == ["another machine", "its installs"]
+    assert report.read_page("# Benchmarks\n") == {}
+
+
+def test_the_page_of_the_documentation_can_be_read_again() -> None:
+    """Else the next section that is measured would cost the others."""
+    page = program.PAGE.read_text(encoding="utf-8")
+    found = report.read_page(page)
+    titles = [topic.title for topic in SECTIONS.values()]
+    assert report.render([*found.values()], [title for title in titles if title not in found]) == page
+
+
+def test_a_section_that_is_measured_again_leaves_the_others(tmp_path: Path) -> None:
+    """Its plots are drawn anew, and those of no section go; the rest of the page stays as it is."""
+    page, images = tmp_path / "page.md", tmp_path / report.IMAGES
+    first, second, *_ = SECTIONS.values()
+    program.write_page(page, replace(SECTION, title=first.title))
+    assert sorted(path.name for path in images.iterdir()) == ["bars.svg", "curve.svg"]
+    later = Section(second.title, "Measured later.", ("a machine",), [Table("t", ("a", "b"), [("c", "1")])])
+    program.write_page(page, later)
+    said = page.read_text(encoding="utf-8")
+    assert said.index(f"## {first.title}") < said.index("Measured later.") < said.index("| met | 0.50 |")
+    assert sorted(path.name for path in images.iterdir()) == ["bars.svg", "curve.svg"]
+    program.write_page(page, replace(later, title=first.title))
+    assert "met" not in page.read_text(encoding="utf-8").partition("## Targets")[2]
+    assert list(images.iterdir()) == []
 
 
 def test_each_section_has_models_that_can_be_made() -> None:
