@@ -84,6 +84,7 @@ MARKED = "a letter is whole"
 ANSWER_RULES = (TRIMMED, MERGED, UNSPACED, QUESTION, MARKED)
 
 
+@functools.cache
 def _unspaced(text: str) -> bool:
     """Say whether a text has a letter of a script that is written without spaces."""
     scripts = ("THAI", "LAO ", "TIBETAN", "MYANMAR", "KHMER", "HIRAGANA", "KATAKANA", "CJK")
@@ -198,6 +199,8 @@ SCHEME = "BIOES and BILOU"
 DASHED = "dashed label is a whole label"
 STRATEGIES = transformers.pipelines.token_classification.AggregationStrategy
 ENTITY_RULES = (TRIMMED, PUNCTUATION, WORDS, SCHEME, DASHED, MARKED, TYPE_O)
+WORD_RULES = frozenset({PUNCTUATION, WORDS, MARKED})
+"""Those that decide which tokens are of one word."""
 
 
 def _run(theirs: Any, text: str, strategy: Any) -> tuple[list[Any], list[int | None]]:
@@ -210,14 +213,18 @@ def _run(theirs: Any, text: str, strategy: Any) -> tuple[list[Any], list[int | N
     return tokens, theirs.tokenizer(text, truncation=True).word_ids()
 
 
-def _entities(theirs: Any, text: str, strategy: Any, run: tuple[list[Any], list[int | None]], rules: Rules) -> Rows:
-    """Do what TokenClassificationPipeline does with one window, but for the rules."""
+def _aggregate(theirs: Any, text: str, strategy: Any, run: tuple[list[Any], list[int | None]], rules: Rules) -> Any:
+    """Do what TokenClassificationPipeline does with the tokens of one window, but for the rules of words."""
     tokens = [dict(token) for token in run[0]]
     _mark_words(tokens, run[1], text, rules)
     if strategy.value in {"none", "simple"}:
-        entities = theirs.aggregate(tokens, STRATEGIES.NONE)
-    else:
-        entities = theirs.aggregate_words(tokens, strategy)
+        return theirs.aggregate(tokens, STRATEGIES.NONE)
+    return theirs.aggregate_words(tokens, strategy)
+
+
+def _entities(theirs: Any, text: str, strategy: Any, aggregate: Callable[[Rules], Any], rules: Rules) -> Rows:
+    """Do what TokenClassificationPipeline does with one window, but for the rules."""
+    entities = aggregate(rules & WORD_RULES)
     labels = tuple(theirs.model.config.id2label.values())
     alone = strategy.value == "none"
     groups = [[one] for one in entities] if alone else _groups(entities, labels, text, rules)
@@ -309,12 +316,14 @@ def test_token_classification(zoo_root: Path, architecture: str, flavour: str, a
         if len(encoded.rows) > 1:
             continue
         entities = ours(text, aggregation=aggregation)
+        # Of many sets of rules, few differ in what words are.
+        aggregate = functools.cache(functools.partial(_aggregate, theirs, text, strategy, _run(theirs, text, strategy)))
         assert all(one.text == text[one.start : one.end] for one in entities)
         rows = [((one.label, one.start, one.end), one.score) for one in entities]
         _explain(
             f"token-classification {aggregation}",
             rows,
-            functools.partial(_entities, theirs, text, strategy, _run(theirs, text, strategy)),
+            functools.partial(_entities, theirs, text, strategy, aggregate),
             ENTITY_RULES,
             text,
         )
